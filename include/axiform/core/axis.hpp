@@ -1,0 +1,149 @@
+/// @file
+/// Axes: the names and lengths that a tensor's type is made of.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include <axiform/core/error.hpp>
+
+namespace axiform {
+
+/// An axis whose length is part of the type: `Const<768>`.
+template <std::size_t N>
+struct Const {
+  static constexpr std::size_t length = N;
+};
+
+/// Base of every axis whose length is known only at run time. Derive to name one:
+///
+///     struct Tokens : DynamicAxis {};
+///
+/// Two dynamic axes are different types even when their lengths agree, so that queries and keys cannot be swapped by accident.
+struct DynamicAxis {};
+
+struct Sequences : DynamicAxis {};     ///< Sequences of a batch.
+struct Tokens : DynamicAxis {};        ///< Tokens of all sequences of a batch, one after another.
+struct SourceTokens : DynamicAxis {};  ///< Tokens on the encoder's side of an encoder-decoder.
+struct Queries : DynamicAxis {};       ///< Tokens that attend.
+struct Keys : DynamicAxis {};          ///< Tokens that are attended to: the past and the present, or the encoder's side.
+
+struct Hidden : DynamicAxis {};      ///< Width of the hidden states, where the checkpoint decides it.
+struct Heads : DynamicAxis {};       ///< Attention heads, where the checkpoint decides their number.
+struct HeadSize : DynamicAxis {};    ///< Width of one head, where the checkpoint decides it.
+struct Inner : DynamicAxis {};       ///< Width inside the feed-forward block, where the checkpoint decides it.
+struct Vocabulary : DynamicAxis {};  ///< Entries of the vocabulary.
+struct Positions : DynamicAxis {};   ///< Positions that have an embedding.
+struct TokenTypes : DynamicAxis {};  ///< Segments that have an embedding.
+
+namespace detail {
+template <class T>
+inline constexpr bool is_const_axis = false;
+template <std::size_t N>
+inline constexpr bool is_const_axis<Const<N>> = true;
+}  // namespace detail
+
+/// An axis whose length the type knows.
+template <class T>
+concept StaticAxis = detail::is_const_axis<T>;
+
+/// A type that names an axis: a `Const`, or a struct derived from `DynamicAxis`.
+template <class T>
+concept Axis = StaticAxis<T> || (std::derived_from<T, DynamicAxis> && !std::same_as<T, DynamicAxis>);
+
+namespace detail {
+// A variable rather than a disjunction of concepts: when it is false, compilers print both axes.
+template <class From, class To>
+inline constexpr bool fits_axis = std::same_as<From, To> || (StaticAxis<From> && Axis<To> && !StaticAxis<To>);
+}  // namespace detail
+
+/// A value on axis `From` may be used where axis `To` is asked for: the same axis, or a length that the type knows where the
+/// length is free. The other way round, from free to fixed, takes an explicit and checked `fix`.
+template <class From, class To>
+concept FitsAxis = detail::fits_axis<From, To>;
+
+namespace detail {
+template <class First, class Second>
+struct ProductAxis : DynamicAxis {};
+
+template <class A>
+inline constexpr bool is_product_axis = false;
+template <class First, class Second>
+inline constexpr bool is_product_axis<ProductAxis<First, Second>> = true;
+
+template <class First, class Second>
+struct ProductOf {
+  using type = ProductAxis<First, Second>;
+};
+template <std::size_t First, std::size_t Second>
+struct ProductOf<Const<First>, Const<Second>> {
+  using type = Const<First * Second>;
+};
+}  // namespace detail
+
+/// Two axes seen as one, `First` the outer: `Product<Heads, HeadSize>` is the width of all heads side by side.
+template <Axis First, Axis Second>
+using Product = typename detail::ProductOf<First, Second>::type;
+
+namespace detail {
+template <class First, class Second>
+std::string product_name(ProductAxis<First, Second>*);
+}  // namespace detail
+
+/// The name of an axis for messages: "Const<768>", "Tokens", "Heads * HeadSize".
+template <Axis A>
+std::string axis_name() {
+  if constexpr (StaticAxis<A>) {
+    return "Const<" + std::to_string(A::length) + ">";
+  } else if constexpr (detail::is_product_axis<A>) {
+    return detail::product_name(static_cast<A*>(nullptr));
+  } else {
+    std::string_view const function = std::source_location::current().function_name();  // "… [with A = axiform::Tokens; …"
+    auto const begin = function.find("A = ") + 4;
+    std::string_view const name = function.substr(begin, function.find_first_of(";]", begin) - begin);
+    auto const qualifier = name.rfind("::");
+    return std::string(qualifier == std::string_view::npos ? name : name.substr(qualifier + 2));
+  }
+}
+
+namespace detail {
+template <class First, class Second>
+std::string product_name(ProductAxis<First, Second>*) {
+  return axis_name<First>() + " * " + axis_name<Second>();
+}
+}  // namespace detail
+
+/// The length of an axis as a value. For a `Const` it is empty and converts to its length in constant expressions; for a
+/// dynamic axis it holds a number.
+template <Axis A>
+class Length {
+ public:
+  constexpr Length(std::size_t value) : value_(value) {}
+  constexpr operator std::size_t() const noexcept { return value_; }
+
+ private:
+  std::size_t value_;
+};
+
+template <StaticAxis A>
+class Length<A> {
+ public:
+  constexpr Length() = default;
+  /// @throws ShapeError when `value` is not the length that the type has.
+  constexpr Length(std::size_t value) {
+    if (value != A::length) throw ShapeError("axis " + axis_name<A>() + ": found length " + std::to_string(value));
+  }
+  constexpr operator std::size_t() const noexcept { return A::length; }
+};
+
+/// The length of a product of two axes.
+template <Axis First, Axis Second>
+constexpr Length<Product<First, Second>> operator*(Length<First> first, Length<Second> second) {
+  return Length<Product<First, Second>>(static_cast<std::size_t>(first) * static_cast<std::size_t>(second));
+}
+
+}  // namespace axiform

@@ -1,0 +1,53 @@
+/// @file
+/// Executors: how an operation spreads its work over threads. The library starts no thread of its own accord and has no
+/// global state; a `Context` is given an executor, and every operation goes through it.
+#pragma once
+
+#include <cstddef>
+
+#include <axiform/core/function_ref.hpp>
+
+namespace axiform {
+
+/// Runs the parts of an operation. Derive to use a thread pool that the application already has.
+///
+/// Results never depend on the executor: an operation has the same bits for any `concurrency()`.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  /// The number of threads that `parallel_for` can use at once, at least 1, the caller included.
+  virtual std::size_t concurrency() const noexcept = 0;
+
+  /// Calls `task(i)` for every i in [0, count), in any order and possibly at the same time; returns when all have returned.
+  /// When tasks throw, one of the exceptions is thrown again here after all have ended.
+  virtual void parallel_for(std::size_t count, FunctionRef<void(std::size_t)> task) = 0;
+
+  /// A forward pass begins: many calls of `parallel_for` follow closely, so workers may spin between them.
+  virtual void begin_pass() noexcept {}
+  /// The pass that began last has ended: workers may sleep.
+  virtual void end_pass() noexcept {}
+};
+
+/// Runs everything on the calling thread.
+class SerialExecutor final : public Executor {
+ public:
+  std::size_t concurrency() const noexcept override { return 1; }
+  void parallel_for(std::size_t count, FunctionRef<void(std::size_t)> task) override {
+    for (std::size_t i = 0; i < count; ++i) task(i);
+  }
+};
+
+/// Tells an executor that a pass runs for as long as this object lives.
+class PassScope {
+ public:
+  explicit PassScope(Executor& executor) noexcept : executor_(executor) { executor_.begin_pass(); }
+  ~PassScope() { executor_.end_pass(); }
+  PassScope(PassScope const&) = delete;
+  PassScope& operator=(PassScope const&) = delete;
+
+ private:
+  Executor& executor_;
+};
+
+}  // namespace axiform

@@ -1,0 +1,194 @@
+/// @file
+/// Memory of tensors: `MemoryPool` hands out blocks that a steady state reuses, `Buffer` owns one and gives it back.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace axiform {
+
+/// Every block begins at a multiple of this: a cache line, and the widest vector.
+inline constexpr std::size_t memory_alignment = 64;
+
+namespace detail {
+
+// From this size on a block of the heap asks for huge pages: weights are streamed, and 4 KiB pages cost TLB misses.
+inline constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+inline std::size_t heap_alignment(std::size_t bytes) noexcept { return bytes >= 2 * huge_page ? huge_page : memory_alignment; }
+
+inline void* heap_allocate(std::size_t bytes) {
+  void* const block = ::operator new(bytes, std::align_val_t{heap_alignment(bytes)});
+#if defined(__linux__)
+  if (bytes >= 2 * huge_page) ::madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+  return block;
+}
+
+inline void heap_free(void* block, std::size_t bytes) noexcept { ::operator delete(block, std::align_val_t{heap_alignment(bytes)}); }
+
+}  // namespace detail
+
+/// Blocks for the activations of forward passes: freed in any order, reused first-fit.
+///
+/// The pool grows when a pass needs more than it has; what grew is joined into one slab when the next pass begins. From the
+/// third pass of the same shapes on nothing is allocated. Blocks may be given back from any thread.
+class MemoryPool {
+ public:
+  MemoryPool() = default;
+  MemoryPool(MemoryPool const&) = delete;
+  MemoryPool& operator=(MemoryPool const&) = delete;
+  ~MemoryPool() { release_slabs(); }
+
+  /// A block of at least `bytes` bytes, uninitialised, aligned to `memory_alignment`.
+  /// @throws std::bad_alloc when the system has none.
+  void* allocate(std::size_t bytes) {
+    std::lock_guard const lock(mutex_);
+    std::size_t const needed = block_size(bytes);
+    Header* block = first_fit(needed);
+    if (!block) block = grow(needed);
+    split(block, needed);
+    block->free = false;
+    ++live_blocks_;
+    return block + 1;
+  }
+
+  void deallocate(void* pointer) noexcept {
+    std::lock_guard const lock(mutex_);
+    auto* block = static_cast<Header*>(pointer) - 1;
+    block->free = true;
+    --live_blocks_;
+    join_with_next(block);
+    if (block->previous && block->previous->free) join_with_next(block->previous);
+  }
+
+  /// A forward pass begins: where nothing is in use, slabs that grew become one.
+  void begin_pass() {
+    std::lock_guard const lock(mutex_);
+    if (slabs_.size() < 2 || live_blocks_ != 0) return;
+    std::size_t const total = capacity_;
+    release_slabs();
+    grow(total);
+  }
+
+  /// Bytes taken from the system.
+  std::size_t capacity() const noexcept {
+    std::lock_guard const lock(mutex_);
+    return capacity_;
+  }
+  /// How often the pool asked the system for memory. It stands still in a steady state.
+  std::size_t growths() const noexcept {
+    std::lock_guard const lock(mutex_);
+    return growths_;
+  }
+
+ private:
+  // Stands before every block. Blocks of a slab lie one after another; `next` and `previous` are null at its ends.
+  struct alignas(memory_alignment) Header {
+    std::size_t size;  // header included
+    Header* next;
+    Header* previous;
+    bool free;
+  };
+  struct Slab {
+    Header* first;
+    std::size_t size;
+  };
+
+  static std::size_t block_size(std::size_t bytes) {
+    if (bytes > static_cast<std::size_t>(-1) / 2) throw std::bad_alloc();
+    return sizeof(Header) + (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
+  }
+
+  Header* first_fit(std::size_t needed) noexcept {
+    for (Slab const& slab : slabs_)
+      for (Header* block = slab.first; block; block = block->next)
+        if (block->free && block->size >= needed) return block;
+    return nullptr;
+  }
+
+  Header* grow(std::size_t needed) {
+    slabs_.reserve(slabs_.size() + 1);
+    auto* block = new (detail::heap_allocate(needed)) Header{needed, nullptr, nullptr, true};
+    slabs_.push_back({block, needed});
+    capacity_ += needed;
+    ++growths_;
+    return block;
+  }
+
+  void split(Header* block, std::size_t needed) noexcept {
+    if (block->size < needed + sizeof(Header) + memory_alignment) return;
+    auto* rest = new (reinterpret_cast<std::byte*>(block) + needed) Header{block->size - needed, block->next, block, true};
+    if (rest->next) rest->next->previous = rest;
+    block->next = rest;
+    block->size = needed;
+  }
+
+  static void join_with_next(Header* block) noexcept {
+    Header* const next = block->next;
+    if (!next || !next->free) return;
+    block->size += next->size;
+    block->next = next->next;
+    if (block->next) block->next->previous = block;
+  }
+
+  void release_slabs() noexcept {
+    for (Slab const& slab : slabs_) detail::heap_free(slab.first, slab.size);
+    slabs_.clear();
+    capacity_ = 0;
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<Slab> slabs_;
+  std::size_t capacity_ = 0;
+  std::size_t growths_ = 0;
+  std::size_t live_blocks_ = 0;
+};
+
+/// Owns the memory of one tensor, from a pool or from the heap. A buffer keeps its pool alive, so nothing dangles.
+class Buffer {
+ public:
+  Buffer() = default;
+  /// Zeroed memory from the heap.
+  explicit Buffer(std::size_t bytes) : data_(bytes ? detail::heap_allocate(bytes) : nullptr), bytes_(bytes) {
+    if (bytes) std::memset(data_, 0, bytes);
+  }
+  /// Uninitialised memory from `pool`.
+  Buffer(std::size_t bytes, std::shared_ptr<MemoryPool> pool) : bytes_(bytes), pool_(std::move(pool)) { data_ = pool_->allocate(bytes); }
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), pool_(std::move(other.pool_)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(pool_, other.pool_);
+    return *this;
+  }
+  ~Buffer() {
+    if (!data_) return;
+    if (pool_) {
+      pool_->deallocate(data_);
+    } else {
+      detail::heap_free(data_, bytes_);
+    }
+  }
+
+  void* data() const noexcept { return data_; }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::shared_ptr<MemoryPool> pool_;
+};
+
+}  // namespace axiform

@@ -1,0 +1,103 @@
+/// @file
+/// `Observer`: looks into a forward pass. `Capture` keeps what it saw.
+#pragma once
+
+#include <cstddef>
+#include <algorithm>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/axis.hpp>
+#include <axiform/core/tensor.hpp>
+
+namespace axiform {
+
+/// Which attention of a layer is at work.
+enum class AttentionKind {
+  self,  ///< Tokens attend to tokens of their own sequence.
+  cross  ///< The decoder's tokens attend to the encoder's.
+};
+
+/// Sees what a forward pass computes. Derive, or use `Capture`. A context without an observer pays one look at a null pointer
+/// a layer; results have the same bits with and without one.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  /// Layer `index` (from 0) begins. What follows comes from it.
+  virtual void begin_layer(std::size_t /*index*/) {}
+
+  /// Where the probabilities [heads, queries, keys] of one sequence are to be written, after the softmax; null for "not wanted".
+  /// The memory must stay until the pass ends.
+  virtual float* attention_probabilities(AttentionKind /*kind*/, std::size_t /*sequence*/, std::size_t /*heads*/, std::size_t /*queries*/,
+                                         std::size_t /*keys*/) {
+    return nullptr;
+  }
+
+  /// The hidden states [Tokens, Hidden] after stage `index`: 0 is what enters the first layer, i + 1 what leaves layer i
+  /// (with the final norm, where the model has one, after the last layer).
+  virtual void hidden_states(std::size_t /*index*/, View<Tokens, Hidden> /*states*/) {}
+};
+
+/// Keeps all attention probabilities and hidden states of the passes since `clear`.
+///
+///     Capture capture;
+///     context.observe(&capture);
+///     model(ids, context);
+///     capture.attention(layer, sequence)(head, query, key);
+class Capture final : public Observer {
+ public:
+  using AttentionMap = Tensor<float, Heads, Queries, Keys>;
+
+  void begin_layer(std::size_t index) override {
+    layer_ = index;
+    if (self_.size() <= index) self_.resize(index + 1), cross_.resize(index + 1);
+  }
+  float* attention_probabilities(AttentionKind kind, std::size_t, std::size_t heads, std::size_t queries, std::size_t keys) override {
+    if (self_.empty()) begin_layer(0);
+    auto& maps = kind == AttentionKind::self ? self_[layer_] : cross_[layer_];
+    return maps.emplace_back(AttentionMap(heads, queries, keys)).data();
+  }
+  void hidden_states(std::size_t, View<Tokens, Hidden> states) override {
+    Tensor<float, Tokens, Hidden> kept(states.rows(), states.columns());
+    for (std::size_t row = 0; row < states.rows(); ++row) std::ranges::copy(states.row(row), kept.row(row).begin());
+    hidden_states_.push_back(std::move(kept));
+  }
+
+  /// Layers that were seen.
+  std::size_t layers() const noexcept { return self_.size(); }
+  /// The map [Heads, Queries, Keys] of a layer and a sequence.
+  /// @throws ArgumentError when it was not seen.
+  AttentionMap const& attention(std::size_t layer, std::size_t sequence = 0) const { return at(self_, "attention", layer, sequence); }
+  AttentionMap const& cross_attention(std::size_t layer, std::size_t sequence = 0) const {
+    return at(cross_, "cross-attention", layer, sequence);
+  }
+  /// One entry a stage: what enters the first layer, then what leaves each.
+  std::vector<Tensor<float, Tokens, Hidden>> const& all_hidden_states() const noexcept { return hidden_states_; }
+
+  void clear() noexcept {
+    self_.clear();
+    cross_.clear();
+    hidden_states_.clear();
+    layer_ = 0;
+  }
+
+ private:
+  using Maps = std::vector<std::vector<AttentionMap>>;
+  static AttentionMap const& at(Maps const& maps, char const* what, std::size_t layer, std::size_t sequence) {
+    if (layer >= maps.size())
+      throw ArgumentError(std::string(what) + " of layer " + std::to_string(layer) + ": " + std::to_string(maps.size()) + " layers were seen");
+    if (sequence >= maps[layer].size())
+      throw ArgumentError(std::string(what) + " of sequence " + std::to_string(sequence) + ": " + std::to_string(maps[layer].size()) +
+                          " sequences were seen");
+    return maps[layer][sequence];
+  }
+
+  std::size_t layer_ = 0;
+  Maps self_, cross_;
+  std::vector<Tensor<float, Tokens, Hidden>> hidden_states_;
+};
+
+}  // namespace axiform

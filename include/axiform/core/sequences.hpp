@@ -1,0 +1,69 @@
+/// @file
+/// `SequenceOffsets`: where each sequence of a packed batch begins.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/axis.hpp>
+#include <axiform/core/error.hpp>
+
+namespace axiform {
+
+/// Where each sequence of a batch begins on the axis `A` of packed rows. There is no padding: sequence s is the rows
+/// [offset(s), offset(s + 1)). (The `cu_seqlens` of variable-length attention.)
+template <Axis A>
+class SequenceOffsets {
+ public:
+  /// No sequence.
+  SequenceOffsets() : offsets_{0} {}
+
+  /// Sequences of the given lengths, one after another.
+  static SequenceOffsets of_lengths(std::span<std::size_t const> lengths) {
+    SequenceOffsets result;
+    result.offsets_.reserve(lengths.size() + 1);
+    for (std::size_t length : lengths) result.append(length);
+    return result;
+  }
+  static SequenceOffsets of_lengths(std::initializer_list<std::size_t> lengths) {
+    return of_lengths(std::span(lengths.begin(), lengths.size()));
+  }
+  /// One sequence of `length` rows.
+  static SequenceOffsets single(std::size_t length) { return of_lengths({length}); }
+
+  /// Adds a sequence at the end.
+  void append(std::size_t length) { offsets_.push_back(offsets_.back() + length); }
+
+  /// The number of sequences.
+  std::size_t count() const noexcept { return offsets_.size() - 1; }
+  /// The number of rows of all sequences.
+  std::size_t total() const noexcept { return offsets_.back(); }
+  /// The first row of sequence `sequence`; `offset(count())` is the number of rows.
+  std::size_t offset(std::size_t sequence) const { return offsets_.at(sequence); }
+  std::size_t length(std::size_t sequence) const { return offsets_.at(sequence + 1) - offsets_.at(sequence); }
+  /// count() + 1 offsets.
+  std::size_t const* data() const noexcept { return offsets_.data(); }
+
+  /// The same offsets on another axis.
+  template <Axis B>
+  SequenceOffsets<B> relabel() const {
+    SequenceOffsets<B> result;
+    for (std::size_t i = 0; i < count(); ++i) result.append(length(i));
+    return result;
+  }
+
+  /// @throws ShapeError when the sequences do not fill `rows` rows.
+  void check_rows(std::size_t rows, char const* what) const {
+    if (total() != rows)
+      throw ShapeError(std::string(what) + ": the sequences hold " + std::to_string(total()) + " rows, the tensor " + std::to_string(rows));
+  }
+
+ private:
+  std::vector<std::size_t> offsets_;
+};
+
+}  // namespace axiform

@@ -1,0 +1,97 @@
+/// @file
+/// `Shape`: the lengths of a tensor's axes. What the type knows costs nothing and is `constexpr`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <tuple>
+
+#include <axiform/core/axis.hpp>
+#include <axiform/core/error.hpp>
+
+namespace axiform {
+
+/// The lengths of the axes `Axes...`, outermost first.
+template <Axis... Axes>
+class Shape {
+ public:
+  static constexpr std::size_t rank = sizeof...(Axes);
+  static constexpr std::size_t dynamic_rank = (0 + ... + (StaticAxis<Axes> ? 0 : 1));
+  template <std::size_t I>
+  using AxisAt = std::tuple_element_t<I, std::tuple<Axes...>>;
+
+  static_assert(rank > 0, "a shape has at least one axis");
+
+  /// A shape from the lengths of its dynamic axes alone, in order: `Shape<Tokens, Const<768>>(5)` is [5, 768].
+  template <std::convertible_to<std::size_t>... Lengths>
+    requires(sizeof...(Lengths) == dynamic_rank)
+  constexpr Shape(Lengths... dynamic_lengths) {
+    std::array<std::size_t, dynamic_rank> const given{static_cast<std::size_t>(dynamic_lengths)...};
+    std::size_t axis = 0, next = 0;
+    ((lengths_[axis++] = length_or<Axes>(given, next)), ...);
+  }
+
+  /// A shape from the lengths of all axes.
+  /// @throws ShapeError when a length differs from the one that the type has.
+  static constexpr Shape of(std::array<std::size_t, rank> const& lengths) {
+    Shape shape(UncheckedTag{}, lengths);
+    std::size_t axis = 0;
+    (check<Axes>(lengths[axis++]), ...);
+    return shape;
+  }
+
+  /// The length of axis `I`, a constant where the type knows it.
+  template <std::size_t I>
+  constexpr std::size_t length() const noexcept {
+    if constexpr (StaticAxis<AxisAt<I>>) {
+      return AxisAt<I>::length;
+    } else {
+      return lengths_[I];
+    }
+  }
+
+  constexpr std::array<std::size_t, rank> const& lengths() const noexcept { return lengths_; }
+  /// The length of the last axis.
+  constexpr std::size_t columns() const noexcept { return length<rank - 1>(); }
+  /// The product of all lengths but the last.
+  constexpr std::size_t rows() const noexcept {
+    std::size_t product = 1;
+    for (std::size_t i = 0; i + 1 < rank; ++i) product *= lengths_[i];
+    return product;
+  }
+  constexpr std::size_t size() const noexcept { return rows() * columns(); }
+
+  /// "[5, 768]"
+  std::string to_string() const {
+    std::string text = "[";
+    for (std::size_t i = 0; i < rank; ++i) text += (i ? ", " : "") + std::to_string(lengths_[i]);
+    return text + "]";
+  }
+
+  friend constexpr bool operator==(Shape const&, Shape const&) = default;
+
+ private:
+  struct UncheckedTag {};
+  constexpr Shape(UncheckedTag, std::array<std::size_t, rank> const& lengths) : lengths_(lengths) {}
+
+  template <Axis A, std::size_t Count>
+  static constexpr std::size_t length_or(std::array<std::size_t, Count> const& given, std::size_t& next) {
+    if constexpr (StaticAxis<A>) {
+      return A::length;
+    } else {
+      return given[next++];
+    }
+  }
+  template <Axis A>
+  static constexpr void check(std::size_t length) {
+    if constexpr (StaticAxis<A>) {
+      if (length != A::length) throw ShapeError("axis " + axis_name<A>() + ": found length " + std::to_string(length));
+    }
+  }
+
+  std::array<std::size_t, rank> lengths_{};
+};
+
+}  // namespace axiform

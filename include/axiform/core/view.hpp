@@ -1,0 +1,81 @@
+/// @file
+/// `TensorView`: a tensor's elements without owning them. Operations take views; an owner converts.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include <axiform/core/axis.hpp>
+#include <axiform/core/error.hpp>
+#include <axiform/core/shape.hpp>
+
+namespace axiform {
+
+/// Elements on the axes `Axes...`. The elements of a row (the last axis) lie side by side; from one row to the next it is
+/// `row_stride()` elements, so a view may be a range of columns of a wider tensor.
+template <class Element, Axis... Axes>
+class TensorView {
+ public:
+  using element_type = Element;
+  using ShapeType = Shape<Axes...>;
+  static constexpr std::size_t rank = sizeof...(Axes);
+  template <std::size_t I>
+  using AxisAt = typename ShapeType::template AxisAt<I>;
+
+  TensorView(Element* data, ShapeType shape) noexcept : TensorView(data, shape, shape.columns()) {}
+  TensorView(Element* data, ShapeType shape, std::size_t row_stride) noexcept : data_(data), shape_(shape), row_stride_(row_stride) {}
+
+  /// From mutable to const elements, and from lengths that the type knows to lengths that are free.
+  template <class Other, Axis... OtherAxes>
+    requires(sizeof...(OtherAxes) == rank && std::is_convertible_v<Other (*)[], Element (*)[]> && (FitsAxis<OtherAxes, Axes> && ...))
+  TensorView(TensorView<Other, OtherAxes...> other) noexcept
+      : data_(other.data()), shape_(ShapeType::of(other.lengths())), row_stride_(other.row_stride()) {}
+
+  Element* data() const noexcept { return data_; }
+  ShapeType const& shape() const noexcept { return shape_; }
+  std::array<std::size_t, rank> const& lengths() const noexcept { return shape_.lengths(); }
+  template <std::size_t I>
+  constexpr std::size_t length() const noexcept {
+    return shape_.template length<I>();
+  }
+  std::size_t rows() const noexcept { return shape_.rows(); }
+  std::size_t columns() const noexcept { return shape_.columns(); }
+  std::size_t size() const noexcept { return shape_.size(); }
+  std::size_t row_stride() const noexcept { return row_stride_; }
+
+  /// Row `index`, counted over all axes but the last.
+  /// @throws ArgumentError when there is no such row.
+  std::span<Element> row(std::size_t index) const {
+    if (index >= rows()) throw ArgumentError("row " + std::to_string(index) + " of a tensor " + shape_.to_string());
+    return {data_ + index * row_stride_, columns()};
+  }
+
+  /// One element.
+  /// @throws ArgumentError when an index is not below its axis's length.
+  template <std::convertible_to<std::size_t>... Indices>
+    requires(sizeof...(Indices) == rank)
+  Element& operator()(Indices... indices) const {
+    std::array<std::size_t, rank> const index{static_cast<std::size_t>(indices)...};
+    std::size_t row = 0;
+    for (std::size_t i = 0; i < rank; ++i) {
+      if (index[i] >= lengths()[i])
+        throw ArgumentError("index " + std::to_string(index[i]) + " on axis " + std::to_string(i) + " of a tensor " + shape_.to_string());
+      if (i + 1 < rank) row = row * lengths()[i] + index[i];
+    }
+    return data_[row * row_stride_ + index[rank - 1]];
+  }
+
+ private:
+  Element* data_;
+  ShapeType shape_;
+  std::size_t row_stride_;
+};
+
+/// Read-only floats: what an operation takes. `View<Tokens, Const<768>>`.
+template <Axis... Axes>
+using View = TensorView<float const, Axes...>;
+
+}  // namespace axiform
