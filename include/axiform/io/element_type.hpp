@@ -1,0 +1,78 @@
+/// @file
+/// The element types of tensors in files, and their exact conversion to `float` and `double`.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace axiform {
+
+/// The element type of a tensor in a safetensors file. Every value of the format is here, so that a file that holds a tensor we cannot
+/// compute with still opens; `name_of` gives the format's own name.
+enum class ElementType : std::uint8_t {
+  boolean, f4, f6_e2m3, f6_e3m2, u8, i8, f8_e5m2, f8_e4m3, f8_e8m0, f8_e4m3fnuz, f8_e5m2fnuz,
+  i16, u16, f16, bf16, i32, u32, f32, c64, f64, i64, u64,
+};
+
+namespace detail {
+
+struct ElementTypeFacts {
+  std::string_view name;
+  std::size_t bits;
+};
+
+/// In the order of the enumeration.
+inline constexpr std::array<ElementTypeFacts, 22> element_types{{
+    {"BOOL", 8}, {"F4", 4}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8}, {"I8", 8}, {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
+    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16}, {"U16", 16}, {"F16", 16}, {"BF16", 16}, {"I32", 32}, {"U32", 32}, {"F32", 32},
+    {"C64", 64}, {"F64", 64}, {"I64", 64}, {"U64", 64},
+}};
+static_assert(element_types[static_cast<std::size_t>(ElementType::u64)].name == "U64");
+static_assert(element_types[static_cast<std::size_t>(ElementType::bf16)].name == "BF16");
+
+}  // namespace detail
+
+/// The name in a safetensors header: "F32".
+constexpr std::string_view name_of(ElementType type) noexcept { return detail::element_types[static_cast<std::size_t>(type)].name; }
+
+/// Bits of one element. Elements smaller than a byte are packed.
+constexpr std::size_t bits_of(ElementType type) noexcept { return detail::element_types[static_cast<std::size_t>(type)].bits; }
+
+/// The type of that name, or nothing.
+constexpr std::optional<ElementType> element_type_named(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < detail::element_types.size(); ++i)
+    if (detail::element_types[i].name == name) return static_cast<ElementType>(i);
+  return std::nullopt;
+}
+
+/// Whether the type is F64, F32, F16 or BF16: the ones that weights are read from.
+constexpr bool is_floating_point(ElementType type) noexcept {
+  return type == ElementType::f64 || type == ElementType::f32 || type == ElementType::f16 || type == ElementType::bf16;
+}
+
+/// The value of an IEEE 754 binary16, exactly; a NaN keeps its sign and payload.
+///
+/// Only integer selects and one subtraction, so loops over it vectorise; no step meets a subnormal float, so flush-to-zero modes do not
+/// matter.
+constexpr float float_from_half(std::uint16_t half) noexcept {
+  std::uint32_t const magnitude = (half & 0x7fffu) << 13;  // Exponent and fraction, where a float has them.
+  std::uint32_t const sign = (half & 0x8000u) << 16;
+  constexpr std::uint32_t rebias = (127u - 15u) << 23;
+  std::uint32_t const normal = magnitude + rebias;
+  // A subnormal f * 2^-24 with exponent field 113 reads as 2^-14 + f * 2^-24.
+  std::uint32_t const subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(normal + (1u << 23)) - 0x1p-14f);
+  std::uint32_t const special = normal + rebias;  // Infinity and NaN: the exponent field 31 becomes 255.
+  std::uint32_t const finite = magnitude < (1u << 23) ? subnormal : normal;
+  return std::bit_cast<float>(sign | (magnitude >= (31u << 23) ? special : finite));
+}
+
+/// The value of a bfloat16, exactly: the upper half of a float.
+constexpr float float_from_bfloat16(std::uint16_t bfloat16) noexcept {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bfloat16) << 16);
+}
+
+}  // namespace axiform

@@ -1,0 +1,87 @@
+/// @file
+/// Writes safetensors files, whole or not at all.
+///
+///     write_safetensors("model.safetensors", {{tensor_data("wte.weight", {2, 3}, floats)}}, {{"format", "pt"}});
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/element_type.hpp>
+#include <axiform/io/file.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/io/safetensors.hpp>
+
+namespace axiform {
+
+/// A tensor to write: its bytes in row-major order, little-endian. Refers to them, does not own them.
+struct TensorData {
+  std::string name;
+  ElementType element_type = ElementType::f32;
+  std::vector<std::size_t> shape;
+  std::span<std::byte const> bytes;
+};
+
+/// An F32 tensor of values that stay where they are until it is written.
+inline TensorData tensor_data(std::string name, std::vector<std::size_t> shape, std::span<float const> values) {
+  return {std::move(name), ElementType::f32, std::move(shape), std::as_bytes(values)};
+}
+
+/// Writes a safetensors file atomically (see `write_file_atomically`). Wider elements come first, so that every tensor is aligned to its
+/// element.
+/// @throws ArgumentError when a name is used twice, is `__metadata__` or is not UTF-8, or when a shape and its bytes disagree; FileError
+///         when writing fails.
+inline void write_safetensors(std::filesystem::path const& path, std::span<TensorData const> tensors,
+                              std::map<std::string, std::string> const& metadata = {}) {
+  std::set<std::string_view> names;
+  std::vector<TensorData const*> order;
+  for (TensorData const& tensor : tensors) {
+    std::string const name = detail::printable(tensor.name);
+    if (tensor.name == "__metadata__") throw ArgumentError(name + ": a tensor cannot have this name");
+    if (!names.insert(tensor.name).second) throw ArgumentError(name + ": two tensors have this name");
+    auto const bits = detail::bits_of_shape(tensor.shape, tensor.element_type);
+    if (tensor.shape.size() > detail::largest_rank || !bits || *bits % 8 != 0 || *bits / 8 != tensor.bytes.size())
+      throw ArgumentError(name + ": found " + std::to_string(tensor.bytes.size()) + " bytes for the shape " +
+                          shape_to_string(tensor.shape) + " of " + std::string(name_of(tensor.element_type)));
+    order.push_back(&tensor);
+  }
+  std::ranges::stable_sort(order, std::ranges::greater{}, [](TensorData const* tensor) { return bits_of(tensor->element_type); });
+
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::size_t offset = 0;
+  for (TensorData const* tensor : order) {
+    std::size_t const end = offset + tensor->bytes.size();
+    header[tensor->name] = {{"dtype", name_of(tensor->element_type)}, {"shape", tensor->shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (Json::exception const&) {
+    throw ArgumentError(path.string() + ": a tensor's name or the metadata is not UTF-8, as a safetensors header must be");
+  }
+  text.append((8 - text.size() % 8) % 8, ' ');  // The data begins at a multiple of 8.
+  if (text.size() > detail::largest_safetensors_header) throw ArgumentError(path.string() + ": the header would be too large to read again");
+
+  auto const length = std::bit_cast<std::array<std::byte, 8>>(static_cast<std::uint64_t>(text.size()));
+  write_file_atomically(path, [&](FileWriter& file) {
+    file.write(length);
+    file.write(text);
+    for (TensorData const* tensor : order) file.write(tensor->bytes);
+  });
+}
+
+}  // namespace axiform
