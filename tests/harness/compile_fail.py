@@ -1,0 +1,44 @@
+"""Checks a unit that must not compile: `compile_fail.py UNIT COMPILER FLAG...`
+
+The unit says what the compiler's message must match, a regular expression a line:
+
+    // expect-error: LastAxisIs<.*Const<1024>.*Const<768>
+
+and holds, between `#ifdef SHOULD_COMPILE` and `#else`, the same thing done right. With SHOULD_COMPILE defined it must compile: otherwise it
+might be refused for a reason of no interest, and the test would never notice.
+"""
+
+import re
+import subprocess
+import sys
+
+
+def main(unit, *command):
+    with open(unit, encoding="utf-8") as file:
+        source = file.read()
+    patterns = re.findall(r"^// expect-error: *(.+?) *$", source, re.MULTILINE)
+    if not patterns:
+        return f"{unit}: has no line `// expect-error: REGEX`"
+    if not re.search(r"^#ifdef SHOULD_COMPILE$", source, re.MULTILINE):
+        return f"{unit}: has no twin: `#ifdef SHOULD_COMPILE`"
+
+    def compile_with(*flags):
+        return subprocess.run([*command, *flags, unit], capture_output=True, text=True, env=None)
+
+    twin = compile_with("-DSHOULD_COMPILE")
+    if twin.returncode != 0:
+        return f"{unit}: the twin does not compile:\n{twin.stderr}"
+    bad = compile_with()
+    if bad.returncode == 0:
+        return f"{unit}: compiles, and must not"
+    missing = [pattern for pattern in patterns if not re.search(pattern, bad.stderr)]
+    if missing:
+        return f"{unit}: the message does not match {missing}:\n{bad.stderr}"
+    print(f"refused as expected: {', '.join(patterns)}")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))

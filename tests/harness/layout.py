@@ -1,0 +1,104 @@
+"""Checks the rules about files that no compiler checks: `layout.py REPOSITORY`
+
+- A header's includes point one way: each room may use the rooms below it (see ROOMS), and no other.
+- Only simd/ and kernels/ include xsimd; only io/ includes nlohmann/json.
+- Every header begins with `/// @file` and has `#pragma once`; its own includes are written <axiform/room/name.hpp>.
+- axiform.hpp reaches every header.
+- Test cases are in *_test.cpp: elsewhere no ctest entry would run them.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+# room: the rooms that it may include directly; what those may include, it may too.
+ROOMS = {
+    "core": [],
+    "simd": ["core"],
+    "kernels": ["simd"],
+    "ops": ["kernels"],
+    "nn": ["ops"],
+    "io": ["core"],
+    "text": ["io"],
+    "models": ["nn", "io"],
+    "generate": ["core"],
+    "tasks": ["models", "text", "generate"],
+    "train": ["models", "text"],
+    "inspect": ["text"],
+}
+# library: the rooms that may include it.
+LIBRARIES = {"xsimd": ["simd", "kernels"], "nlohmann": ["io"]}
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def below(room):
+    """The room and all rooms that it may include."""
+    return {room}.union(*(below(other) for other in ROOMS[room]))
+
+
+def check_headers(root):
+    include = root / "include"
+    headers = sorted(include.rglob("*.hpp"))
+    if not headers:
+        yield f"{include}: found no header"
+    graph = {}
+    for header in headers:
+        name = header.relative_to(include).as_posix()
+        text = header.read_text(encoding="utf-8")
+        if not text.startswith("/// @file\n"):
+            yield f"{name}: does not begin with `/// @file`"
+        if not re.search(r"^#pragma once$", text, re.MULTILINE):
+            yield f"{name}: has no `#pragma once`"
+
+        parts = name.split("/")
+        room = parts[1] if len(parts) > 2 else None  # axiform.hpp and version.hpp stand outside the rooms
+        if room is not None and room not in ROOMS:
+            yield f"{name}: room `{room}` is not known; the rooms are {', '.join(ROOMS)}"
+            continue
+
+        graph[name] = []
+        for quote, path in INCLUDE.findall(text):
+            library = path.split("/")[0]
+            if quote == '"':
+                yield f'{name}: includes "{path}"; write <axiform/room/name.hpp>'
+            elif library == "axiform":
+                graph[name].append(path)
+                other = path.split("/")[1] if path.count("/") > 1 else None
+                if not (include / path).is_file():
+                    yield f"{name}: includes <{path}>, which does not exist"
+                elif room is not None and other is not None and other not in below(room):
+                    yield f"{name}: includes <{path}>, but {room}/ may use only {', '.join(sorted(below(room)))}"
+            elif library in LIBRARIES and room not in LIBRARIES[library]:
+                yield f"{name}: includes <{path}>; only {', '.join(LIBRARIES[library])} may"
+
+    everything = "axiform/axiform.hpp"
+    if everything in graph:
+        reached, todo = set(), [everything]
+        while todo:
+            name = todo.pop()
+            if name not in reached:
+                reached.add(name)
+                todo += graph.get(name, [])
+        for name in sorted(graph.keys() - reached):
+            yield f"{everything}: does not reach <{name}>"
+    else:
+        yield f"{everything}: does not exist"
+
+
+def check_tests(root):
+    for file in sorted((root / "tests").rglob("*.[ch]pp")):
+        if not file.name.endswith("_test.cpp") and re.search(r"^\s*TEST_CASE", file.read_text(encoding="utf-8"), re.MULTILINE):
+            yield f"{file.relative_to(root)}: has a TEST_CASE, but ctest runs only those in *_test.cpp"
+
+
+def main(repository):
+    problems = [*check_headers(Path(repository)), *check_tests(Path(repository))]
+    print("\n".join(problems) or "every rule is kept")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1]))

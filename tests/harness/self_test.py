@@ -1,0 +1,78 @@
+"""Checks that the checks beside this file can fail: `self_test.py COMPILER`
+
+Each case is a small tree or unit with one thing wrong (or none), and what must be said of it.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HEADER = "/// @file\n/// A header.\n#pragma once\n"
+ALL = HEADER + "#include <axiform/core/a.hpp>\n#include <axiform/nn/b.hpp>\n"
+GOOD = {
+    "include/axiform/axiform.hpp": ALL,
+    "include/axiform/core/a.hpp": HEADER + "#include <vector>\n",
+    "include/axiform/nn/b.hpp": HEADER + "#include <axiform/core/a.hpp>\n",
+    "tests/core/a_test.cpp": 'TEST_CASE("a") {}\n',
+}
+# what is different from GOOD, and what must be said
+LAYOUTS = [
+    ({}, "every rule is kept"),
+    ({"include/axiform/core/a.hpp": HEADER + "#include <axiform/nn/b.hpp>\n"}, "core/ may use only core"),
+    ({"include/axiform/core/a.hpp": HEADER + "#include <nlohmann/json.hpp>\n"}, "only io may"),
+    ({"include/axiform/nn/b.hpp": HEADER + "  # include <xsimd/xsimd.hpp>\n"}, "only simd, kernels may"),
+    ({"include/axiform/nn/b.hpp": HEADER + '#include "a.hpp"\n'}, "write <axiform/room/name.hpp>"),
+    ({"include/axiform/nn/b.hpp": HEADER + "#include <axiform/core/c.hpp>\n"}, "does not exist"),
+    ({"include/axiform/nn/b.hpp": "#pragma once\n"}, "does not begin with"),
+    ({"include/axiform/nn/b.hpp": "/// @file\n"}, "has no `#pragma once`"),
+    ({"include/axiform/attic/c.hpp": HEADER}, "room `attic` is not known"),
+    ({"include/axiform/core/c.hpp": HEADER}, "does not reach <axiform/core/c.hpp>"),
+    ({"tests/core/helpers.hpp": 'TEST_CASE("b") {}\n'}, "has a TEST_CASE"),
+]
+
+BAD = "// expect-error: {}\n#ifdef SHOULD_COMPILE\n{}\n#else\n{}\n#endif\n"
+COMPILED = [
+    (BAD.format("static assertion.*one is two", "", 'static_assert(1 == 2, "one is two");'), "refused as expected"),
+    (BAD.format("one is three", "", 'static_assert(1 == 2, "one is two");'), "the message does not match"),
+    (BAD.format("one is two", "", ""), "compiles, and must not"),
+    (BAD.format("one is two", "nonsense", 'static_assert(1 == 2, "one is two");'), "the twin does not compile"),
+    ("#ifdef SHOULD_COMPILE\n#endif\n", "has no line"),
+    ("// expect-error: x\n", "has no twin"),
+]
+
+
+def run(script, *arguments):
+    return subprocess.run([sys.executable, HERE / script, *arguments], capture_output=True, text=True)
+
+
+def check(what, result, expected, good):
+    said = result.stdout + result.stderr
+    if expected not in said or (result.returncode == 0) != good:
+        return [f"{what}: exit status {result.returncode}, expected to read `{expected}`; found:\n{said}"]
+    return []
+
+
+def main(compiler):
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (changes, expected) in enumerate(LAYOUTS):
+            root = Path(folder, str(number))
+            for path, text in {**GOOD, **changes}.items():
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_text(text, encoding="utf-8")
+            problems += check(f"layout {changes}", run("layout.py", root), expected, good=not changes)
+        for number, (source, expected) in enumerate(COMPILED):
+            unit = Path(folder, f"{number}.cpp")
+            unit.write_text(source, encoding="utf-8")
+            result = run("compile_fail.py", unit, compiler, "-std=c++20", "-fsyntax-only")
+            problems += check(f"unit\n{source}", result, expected, good=number == 0)
+    print("\n".join(problems) or f"{len(LAYOUTS) + len(COMPILED)} cases are told apart")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,5 @@
+#include <every_header.hpp>
+
+int other_unit();
+
+int other_unit() { return 0; }
