@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 namespace axiform {
@@ -40,10 +41,16 @@ constexpr double uniform_from(std::uint32_t high, std::uint32_t low) noexcept {
   return static_cast<double>(bits) * 0x1.0p-53;
 }
 
-/// A number from the standard normal distribution (Box and Muller 1958) from four words.
-inline double normal_from(std::array<std::uint32_t, 4> const& words) noexcept {
-  double const radius = std::sqrt(-2.0 * std::log1p(-uniform_from(words[0], words[1])));
-  return radius * std::cos(6.283185307179586 * uniform_from(words[2], words[3]));
+/// Four numbers from the standard normal distribution (Box and Muller 1958) from four words.
+inline std::array<double, 4> normals_from(std::array<std::uint32_t, 4> const& words) noexcept {
+  std::array<double, 4> normals;
+  for (std::size_t i = 0; i < 4; i += 2) {
+    double const radius = std::sqrt(-2.0 * std::log((words[i] + 0.5) * 0x1.0p-32));
+    double const angle = 6.283185307179586 * (words[i + 1] * 0x1.0p-32);
+    normals[i] = radius * std::cos(angle);
+    normals[i + 1] = radius * std::sin(angle);
+  }
+  return normals;
 }
 
 }  // namespace axiform

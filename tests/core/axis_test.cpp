@@ -1,0 +1,97 @@
+// Axes, shapes, views and tensors: what the type knows, what is checked, what converts.
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/tensor.hpp>
+#include <doctest/doctest.h>
+
+#include <type_traits>
+
+using namespace axiform;
+
+static_assert(FitsAxis<Const<3>, Const<3>>);
+static_assert(FitsAxis<Const<3>, Hidden>);
+static_assert(!FitsAxis<Hidden, Const<3>>);
+static_assert(!FitsAxis<Queries, Keys>);
+static_assert(std::is_same_v<Product<Const<12>, Const<64>>, Const<768>>);
+static_assert(!StaticAxis<Product<Heads, HeadSize>>);
+static_assert(sizeof(Length<Const<768>>) == 1);
+static_assert(Length<Const<12>>{} * Length<Const<64>>{} == 768);
+static_assert(Shape<Const<3>, Const<4>>().size() == 12);
+static_assert(Shape<Tokens, Const<4>>(5).length<1>() == 4);
+static_assert(std::is_convertible_v<Tensor<float, Tokens, Const<4>>&, View<Tokens, Hidden>>);
+static_assert(!std::is_convertible_v<Tensor<float, Tokens, Hidden>&, View<Tokens, Const<4>>>);
+static_assert(!std::is_convertible_v<Tensor<float, Queries, Hidden>&, View<Keys, Hidden>>);
+static_assert(!std::is_convertible_v<View<Tokens, Hidden>, TensorView<float, Tokens, Hidden>>, "a view of constants stays one");
+static_assert(!std::is_copy_constructible_v<Tensor<float, Tokens, Hidden>>);
+
+TEST_CASE("axis: names are those that a message shows") {
+  CHECK(axis_name<Const<768>>() == "Const<768>");
+  CHECK(axis_name<Tokens>() == "Tokens");
+  CHECK(axis_name<Product<Heads, HeadSize>>() == "Heads * HeadSize");
+}
+
+TEST_CASE("axis: a length that the type knows refuses another value") {
+  CHECK_NOTHROW(Length<Const<4>>(4));
+  CHECK_THROWS_WITH_AS(Length<Const<4>>(5), "axis Const<4>: found length 5", ShapeError);
+}
+
+TEST_CASE("shape: lengths of all axes are checked against the type") {
+  using S = Shape<Tokens, Const<4>>;
+  CHECK(S::of({7, 4}).rows() == 7);
+  CHECK(S::of({7, 4}).to_string() == "[7, 4]");
+  CHECK_THROWS_AS(S::of({7, 5}), ShapeError);
+}
+
+TEST_CASE("tensor: begins with zeros and is indexed by its axes") {
+  Tensor<float, Tokens, Const<3>> x(2);
+  for (float element : x.elements()) CHECK(element == 0);
+  x(1, 2) = 5;
+  CHECK(x.row(1)[2] == 5);
+  CHECK(x.data()[5] == 5);
+  CHECK_THROWS_AS(x(2, 0), ArgumentError);
+  CHECK_THROWS_AS(x(0, 3), ArgumentError);
+  CHECK_THROWS_AS(x.row(2), ArgumentError);
+}
+
+TEST_CASE("tensor: copies are deep, moves leave nothing behind") {
+  Tensor<float, Tokens, Const<3>> x(2);
+  auto y = x.copy();
+  y(0, 0) = 1;
+  CHECK(x(0, 0) == 0);
+  auto z = std::move(y);
+  CHECK(z(0, 0) == 1);
+}
+
+TEST_CASE("tensor: a size beyond the address space is a shape error") {
+  CHECK_THROWS_AS((Tensor<float, Tokens, Hidden>(std::size_t{1} << 40, std::size_t{1} << 40)), ShapeError);
+}
+
+TEST_CASE("view: a range of columns keeps the stride of its tensor") {
+  Tensor<float, Tokens, Const<6>> x(3);
+  for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(i);
+  View<Tokens, Const<2>> middle(x.data() + 2, {3}, x.row_stride());
+  CHECK(middle(1, 0) == 8);
+  CHECK(middle(2, 1) == 15);
+}
+
+TEST_CASE("fix: free lengths become lengths of the type, checked") {
+  Tensor<float, Tokens, Hidden> x(2, 768);
+  CHECK(fix<Tokens, Const<768>>(x).length<1>() == 768);
+  CHECK_THROWS_AS((fix<Tokens, Const<512>>(x)), ShapeError);
+}
+
+TEST_CASE("relabel: the same elements under another name") {
+  Tensor<float, Tokens, Const<2>> x(3);
+  x(2, 1) = 4;
+  View<Keys, Const<2>> keys = relabel<Tokens, Keys>(x);
+  CHECK(keys(2, 1) == 4);
+}
+
+TEST_CASE("sequences: offsets of a packed batch, empty sequences included") {
+  auto const sequences = SequenceOffsets<Tokens>::of_lengths({3, 0, 2});
+  CHECK(sequences.count() == 3);
+  CHECK(sequences.total() == 5);
+  CHECK(sequences.offset(2) == 3);
+  CHECK(sequences.length(1) == 0);
+  CHECK_NOTHROW(sequences.check_rows(5, "test"));
+  CHECK_THROWS_WITH_AS(sequences.check_rows(6, "attention"), "attention: the sequences hold 5 rows, the tensor 6", ShapeError);
+}

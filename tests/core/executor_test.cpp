@@ -1,0 +1,61 @@
+// Executors: every part runs once, exceptions arrive, absurd thread numbers are refused.
+#include <axiform/core/context.hpp>
+#include <axiform/core/thread_pool.hpp>
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+using namespace axiform;
+
+TEST_CASE("executor: every task runs exactly once, inside and outside of a pass") {
+  for (std::size_t threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    CHECK(pool.concurrency() == threads);
+    for (std::size_t count : {0, 1, 2, 7, 100}) {
+      for (int repeat = 0; repeat < 50; ++repeat) {
+        std::vector<std::atomic<int>> runs(count);
+        if (repeat % 2) {
+          PassScope const pass(pool);
+          pool.parallel_for(count, [&](std::size_t i) { ++runs[i]; });
+          pool.parallel_for(count, [&](std::size_t i) { ++runs[i]; });
+        } else {
+          pool.parallel_for(count, [&](std::size_t i) { runs[i] += 2; });
+        }
+        for (auto const& run : runs) REQUIRE(run == 2);
+      }
+    }
+  }
+}
+
+TEST_CASE("executor: an exception of a task arrives at the caller and the pool stays usable") {
+  ThreadPool pool(3);
+  for (int repeat = 0; repeat < 20; ++repeat)
+    CHECK_THROWS_AS(pool.parallel_for(10, [](std::size_t i) { if (i == 7) throw std::runtime_error("seven"); }), std::runtime_error);
+  std::atomic<int> sum = 0;
+  pool.parallel_for(10, [&](std::size_t i) { sum += static_cast<int>(i); });
+  CHECK(sum == 45);
+}
+
+TEST_CASE("executor: no thread, or too many, is refused") {
+  CHECK_THROWS_WITH_AS(ThreadPool(0), "threads: found 0, expected 1 to 1024", ArgumentError);
+  CHECK_THROWS_AS(ThreadPool(100000), ArgumentError);
+  CHECK_THROWS_AS(Context::with_threads(0), ArgumentError);
+  CHECK_THROWS_AS(Context(std::shared_ptr<Executor>()), ArgumentError);
+}
+
+TEST_CASE("executor: the caller's own executor gets the work") {
+  struct Counting final : Executor {
+    std::size_t calls = 0;
+    std::size_t concurrency() const noexcept override { return 4; }
+    void parallel_for(std::size_t count, FunctionRef<void(std::size_t)> task) override {
+      ++calls;
+      for (std::size_t i = count; i-- > 0;) task(i);
+    }
+  };
+  auto const executor = std::make_shared<Counting>();
+  Context context(executor);
+  context.executor().parallel_for(3, [](std::size_t) {});
+  CHECK(executor->calls == 1);
+}
