@@ -1,0 +1,68 @@
+/// @file
+/// The layout of a packed matrix: panels of `panel_width` columns in which the values of one k lie together, as the product kernels stream them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/simd/arch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// Rows of the register tile: of C, and of A.
+inline constexpr std::size_t tile_rows = 6;
+
+/// Vectors in a row of the register tile. Six rows of accumulators, one row of B and a broadcast of A must fit the registers:
+/// 6x4 + 4 + 1 = 29 of 32 (AVX-512, NEON), 6x2 + 2 + 1 = 15 of 16 (SSE, AVX).
+inline constexpr std::size_t tile_vectors = simd::registers >= 32 ? 4 : 2;
+
+/// Columns of a panel: 64 with AVX-512, 16 with AVX and NEON, 8 with SSE.
+inline constexpr std::size_t panel_width = tile_vectors * simd::lanes;
+
+/// The panels of a matrix of `n` columns.
+constexpr std::size_t panel_count(std::size_t n) noexcept { return n / panel_width + (n % panel_width != 0); }
+
+/// The floats that the packed form of B, [k, n], takes.
+constexpr std::size_t packed_floats(std::size_t k, std::size_t n) noexcept { return panel_count(n) * panel_width * k; }
+
+/// Packs panels [first_panel, last_panel) of B, [k, n], as `[panel_count(n)][k][panel_width]`; columns beyond n become zero.
+///
+/// Panels may be packed from several threads, and from parts: `source` may be shifted so that only the columns asked for are in memory.
+///
+/// @param source The element of row k and column n is `source[n * n_stride + k * k_stride]`: a weight [out, in] has strides (in, 1), a
+///               transposed one (Conv1D's [in, out]) has (1, out).
+/// @param packed The whole packed matrix, `packed_floats(k, n)`, best at a multiple of 64 bytes.
+inline void pack_panels(std::size_t k, std::size_t n, float const* source, std::size_t n_stride, std::size_t k_stride, float* packed,
+                        std::size_t first_panel, std::size_t last_panel) noexcept {
+  for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
+    std::size_t const first = panel * panel_width;
+    std::size_t const columns = std::min(panel_width, n - first);
+    float* const target = packed + first * k;
+    float const* const from = source + first * n_stride;
+    if (columns < panel_width) std::fill_n(target, k * panel_width, 0.0f);
+    if (n_stride == 1) {
+      for (std::size_t i = 0; i < k; ++i) std::copy_n(from + i * k_stride, columns, target + i * panel_width);
+      continue;
+    }
+    // Sixteen k at a time: a cache line of each source column is read whole, and the lines that are written stay in L1.
+    constexpr std::size_t step = 16;
+    for (std::size_t i0 = 0; i0 < k; i0 += step) {
+      std::size_t const i1 = std::min(i0 + step, k);
+      for (std::size_t j = 0; j < columns; ++j)
+        for (std::size_t i = i0; i < i1; ++i) target[i * panel_width + j] = from[j * n_stride + i * k_stride];
+    }
+  }
+}
+
+/// Reads columns [first_column, last_column) of B back, the inverse of `pack_panels`.
+/// @param target The element of row k and column n goes to `target[n * n_stride + k * k_stride]`.
+inline void unpack_columns(std::size_t k, float const* packed, float* target, std::size_t n_stride, std::size_t k_stride,
+                           std::size_t first_column, std::size_t last_column) noexcept {
+  for (std::size_t j = first_column; j < last_column; ++j) {
+    float const* const column = packed + j / panel_width * panel_width * k + j % panel_width;
+    for (std::size_t i = 0; i < k; ++i) target[j * n_stride + i * k_stride] = column[i * panel_width];
+  }
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
