@@ -1,0 +1,236 @@
+/// @file
+/// `config.json` of BERT and GPT-2, read into plain structs; what the library does not have is refused by name.
+///
+/// A key that is absent has the default that transformers' `BertConfig` and `GPT2Config` give it (5.24).
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/io/printable.hpp>
+
+namespace axiform {
+
+/// The families of models that a config can describe.
+enum class ModelFamily { bert, gpt2 };
+
+/// The activations that a config can name.
+enum class ConfigActivation {
+  gelu,       ///< x * Phi(x), with erf: "gelu", "gelu_python".
+  gelu_tanh,  ///< The tanh approximation: "gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate".
+  relu        ///< "relu".
+};
+
+/// What a BERT's `config.json` says.
+struct BertConfig {
+  std::vector<std::string> architectures;  ///< The classes that the checkpoint was saved from: "BertModel".
+  std::size_t vocabulary = 30522;
+  std::size_t hidden = 768;
+  std::size_t layers = 12;
+  std::size_t heads = 12;
+  std::size_t head_size = 64;  ///< hidden / heads.
+  std::size_t inner = 3072;
+  std::size_t positions = 512;
+  std::size_t token_types = 2;
+  double layer_norm_epsilon = 1e-12;
+  ConfigActivation activation = ConfigActivation::gelu;
+  std::optional<std::size_t> padding_id = 0;
+};
+
+/// What a GPT-2's `config.json` says.
+struct Gpt2Config {
+  std::vector<std::string> architectures;
+  std::size_t vocabulary = 50257;
+  std::size_t hidden = 768;
+  std::size_t layers = 12;
+  std::size_t heads = 12;
+  std::size_t head_size = 64;
+  std::size_t inner = 3072;  ///< 4 * hidden unless the config says otherwise.
+  std::size_t positions = 1024;
+  double layer_norm_epsilon = 1e-5;
+  ConfigActivation activation = ConfigActivation::gelu_tanh;
+  std::vector<std::size_t> end_of_text_ids = {50256};  ///< A config may name several, or none.
+};
+
+/// The family that `model_type` names, or, in old files without it, the first architecture.
+/// @throws FormatError when the config is not an object; CheckpointError when the model is of another family.
+ModelFamily model_family(Json const& config, std::string const& file);
+
+/// Reads a BERT's config. `file` says in messages where it comes from.
+/// @throws FormatError when a value has the wrong type or a size is zero or absurd; CheckpointError, by name, for a setting that the
+///         library does not have: another model, relative positions, a decoder, another activation.
+BertConfig read_bert_config(Json const& config, std::string const& file);
+
+/// Reads a GPT-2's config. @throws As `read_bert_config`.
+Gpt2Config read_gpt2_config(Json const& config, std::string const& file);
+
+/// Reads `directory / "config.json"`. @throws FileError when it is missing, else as `read_bert_config`.
+inline BertConfig read_bert_config(std::filesystem::path const& directory) {
+  auto const path = directory / "config.json";
+  return read_bert_config(read_json(path), path.string());
+}
+
+/// Reads `directory / "config.json"`. @throws FileError when it is missing, else as `read_gpt2_config`.
+inline Gpt2Config read_gpt2_config(std::filesystem::path const& directory) {
+  auto const path = directory / "config.json";
+  return read_gpt2_config(read_json(path), path.string());
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+/// A config and the file that messages name.
+struct ConfigReader {
+  Json const& config;
+  std::string const& file;
+
+  /// The first of `keys` that is present: GPT-2's names have aliases.
+  std::optional<std::size_t> optional_size(std::initializer_list<std::string_view> keys, std::size_t largest) const {
+    for (std::string_view key : keys) {
+      auto const size = get_optional<std::size_t>(config, key, file);
+      if (!size) continue;
+      if (*size == 0 || *size > largest)
+        throw FormatError(file + ": " + std::string(key) + ": found " + std::to_string(*size) + ", expected 1 to " + std::to_string(largest));
+      return size;
+    }
+    return std::nullopt;
+  }
+
+  std::size_t size(std::initializer_list<std::string_view> keys, std::size_t otherwise, std::size_t largest) const {
+    return optional_size(keys, largest).value_or(otherwise);
+  }
+
+  double epsilon(std::string_view key, double otherwise) const {
+    double const value = get_or<double>(config, key, otherwise, file);
+    if (!(value >= 0 && value < 1))
+      throw FormatError(file + ": " + std::string(key) + ": found " + describe_json(value) + ", expected at least 0 and less than 1");
+    return value;
+  }
+
+  /// A setting that may only have one value, because the library has nothing else.
+  void only(std::string_view key, bool expected) const {
+    if (get_or<bool>(config, key, expected, file) != expected) refuse(key, expected ? "false" : "true", expected ? "true" : "false");
+  }
+
+  [[noreturn]] void refuse(std::string_view key, std::string const& found, std::string const& expected) const {
+    throw CheckpointError(file + ": " + std::string(key) + ": found " + found + ", which is not supported; expected " + expected);
+  }
+
+  ConfigActivation activation(std::string_view key, std::string_view otherwise) const {
+    auto const name = get_or<std::string>(config, key, std::string(otherwise), file);
+    if (name == "gelu" || name == "gelu_python") return ConfigActivation::gelu;
+    for (std::string_view tanh : {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"})
+      if (name == tanh) return ConfigActivation::gelu_tanh;
+    if (name == "relu") return ConfigActivation::relu;
+    refuse(key, "the activation " + in_quotes(name), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
+  }
+
+  std::size_t head_size(std::size_t hidden, std::size_t heads) const {
+    if (hidden % heads != 0)
+      throw FormatError(file + ": found a hidden size of " + std::to_string(hidden) + " and " + std::to_string(heads) +
+                        " heads, expected the size to be a multiple of the heads");
+    return hidden / heads;
+  }
+
+  void family(ModelFamily expected) const {
+    if (model_family(config, file) != expected)
+      refuse("model_type", expected == ModelFamily::bert ? "a GPT-2" : "a BERT", expected == ModelFamily::bert ? "a BERT" : "a GPT-2");
+  }
+
+  /// What neither family may ask for.
+  void common() const {
+    only("is_encoder_decoder", false);
+    only("add_cross_attention", false);
+    if (Json const* const pruned = find_member(config, "pruned_heads", file); pruned != nullptr && !pruned->is_null() && !pruned->empty())
+      refuse("pruned_heads", describe_json(*pruned), "none");
+    if (Json const* const quantized = find_member(config, "quantization_config", file); quantized != nullptr && !quantized->is_null())
+      refuse("quantization_config", describe_json(*quantized), "weights in F32, F16 or BF16");
+  }
+};
+
+// Beyond these, a number is a mistake or an attack: the largest published models stay ten times below.
+inline constexpr std::size_t largest_width = 1 << 18;
+inline constexpr std::size_t largest_depth = 1 << 12;
+inline constexpr std::size_t largest_table = 1 << 25;
+
+/// Ids of tokens: none, one, or a list.
+inline std::vector<std::size_t> token_ids(Json const& config, std::string_view key, std::vector<std::size_t> otherwise, std::string const& file) {
+  Json const* const member = find_member(config, key, file);
+  if (member == nullptr) return otherwise;
+  if (member->is_null()) return {};
+  if (member->is_array()) return require<std::vector<std::size_t>>(config, key, file);
+  return {require<std::size_t>(config, key, file)};
+}
+
+}  // namespace detail
+
+inline ModelFamily model_family(Json const& config, std::string const& file) {
+  auto const type = get_optional<std::string>(config, "model_type", file);
+  auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
+  std::string const architecture = architectures.empty() ? "" : architectures.front();
+  if (type ? *type == "bert" : architecture.starts_with("Bert")) return ModelFamily::bert;
+  if (type ? *type == "gpt2" : architecture.starts_with("GPT2")) return ModelFamily::gpt2;
+  std::string const found = type                   ? "the model_type " + detail::in_quotes(*type)
+                            : architecture.empty() ? "no model_type"
+                                                   : "the architecture " + detail::in_quotes(architecture);
+  throw CheckpointError(file + ": found " + found + ", expected a BERT or a GPT-2 (\"bert\", \"gpt2\")");
+}
+
+inline BertConfig read_bert_config(Json const& json, std::string const& file) {
+  detail::ConfigReader const reader{json, file};
+  reader.family(ModelFamily::bert);
+  reader.common();
+  reader.only("is_decoder", false);
+  if (auto const kind = get_or<std::string>(json, "position_embedding_type", "absolute", file); kind != "absolute")
+    reader.refuse("position_embedding_type", detail::in_quotes(kind), "\"absolute\"");
+  BertConfig config;
+  config.architectures = get_or<std::vector<std::string>>(json, "architectures", {}, file);
+  config.vocabulary = reader.size({"vocab_size"}, config.vocabulary, detail::largest_table);
+  config.hidden = reader.size({"hidden_size"}, config.hidden, detail::largest_width);
+  config.layers = reader.size({"num_hidden_layers"}, config.layers, detail::largest_depth);
+  config.heads = reader.size({"num_attention_heads"}, config.heads, detail::largest_width);
+  config.head_size = reader.head_size(config.hidden, config.heads);
+  config.inner = reader.size({"intermediate_size"}, config.inner, 4 * detail::largest_width);
+  config.positions = reader.size({"max_position_embeddings"}, config.positions, detail::largest_table);
+  config.token_types = reader.size({"type_vocab_size"}, config.token_types, detail::largest_table);
+  config.layer_norm_epsilon = reader.epsilon("layer_norm_eps", config.layer_norm_epsilon);
+  config.activation = reader.activation("hidden_act", "gelu");
+  if (find_member(json, "pad_token_id", file) != nullptr) config.padding_id = get_optional<std::size_t>(json, "pad_token_id", file);
+  if (auto const width = reader.optional_size({"embedding_size"}, detail::largest_width); width && *width != config.hidden)
+    reader.refuse("embedding_size", std::to_string(*width), "the hidden size, " + std::to_string(config.hidden));
+  return config;
+}
+
+inline Gpt2Config read_gpt2_config(Json const& json, std::string const& file) {
+  detail::ConfigReader const reader{json, file};
+  reader.family(ModelFamily::gpt2);
+  reader.common();
+  reader.only("scale_attn_weights", true);
+  reader.only("scale_attn_by_inverse_layer_idx", false);
+  reader.only("tie_word_embeddings", true);
+  // reorder_and_upcast_attn asks for what is done anyway: products and softmax in fp32.
+  get_or<bool>(json, "reorder_and_upcast_attn", false, file);
+  Gpt2Config config;
+  config.architectures = get_or<std::vector<std::string>>(json, "architectures", {}, file);
+  config.vocabulary = reader.size({"vocab_size"}, config.vocabulary, detail::largest_table);
+  config.hidden = reader.size({"n_embd", "hidden_size"}, config.hidden, detail::largest_width);
+  config.layers = reader.size({"n_layer", "num_hidden_layers"}, config.layers, detail::largest_depth);
+  config.heads = reader.size({"n_head", "num_attention_heads"}, config.heads, detail::largest_width);
+  config.head_size = reader.head_size(config.hidden, config.heads);
+  config.inner = reader.size({"n_inner"}, 4 * config.hidden, 4 * detail::largest_width);
+  config.positions = reader.size({"n_positions", "max_position_embeddings", "n_ctx"}, config.positions, detail::largest_table);
+  config.layer_norm_epsilon = reader.epsilon("layer_norm_epsilon", config.layer_norm_epsilon);
+  config.activation = reader.activation("activation_function", "gelu_new");
+  config.end_of_text_ids = detail::token_ids(json, "eos_token_id", config.end_of_text_ids, file);
+  return config;
+}
+
+}  // namespace axiform
