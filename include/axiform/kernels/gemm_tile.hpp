@@ -1,0 +1,151 @@
+/// @file
+/// The register tile: a few rows of C = A * B, from packed B, whole K in one pass. Every product of the library ends here.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include <axiform/core/config.hpp>
+#include <axiform/kernels/packing.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// What a tile reads and writes. Strides are in floats.
+struct TileOperands {
+  std::size_t k = 0;
+  float const* a = nullptr;  ///< [rows, k]
+  std::size_t a_stride = 0;
+  float const* b = nullptr;         ///< [panels][k][vectors * lanes]
+  std::size_t b_step = 0;           ///< from one k to the next
+  std::size_t b_panel_stride = 0;   ///< from one panel to the next
+  float* c = nullptr;               ///< [rows, panels * vectors * lanes]
+  std::size_t c_stride = 0;
+  float const* bias = nullptr;      ///< null, or as many floats as a row of the tile
+  float const* residual = nullptr;  ///< null, or as c; may be c
+  std::size_t residual_stride = 0;
+  char const* prefetch = nullptr;   ///< where to begin to bring memory into L2, an address that need not be valid
+  std::size_t prefetch_step = 0;    ///< bytes to move on for each k
+};
+
+/// C = A * B (+ bias) (+ residual), for Rows rows and Panels panels of Vectors vectors.
+///
+/// Each element is `fma(a[k], b[k], sum)` for k = 0, 1, … from sum = 0, then + bias, then + residual, whatever the tile's form: a row has
+/// the same bits in a tile of six and by itself.
+using Tile = void (*)(TileOperands const&) noexcept;
+
+namespace detail {
+
+// Holds a loaded value in its register. GCC 12 otherwise folds the load into every fma that uses it, and a tile of 4x2 loads each value of B
+// four times: 12 loads for 8 fma, where a core has two loads a cycle.
+[[gnu::always_inline]] inline void keep_in_register([[maybe_unused]] simd::Floats& value) noexcept {
+#if defined(__AVX512F__)
+  asm("" : "+v"(value.data));
+#elif defined(__x86_64__)
+  asm("" : "+x"(value.data));
+#endif
+}
+
+// B is packed so that the vectors of one k lie together: the tile streams it front to back, and for one row (decode) the same layout streams
+// at memory speed. A is broadcast element by element; six rows never fight for an L1 set of eight lines, even a multiple of 4 KiB apart.
+template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
+struct TileSums {
+  simd::Floats sums[Rows][Panels * Vectors];
+
+  [[gnu::always_inline]] void add(float const* const (&a)[Rows], std::size_t k, float const* b, std::size_t b_panel_stride) noexcept {
+    simd::Floats values[Panels * Vectors];
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Panels * Vectors; ++v) {
+      values[v] = simd::load(b + v / Vectors * b_panel_stride + v % Vectors * simd::lanes);
+      if constexpr (Rows > 1) keep_in_register(values[v]);
+    }
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Rows; ++r) {
+      simd::Floats const factor = simd::broadcast(a[r][k]);
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < Panels * Vectors; ++v) sums[r][v] = simd::fma(factor, values[v], sums[r][v]);
+    }
+  }
+};
+
+template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
+[[gnu::noinline]] void tile(TileOperands const& operands) noexcept {
+  TileSums<Rows, Vectors, Panels> tile;
+  float const* a[Rows];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r) {
+    a[r] = operands.a + r * operands.a_stride;
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Panels * Vectors; ++v) tile.sums[r][v] = simd::broadcast(0.0f);
+  }
+
+  std::size_t const count = operands.k;
+  std::size_t const b_step = operands.b_step;
+  std::size_t const b_panel_stride = operands.b_panel_stride;
+  float const* b = operands.b;
+  std::size_t k = 0;
+  char const* prefetch = operands.prefetch;
+  std::size_t const prefetch_step = operands.prefetch_step;
+  for (; k < count; ++k, b += b_step) {
+    tile.add(a, k, b, b_panel_stride);
+    if constexpr (Rows >= 4) {
+      __builtin_prefetch(prefetch, 0, 2);
+      prefetch += prefetch_step;
+    }
+  }
+
+  if (operands.bias != nullptr)
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Panels * Vectors; ++v) {
+      simd::Floats const bias = simd::load(operands.bias + v * simd::lanes);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < Rows; ++r) tile.sums[r][v] += bias;
+    }
+  if (operands.residual != nullptr)
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < Panels * Vectors; ++v)
+        tile.sums[r][v] += simd::load(operands.residual + r * operands.residual_stride + v * simd::lanes);
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Panels * Vectors; ++v) simd::store(operands.c + r * operands.c_stride + v * simd::lanes, tile.sums[r][v]);
+}
+
+// Panels that a tile of one or two rows takes at once, so that eight sums are in flight to hide the latency of fma (4 cycles, two a cycle).
+// Three rows have six of them; two panels would need 17 registers.
+constexpr std::size_t panels_at_once(std::size_t rows) noexcept { return rows <= 2 ? std::max<std::size_t>(1, 8 / (rows * tile_vectors)) : 1; }
+
+template <std::size_t... Index>
+constexpr auto narrow_tiles(std::index_sequence<Index...>) noexcept {
+  return std::array<Tile, sizeof...(Index)>{&tile<Index / tile_vectors + 1, Index % tile_vectors + 1, 1>...};
+}
+template <std::size_t... Index>
+constexpr auto wide_tiles(std::index_sequence<Index...>) noexcept {
+  return std::array<Tile, sizeof...(Index)>{&tile<Index + 1, tile_vectors, panels_at_once(Index + 1)>...};
+}
+
+}  // namespace detail
+
+/// The tile of 1 to `tile_rows` rows and one panel of 1 to `tile_vectors` vectors.
+inline Tile narrow_tile(std::size_t rows, std::size_t vectors) noexcept {
+  static constexpr auto tiles = detail::narrow_tiles(std::make_index_sequence<tile_rows * tile_vectors>{});
+  return tiles[(rows - 1) * tile_vectors + vectors - 1];
+}
+
+/// A tile of full panels, and how many of them it takes at once.
+struct WideTile {
+  Tile tile;
+  std::size_t panels;
+};
+
+/// The tile of 1 to `tile_rows` rows for many full panels.
+inline WideTile wide_tile(std::size_t rows) noexcept {
+  static constexpr auto tiles = detail::wide_tiles(std::make_index_sequence<tile_rows>{});
+  return {tiles[rows - 1], detail::panels_at_once(rows)};
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
