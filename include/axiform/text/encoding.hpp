@@ -1,0 +1,93 @@
+/// @file
+/// `Encoding`: what a tokenizer makes of a text, and the options of making it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <axiform/core/token_id.hpp>
+
+namespace axiform {
+
+/// Where a token lies in its text: [begin, end).
+struct Offset {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+
+  bool operator==(Offset const&) const = default;
+};
+
+/// The tokens of a text, or of a pair of texts; all vectors have one element a token.
+struct Encoding {
+  std::vector<TokenId> ids;
+  std::vector<TokenId> type_ids;                   ///< The segment: 0, or 1 for the second text of a pair (BERT).
+  std::vector<Offset> offsets;                     ///< In code points of the original text, as Hugging Face gives them; {0, 0} for special tokens.
+  std::vector<Offset> byte_offsets;                ///< The same places in bytes of the original text, invalid ones included.
+  std::vector<std::uint8_t> special_tokens_mask;   ///< 1 for tokens that the tokenizer added, 0 for tokens of the text.
+
+  /// A token that is written otherwise than the vocabulary writes it: an added token together with the spaces that it strips.
+  struct Spelling {
+    std::size_t index;
+    std::string text;
+  };
+  std::vector<Spelling> spellings;  ///< In order of `index`; almost always empty. `Tokenizer::tokens` honours it.
+
+  std::size_t size() const noexcept { return ids.size(); }
+};
+
+/// What is cut when an encoding is longer than `EncodeOptions::max_length`.
+enum class Truncation : std::uint8_t {
+  longest_first,  ///< The longer text of a pair down to the shorter one's length, then both.
+  only_first,     ///< The first text.
+  only_second,    ///< The second text of a pair.
+};
+
+/// The end that is cut.
+enum class TruncationSide : std::uint8_t { right, left };
+
+/// How to encode. The defaults are Hugging Face's, except that nothing is truncated unless `max_length` says so.
+struct EncodeOptions {
+  bool add_special_tokens = true;                                    ///< `[CLS]`, `[SEP]` and the like round the text.
+  std::size_t max_length = std::numeric_limits<std::size_t>::max();  ///< Tokens at most, special ones included.
+  Truncation truncation = Truncation::longest_first;
+  TruncationSide truncation_side = TruncationSide::right;
+};
+
+/// Whether decoding closes the gaps that tokenizing English opens: "it 's ." becomes "it's.".
+enum class CleanUp : std::uint8_t {
+  as_configured,  ///< As the tokenizer's files say.
+  yes,
+  no,
+};
+
+/// How to decode.
+struct DecodeOptions {
+  bool skip_special_tokens = false;
+  CleanUp clean_up_tokenization_spaces = CleanUp::as_configured;
+};
+
+namespace detail {
+
+/// A text's tokens while they are found: ids and byte places. Reused from text to text so that nothing is allocated anew.
+struct TokenSink {
+  std::vector<TokenId> ids;
+  std::vector<Offset> places;
+  std::vector<Encoding::Spelling> spellings;
+
+  void add(TokenId id, std::size_t begin, std::size_t end) {
+    ids.push_back(id);
+    places.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+  }
+  void clear() {
+    ids.clear();
+    places.clear();
+    spellings.clear();
+  }
+};
+
+}  // namespace detail
+
+}  // namespace axiform

@@ -1,0 +1,215 @@
+/// @file
+/// Post-processing: spaces trimmed from offsets, special tokens put round the texts, and truncation before them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/text/encoding.hpp>
+#include <axiform/text/unicode.hpp>
+#include <axiform/text/utf8.hpp>
+
+namespace axiform {
+
+/// A part of a template: one of the texts, or special tokens.
+struct TemplatePart {
+  enum class Kind : std::uint8_t { first_text, second_text, special };
+  Kind kind = Kind::first_text;
+  std::vector<TokenId> ids;  ///< Of `special`.
+  TokenId type_id = 0;
+};
+
+/// What goes round the texts: `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]` in BERT, nothing in GPT-2.
+struct PostProcessor {
+  std::vector<TemplatePart> single{{TemplatePart::Kind::first_text, {}, 0}};
+  std::vector<TemplatePart> pair{{TemplatePart::Kind::first_text, {}, 0}, {TemplatePart::Kind::second_text, {}, 1}};
+  bool trim_offsets = false;      ///< Leaves the spaces that a byte-level token begins or ends with out of its offsets.
+  bool add_prefix_space = false;  ///< Spares the space that the tokenizer put before the text from trimming.
+
+  /// Special tokens that `parts` add.
+  static std::size_t count_special(std::vector<TemplatePart> const& parts) noexcept {
+    std::size_t count = 0;
+    for (TemplatePart const& part : parts) count += part.ids.size();
+    return count;
+  }
+
+  /// `[CLS] A [SEP]`, and for pairs `[CLS] A [SEP] B [SEP]` with type 1 from B on.
+  static PostProcessor bert(TokenId cls, TokenId sep) {
+    using enum TemplatePart::Kind;
+    PostProcessor result;
+    result.single = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep}, 0}};
+    result.pair = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep}, 0}, {second_text, {}, 1}, {special, {sep}, 1}};
+    return result;
+  }
+
+  /// `<s> A </s>`, and for pairs `<s> A </s></s> B </s>`, all of type 0.
+  static PostProcessor roberta(TokenId cls, TokenId sep) {
+    using enum TemplatePart::Kind;
+    PostProcessor result;
+    result.single = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep}, 0}};
+    result.pair = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep, sep}, 0}, {second_text, {}, 0}, {special, {sep}, 0}};
+    return result;
+  }
+};
+
+namespace detail {
+
+/// One text's tokens with both kinds of offsets.
+struct EncodedText {
+  TokenSink tokens;             // Places in bytes of the valid text.
+  std::vector<Offset> offsets;  // In code points.
+};
+
+/// Code-point offsets from places in bytes; the begins of places never go back.
+inline void count_offsets(std::string_view text, EncodedText& encoded) {
+  auto const& places = encoded.tokens.places;
+  encoded.offsets.resize(places.size());
+  std::size_t byte = 0;
+  std::uint32_t point = 0;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    auto const [begin, end] = places[i];
+    if (begin < byte) byte = 0, point = 0;
+    point += static_cast<std::uint32_t>(count_code_points(text.substr(byte, begin - byte)));
+    byte = begin;
+    encoded.offsets[i] = {point, point + static_cast<std::uint32_t>(count_code_points(text.substr(begin, end - begin)))};
+  }
+}
+
+/// Spaces that a byte-level token begins and ends with.
+struct SpaceCounts {
+  std::uint32_t leading = 0;
+  std::uint32_t trailing = 0;
+};
+
+/// Spaces as byte-level tokens write them, or any whitespace, at both ends.
+inline SpaceCounts count_spaces(std::string_view token) noexcept {
+  auto const is_space = [](char32_t c) { return c == U'\u0120' || properties_of(c).is_whitespace(); };
+  SpaceCounts result;
+  std::uint32_t run = 0;
+  bool is_leading = true;
+  for (char const *p = token.data(), *const end = p + token.size(); p != end;) {
+    auto const [c, length] = decode_valid_utf8(p);
+    p += length;
+    run = is_space(c) ? run + 1 : 0;
+    is_leading &= run != 0;
+    result.leading += is_leading;
+  }
+  result.trailing = run;
+  return result;
+}
+
+/// Takes them out of the offsets as the crate does: counted in code points, each of them one byte unless an added token took others along.
+template <class SpacesOf>
+void trim_offsets(std::string_view text, bool add_prefix_space, SpacesOf spaces_of, EncodedText& encoded) {
+  for (std::size_t i = 0; i < encoded.offsets.size(); ++i) {
+    auto [leading, trailing] = spaces_of(i);
+    Offset& offset = encoded.offsets[i];
+    Offset& place = encoded.tokens.places[i];
+    if (leading > 0) {
+      if ((i == 0 || offset.begin == 0) && add_prefix_space && leading == 1) leading = 0;
+      for (; leading > 0 && offset.begin < offset.end; --leading) {
+        ++offset.begin;
+        place.begin += decode_valid_utf8(text.data() + place.begin).length;
+      }
+    }
+    if (offset.end < trailing) continue;
+    for (; trailing > 0 && offset.end > offset.begin; --trailing) {
+      --offset.end;
+      do --place.end;
+      while ((text[place.end] & '\xC0') == '\x80');
+    }
+  }
+}
+
+/// Keeps `length` tokens; offsets are counted later.
+inline void truncate(EncodedText& text, std::size_t length, TruncationSide side) {
+  std::size_t const size = text.tokens.ids.size();
+  if (length >= size) return;
+  std::size_t const first = side == TruncationSide::left ? size - length : 0;
+  auto const cut = [&](auto& values) {
+    values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(first));
+    values.resize(length);
+  };
+  cut(text.tokens.ids);
+  cut(text.tokens.places);
+  std::erase_if(text.tokens.spellings, [&](Encoding::Spelling const& s) { return s.index < first || s.index >= first + length; });
+  for (Encoding::Spelling& spelling : text.tokens.spellings) spelling.index -= first;
+}
+
+/// Cuts a text, or a pair (`second` not null), to `length` tokens in all.
+/// @throws ArgumentError when the strategy cannot reach it.
+inline void truncate(EncodedText& first, EncodedText* second, std::size_t length, EncodeOptions const& options) {
+  std::size_t const n = first.tokens.ids.size();
+  std::size_t const m = second == nullptr ? 0 : second->tokens.ids.size();
+  if (n + m <= length) return;
+  auto const cut = [&](EncodedText& text, std::size_t keep) { truncate(text, keep, options.truncation_side); };
+  if (length == 0) {
+    cut(first, 0);
+    if (second != nullptr) cut(*second, 0);
+    return;
+  }
+  if (options.truncation != Truncation::longest_first) {
+    bool const cuts_first = options.truncation == Truncation::only_first;
+    if (!cuts_first && second == nullptr) throw ArgumentError("Truncation::only_second needs a pair of texts, and there is one text");
+    std::size_t const size = cuts_first ? n : m;
+    std::size_t const excess = n + m - length;
+    if (size <= excess)
+      throw ArgumentError(std::string(cuts_first ? "Truncation::only_first: the first" : "Truncation::only_second: the second") + " text has " +
+                          std::to_string(size) + " tokens, and " + std::to_string(excess) + " would have to go");
+    cut(cuts_first ? first : *second, size - excess);
+    return;
+  }
+  if (second == nullptr) {
+    cut(first, length);
+    return;
+  }
+  std::size_t shorter = std::min(n, m);
+  std::size_t longer = shorter > length ? shorter : std::max(shorter, length - shorter);
+  if (shorter + longer > length) {
+    shorter = length / 2;
+    longer = shorter + length % 2;
+  }
+  cut(first, n > m ? longer : shorter);
+  cut(*second, n > m ? shorter : longer);
+}
+
+/// Puts the parts together. `second` may be null when no part names it.
+inline Encoding assemble(std::vector<TemplatePart> const& parts, EncodedText const& first, EncodedText const* second, bool add_special_tokens) {
+  Encoding result;
+  std::size_t size = PostProcessor::count_special(parts) + first.tokens.ids.size() + (second == nullptr ? 0 : second->tokens.ids.size());
+  result.ids.reserve(size);
+  result.type_ids.reserve(size);
+  result.offsets.reserve(size);
+  result.byte_offsets.reserve(size);
+  result.special_tokens_mask.reserve(size);
+  for (TemplatePart const& part : parts) {
+    bool const is_special = part.kind == TemplatePart::Kind::special;
+    if (is_special && !add_special_tokens) continue;
+    std::size_t const before = result.ids.size();
+    if (is_special) {
+      result.ids.insert(result.ids.end(), part.ids.begin(), part.ids.end());
+      result.offsets.resize(result.ids.size());
+      result.byte_offsets.resize(result.ids.size());
+    } else {
+      EncodedText const& text = part.kind == TemplatePart::Kind::first_text ? first : *second;
+      result.ids.insert(result.ids.end(), text.tokens.ids.begin(), text.tokens.ids.end());
+      result.offsets.insert(result.offsets.end(), text.offsets.begin(), text.offsets.end());
+      result.byte_offsets.insert(result.byte_offsets.end(), text.tokens.places.begin(), text.tokens.places.end());
+      for (Encoding::Spelling const& spelling : text.tokens.spellings) result.spellings.push_back({before + spelling.index, spelling.text});
+    }
+    result.type_ids.resize(result.ids.size(), part.type_id);
+    result.special_tokens_mask.resize(result.ids.size(), is_special ? 1 : 0);
+  }
+  return result;
+}
+
+}  // namespace detail
+
+}  // namespace axiform

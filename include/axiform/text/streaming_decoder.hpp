@@ -1,0 +1,70 @@
+/// @file
+/// `StreamingDecoder`: text as tokens arrive, in whole characters.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/text/encoding.hpp>
+#include <axiform/text/tokenizer.hpp>
+#include <axiform/text/utf8.hpp>
+
+namespace axiform {
+
+/// Decodes token by token: what `push` and `finish` return, put together, is what `Tokenizer::decode` makes of all the ids.
+///
+///     StreamingDecoder decoder(tokenizer);
+///     for (TokenId id : ids) std::cout << decoder.push(id) << std::flush;
+///     std::cout << decoder.finish();
+///
+/// A character whose bytes are spread over several tokens comes with the last of them. `clean_up_tokenization_spaces` needs the whole text
+/// and is left undone, also where it is configured; asking for it is an error.
+class StreamingDecoder {
+ public:
+  /// @throws ArgumentError for `CleanUp::yes`.
+  explicit StreamingDecoder(Tokenizer tokenizer, DecodeOptions const& options = {}) : tokenizer_(std::move(tokenizer)), options_(options) {
+    if (options.clean_up_tokenization_spaces == CleanUp::yes)
+      throw ArgumentError("clean_up_tokenization_spaces: a streaming decoder cannot change text that it has given out");
+  }
+
+  /// The text that `id` completes; empty when it completes none. @throws ArgumentError for an id that the vocabulary lacks.
+  std::string push(TokenId id) {
+    is_first_ &= !tokenizer_.append_decoded(id, is_first_, options_, pending_);
+    return take(false);
+  }
+
+  /// The rest: bytes that never became a character, as U+FFFD. The decoder then begins anew.
+  std::string finish() {
+    std::string rest = take(true);
+    pending_.clear();
+    is_first_ = true;
+    return rest;
+  }
+
+ private:
+  std::string take(bool is_last) {
+    std::string text;
+    std::string_view rest = pending_;
+    while (!rest.empty()) {
+      auto const [valid, invalid] = scan_utf8(rest);
+      text.append(rest.substr(0, valid));
+      rest.remove_prefix(valid);
+      if (invalid == 0 || (!is_last && is_incomplete_utf8(rest))) break;
+      text.append("\xEF\xBF\xBD");
+      rest.remove_prefix(invalid);
+    }
+    pending_.erase(0, pending_.size() - rest.size());
+    return text;
+  }
+
+  Tokenizer tokenizer_;
+  DecodeOptions options_;
+  std::string pending_;  // Bytes that begin a character.
+  bool is_first_ = true;
+};
+
+}  // namespace axiform

@@ -1,0 +1,238 @@
+/// @file
+/// `Tokenizer`: text to token ids and back, with Hugging Face's ids and offsets.
+///
+///     auto const tokenizer = Tokenizer::from_directory("models/minilm-l6");   // declared here, defined in text/tokenizer_files.hpp
+///     Encoding const encoding = tokenizer.encode("A man is eating food.");
+///     std::string const text = tokenizer.decode(encoding.ids, {.skip_special_tokens = true});
+///
+/// Programs that load a tokenizer from files include <axiform/text/tokenizer_files.hpp>; this header needs no JSON and compiles quickly.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/executor.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/text/added_tokens.hpp>
+#include <axiform/text/byte_bpe.hpp>
+#include <axiform/text/decoder.hpp>
+#include <axiform/text/encoding.hpp>
+#include <axiform/text/post_processor.hpp>
+#include <axiform/text/utf8.hpp>
+#include <axiform/text/vocabulary.hpp>
+#include <axiform/text/word_piece.hpp>
+
+namespace axiform {
+
+/// The ids of tokens that have a part to play; those that a vocabulary lacks are empty.
+struct SpecialTokens {
+  std::optional<TokenId> cls, sep, pad, mask, unk, bos, eos;
+};
+
+/// How text becomes tokens when only vocab.txt is there: BERT's tokenizer, under the names of tokenizer_config.json.
+struct BertTokenizerOptions {
+  bool do_lower_case = true;
+  std::optional<bool> strip_accents;  ///< As `do_lower_case` says when not given.
+  bool tokenize_chinese_chars = true;
+  std::string unk_token = "[UNK]";
+  std::string sep_token = "[SEP]";
+  std::string pad_token = "[PAD]";
+  std::string cls_token = "[CLS]";
+  std::string mask_token = "[MASK]";
+};
+
+/// How text becomes tokens when only vocab.json and merges.txt are there: GPT-2's tokenizer.
+struct Gpt2TokenizerOptions {
+  bool add_prefix_space = false;
+  std::string unk_token = "<|endoftext|>";
+  std::string bos_token = "<|endoftext|>";
+  std::string eos_token = "<|endoftext|>";
+  std::string pad_token;  ///< None when empty.
+};
+
+/// What a tokenizer is made of. The loaders of text/tokenizer_files.hpp fill it; a program may do so itself.
+struct TokenizerParts {
+  Vocabulary vocabulary;                                ///< The model's tokens, then added tokens that the model does not have.
+  std::variant<WordPieceOptions, ByteBpeOptions> model;
+  detail::ByteBpe::Merges merges;                       ///< Of byte-level BPE, by rank.
+  std::size_t model_vocabulary_size = 0;                ///< How many of the tokens are the model's.
+  std::vector<AddedToken> added_tokens;
+  PostProcessor post_processor;
+  DecoderOptions decoder;
+  SpecialTokens special_tokens;
+  std::optional<std::size_t> model_max_length;          ///< From tokenizer_config.json; encoding does not heed it.
+};
+
+/// Text to token ids and back. Immutable and cheap to copy; all methods may be called by any number of threads at once.
+///
+/// Text may hold anything: invalid UTF-8 is replaced as Python's `errors="replace"` does, and empty text gives the special tokens alone.
+class Tokenizer {
+ public:
+  /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), else vocab.json and merges.txt (GPT-2), with the
+  /// settings of tokenizer_config.json. Include <axiform/text/tokenizer_files.hpp>.
+  /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
+  static Tokenizer from_directory(std::filesystem::path const& directory);
+  /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller. Throws as `from_directory`.
+  static Tokenizer from_tokenizer_json(std::filesystem::path const& file);
+  /// BERT's tokenizer from its vocabulary, one token a line. Throws as `from_directory`.
+  static Tokenizer from_vocab_txt(std::filesystem::path const& vocabulary, BertTokenizerOptions const& options = {});
+  /// GPT-2's tokenizer from its vocabulary and merges. Throws as `from_directory`.
+  static Tokenizer from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
+                                         Gpt2TokenizerOptions const& options = {});
+
+  /// From parts. `name` says in messages where they come from. @throws FormatError when they do not fit together.
+  explicit Tokenizer(TokenizerParts parts, std::string const& name = "tokenizer")
+      : state_(std::make_shared<State const>(std::move(parts), name)) {}
+
+  /// The tokens of `text`.
+  /// @throws ArgumentError when `max_length` leaves no room for the special tokens, or the text is 4 GiB or more.
+  Encoding encode(std::string_view text, EncodeOptions const& options = {}) const {
+    Scratch scratch(*state_);
+    return encode(text, options, scratch);
+  }
+
+  /// The tokens of two texts, with the type ids that tell them apart.
+  /// @throws ArgumentError as `encode`, and when the truncation asked for cannot reach `max_length`.
+  Encoding encode_pair(std::string_view first, std::string_view second, EncodeOptions const& options = {}) const {
+    Scratch scratch(*state_);
+    encode_text(first, scratch, scratch.first);
+    encode_text(second, scratch, scratch.second);
+    return finish(scratch.first, &scratch.second, options);
+  }
+
+  /// The tokens of each text: a range of strings or string views. With an executor, its threads share the work.
+  template <class Texts>
+    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view>
+  std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options = {}) const {
+    SerialExecutor executor;
+    return encode_batch(texts, options, executor);
+  }
+  template <class Texts>
+    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view>
+  std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options, Executor& executor) const {
+    std::vector<std::string_view> views(std::ranges::begin(texts), std::ranges::end(texts));
+    return encode_views(views, options, executor);
+  }
+
+  /// The text that `ids` stand for. Bytes that are not UTF-8 together become U+FFFD.
+  /// @throws ArgumentError for an id that the vocabulary lacks.
+  std::string decode(std::span<TokenId const> ids, DecodeOptions const& options = {}) const {
+    std::string text;
+    bool is_first = true;
+    for (TokenId const id : ids) is_first &= !append_decoded(id, is_first, options, text);
+    if (state_->decoder.kind == DecoderOptions::Kind::byte_level && !is_valid_utf8(text)) text = replace_invalid_utf8(text);
+    if (cleans_up(options)) detail::clean_up_spaces(text, false);
+    return text;
+  }
+
+  /// Each token of an encoding as Hugging Face writes it.
+  std::vector<std::string> tokens(Encoding const& encoding) const {
+    std::vector<std::string> result;
+    result.reserve(encoding.ids.size());
+    for (TokenId const id : encoding.ids) result.push_back(id_to_token(id));
+    for (auto const& [index, text] : encoding.spellings) result.at(index) = text;
+    return result;
+  }
+
+  /// The id of a token as the vocabulary writes it, if it is there.
+  std::optional<TokenId> token_to_id(std::string_view token) const noexcept { return state_->vocabulary.find(token); }
+  /// The token of an id. @throws ArgumentError when there is none.
+  std::string const& id_to_token(TokenId id) const {
+    auto const normal = state_->normal_forms.find(id);
+    return normal != state_->normal_forms.end() ? normal->second : state_->vocabulary.token(id);
+  }
+  /// Tokens in all, added ones included: ids are below it.
+  std::size_t vocabulary_size() const noexcept { return state_->vocabulary.size(); }
+  SpecialTokens const& special_tokens() const noexcept { return state_->special_tokens; }
+  /// Whether decoding with `skip_special_tokens` leaves `id` out. @throws ArgumentError when there is no such id.
+  bool is_special(TokenId id) const { return state_->vocabulary.token(id), state_->is_special[static_cast<std::size_t>(id)]; }
+  /// Special tokens that `encode` (`encode_pair`) adds.
+  std::size_t added_to_text() const noexcept { return PostProcessor::count_special(state_->post_processor.single); }
+  std::size_t added_to_pair() const noexcept { return PostProcessor::count_special(state_->post_processor.pair); }
+  /// tokenizer_config.json's `model_max_length`, where it is a number of tokens.
+  std::optional<std::size_t> model_max_length() const noexcept { return state_->model_max_length; }
+
+ private:
+  friend class StreamingDecoder;
+  using Model = std::variant<detail::WordPiece, detail::ByteBpe>;
+
+  struct State {
+    State(TokenizerParts parts, std::string const& name);
+
+    Vocabulary vocabulary;
+    Model model;
+    detail::AddedTokenMatcher raw_tokens;         // Found in the text.
+    detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
+    std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
+    std::vector<bool> is_special;
+    std::vector<detail::SpaceCounts> spaces;      // By id, where offsets are trimmed.
+    PostProcessor post_processor;
+    DecoderOptions decoder;
+    SpecialTokens special_tokens;
+    std::optional<std::size_t> model_max_length;
+  };
+
+  using ModelScratch = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch>;
+
+  /// A text as it is encoded: valid, and the way back to the bytes that were given.
+  struct Text {
+    std::string repaired;  // When it was invalid.
+    std::string_view valid;
+    struct Replacement {
+      std::size_t valid_begin;
+      std::size_t original_begin;
+      std::size_t original_length;
+    };
+    std::vector<Replacement> replacements;
+    detail::EncodedText encoded;
+  };
+
+  struct Scratch {
+    explicit Scratch(State const& state)
+        : model(std::visit([](auto const& m) -> ModelScratch { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); }, state.model)) {}
+    ModelScratch model;
+    Text first;
+    Text second;
+  };
+
+  Encoding encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const {
+    encode_text(text, scratch, scratch.first);
+    return finish(scratch.first, nullptr, options);
+  }
+  std::vector<Encoding> encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const;
+  static Model make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name);
+  static void repair(std::string_view text, Text& result);
+  static void add_matched(std::string_view text, std::size_t base, detail::AddedTokenMatcher::Match const& match, detail::TokenSink& sink) {
+    if (match.is_widened) sink.spellings.push_back({sink.ids.size(), std::string(text.substr(match.begin, match.end - match.begin))});
+    sink.add(match.id, base + match.begin, base + match.end);
+  }
+  static void restore_places(Text const& text, std::vector<Offset>& places);
+  void encode_text(std::string_view text, Scratch& scratch, Text& result) const;
+  void finish_text(Text& text) const;
+  Encoding finish(Text& first, Text* second, EncodeOptions const& options) const;
+  bool append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const;
+  bool cleans_up(DecodeOptions const& options) const noexcept {
+    return options.clean_up_tokenization_spaces == CleanUp::as_configured ? state_->decoder.clean_up_tokenization_spaces
+                                                                         : options.clean_up_tokenization_spaces == CleanUp::yes;
+  }
+
+  std::shared_ptr<State const> state_;
+};
+
+}  // namespace axiform
+
+#include <axiform/text/tokenizer_impl.hpp>

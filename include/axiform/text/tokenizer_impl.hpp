@@ -1,0 +1,166 @@
+/// @file
+/// The workings of `Tokenizer`, kept apart so that text/tokenizer.hpp reads as what it offers. Include that one.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <axiform/text/tokenizer.hpp>
+
+namespace axiform {
+
+inline Tokenizer::Model Tokenizer::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
+  if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model)) return detail::WordPiece(vocabulary, std::move(*word_piece), name);
+  return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
+}
+
+inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
+    : vocabulary(std::move(parts.vocabulary)),
+      model(make_model(vocabulary, parts, name)),
+      post_processor(std::move(parts.post_processor)),
+      decoder(std::move(parts.decoder)),
+      special_tokens(parts.special_tokens),
+      model_max_length(parts.model_max_length) {
+  for (AddedToken& token : parts.added_tokens) {
+    if (token.content.empty()) continue;  // As Hugging Face has it.
+    auto const id = vocabulary.find(token.content);
+    TokenId const given = id ? *id : vocabulary.append(token.content, name);
+    if (given != token.id)
+      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) + ", expected " +
+                        std::to_string(given) + (id ? ", its id in the vocabulary" : ", the next after the vocabulary"));
+    std::string pattern = token.content;
+    auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
+    if (token.normalized && word_piece != nullptr) {
+      detail::BertNormalizer normalizer(word_piece->options().normalizer);
+      pattern.clear();
+      for (auto const& point : normalizer.normalize(token.content, 0)) append_utf8(pattern, point.value);
+      if (pattern != token.content) normal_forms.emplace(token.id, pattern);
+    }
+    auto& matcher = token.normalized ? normalized_tokens : raw_tokens;
+    if (pattern.empty() || matcher.contains(pattern))
+      throw FormatError(name + ": added token " + detail::in_quotes(token.content) +
+                        (pattern.empty() ? " is empty when it is normalised" : " reads the same as another"));
+    matcher.add(std::move(pattern), token);
+  }
+  is_special.resize(vocabulary.size());
+  for (AddedToken const& token : parts.added_tokens) {
+    // The crate compares the written forms, so a special token whose normal form is another is never left out.
+    if (token.special && !token.content.empty()) is_special[static_cast<std::size_t>(token.id)] = !normal_forms.contains(token.id);
+  }
+  auto const check = [&](TokenId id) {
+    if (id < 0 || static_cast<std::size_t>(id) >= vocabulary.size())
+      throw FormatError(name + ": special token id " + std::to_string(id) + " is outside of the vocabulary of " + std::to_string(vocabulary.size()));
+  };
+  for (auto const* const parts_of : {&post_processor.single, &post_processor.pair})
+    for (TemplatePart const& part : *parts_of) std::ranges::for_each(part.ids, check);
+  for (auto const& id : {special_tokens.cls, special_tokens.sep, special_tokens.pad, special_tokens.mask, special_tokens.unk, special_tokens.bos,
+                         special_tokens.eos})
+    if (id) check(*id);
+  if (std::ranges::any_of(post_processor.single, [](TemplatePart const& p) { return p.kind == TemplatePart::Kind::second_text; }))
+    throw FormatError(name + ": post_processor: the template for one text names a second");
+  if (!post_processor.trim_offsets) return;
+  spaces.reserve(vocabulary.size());
+  for (std::string const& token : vocabulary.tokens()) spaces.push_back(detail::count_spaces(token));
+}
+
+inline void Tokenizer::repair(std::string_view text, Text& result) {
+  result.replacements.clear();
+  result.repaired.clear();
+  for (std::size_t done = 0; done < text.size();) {
+    auto const [valid, invalid] = scan_utf8(text.substr(done));
+    result.repaired.append(text.substr(done, valid));
+    done += valid;
+    if (invalid == 0) break;
+    result.replacements.push_back({result.repaired.size(), done, invalid});
+    result.repaired.append("\xEF\xBF\xBD");
+    done += invalid;
+  }
+  result.valid = result.repaired;
+}
+
+inline void Tokenizer::restore_places(Text const& text, std::vector<Offset>& places) {
+  auto const original = [&](std::uint32_t place) {
+    auto const after = std::ranges::upper_bound(text.replacements, std::size_t{place}, std::ranges::less_equal{}, &Text::Replacement::valid_begin);
+    if (after == text.replacements.begin()) return place;
+    auto const& last = *std::prev(after);
+    return static_cast<std::uint32_t>(last.original_begin + last.original_length + (place - last.valid_begin - 3));
+  };
+  for (Offset& place : places) place = {original(place.begin), original(place.end)};
+}
+
+inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text& result) const {
+  if (text.size() > std::numeric_limits<std::uint32_t>::max() / 3)
+    throw ArgumentError("a text of " + std::to_string(text.size()) + " bytes is too long to tokenize at once: offsets are 32-bit numbers");
+  result.valid = text;
+  result.replacements.clear();
+  if (!is_valid_utf8(text)) repair(text, result);
+  detail::TokenSink& sink = result.encoded.tokens;
+  sink.clear();
+  State const& state = *state_;
+  state.raw_tokens.split(
+      result.valid,
+      [&](std::size_t begin, std::size_t end) {
+        std::string_view const part = result.valid.substr(begin, end - begin);
+        if (auto const* const word_piece = std::get_if<detail::WordPiece>(&state.model)) {
+          word_piece->encode(part, begin, state.normalized_tokens, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
+          return;
+        }
+        auto const& bpe = std::get<detail::ByteBpe>(state.model);
+        auto& bpe_scratch = std::get<detail::ByteBpe::Scratch>(scratch.model);
+        state.normalized_tokens.split(  // Byte-level BPE has no normaliser: these come second, that is all.
+            part, [&](std::size_t b, std::size_t e) { bpe.encode(part.substr(b, e - b), begin + b, bpe_scratch, sink); },
+            [&](detail::AddedTokenMatcher::Match const& match) { add_matched(part, begin, match, sink); });
+      },
+      [&](detail::AddedTokenMatcher::Match const& match) { add_matched(result.valid, 0, match, sink); });
+}
+
+inline void Tokenizer::finish_text(Text& text) const {
+  State const& state = *state_;
+  detail::count_offsets(text.valid, text.encoded);
+  if (state.post_processor.trim_offsets) {
+    detail::TokenSink const& sink = text.encoded.tokens;
+    auto spelling = sink.spellings.begin();
+    auto const spaces_of = [&](std::size_t i) {
+      if (spelling == sink.spellings.end() || spelling->index != i) return state.spaces[static_cast<std::size_t>(sink.ids[i])];
+      return detail::count_spaces((spelling++)->text);
+    };
+    detail::trim_offsets(text.valid, state.post_processor.add_prefix_space, spaces_of, text.encoded);
+  }
+  if (!text.replacements.empty()) restore_places(text, text.encoded.tokens.places);
+}
+
+inline Encoding Tokenizer::finish(Text& first, Text* second, EncodeOptions const& options) const {
+  auto const& parts = second == nullptr ? state_->post_processor.single : state_->post_processor.pair;
+  std::size_t const added = options.add_special_tokens ? PostProcessor::count_special(parts) : 0;
+  if (options.max_length < added)
+    throw ArgumentError("max_length: found " + std::to_string(options.max_length) + ", and the special tokens alone are " + std::to_string(added));
+  detail::truncate(first.encoded, second == nullptr ? nullptr : &second->encoded, options.max_length - added, options);
+  finish_text(first);
+  if (second != nullptr) finish_text(*second);
+  return detail::assemble(parts, first.encoded, second == nullptr ? nullptr : &second->encoded, options.add_special_tokens);
+}
+
+inline std::vector<Encoding> Tokenizer::encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const {
+  std::vector<Encoding> result(texts.size());
+  std::size_t const shares = std::min(texts.size(), 8 * executor.concurrency());
+  executor.parallel_for(shares, [&](std::size_t share) {
+    Scratch scratch(*state_);
+    for (std::size_t i = texts.size() * share / shares; i < texts.size() * (share + 1) / shares; ++i) result[i] = encode(texts[i], options, scratch);
+  });
+  return result;
+}
+
+inline bool Tokenizer::append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const {
+  if (is_special(id) && options.skip_special_tokens) return false;
+  detail::decode_token(state_->decoder, id_to_token(id), is_first, text);
+  return true;
+}
+
+}  // namespace axiform
