@@ -1,0 +1,304 @@
+/// @file
+/// Loads the parameters of a model from a checkpoint: every name, shape and type is checked first, then rows are read in parallel and
+/// handed to whoever stores or packs them. No tensor is ever in memory as a whole beside its packed form.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/executor.hpp>
+#include <axiform/io/checkpoint.hpp>
+#include <axiform/io/names.hpp>
+
+namespace axiform {
+
+/// Whether a checkpoint may lack a parameter.
+enum class Presence { required, optional };
+
+/// A parameter to load. Rows and shape are canonical: [out, in] for a matrix, [rows, width] for a table, [length] for a vector, which is
+/// one row. The functions are called from several threads at once, each time with values that no other call has.
+struct ParameterRequest {
+  std::string name = {};                ///< Canonical; the `NameTable` says what it is called in the file.
+  std::vector<std::size_t> shape = {};  ///< Canonical.
+  Presence presence = Presence::required;
+
+  /// Takes whole rows from `first_row` on: [n, columns].
+  std::function<void(std::size_t first_row, std::span<float const> rows)> write_rows = {};
+
+  /// Takes columns from `first_column` on, in transposed form: `values` points at [count, rows] with `stride` between its rows. Needed only
+  /// where the table says that the file has the matrix transposed.
+  std::function<void(std::size_t first_column, std::size_t count, float const* values, std::size_t stride)> write_transposed = {};
+};
+
+/// What became of every name when a checkpoint was loaded.
+struct LoadReport {
+  /// A tensor that is there and does not fit.
+  struct Mismatch {
+    std::string name;      ///< In the file.
+    std::string found;     ///< "shape [768, 3071]", "element type I64".
+    std::string expected;  ///< "shape [768, 3072]".
+  };
+
+  std::vector<std::string> loaded;      ///< Canonical names.
+  std::vector<std::string> ignored;     ///< Names in the file that nobody asked for: heads, buffers.
+  std::vector<std::string> missing;     ///< Canonical names that the file lacks.
+  std::vector<Mismatch> mismatched;
+  std::vector<std::string> unexpected;  ///< Names in the file that belong to the model itself, yet nobody asked for.
+  std::vector<std::string> ambiguous;   ///< Canonical names that the file has twice, and the names that it has them under.
+
+  /// One line for each list that is not empty, and at most 20 names of each.
+  std::string to_string() const;
+};
+
+/// Loads `requests` from `checkpoint`, on all threads of `executor`.
+///
+/// @return What was loaded and what was not; `missing` then holds optional parameters only.
+/// @throws CheckpointError, before anything is read, listing every required parameter that is missing, every tensor of another shape or type,
+///         every name that is ambiguous or unexpected; ArgumentError for a request that lacks the function it needs; FileError when reading fails.
+LoadReport load_parameters(Checkpoint const& checkpoint, NameTable const& table, std::span<ParameterRequest const> requests,
+                           Executor& executor);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+inline constexpr std::size_t load_chunk_floats = std::size_t{1} << 18;  // 1 MiB a thread.
+inline constexpr std::size_t most_listed = 20;
+
+/// "a, b, c, and 7 more". Names are bounded each; 400 bytes leave room for the longest problem with the longest name.
+inline std::string join_names(std::vector<std::string> const& names, std::string const& separator) {
+  std::string result;
+  for (std::size_t i = 0; i < std::min(names.size(), most_listed); ++i) result += (i ? separator : "") + printable(names[i], 400);
+  if (names.size() > most_listed) result += separator + "and " + std::to_string(names.size() - most_listed) + " more";
+  return result;
+}
+
+/// A request and the tensor that it was found in.
+struct FoundParameter {
+  ParameterRequest const* request;
+  NameCandidate place;
+};
+
+/// All requests that one tensor of the file answers: one, or the parts of a fused one, or tied ones. The tensor is seen as [rows, columns].
+struct LoadGroup {
+  TensorRef tensor;
+  std::size_t rows;
+  std::size_t columns;
+  std::vector<FoundParameter> parameters;
+};
+
+inline std::size_t row_count(std::vector<std::size_t> const& shape) { return shape.size() < 2 ? 1 : shape[0]; }
+
+inline std::size_t element_count(std::vector<std::size_t> const& shape) {
+  std::size_t count = 1;
+  for (std::size_t length : shape) count *= length;
+  return count;
+}
+
+inline bool is_transposed(FoundParameter const& found) {
+  return found.place.arrangement == Arrangement::transposed && found.request->shape.size() == 2;
+}
+
+/// The shape that the file must have for a request: the parts lie along the outputs, which come first, or last when transposed.
+inline std::vector<std::size_t> shape_in_file(FoundParameter const& found) {
+  auto shape = found.request->shape;
+  if (!shape.empty()) shape[0] *= found.place.parts;
+  if (is_transposed(found)) std::swap(shape[0], shape[1]);
+  return shape;
+}
+
+/// Finds every request in the checkpoint and writes down what does not fit.
+class LoadPlan {
+ public:
+  LoadPlan(Checkpoint const& checkpoint, NameTable const& table) : checkpoint_(checkpoint), table_(table) {}
+
+  void find(ParameterRequest const& request);
+  void report_the_rest();
+  void throw_unless_complete() const;
+
+  std::vector<LoadGroup> take_groups();
+  LoadReport take_report() { return std::move(report_); }
+
+ private:
+  Checkpoint const& checkpoint_;
+  NameTable const& table_;
+  LoadReport report_;
+  std::vector<std::string> problems_;
+  std::map<std::pair<TensorInfo const*, std::size_t>, LoadGroup> groups_;  // By tensor and columns.
+  std::set<TensorInfo const*> used_;
+};
+
+inline void LoadPlan::find(ParameterRequest const& request) {
+  std::optional<TensorRef> tensor;
+  FoundParameter found{&request, {}};
+  std::vector<std::string> names;
+  for (NameCandidate& candidate : name_candidates(table_, request.name)) {
+    auto const match = checkpoint_.find(candidate.name);
+    if (!match) continue;
+    used_.insert(match->info);
+    names.push_back(candidate.name);
+    tensor = match;
+    found.place = std::move(candidate);
+  }
+  if (names.size() > 1) {
+    report_.ambiguous.push_back(request.name + " (" + join_names(names, " and ") + ")");
+    problems_.push_back(request.name + ": found more than once, as " + join_names(names, " and "));
+    return;
+  }
+  if (!tensor) {
+    report_.missing.push_back(request.name);
+    if (request.presence == Presence::required) {
+      auto const usual = name_candidates(table_, request.name);
+      std::string const in_file = usual.empty() || usual.front().name == request.name ? "" : " (in the file " + usual.front().name + ")";
+      problems_.push_back(request.name + in_file + ": missing");
+    }
+    return;
+  }
+  if (found.place.part >= found.place.parts || (found.place.parts > 1 && request.shape.empty()))
+    throw ArgumentError(request.name + ": the name table makes it part " + std::to_string(found.place.part) + " of " +
+                        std::to_string(found.place.parts));
+  TensorInfo const& info = *tensor->info;
+  auto const mismatch = [&](std::string const& what, std::string const& is, std::string const& expected) {
+    report_.mismatched.push_back({info.name, what + " " + is, what + " " + expected});
+    problems_.push_back(printable(info.name) + ": found " + what + " " + is + ", expected " + expected);
+  };
+  auto const expected = shape_in_file(found);
+  bool const shape_fits = info.shape == expected;
+  if (!shape_fits) mismatch("shape", shape_to_string(info.shape), shape_to_string(expected));
+  bool const type_fits = is_floating_point(info.element_type);
+  if (!type_fits) mismatch("element type", std::string(name_of(info.element_type)), "F32, F16, BF16 or F64");
+  if (!shape_fits || !type_fits) return;
+  if (is_transposed(found) ? !request.write_transposed : !request.write_rows)
+    throw ArgumentError(request.name + ": the request has no function that takes the " +
+                        (is_transposed(found) ? "transposed" : "rows") + " of " + printable(info.name));
+  report_.loaded.push_back(request.name);
+  std::size_t const elements = element_count(expected);
+  if (elements == 0) return;
+  std::size_t const rows = expected.size() < 2 ? found.place.parts : expected[0];
+  LoadGroup& group = groups_.try_emplace({&info, elements / rows}, LoadGroup{*tensor, rows, elements / rows, {}}).first->second;
+  group.parameters.push_back(std::move(found));
+}
+
+inline void LoadPlan::report_the_rest() {
+  for (TensorRef const& tensor : checkpoint_.tensors()) {
+    if (used_.contains(tensor.info)) continue;
+    bool const ignorable = is_ignorable(table_, tensor.info->name);
+    (ignorable ? report_.ignored : report_.unexpected).push_back(tensor.info->name);
+    if (!ignorable) problems_.push_back(printable(tensor.info->name) + ": not part of this model");
+  }
+}
+
+inline void LoadPlan::throw_unless_complete() const {
+  if (problems_.empty()) return;
+  std::string const count = problems_.size() == 1 ? "1 tensor does" : std::to_string(problems_.size()) + " tensors do";
+  // One line, because programs print it as one.
+  throw CheckpointError(checkpoint_.directory().string() + ": " + count + " not fit this " + table_.family + ": " +
+                        join_names(problems_, "; "));
+}
+
+inline std::vector<LoadGroup> LoadPlan::take_groups() {
+  std::vector<LoadGroup> groups;
+  for (auto& [key, group] : groups_) groups.push_back(std::move(group));
+  // In the order of the files, which is how the page cache and the disk like it.
+  std::ranges::sort(groups, {}, [](LoadGroup const& group) { return std::pair(group.tensor.file, group.tensor.info->begin); });
+  return groups;
+}
+
+/// Some rows of a group's tensor.
+struct LoadChunk {
+  LoadGroup const* group;
+  std::size_t first;
+  std::size_t rows;
+};
+
+/// Rows in chunks of about 1 MiB; their number is a multiple of 64 where it can be, so that panels of a packed matrix are filled by one call.
+inline std::vector<LoadChunk> chunks_of(std::span<LoadGroup const> groups) {
+  std::vector<LoadChunk> chunks;
+  for (LoadGroup const& group : groups) {
+    std::size_t rows = std::max<std::size_t>(load_chunk_floats / group.columns, 1);
+    if (rows > 64) rows -= rows % 64;
+    for (std::size_t first = 0; first < group.rows; first += rows)
+      chunks.push_back({&group, first, std::min(rows, group.rows - first)});
+  }
+  return chunks;
+}
+
+/// Hands the rows of a chunk to every parameter that has a share in them.
+inline void deliver(LoadChunk const& chunk, std::span<float const> values) {
+  std::size_t const columns = chunk.group->columns;
+  for (FoundParameter const& found : chunk.group->parameters) {
+    std::size_t const rows = row_count(found.request->shape);
+    std::size_t const offset = found.place.part * rows;
+    if (is_transposed(found)) {
+      found.request->write_transposed(chunk.first, chunk.rows, values.data() + offset, columns);
+      continue;
+    }
+    std::size_t const begin = std::max(chunk.first, offset);
+    std::size_t const end = std::min(chunk.first + chunk.rows, offset + rows);
+    if (begin < end) found.request->write_rows(begin - offset, values.subspan((begin - chunk.first) * columns, (end - begin) * columns));
+  }
+}
+
+/// Reads all chunks. Threads take the next one when they are done with one; each has a buffer of its own.
+inline void read_chunks(Checkpoint const& checkpoint, std::span<LoadChunk const> chunks, Executor& executor) {
+  std::size_t largest = 0;
+  for (LoadChunk const& chunk : chunks) largest = std::max(largest, chunk.rows * chunk.group->columns);
+  std::atomic<std::size_t> next{0};
+  executor.parallel_for(std::min(executor.concurrency(), chunks.size()), [&](std::size_t) {
+    std::unique_ptr<float[]> buffer;
+    for (std::size_t i; (i = next.fetch_add(1)) < chunks.size();) {
+      try {
+        if (!buffer) buffer = std::make_unique_for_overwrite<float[]>(largest);
+        std::span const values(buffer.get(), chunks[i].rows * chunks[i].group->columns);
+        checkpoint.read_floats(chunks[i].group->tensor, chunks[i].first * chunks[i].group->columns, values);
+        deliver(chunks[i], values);
+      } catch (...) {
+        next = chunks.size();  // The others need not go on.
+        throw;
+      }
+    }
+  });
+}
+
+}  // namespace detail
+
+inline std::string LoadReport::to_string() const {
+  std::string result = "loaded: " + std::to_string(loaded.size()) + " parameters\n";
+  auto const list = [&](char const* title, std::vector<std::string> const& names) {
+    if (!names.empty()) result += std::string(title) + ": " + detail::join_names(names, ", ") + "\n";
+  };
+  list("ignored", ignored);
+  list("missing", missing);
+  std::vector<std::string> lines;
+  for (Mismatch const& mismatch : mismatched)
+    lines.push_back(detail::printable(mismatch.name) + " (found " + mismatch.found + ", expected " + mismatch.expected + ")");
+  list("mismatched", lines);
+  list("unexpected", unexpected);
+  list("ambiguous", ambiguous);
+  return result;
+}
+
+inline LoadReport load_parameters(Checkpoint const& checkpoint, NameTable const& table, std::span<ParameterRequest const> requests,
+                                  Executor& executor) {
+  detail::LoadPlan plan(checkpoint, table);
+  for (ParameterRequest const& request : requests) plan.find(request);
+  plan.report_the_rest();
+  plan.throw_unless_complete();
+  auto const groups = plan.take_groups();
+  auto const chunks = detail::chunks_of(groups);
+  detail::read_chunks(checkpoint, chunks, executor);
+  return plan.take_report();
+}
+
+}  // namespace axiform

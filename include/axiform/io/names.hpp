@@ -1,0 +1,159 @@
+/// @file
+/// How the names of a checkpoint's tensors become those of a model's parameters, and what is transposed or fused on the way.
+///
+/// A `NameTable` is data, one for each family of models:
+///
+///     NameTable distilbert{
+///         .family = "DistilBERT",
+///         .prefixes = {"", "distilbert."},
+///         .rules = {{"encoder.layers.*.attention.query.*", "transformer.layer.*.attention.q_lin.*"}, ...},
+///         .body = {"embeddings.**", "transformer.**"},
+///     };
+///
+/// Patterns: `*` stands for one part of a name between dots, `**` for any text, dots included; what they matched is put where the same
+/// wildcards stand, in order, in the other name. A parameter that no rule matches has the same name in the file.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+
+namespace axiform {
+
+/// How a file keeps a matrix, compared with the canonical [out, in].
+enum class Arrangement {
+  as_is,
+  transposed  ///< [in, out], as GPT-2's Conv1D.
+};
+
+/// Where a parameter is in a file: the name, and which part of that tensor it is.
+struct NameRule {
+  std::string canonical;                         ///< Pattern of the parameter's name in the model.
+  std::string in_file;                           ///< Pattern of the tensor's name in the file, without prefix.
+  Arrangement arrangement = Arrangement::as_is;  ///< Of matrices; vectors are as they are.
+  std::size_t part = 0;   ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
+  std::size_t parts = 1;
+};
+
+/// Another spelling of names in files, tried beside the first.
+struct Spelling {
+  std::string usual;  ///< Pattern.
+  std::string other;  ///< Pattern.
+};
+
+/// How a family of checkpoints names its tensors.
+struct NameTable {
+  std::string family;                 ///< As messages say it.
+  std::vector<std::string> prefixes;  ///< What may stand before every name; "" when nothing may.
+  std::vector<NameRule> rules;        ///< The first that matches counts.
+  std::vector<Spelling> spellings;    ///< Legacy names.
+  /// Names in the file, without prefix, that belong to the model itself. One that no parameter asks for means that the checkpoint is another
+  /// model (more layers, say) and is an error. Everything else that nobody asks for is a head, and is ignored.
+  std::vector<std::string> body;
+  std::vector<std::string> buffers;   ///< Names within `body` that hold nothing learned, and are ignored.
+};
+
+/// A name that a parameter may have in a file, and how it is kept there.
+struct NameCandidate {
+  std::string name;
+  Arrangement arrangement = Arrangement::as_is;
+  std::size_t part = 0;
+  std::size_t parts = 1;
+};
+
+/// What the wildcards of `pattern` match in `name`, in order, or nothing when it does not match.
+std::optional<std::vector<std::string_view>> match_pattern(std::string_view pattern, std::string_view name);
+
+/// `pattern` with its wildcards replaced by `texts`, in order.
+/// @throws ArgumentError when their numbers differ.
+std::string fill_pattern(std::string_view pattern, std::vector<std::string_view> const& texts);
+
+/// Every name that a canonical one may have in a file: with each prefix, in each spelling.
+std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical);
+
+/// Whether a tensor that no parameter asks for may be ignored: it is a buffer, or is not of the model's body.
+bool is_ignorable(NameTable const& table, std::string_view name_in_file);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<std::vector<std::string_view>> match_pattern(std::string_view pattern, std::string_view name) {
+  std::size_t const star = pattern.find('*');
+  if (star == pattern.npos) return pattern == name ? std::optional(std::vector<std::string_view>{}) : std::nullopt;
+  if (name.substr(0, star) != pattern.substr(0, star)) return std::nullopt;
+  bool const any = pattern.substr(star).starts_with("**");
+  std::string_view const rest = pattern.substr(star + (any ? 2 : 1));
+  std::string_view const tail = name.substr(star);
+  std::size_t const longest = any ? tail.size() : std::min(tail.find('.'), tail.size());
+  if (rest.empty()) {
+    if (longest != tail.size()) return std::nullopt;
+    return std::vector<std::string_view>{tail};
+  }
+  for (std::size_t length = any ? 0 : longest; length <= longest; ++length) {
+    if (auto found = match_pattern(rest, tail.substr(length))) {
+      found->insert(found->begin(), tail.substr(0, length));
+      return found;
+    }
+  }
+  return std::nullopt;
+}
+
+inline std::string fill_pattern(std::string_view pattern, std::vector<std::string_view> const& texts) {
+  std::string result;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != '*') {
+      result += pattern[i];
+      continue;
+    }
+    if (i + 1 < pattern.size() && pattern[i + 1] == '*') ++i;
+    if (used < texts.size()) result += texts[used];
+    ++used;
+  }
+  if (used != texts.size())
+    throw ArgumentError("the name pattern " + std::string(pattern) + ": found " + std::to_string(used) + " wildcards, expected " +
+                        std::to_string(texts.size()) + " as in the pattern that it goes with");
+  return result;
+}
+
+inline std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical) {
+  NameCandidate usual{.name = std::string(canonical)};
+  for (NameRule const& rule : table.rules) {
+    auto const texts = match_pattern(rule.canonical, canonical);
+    if (!texts) continue;
+    usual = {fill_pattern(rule.in_file, *texts), rule.arrangement, rule.part, rule.parts};
+    break;
+  }
+  std::vector<std::string> spellings{usual.name};
+  for (Spelling const& spelling : table.spellings)
+    if (auto const texts = match_pattern(spelling.usual, usual.name)) spellings.push_back(fill_pattern(spelling.other, *texts));
+  std::vector<NameCandidate> candidates;
+  for (std::string const& prefix : table.prefixes) {
+    for (std::string const& spelling : spellings) {
+      candidates.push_back(usual);
+      candidates.back().name = prefix + spelling;
+    }
+  }
+  return candidates;
+}
+
+inline bool is_ignorable(NameTable const& table, std::string_view name_in_file) {
+  auto const matches_one = [](std::vector<std::string> const& patterns, std::string_view name) {
+    for (std::string const& pattern : patterns)
+      if (match_pattern(pattern, name)) return true;
+    return false;
+  };
+  for (std::string const& prefix : table.prefixes) {
+    if (!name_in_file.starts_with(prefix)) continue;
+    std::string_view const name = name_in_file.substr(prefix.size());
+    if (matches_one(table.body, name) && !matches_one(table.buffers, name)) return false;
+  }
+  return true;
+}
+
+}  // namespace axiform
