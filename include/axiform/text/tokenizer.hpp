@@ -69,7 +69,6 @@ struct TokenizerParts {
   Vocabulary vocabulary;                                ///< The model's tokens, then added tokens that the model does not have.
   std::variant<WordPieceOptions, ByteBpeOptions> model;
   detail::ByteBpe::Merges merges;                       ///< Of byte-level BPE, by rank.
-  std::size_t model_vocabulary_size = 0;                ///< How many of the tokens are the model's.
   std::vector<AddedToken> added_tokens;
   PostProcessor post_processor;
   DecoderOptions decoder;

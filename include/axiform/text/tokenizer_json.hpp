@@ -1,0 +1,291 @@
+/// @file
+/// tokenizer.json, the file that Hugging Face's tokenizers write, into `TokenizerParts`.
+///
+/// Every setting is honoured or refused by name; what is ignored in silence would be wrong ids in silence. `truncation` and `padding` alone
+/// are left to the caller, who says both when encoding.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/io/printable.hpp>
+#include <axiform/text/tokenizer.hpp>
+
+namespace axiform::detail {
+
+/// One object of the file and where it is, for messages: `tokenizer.json: post_processor.special_tokens`.
+class Section {
+ public:
+  Section(Json const& json, std::string where) : json_(json), where_(std::move(where)) {
+    if (!json.is_object()) throw FormatError(where_ + ": found " + describe_json(json) + ", expected an object");
+  }
+
+  Json const& json() const noexcept { return json_; }
+  std::string const& where() const noexcept { return where_; }
+
+  template <class Value>
+  Value require(std::string_view key) const { return axiform::require<Value>(json_, key, where_); }
+  template <class Value>
+  Value get_or(std::string_view key, Value otherwise) const { return axiform::get_or<Value>(json_, key, std::move(otherwise), where_); }
+  template <class Value>
+  std::optional<Value> get(std::string_view key) const { return get_optional<Value>(json_, key, where_); }
+
+  Section section(std::string_view key) const { return {require_object(json_, key, where_), where_ + ": " + printable(key)}; }
+  /// The object that `key` holds, or nothing when it is null or absent.
+  std::optional<Section> optional_section(std::string_view key) const {
+    Json const* const member = find_member(json_, key, where_);
+    if (member == nullptr || member->is_null()) return std::nullopt;
+    return Section(*member, where_ + ": " + printable(key));
+  }
+  /// The objects of an array.
+  std::vector<Section> sections(std::string_view key) const {
+    std::vector<Section> result;
+    for (Json const& element : require_array(json_, key, where_))
+      result.emplace_back(element, where_ + ": " + printable(key) + "[" + std::to_string(result.size()) + "]");
+    return result;
+  }
+
+  /// @throws CheckpointError for a key that is none of these.
+  void allow(std::initializer_list<std::string_view> keys) const {
+    for (auto const& [key, value] : json_.items())
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) refuse(key, value);
+  }
+  /// @throws CheckpointError when the setting has another value than the one that is supported.
+  void expect_unset(std::string_view key) const {
+    Json const* const value = find_member(json_, key, where_);
+    bool const is_unset = value == nullptr || value->is_null() || *value == false || *value == 0 || *value == "";
+    if (!is_unset) refuse(key, *value);
+  }
+  [[noreturn]] void refuse(std::string_view key, Json const& value) const {
+    throw CheckpointError(where_ + ": the setting " + in_quotes(key) + ", here " + describe_json(value) + ", is not supported");
+  }
+  /// The `type`, which must be one of these.
+  std::string type(std::initializer_list<std::string_view> types) const {
+    auto found = require<std::string>("type");
+    if (std::find(types.begin(), types.end(), found) != types.end()) return found;
+    std::string expected;
+    for (std::string_view const t : types) expected.append(expected.empty() ? "" : " or ").append(t);
+    throw CheckpointError(where_ + ": the type " + in_quotes(found) + " is not supported, expected " + expected);
+  }
+
+ private:
+  Json const& json_;
+  std::string where_;
+};
+
+/// The tokens of an object of tokens and ids, which must be 0, 1, 2 … without a gap.
+inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
+  if (!object.is_object()) throw FormatError(name + ": found " + describe_json(object) + ", expected an object of tokens and their ids");
+  if (object.empty()) throw FormatError(name + ": has no tokens");
+  std::vector<std::string const*> by_id(object.size(), nullptr);
+  for (auto const& [token, value] : object.get_ref<Json::object_t const&>()) {
+    auto const id = integer_from<TokenId>(value);
+    if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(token) + ": found " + describe_json(value) + ", expected an id");
+    if (static_cast<std::size_t>(*id) >= by_id.size())
+      throw FormatError(name + ": has a gap: " + std::to_string(by_id.size()) + " tokens, and the id of " + in_quotes(token) + " is " + std::to_string(*id));
+    if (auto const*& place = by_id[static_cast<std::size_t>(*id)]; place == nullptr) place = &token;
+    else throw FormatError(name + ": the tokens " + in_quotes(*place) + " and " + in_quotes(token) + " have one id, " + std::to_string(*id));
+  }
+  std::vector<std::string> tokens;  // As many ids as tokens, none out of range, none twice: there is no gap.
+  tokens.reserve(by_id.size());
+  for (std::string const* const token : by_id) tokens.push_back(*token);
+  return Vocabulary(std::move(tokens), name);
+}
+
+/// `"left right"`, or an array of both.
+inline std::pair<std::string, std::string> merge_from(Json const& json, std::string const& where) {
+  if (json.is_array() && json.size() == 2 && json[0].is_string() && json[1].is_string()) return {json[0].get<std::string>(), json[1].get<std::string>()};
+  if (json.is_string()) {
+    auto const& text = json.get_ref<Json::string_t const&>();
+    if (auto const space = text.find(' '); space != text.npos && text.find(' ', space + 1) == text.npos)
+      return {text.substr(0, space), text.substr(space + 1)};
+  }
+  throw FormatError(where + ": found " + describe_json(json) + ", expected two tokens");
+}
+
+inline void read_word_piece(Section const& file, Section const& model, TokenizerParts& parts) {
+  model.allow({"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"});
+  WordPieceOptions options;
+  options.unk_token = model.require<std::string>("unk_token");
+  options.continuing_subword_prefix = model.get_or<std::string>("continuing_subword_prefix", "##");
+  options.max_input_chars_per_word = model.get_or<std::size_t>("max_input_chars_per_word", 100);
+  options.normalizer = {.clean_text = false, .handle_chinese_chars = false, .strip_accents = false, .lowercase = false};
+  if (auto const normalizer = file.optional_section("normalizer")) {
+    normalizer->type({"BertNormalizer"});
+    normalizer->allow({"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"});
+    options.normalizer.clean_text = normalizer->require<bool>("clean_text");
+    options.normalizer.handle_chinese_chars = normalizer->require<bool>("handle_chinese_chars");
+    options.normalizer.strip_accents = normalizer->get<bool>("strip_accents");
+    options.normalizer.lowercase = normalizer->require<bool>("lowercase");
+  }
+  Section const pre_tokenizer = file.section("pre_tokenizer");
+  pre_tokenizer.type({"BertPreTokenizer"});
+  pre_tokenizer.allow({"type"});
+  parts.model = std::move(options);
+}
+
+inline void read_byte_bpe(Section const& file, Section const& model, TokenizerParts& parts) {
+  model.allow({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab",
+               "merges"});
+  for (std::string_view const key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) model.expect_unset(key);
+  if (auto const normalizer = file.optional_section("normalizer"))
+    throw CheckpointError(normalizer->where() + ": a normalizer is not supported with byte-level BPE");
+  Section const pre_tokenizer = file.section("pre_tokenizer");
+  pre_tokenizer.type({"ByteLevel"});
+  pre_tokenizer.allow({"type", "add_prefix_space", "trim_offsets", "use_regex"});
+  ByteBpeOptions options;
+  options.add_prefix_space = pre_tokenizer.require<bool>("add_prefix_space");
+  options.use_regex = pre_tokenizer.get_or<bool>("use_regex", true);
+  options.ignore_merges = model.get_or<bool>("ignore_merges", false);
+  options.fuse_unk = model.get_or<bool>("fuse_unk", false);
+  options.unk_token = model.get_or<std::string>("unk_token", "");
+  parts.model = std::move(options);
+  Json const& merges = require_array(model.json(), "merges", model.where());
+  parts.merges.reserve(merges.size());
+  for (Json const& merge : merges) parts.merges.push_back(merge_from(merge, model.where() + ": merges[" + std::to_string(parts.merges.size()) + "]"));
+}
+
+inline AddedToken added_token_from(Section const& token, TokenId id) {
+  token.allow({"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special", "__type"});
+  AddedToken result;
+  result.id = id;
+  result.content = token.require<std::string>("content");
+  result.single_word = token.get_or<bool>("single_word", false);
+  result.lstrip = token.get_or<bool>("lstrip", false);
+  result.rstrip = token.get_or<bool>("rstrip", false);
+  result.special = token.get_or<bool>("special", false);
+  result.normalized = token.get_or<bool>("normalized", !result.special);
+  return result;
+}
+
+inline std::vector<TemplatePart> template_from(Section const& processor, std::string_view key) {
+  std::vector<TemplatePart> result;
+  Section const special_tokens = processor.section("special_tokens");
+  for (Section const& piece : processor.sections(key)) {
+    piece.allow({"Sequence", "SpecialToken"});
+    TemplatePart part;
+    if (auto const text = piece.optional_section("Sequence")) {
+      auto const id = text->require<std::string>("id");
+      if (id != "A" && id != "B") throw FormatError(text->where() + ": id: found " + in_quotes(id) + ", expected \"A\" or \"B\"");
+      part.kind = id == "A" ? TemplatePart::Kind::first_text : TemplatePart::Kind::second_text;
+      part.type_id = text->require<TokenId>("type_id");
+    } else {
+      Section const token = piece.section("SpecialToken");
+      part.kind = TemplatePart::Kind::special;
+      part.type_id = token.require<TokenId>("type_id");
+      part.ids = special_tokens.section(token.require<std::string>("id")).require<std::vector<TokenId>>("ids");
+    }
+    result.push_back(std::move(part));
+  }
+  return result;
+}
+
+/// `["[SEP]", 102]`.
+inline TokenId token_of_pair(Section const& processor, std::string_view key) {
+  Json const& pair = require_array(processor.json(), key, processor.where());
+  auto const id = pair.size() == 2 && pair[0].is_string() ? integer_from<TokenId>(pair[1]) : std::nullopt;
+  if (!id) throw FormatError(processor.where() + ": " + printable(key) + ": expected a token and its id");
+  return *id;
+}
+
+/// Adds what `processor` says to `result`; what `ByteLevel` says of offsets may come before what another says of special tokens.
+inline void read_post_processor(Section const& processor, PostProcessor& result) {
+  auto const type = processor.type({"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel", "Sequence"});
+  if (type == "Sequence") {
+    processor.allow({"type", "processors"});
+    auto const processors = processor.sections("processors");
+    bool const is_known = processors.size() == 1 || (processors.size() == 2 && processors[0].get_or<std::string>("type", "") == "ByteLevel");
+    if (!is_known) processor.refuse("processors", processor.json()["processors"]);
+    for (Section const& one : processors) {
+      one.type({"TemplateProcessing", "BertProcessing", "ByteLevel"});
+      read_post_processor(one, result);
+    }
+  } else if (type == "ByteLevel") {
+    processor.allow({"type", "add_prefix_space", "trim_offsets", "use_regex"});
+    result.trim_offsets = processor.require<bool>("trim_offsets");
+    result.add_prefix_space = processor.require<bool>("add_prefix_space");
+  } else if (type == "TemplateProcessing") {
+    processor.allow({"type", "single", "pair", "special_tokens"});
+    result.single = template_from(processor, "single");
+    result.pair = template_from(processor, "pair");
+  } else {
+    bool const is_bert = type == "BertProcessing";
+    auto const cls = token_of_pair(processor, "cls");
+    auto const sep = token_of_pair(processor, "sep");
+    auto trimmed = is_bert ? PostProcessor::bert(cls, sep) : PostProcessor::roberta(cls, sep);
+    result.single = std::move(trimmed.single);
+    result.pair = std::move(trimmed.pair);
+    if (is_bert) {
+      processor.allow({"type", "sep", "cls"});
+    } else {
+      processor.allow({"type", "sep", "cls", "trim_offsets", "add_prefix_space"});
+      result.trim_offsets = processor.require<bool>("trim_offsets");
+      result.add_prefix_space = processor.require<bool>("add_prefix_space");
+    }
+  }
+}
+
+inline DecoderOptions decoder_from(Section const& decoder) {
+  DecoderOptions options;
+  if (decoder.type({"WordPiece", "ByteLevel"}) == "WordPiece") {
+    decoder.allow({"type", "prefix", "cleanup"});
+    options.kind = DecoderOptions::Kind::word_piece;
+    options.prefix = decoder.require<std::string>("prefix");
+    options.cleanup = decoder.require<bool>("cleanup");
+  } else {
+    decoder.allow({"type", "add_prefix_space", "trim_offsets", "use_regex"});  // None of which changes what decoding gives.
+    options.kind = DecoderOptions::Kind::byte_level;
+  }
+  return options;
+}
+
+/// What the usual names stand for, where the vocabulary has them.
+inline SpecialTokens usual_special_tokens(TokenizerParts const& parts) {
+  auto const find = [&](std::initializer_list<std::string_view> names) -> std::optional<TokenId> {
+    for (std::string_view const name : names) {
+      if (auto const id = parts.vocabulary.find(name)) return id;
+      for (AddedToken const& token : parts.added_tokens)
+        if (token.content == name) return token.id;
+    }
+    return std::nullopt;
+  };
+  SpecialTokens result{.cls = find({"[CLS]", "<s>"}), .sep = find({"[SEP]", "</s>"}), .pad = find({"[PAD]", "<pad>"}),
+                       .mask = find({"[MASK]", "<mask>"}), .unk = find({"[UNK]", "<unk>", "<|endoftext|>"}), .bos = find({"<s>", "<|endoftext|>"}),
+                       .eos = find({"</s>", "<|endoftext|>"})};
+  if (auto const* const model = std::get_if<WordPieceOptions>(&parts.model)) result.unk = find({model->unk_token});
+  else if (auto const& unk = std::get<ByteBpeOptions>(parts.model).unk_token; !unk.empty()) result.unk = find({unk});
+  return result;
+}
+
+/// The parts that a tokenizer.json describes. `name` says in messages where it comes from.
+inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string const& name) {
+  Section const file(json, name);
+  file.allow({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"});
+  if (auto const version = file.get_or<std::string>("version", "1.0"); version != "1.0")
+    throw CheckpointError(name + ": version: found " + in_quotes(version) + ", expected \"1.0\"");
+  TokenizerParts parts;
+  Section const model = file.section("model");
+  bool const is_typed = model.get<std::string>("type").has_value();  // Files of before 2020 leave the type out.
+  bool const is_bpe = is_typed ? model.type({"WordPiece", "BPE"}) == "BPE" : find_member(model.json(), "merges", model.where()) != nullptr;
+  parts.vocabulary = vocabulary_from(require_object(model.json(), "vocab", model.where()), model.where() + ": vocab");
+  if (is_bpe) read_byte_bpe(file, model, parts);
+  else read_word_piece(file, model, parts);
+  Json const* const added = find_member(json, "added_tokens", name);
+  if (added != nullptr && !added->is_null())
+    for (Section const& token : file.sections("added_tokens")) parts.added_tokens.push_back(added_token_from(token, token.require<TokenId>("id")));
+  if (auto const processor = file.optional_section("post_processor")) read_post_processor(*processor, parts.post_processor);
+  if (auto const decoder = file.optional_section("decoder")) parts.decoder = decoder_from(*decoder);
+  parts.special_tokens = usual_special_tokens(parts);
+  return parts;
+}
+
+}  // namespace axiform::detail
