@@ -26,7 +26,7 @@ struct TileOperands {
   float const* bias = nullptr;      ///< null, or as many floats as a row of the tile
   float const* residual = nullptr;  ///< null, or as c; may be c
   std::size_t residual_stride = 0;
-  char const* prefetch = nullptr;   ///< where to begin to bring memory into L2, an address that need not be valid
+  char const* prefetch = nullptr;   ///< null, or where to begin to bring memory into L2; need not be valid
   std::size_t prefetch_step = 0;    ///< bytes to move on for each k
 };
 
@@ -86,7 +86,7 @@ template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
   std::size_t const b_panel_stride = operands.b_panel_stride;
   float const* b = operands.b;
   std::size_t k = 0;
-  char const* prefetch = operands.prefetch;
+  char const* prefetch = operands.prefetch != nullptr ? operands.prefetch : reinterpret_cast<char const*>(b);
   std::size_t const prefetch_step = operands.prefetch_step;
   for (; k < count; ++k, b += b_step) {
     tile.add(a, k, b, b_panel_stride);

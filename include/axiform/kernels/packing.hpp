@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <xsimd/xsimd.hpp>
+
 #include <axiform/core/config.hpp>
 #include <axiform/simd/arch.hpp>
 
@@ -26,6 +28,33 @@ constexpr std::size_t panel_count(std::size_t n) noexcept { return n / panel_wid
 /// The floats that the packed form of B, [k, n], takes.
 constexpr std::size_t packed_floats(std::size_t k, std::size_t n) noexcept { return panel_count(n) * panel_width * k; }
 
+namespace detail {
+
+// Up to eight lanes: xsimd transposes 4x4 and 8x8 in registers, and 16x16 through memory, element by element.
+using TransposeBatch = xsimd::make_sized_batch_t<float, (simd::lanes < 8 ? simd::lanes : 8)>;
+
+}  // namespace detail
+
+/// target[j * target_stride + i] = source[i * source_stride + j] for i < rows and j < columns. Nothing else is written.
+inline void transpose(std::size_t rows, std::size_t columns, float const* source, std::size_t source_stride, float* target,
+                      std::size_t target_stride) noexcept {
+  using Batch = detail::TransposeBatch;
+  constexpr std::size_t size = Batch::size;
+  std::size_t const whole_rows = rows / size * size;
+  std::size_t const whole_columns = columns / size * size;
+  for (std::size_t i = 0; i < whole_rows; i += size)
+    for (std::size_t j = 0; j < whole_columns; j += size) {
+      Batch block[size];
+#pragma GCC unroll 8
+      for (std::size_t l = 0; l < size; ++l) block[l] = Batch::load_unaligned(source + (i + l) * source_stride + j);
+      xsimd::transpose(block, block + size);
+#pragma GCC unroll 8
+      for (std::size_t l = 0; l < size; ++l) block[l].store_unaligned(target + (j + l) * target_stride + i);
+    }
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j) target[j * target_stride + i] = source[i * source_stride + j];
+}
+
 /// Packs panels [first_panel, last_panel) of B, [k, n], as `[panel_count(n)][k][panel_width]`; columns beyond n become zero.
 ///
 /// Panels may be packed from several threads, and from parts: `source` may be shifted so that only the columns asked for are in memory.
@@ -45,13 +74,12 @@ inline void pack_panels(std::size_t k, std::size_t n, float const* source, std::
       for (std::size_t i = 0; i < k; ++i) std::copy_n(from + i * k_stride, columns, target + i * panel_width);
       continue;
     }
-    // Sixteen k at a time: a cache line of each source column is read whole, and the lines that are written stay in L1.
-    constexpr std::size_t step = 16;
-    for (std::size_t i0 = 0; i0 < k; i0 += step) {
-      std::size_t const i1 = std::min(i0 + step, k);
-      for (std::size_t j = 0; j < columns; ++j)
-        for (std::size_t i = i0; i < i1; ++i) target[i * panel_width + j] = from[j * n_stride + i * k_stride];
+    if (k_stride == 1) {
+      transpose(columns, k, from, n_stride, target, panel_width);
+      continue;
     }
+    for (std::size_t j = 0; j < columns; ++j)
+      for (std::size_t i = 0; i < k; ++i) target[i * panel_width + j] = from[j * n_stride + i * k_stride];
   }
 }
 

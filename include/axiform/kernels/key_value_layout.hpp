@@ -1,0 +1,100 @@
+/// @file
+/// The layout in which attention reads keys and values, in a key-value cache and in scratch memory alike, and what writes it.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/kernels/packing.hpp>
+#include <axiform/simd/arch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// Where the keys and values of one sequence and one layer lie in one stretch of floats, best at a multiple of 64 bytes.
+///
+/// Each head's keys are the packed form of the matrix Kᵀ, [head_size, keys]: `[capacity / panel_width][head_size][panel_width]`, tokens along
+/// the lanes, so that scores need no horizontal sum. Its values are panels of the matrix V, [keys, head_size]:
+/// `[value_panels][capacity][value_width]`. Attention over either is the packed product of gemm.hpp.
+struct KeyValueLayout {
+  std::size_t heads = 0;
+  std::size_t head_size = 0;
+  std::size_t capacity = 0;  ///< Keys that fit, a multiple of `panel_width`.
+
+  /// The layout that holds at least `keys` keys.
+  static constexpr KeyValueLayout for_keys(std::size_t heads, std::size_t head_size, std::size_t keys) noexcept {
+    return {heads, head_size, panel_count(keys) * panel_width};
+  }
+
+  /// Columns of a panel of values: `panel_width`, or less when a head is narrower.
+  constexpr std::size_t value_width() const noexcept { return std::min(panel_width, round_up(std::max<std::size_t>(head_size, 1), simd::lanes)); }
+  constexpr std::size_t value_panels() const noexcept { return round_up(head_size, value_width()) / value_width(); }
+  /// Floats that one head's keys, or values, take.
+  constexpr std::size_t key_floats() const noexcept { return capacity * head_size; }
+  constexpr std::size_t value_floats() const noexcept { return value_panels() * capacity * value_width(); }
+  /// Floats in all.
+  constexpr std::size_t floats() const noexcept { return heads * (key_floats() + value_floats()); }
+
+  /// Where a head's keys and values begin.
+  constexpr std::size_t keys_of(std::size_t head) const noexcept { return head * key_floats(); }
+  constexpr std::size_t values_of(std::size_t head) const noexcept { return heads * key_floats() + head * value_floats(); }
+
+ private:
+  static constexpr std::size_t round_up(std::size_t count, std::size_t unit) noexcept { return (count + unit - 1) / unit * unit; }
+};
+
+/// Rows of keys and values as the fused projection leaves them: `key` and `value` are [rows, heads * head_size], strides in floats.
+struct KeyValueRows {
+  float const* key = nullptr;
+  std::size_t key_stride = 0;
+  float const* value = nullptr;
+  std::size_t value_stride = 0;
+};
+
+/// Writes `count` rows as the keys and values at positions [position, position + count), for heads [first_head, last_head) of the layout:
+/// head h of the layout takes columns [h * head_size, (h + 1) * head_size). Positions must be written in order, from 0 on.
+/// @pre position + count <= layout.capacity.
+inline void append_keys_values(KeyValueLayout const& layout, float* data, std::size_t position, std::size_t count, KeyValueRows const& rows,
+                               std::size_t first_head, std::size_t last_head) noexcept {
+  std::size_t const size = layout.head_size;
+  std::size_t const width = layout.value_width();
+  for (std::size_t head = first_head; head < last_head; ++head) {
+    float* const keys = data + layout.keys_of(head);
+    float* const values = data + layout.values_of(head);
+    float const* const key = rows.key + head * size;
+    float const* const value = rows.value + head * size;
+    for (std::size_t i = 0; i < count;) {
+      std::size_t const lane = (position + i) % panel_width;
+      std::size_t const group = std::min(panel_width - lane, count - i);
+      float* const panel = keys + (position + i - lane) * size;
+      // A block that begins is zeroed: its other lanes are multiplied, though what comes out is never used.
+      if (lane == 0 && group < panel_width) std::fill_n(panel, size * panel_width, 0.0f);
+      transpose(group, size, key + i * rows.key_stride, rows.key_stride, panel + lane, panel_width);
+      i += group;
+    }
+    for (std::size_t panel = 0; panel < layout.value_panels(); ++panel) {
+      std::size_t const column = panel * width;
+      std::size_t const columns = std::min(width, size - column);
+      float* target = values + (panel * layout.capacity + position) * width;
+      for (std::size_t i = 0; i < count; ++i, target += width) {
+        std::copy_n(value + i * rows.value_stride + column, columns, target);
+        std::fill_n(target + columns, width - columns, 0.0f);
+      }
+    }
+  }
+}
+
+/// Copies the first `count` keys and values of every head to a layout of another capacity: a cache that grows.
+/// @pre Both layouts have the same heads and head size, and hold `count` keys; `target` does not overlap `source`.
+inline void move_keys_values(KeyValueLayout const& from, float const* source, KeyValueLayout const& to, float* target,
+                             std::size_t count) noexcept {
+  std::size_t const width = from.value_width();
+  for (std::size_t head = 0; head < from.heads; ++head) {
+    std::copy_n(source + from.keys_of(head), panel_count(count) * panel_width * from.head_size, target + to.keys_of(head));
+    for (std::size_t panel = 0; panel < from.value_panels(); ++panel)
+      std::copy_n(source + from.values_of(head) + panel * from.capacity * width, count * width,
+                  target + to.values_of(head) + panel * to.capacity * width);
+  }
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
