@@ -1,0 +1,187 @@
+/// @file
+/// exp, tanh, erf and erfc on registers of floats.
+///
+/// Each is a pure function of its lane, without branches, so a value has the same bits in any lane, any vector and any batch.
+/// The polynomials come from scripts/derive_math_coefficients.py.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+
+#include <axiform/core/config.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+namespace detail {
+
+using simd::broadcast;
+using simd::Floats;
+using simd::Ints;
+
+// An unevaluated sum: `low` is what `high` lost to rounding.
+struct Pair {
+  Floats high;
+  Floats low;
+};
+
+// Clears the lower 12 of the 24 significant bits, so that products of such halves are exact.
+[[gnu::always_inline]] inline Floats upper_half(Floats x) noexcept {
+  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(x) & Ints(-4096));
+}
+
+// a * b to twice the precision: exactly with fma, and after Dekker (1971) where there is none.
+[[gnu::always_inline]] inline Pair two_product(Floats a, Floats b) noexcept {
+  Floats const product = a * b;
+  if constexpr (simd::has_fma) {
+    return {product, simd::fma(a, b, -product)};
+  } else {
+    Floats const a_high = upper_half(a), a_low = a - a_high, b_high = upper_half(b), b_low = b - b_high;
+    return {product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low};
+  }
+}
+
+// factor * x^2 to twice the precision, for a factor that is plus or minus a power of two. `high` need not be the nearest float.
+[[gnu::always_inline]] inline Pair scaled_square(Floats x, Floats factor) noexcept {
+  if constexpr (simd::has_fma) {
+    return two_product(x, x * factor);
+  } else {
+    Floats const upper = upper_half(x);
+    return {upper * upper * factor, (x - upper) * (x + upper) * factor};
+  }
+}
+[[gnu::always_inline]] inline Pair two_square(Floats x) noexcept { return scaled_square(x, broadcast(1.0F)); }
+
+// min and max against a constant that keep NaN; those of the instruction sets may drop it.
+[[gnu::always_inline]] inline Floats at_most(Floats x, float limit) noexcept {
+  return xsimd::select(x > broadcast(limit), broadcast(limit), x);
+}
+[[gnu::always_inline]] inline Floats at_least(Floats x, float limit) noexcept {
+  return xsimd::select(x < broadcast(limit), broadcast(limit), x);
+}
+
+// e^x in parts: (1 + fraction) * 2^n. `shifted` is n + 1.5 * 2^23, which has n in the low bits of its representation.
+struct Exponential {
+  Floats fraction;
+  Floats shifted;
+
+  // 2^(n + Offset), for -126 <= n + Offset <= 127.
+  template <std::int32_t Offset>
+  [[gnu::always_inline]] Floats power() const noexcept {
+    return xsimd::bitwise_cast<float>((xsimd::bitwise_cast<std::int32_t>(shifted) << 23) + Ints((127 + Offset) * (1 << 23)));
+  }
+
+  // value * e^x for -190 <= n <= 63. A result too small for a normal number is rounded once, by the last product.
+  [[gnu::always_inline]] Floats times(Floats value) const noexcept {
+    return simd::fma(value, fraction, value) * power<64>() * broadcast(0x1p-64F);
+  }
+};
+
+// e^(high + low), where |high| < 2^8 and low is about a rounding error of it.
+//
+// high = n ln 2 + r with |r| <= ln 2 / 2, by a ln 2 in two parts of which n times the first (355 / 512) is exact. e^r = 1 + r + r^2 P(r).
+[[gnu::always_inline]] inline Exponential exponential(Floats high, Floats low) noexcept {
+  constexpr float shift = 0x1.8p23F;
+  Floats const shifted = simd::fma(high, broadcast(std::numbers::log2e_v<float>), broadcast(shift));
+  Floats const n = shifted - broadcast(shift);
+  Floats const r = simd::fnma(n, broadcast(-0x1.bd0106p-13F), simd::fnma(n, broadcast(355.0F / 512.0F), high)) + low;
+  Floats p = simd::fma(broadcast(0x1.6b9c72p-10F), r, broadcast(0x1.12254ap-7F));
+  p = simd::fma(p, r, broadcast(0x1.5556f2p-5F));
+  p = simd::fma(p, r, broadcast(0x1.5554b4p-3F));
+  p = simd::fma(p, r, broadcast(0x1.fffffep-2F));
+  return {simd::fma(p, r * r, r), shifted};
+}
+
+[[gnu::always_inline]] inline Exponential exponential(Floats x) noexcept { return exponential(x, broadcast(0.0F)); }
+
+// A quotient of polynomials of degree 4 and 5, coefficients from the constant on.
+struct Quotient {
+  float numerator[5];
+  float denominator[6];
+};
+
+// e^(z^2) erfc(z) for 0 <= z <= 10.3, and e^(a^2 / 2) erfc(a / sqrt 2) / 2 for 0 <= a <= 14.5.
+inline constexpr Quotient erfc_quotient = {{0x1.96p+0F, 0x1.f67f1p+0F, 0x1.28ad06p+0F, 0x1.7380b6p-2F, 0x1.a898cep-5F},
+                                           {0x1.96p+0F, 0x1.e04f2ap+1F, 0x1.e74eacp+1F, 0x1.0cb6dp+1F, 0x1.4941d4p-1F, 0x1.7848e2p-4F}};
+inline constexpr Quotient gelu_quotient = {{0x1.1ep-1F, 0x1.f498bcp-2F, 0x1.a1fa0cp-3F, 0x1.721928p-5F, 0x1.2b19acp-8F},
+                                           {0x1.1ep+0F, 0x1.de7e4cp+0F, 0x1.57468ep+0F, 0x1.0bb2b8p-1F, 0x1.cfe12cp-4F, 0x1.76dcb2p-7F}};
+
+struct Fraction {
+  Floats numerator;
+  Floats denominator;
+};
+
+// Numerator and denominator at x. `square` is x^2 / Scale, which the caller has for its exponential; Scale is plus or minus a power of two.
+// Pairs of terms first (Estrin): fewer roundings than Horner where x is large, and what is lost in the square nearly cancels.
+template <Quotient const& Terms, int Scale>
+[[gnu::always_inline]] inline Fraction quotient(Floats x, Floats square) noexcept {
+  constexpr float const(&n)[5] = Terms.numerator;
+  constexpr float const(&d)[6] = Terms.denominator;
+  constexpr float s = Scale;
+  if constexpr (!simd::has_fma) square = x * x * broadcast(1.0F / s);  // without fma, scaled_square's `high` is no rounded square
+  Floats const numerator = simd::fma(broadcast(s * s * n[4]), square, simd::fma(broadcast(s * n[3]), x, broadcast(s * n[2])));
+  Floats const denominator = simd::fma(simd::fma(broadcast(s * s * d[5]), x, broadcast(s * s * d[4])), square,
+                                       simd::fma(broadcast(s * d[3]), x, broadcast(s * d[2])));
+  return {simd::fma(numerator, square, simd::fma(broadcast(n[1]), x, broadcast(n[0]))),
+          simd::fma(denominator, square, simd::fma(broadcast(d[1]), x, broadcast(d[0])))};
+}
+
+}  // namespace detail
+
+/// e^x: 0 at -infinity, infinity above 88.7228, subnormal results below -87.3366 rounded once.
+[[gnu::always_inline]] inline simd::Floats exp(simd::Floats x) noexcept {
+  using namespace detail;
+  Exponential const e = exponential(at_least(at_most(x, 89.0F), -104.0F));
+  // 2^128 and 2^-150 are no floats. Positive powers are halved and negative ones lifted by 2^64; the last product puts it right.
+  auto const negative = x < broadcast(0.0F);
+  Floats const power = xsimd::select(negative, e.power<64>(), e.power<-1>());
+  Floats const rest = xsimd::select(negative, broadcast(0x1p-64F), broadcast(2.0F));
+  return (e.fraction + broadcast(1.0F)) * power * rest;
+}
+
+/// e^x for x <= 0, in fewer steps; 0 at -infinity, NaN for NaN. The same bits as `exp`.
+[[gnu::always_inline]] inline simd::Floats exp_nonpositive(simd::Floats x) noexcept {
+  using namespace detail;
+  Exponential const e = exponential(at_least(x, -104.0F));
+  return (e.fraction + broadcast(1.0F)) * e.power<64>() * broadcast(0x1p-64F);
+}
+
+/// The hyperbolic tangent, as (e^2x - 1) / (e^2x + 1) with e^2x - 1 accurate near 0; tanh(x) = x for small x, with its sign.
+[[gnu::always_inline]] inline simd::Floats tanh(simd::Floats x) noexcept {
+  using namespace detail;
+  Floats const a = at_most(xsimd::abs(x), 10.0F);  // beyond 9.01 the result rounds to 1
+  Exponential const e = exponential(a + a);
+  Floats const power = e.power<0>();
+  Floats const less_one = simd::fma(power, e.fraction, power - broadcast(1.0F));
+  return xsimd::bitofsign(x) | (less_one / (less_one + broadcast(2.0F)));
+}
+
+/// The complementary error function: 2 / sqrt(pi) times the integral of e^(-t^2) from x to infinity. Falls to 0 by proper subnormals.
+[[gnu::always_inline]] inline simd::Floats erfc(simd::Floats x) noexcept {
+  using namespace detail;
+  Floats const a = at_most(xsimd::abs(x), 10.25F);  // beyond 10.06 the tail is 0
+  Pair const square = scaled_square(a, broadcast(-1.0F));
+  auto const [numerator, denominator] = quotient<erfc_quotient, -1>(a, square.high);
+  Floats const tail = exponential(square.high, square.low).times(numerator / denominator);
+  return xsimd::select(x < broadcast(0.0F), broadcast(2.0F) - tail, tail);
+}
+
+/// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x. 2x / sqrt(pi) for small x, with its sign.
+[[gnu::always_inline]] inline simd::Floats erf(simd::Floats x) noexcept {
+  using namespace detail;
+  // Below 1: x + x P(x^2).
+  Floats const square = x * x;
+  Floats p = simd::fma(broadcast(-0x1.a4c4ccp-16F), square, broadcast(-0x1.fde60cp-12F));
+  p = simd::fma(p, square, broadcast(0x1.3c768ap-8F));
+  p = simd::fma(p, square, broadcast(-0x1.b4dc48p-6F));
+  p = simd::fma(p, square, broadcast(0x1.cdfd1cp-4F));
+  p = simd::fma(p, square, broadcast(-0x1.81262ep-2F));
+  p = simd::fma(p, square, broadcast(0x1.06eba8p-3F));
+  Floats const near = simd::fma(p, x, x);
+  Floats const magnitude = xsimd::abs(x);
+  Floats const far = xsimd::bitofsign(x) | (broadcast(1.0F) - erfc(magnitude));
+  return xsimd::select(magnitude < broadcast(1.0F), near, far);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
