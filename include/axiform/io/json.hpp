@@ -228,6 +228,9 @@ inline Json const& require_member(Json const& object, std::string_view key, std:
 inline Json parse_json(std::string_view text, std::string const& name, JsonLimits limits) {
   if (text.size() > limits.bytes)
     throw FormatError(name + ": has " + std::to_string(text.size()) + " bytes of JSON, expected at most " + std::to_string(limits.bytes));
+  // The parser takes a zero byte for the end of the text, and would not look at what follows.
+  if (auto const zero = text.find('\0'); zero != text.npos)
+    throw FormatError(name + ": is not valid JSON: at byte " + std::to_string(zero + 1) + ": a zero byte");
   detail::JsonBuilder builder(name, limits);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) throw FormatError(name + ": is not valid JSON");
   return builder.take();

@@ -1,0 +1,166 @@
+#include <axiform/io/config.hpp>
+
+#include <doctest/doctest.h>
+
+#include "io/io_test.hpp"
+
+using namespace axiform;
+using namespace axiform::test;
+
+namespace {
+
+BertConfig bert(std::string const& text) { return read_bert_config(parse_json(text, "config.json"), "config.json"); }
+Gpt2Config gpt2(std::string const& text) { return read_gpt2_config(parse_json(text, "config.json"), "config.json"); }
+
+}  // namespace
+
+TEST_CASE("config: absent keys have transformers' defaults") {
+  auto const b = bert(R"({"model_type":"bert"})");
+  CHECK(b.vocabulary == 30522);
+  CHECK(b.hidden == 768);
+  CHECK(b.layers == 12);
+  CHECK(b.heads == 12);
+  CHECK(b.head_size == 64);
+  CHECK(b.inner == 3072);
+  CHECK(b.positions == 512);
+  CHECK(b.token_types == 2);
+  CHECK(b.layer_norm_epsilon == 1e-12);
+  CHECK(b.activation == ConfigActivation::gelu);
+  CHECK(b.padding_id == 0);
+  auto const g = gpt2(R"({"model_type":"gpt2"})");
+  CHECK(g.vocabulary == 50257);
+  CHECK(g.hidden == 768);
+  CHECK(g.layers == 12);
+  CHECK(g.heads == 12);
+  CHECK(g.head_size == 64);
+  CHECK(g.inner == 3072);
+  CHECK(g.positions == 1024);
+  CHECK(g.layer_norm_epsilon == 1e-5);
+  CHECK(g.activation == ConfigActivation::gelu_tanh);
+  CHECK(g.end_of_text_ids == std::vector<std::size_t>{50256});
+}
+
+TEST_CASE("config: what is said is read") {
+  auto const b = bert(R"({"model_type":"bert","architectures":["BertForMaskedLM"],"vocab_size":100,"hidden_size":48,"num_hidden_layers":3,
+      "num_attention_heads":4,"intermediate_size":96,"hidden_act":"gelu_pytorch_tanh","max_position_embeddings":40,"type_vocab_size":1,
+      "layer_norm_eps":1e-7,"pad_token_id":null,"position_embedding_type":"absolute","is_decoder":false,"embedding_size":48,
+      "pruned_heads":{},"transformers_version":"5.24","an_unknown_key":[1]})");
+  CHECK(b.architectures == std::vector<std::string>{"BertForMaskedLM"});
+  CHECK(b.vocabulary == 100);
+  CHECK(b.hidden == 48);
+  CHECK(b.layers == 3);
+  CHECK(b.heads == 4);
+  CHECK(b.head_size == 12);
+  CHECK(b.inner == 96);
+  CHECK(b.positions == 40);
+  CHECK(b.token_types == 1);
+  CHECK(b.layer_norm_epsilon == 1e-7);
+  CHECK(b.activation == ConfigActivation::gelu_tanh);
+  CHECK_FALSE(b.padding_id.has_value());
+  auto const g = gpt2(R"({"model_type":"gpt2","vocab_size":100,"n_embd":48,"n_layer":3,"n_head":4,"n_inner":null,"n_ctx":30,
+      "activation_function":"relu","layer_norm_epsilon":1e-6,"eos_token_id":[3,4],"reorder_and_upcast_attn":true,
+      "scale_attn_weights":true,"scale_attn_by_inverse_layer_idx":false,"tie_word_embeddings":true})");
+  CHECK(g.hidden == 48);
+  CHECK(g.inner == 192);
+  CHECK(g.positions == 30);
+  CHECK(g.head_size == 12);
+  CHECK(g.activation == ConfigActivation::relu);
+  CHECK(g.end_of_text_ids == std::vector<std::size_t>{3, 4});
+  CHECK(gpt2(R"({"model_type":"gpt2","n_inner":7})").inner == 7);
+  CHECK(gpt2(R"({"model_type":"gpt2","n_positions":7,"n_ctx":9})").positions == 7);
+  CHECK(gpt2(R"({"model_type":"gpt2","eos_token_id":null})").end_of_text_ids.empty());
+  CHECK(gpt2(R"({"model_type":"gpt2","hidden_size":24,"num_attention_heads":2})").head_size == 12);
+}
+
+TEST_CASE("config: the family is named by model_type, or by the architecture where it is absent") {
+  auto const family = [](char const* text) { return model_family(parse_json(text, "f"), "f"); };
+  CHECK(family(R"({"model_type":"bert"})") == ModelFamily::bert);
+  CHECK(family(R"({"model_type":"gpt2"})") == ModelFamily::gpt2);
+  CHECK(family(R"({"architectures":["GPT2LMHeadModel"]})") == ModelFamily::gpt2);
+  CHECK(family(R"({"architectures":["BertModel"]})") == ModelFamily::bert);
+}
+
+TEST_CASE("config: what the library does not have is refused by name") {
+  struct Case {
+    std::string text, message;
+  };
+  for (auto const& [text, message] : std::vector<Case>{
+           {R"({"model_type":"llama"})", "found the model_type \"llama\", expected a BERT or a GPT-2"},
+           {R"({"model_type":"roberta","architectures":["BertModel"]})", "found the model_type \"roberta\""},
+           {R"({"architectures":["LlamaForCausalLM"]})", "found the architecture \"LlamaForCausalLM\""},
+           {R"({})", "found no model_type"},
+           {R"({"model_type":"gpt2"})", "model_type: found a GPT-2, which is not supported; expected a BERT"},
+           {R"({"model_type":"bert","position_embedding_type":"relative_key"})", "position_embedding_type: found \"relative_key\""},
+           {R"({"model_type":"bert","hidden_act":"quick_gelu"})", "hidden_act: found the activation \"quick_gelu\""},
+           {R"({"model_type":"bert","is_decoder":true})", "is_decoder: found true, which is not supported; expected false"},
+           {R"({"model_type":"bert","add_cross_attention":true})", "add_cross_attention: found true"},
+           {R"({"model_type":"bert","is_encoder_decoder":true})", "is_encoder_decoder: found true"},
+           {R"({"model_type":"bert","embedding_size":128})", "embedding_size: found 128"},
+           {R"({"model_type":"bert","pruned_heads":{"0":[1]}})", "pruned_heads: found an object of 1 keys"},
+           {R"({"model_type":"bert","quantization_config":{"bits":4}})", "quantization_config: found an object of 1 keys"},
+       }) {
+    CAPTURE(text);
+    auto const found = message_of<CheckpointError>([&] { bert(text); });
+    CHECK_MESSAGE(found.starts_with("config.json: "), found);
+    CHECK_MESSAGE(contains(found, message), found);
+  }
+  for (auto const& [text, message] : std::vector<Case>{
+           {R"({"model_type":"bert"})", "model_type: found a BERT, which is not supported; expected a GPT-2"},
+           {R"({"model_type":"gpt2","scale_attn_by_inverse_layer_idx":true})", "scale_attn_by_inverse_layer_idx: found true"},
+           {R"({"model_type":"gpt2","scale_attn_weights":false})", "scale_attn_weights: found false, which is not supported; expected true"},
+           {R"({"model_type":"gpt2","add_cross_attention":true})", "add_cross_attention: found true"},
+           {R"({"model_type":"gpt2","tie_word_embeddings":false})", "tie_word_embeddings: found false"},
+           {R"({"model_type":"gpt2","activation_function":"silu"})", "activation_function: found the activation \"silu\""},
+       }) {
+    CAPTURE(text);
+    auto const found = message_of<CheckpointError>([&] { gpt2(text); });
+    CHECK_MESSAGE(contains(found, message), found);
+  }
+}
+
+TEST_CASE("config: sizes that are zero, absurd, of another type, or do not fit together are refused by name") {
+  struct Case {
+    std::string settings, message;
+  };
+  for (auto const& [settings, message] : std::vector<Case>{
+           {R"("hidden_size":0)", "hidden_size: found 0, expected 1 to "},
+           {R"("hidden_size":-768)", "hidden_size: found the number -768, expected an integer from 0"},
+           {R"("hidden_size":768.5)", "hidden_size: found the number 768.5"},
+           {R"("hidden_size":"768")", "hidden_size: found the string \"768\""},
+           {R"("hidden_size":18446744073709551615)", "hidden_size: found 18446744073709551615, expected 1 to "},
+           {R"("hidden_size":1e40)", "hidden_size: found the number 1e+40"},
+           {R"("hidden_size":[768])", "hidden_size: found an array of 1"},
+           {R"("hidden_size":770)", "found a hidden size of 770 and 12 heads, expected the size to be a multiple of the heads"},
+           {R"("num_attention_heads":0)", "num_attention_heads: found 0"},
+           {R"("num_hidden_layers":0)", "num_hidden_layers: found 0"},
+           {R"("num_hidden_layers":100000000)", "num_hidden_layers: found 100000000"},
+           {R"("vocab_size":0)", "vocab_size: found 0"},
+           {R"("vocab_size":1e15)", "vocab_size: found 1000000000000000"},
+           {R"("max_position_embeddings":0)", "max_position_embeddings: found 0"},
+           {R"("type_vocab_size":0)", "type_vocab_size: found 0"},
+           {R"("intermediate_size":0)", "intermediate_size: found 0"},
+           {R"("layer_norm_eps":-1e-12)", "layer_norm_eps: found the number -1e-12, expected at least 0 and less than 1"},
+           {R"("layer_norm_eps":1)", "layer_norm_eps: found the number 1"},
+           {R"("layer_norm_eps":"1e-12")", "layer_norm_eps: found the string \"1e-12\", expected a number"},
+           {R"("is_decoder":0)", "is_decoder: found the number 0, expected true or false"},
+           {R"("hidden_act":3)", "hidden_act: found the number 3, expected a string"},
+           {R"("architectures":"BertModel")", "architectures: found the string \"BertModel\", expected an array"},
+           {R"("pad_token_id":-1)", "pad_token_id: found the number -1"},
+       }) {
+    CAPTURE(settings);
+    auto const found = message_of<FormatError>([&] { bert("{\"model_type\":\"bert\"," + settings + "}"); });
+    CHECK_MESSAGE(contains(found, "config.json: " + message), found);
+  }
+  CHECK(contains(message_of<FormatError>([] { bert("[]"); }), "found an array of 0, expected an object"));
+  CHECK(contains(message_of<FormatError>([] { gpt2(R"({"model_type":"gpt2","n_head":5})"); }), "a hidden size of 768 and 5 heads"));
+  CHECK(contains(message_of<FormatError>([] { gpt2(R"({"model_type":"gpt2","n_inner":0})"); }), "n_inner: found 0"));
+  CHECK(contains(message_of<FormatError>([] { gpt2(R"({"model_type":"gpt2","eos_token_id":-1})"); }), "eos_token_id: found the number -1"));
+}
+
+TEST_CASE("config: a directory's config.json is read, and its absence is named") {
+  TemporaryDirectory directory;
+  CHECK(contains(message_of<FileError>([&] { read_bert_config(directory.path()); }), "config.json: cannot be opened"));
+  write_bytes(directory / "config.json", R"({"model_type":"bert","hidden_size":24})");
+  CHECK(read_bert_config(directory.path()).head_size == 2);
+  CHECK(contains(message_of<CheckpointError>([&] { read_gpt2_config(directory.path()); }), (directory / "config.json").string()));
+}
