@@ -18,16 +18,16 @@ struct TileOperands {
   std::size_t k = 0;
   float const* a = nullptr;  ///< [rows, k]
   std::size_t a_stride = 0;
-  float const* b = nullptr;         ///< [panels][k][vectors * lanes]
-  std::size_t b_step = 0;           ///< from one k to the next
-  std::size_t b_panel_stride = 0;   ///< from one panel to the next
-  float* c = nullptr;               ///< [rows, panels * vectors * lanes]
+  float const* b = nullptr;        ///< [panels][k][vectors * lanes]
+  std::size_t b_step = 0;          ///< from one k to the next
+  std::size_t b_panel_stride = 0;  ///< from one panel to the next
+  float* c = nullptr;              ///< [rows, panels * vectors * lanes]
   std::size_t c_stride = 0;
   float const* bias = nullptr;      ///< null, or as many floats as a row of the tile
   float const* residual = nullptr;  ///< null, or as c; may be c
   std::size_t residual_stride = 0;
-  char const* prefetch = nullptr;   ///< null, or where to begin to bring memory into L2; need not be valid
-  std::size_t prefetch_step = 0;    ///< bytes to move on for each k
+  char const* prefetch = nullptr;  ///< null, or where to begin to bring memory into L2; need not be valid
+  std::size_t prefetch_step = 0;   ///< bytes to move on for each k
 };
 
 /// C = A * B (+ bias) (+ residual), for Rows rows and Panels panels of Vectors vectors.
@@ -117,7 +117,9 @@ template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
 
 // Panels that a tile of one or two rows takes at once, so that eight sums are in flight to hide the latency of fma (4 cycles, two a cycle).
 // Three rows have six of them; two panels would need 17 registers.
-constexpr std::size_t panels_at_once(std::size_t rows) noexcept { return rows <= 2 ? std::max<std::size_t>(1, 8 / (rows * tile_vectors)) : 1; }
+constexpr std::size_t panels_at_once(std::size_t rows) noexcept {
+  return rows <= 2 ? std::max<std::size_t>(1, 8 / (rows * tile_vectors)) : 1;
+}
 
 template <std::size_t... Index>
 constexpr auto narrow_tiles(std::index_sequence<Index...>) noexcept {

@@ -27,7 +27,9 @@ struct KeyValueLayout {
   }
 
   /// Columns of a panel of values: `panel_width`, or less when a head is narrower.
-  constexpr std::size_t value_width() const noexcept { return std::min(panel_width, round_up(std::max<std::size_t>(head_size, 1), simd::lanes)); }
+  constexpr std::size_t value_width() const noexcept {
+    return std::min(panel_width, round_up(std::max<std::size_t>(head_size, 1), simd::lanes));
+  }
   constexpr std::size_t value_panels() const noexcept { return round_up(head_size, value_width()) / value_width(); }
   /// Floats that one head's keys, or values, take.
   constexpr std::size_t key_floats() const noexcept { return capacity * head_size; }

@@ -52,7 +52,8 @@ inline void transpose(std::size_t rows, std::size_t columns, float const* source
       for (std::size_t l = 0; l < size; ++l) block[l].store_unaligned(target + (j + l) * target_stride + i);
     }
   for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j) target[j * target_stride + i] = source[i * source_stride + j];
+    for (std::size_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j)
+      target[j * target_stride + i] = source[i * source_stride + j];
 }
 
 /// Packs panels [first_panel, last_panel) of B, [k, n], as `[panel_count(n)][k][panel_width]`; columns beyond n become zero.

@@ -1,0 +1,184 @@
+/// @file
+/// The product of rows with a packed matrix, with what is fused behind it: bias, activation, residual.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/core/executor.hpp>
+#include <axiform/kernels/activation.hpp>
+#include <axiform/kernels/gemm_tile.hpp>
+#include <axiform/kernels/packing.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// What follows a product, in this order, each when it is given.
+struct Epilogue {
+  float const* bias = nullptr;  ///< [n]
+  Activation activation = Activation::none;
+  float const* residual = nullptr;  ///< [m, n], added last; may be the product's own target
+  std::size_t residual_stride = 0;  ///< floats from one row of the residual to the next
+};
+
+namespace detail {
+
+// One product: its operands, and the loops over a part of its tiles.
+struct Product {
+  std::size_t m, n, k;
+  float const* a;
+  std::size_t a_stride;
+  float const* b;
+  float* c;
+  std::size_t c_stride;
+  Epilogue const& epilogue;
+
+  // The first row of the i-th of `tiles` tiles whose heights differ by at most one: 7 rows are 4 + 3, not 6 + 1.
+  std::size_t row_of(std::size_t i, std::size_t tiles) const noexcept { return i * (m / tiles) + std::min(i, m % tiles); }
+
+  // Rows [first_row, last_row) of the full panels [panel, panel + panels).
+  void run_full(std::size_t first_row, std::size_t last_row, std::size_t panel, std::size_t panels, Tile tile, std::size_t share,
+                std::size_t shares) const noexcept {
+    std::size_t const column = panel * panel_width;
+    std::size_t const columns = panels * panel_width;
+    TileOperands operands{.k = k,
+                          .a = a + first_row * a_stride,
+                          .a_stride = a_stride,
+                          .b = b + column * k,
+                          .b_step = panel_width,
+                          .b_panel_stride = panel_width * k,
+                          .c = c + first_row * c_stride + column,
+                          .c_stride = c_stride,
+                          .bias = epilogue.bias != nullptr ? epilogue.bias + column : nullptr};
+    operands.prefetch_step = panel_width * sizeof(float) / shares;
+    operands.prefetch = reinterpret_cast<char const*>(b + (column + columns) * k) + share * operands.prefetch_step * k;
+    if (epilogue.residual != nullptr) {
+      // c may be the residual, which must not be gone before it is added.
+      if (epilogue.activation != Activation::none) return run_buffered(first_row, last_row, column, columns, operands, tile);
+      operands.residual = epilogue.residual + first_row * epilogue.residual_stride + column;
+      operands.residual_stride = epilogue.residual_stride;
+    }
+    tile(operands);
+    // In place, while the tile lies in L1: a load and a store for each vector are little beside the activation, and no tile is
+    // compiled once more for each of them.
+    activate_rows(epilogue.activation, operands.c, c_stride, last_row - first_row, columns);
+  }
+
+  // The same through a buffer, for what must not be stored at once: the last panel's columns beyond n, or a sum whose residual lies there.
+  void run_buffered(std::size_t first_row, std::size_t last_row, std::size_t column, std::size_t columns, TileOperands operands,
+                    Tile tile) const noexcept {
+    constexpr std::size_t buffer_columns = std::max(2 * panel_width, 8 * simd::lanes);
+    alignas(64) float buffer[tile_rows * buffer_columns];
+    operands.bias = nullptr;
+    operands.c = buffer;
+    operands.c_stride = buffer_columns;
+    tile(operands);
+    std::size_t const rows = last_row - first_row;
+    for (std::size_t j = 0; epilogue.bias != nullptr && j < columns; j += simd::lanes) {
+      simd::Floats const bias = simd::load_partial(epilogue.bias + column + j, std::min(simd::lanes, columns - j));
+      for (std::size_t r = 0; r < rows; ++r) {
+        float* const value = buffer + r * buffer_columns + j;
+        simd::store(value, simd::load(value) + bias);
+      }
+    }
+    activate_rows(epilogue.activation, buffer, buffer_columns, rows, columns);
+    for (std::size_t r = 0; r < rows; ++r) {
+      float* const target = c + (first_row + r) * c_stride + column;
+      float const* const added =
+          epilogue.residual != nullptr ? epilogue.residual + (first_row + r) * epilogue.residual_stride + column : nullptr;
+      for (std::size_t j = 0; j < columns; j += simd::lanes) {
+        std::size_t const count = std::min(simd::lanes, columns - j);
+        simd::Floats value = simd::load(buffer + r * buffer_columns + j);
+        if (added != nullptr) value += simd::load_partial(added + j, count);
+        simd::store_partial(target + j, value, count);
+      }
+    }
+  }
+
+  void run_partial(std::size_t first_row, std::size_t last_row, std::size_t panel) const noexcept {
+    std::size_t const column = panel * panel_width;
+    std::size_t const columns = n - column;
+    TileOperands const operands{.k = k, .a = a + first_row * a_stride, .a_stride = a_stride, .b = b + column * k, .b_step = panel_width};
+    run_buffered(first_row, last_row, column, columns, operands,
+                 narrow_tile(last_row - first_row, (columns + simd::lanes - 1) / simd::lanes));
+  }
+
+  // Tiles [first_tile, last_tile) of `tiles`, panels [first_panel, last_panel).
+  void run(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t first_panel,
+           std::size_t last_panel) const noexcept {
+    if (first_tile >= last_tile || first_panel >= last_panel) return;
+    std::size_t const full_panels = std::min(last_panel, n / panel_width);
+    WideTile const wide = wide_tile(m / tiles + (m % tiles != 0));
+    // A block of rows stays in L2 while the panels pass; a panel, once there, serves all its tiles.
+    std::size_t const block = std::max<std::size_t>(1, a_block_floats / (tile_rows * k + 1));
+    for (std::size_t block_tile = first_tile; block_tile < last_tile; block_tile += block) {
+      std::size_t const block_end = std::min(block_tile + block, last_tile);
+      for (std::size_t panel = first_panel; panel < last_panel;) {
+        bool const full = panel < full_panels;
+        std::size_t const panels = full && panel + wide.panels <= full_panels ? wide.panels : 1;
+        for (std::size_t i = block_tile; i < block_end; ++i) {
+          std::size_t const first_row = row_of(i, tiles);
+          std::size_t const last_row = row_of(i + 1, tiles);
+          if (full)
+            run_full(first_row, last_row, panel, panels, panels > 1 ? wide.tile : narrow_tile(last_row - first_row, tile_vectors),
+                     i - block_tile, block_end - block_tile);
+          else
+            run_partial(first_row, last_row, panel);
+        }
+        panel += panels;
+      }
+    }
+  }
+
+  static constexpr std::size_t a_block_floats = 64 * 1024;
+};
+
+// How many threads share the rows; threads / rows of them share the columns.
+inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t threads) noexcept {
+  // A tile costs about tile_rows cycles for each k and vector; a panel that no other row part shares costs about as much to bring in.
+  std::size_t best = 1;
+  std::size_t best_cost = 0;
+  for (std::size_t parts = 1; parts <= threads; ++parts) {
+    std::size_t const others = threads / parts;
+    std::size_t const part_tiles = (tiles + parts - 1) / parts;
+    std::size_t const part_panels = (panels + others - 1) / others;
+    std::size_t const cost = part_panels * (part_tiles + 1) * 16 + part_tiles;
+    if (parts == 1 || cost < best_cost) {
+      best = parts;
+      best_cost = cost;
+    }
+  }
+  return best;
+}
+
+}  // namespace detail
+
+/// C = A * B, then the epilogue, spread over the executor's threads. Nothing is allocated.
+///
+/// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads.
+///
+/// @param a         [m, k], rows `a_stride` floats apart.
+/// @param packed_b  [k, n] as `pack_panels` writes it.
+/// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
+inline void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, float const* packed_b, float* c,
+                 std::size_t c_stride, Epilogue const& epilogue, Executor& executor) {
+  if (m == 0 || n == 0) return;
+  detail::Product const product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
+  std::size_t const tiles = m / tile_rows + (m % tile_rows != 0);
+  std::size_t const panels = panel_count(n);
+  // Below this a thread costs more than it brings (a spinning fork-join takes 0.2 to 0.5 us).
+  constexpr std::size_t least_work = 32 * 1024;
+  std::size_t const threads = std::clamp<std::size_t>(m * n / (least_work / (k + 1) + 1), 1, executor.concurrency());
+  if (threads == 1) return product.run(tiles, 0, tiles, 0, panels);
+
+  std::size_t const down = detail::row_parts(tiles, panels, threads);
+  std::size_t const across = threads / down;
+  executor.parallel_for(down * across, [&](std::size_t part) {
+    std::size_t const i = part / across;
+    std::size_t const j = part % across;
+    product.run(tiles, i * tiles / down, (i + 1) * tiles / down, j * panels / across, (j + 1) * panels / across);
+  });
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
