@@ -46,7 +46,7 @@ namespace detail {
   using namespace detail;
   Floats const a = simd::min(xsimd::abs(x), broadcast(14.5F));  // beyond 14.2 the tail is 0; NaN comes back with x below
   Pair const square = scaled_square(a, broadcast(-0.5F));
-  auto const [numerator, denominator] = quotient<gelu_quotient, -2>(a, square.high);
+  auto const [numerator, denominator] = fraction(scaled_gelu_tail, a);
   return less_tail(x, exponential(square.high, square.low).times(a * numerator / denominator));
 }
 

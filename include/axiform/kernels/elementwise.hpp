@@ -1,0 +1,52 @@
+/// @file
+/// Sums and products of rows, element by element, and rows gathered from a table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <axiform/core/config.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+namespace detail {
+
+// target[i] = each(source[i], target[i]) for i < count.
+template <class Each>
+[[gnu::always_inline]] inline void combine_row(float const* source, float* target, std::size_t count, Each each) noexcept {
+  std::size_t const whole = count / simd::lanes * simd::lanes, rest = count - whole;
+  for (std::size_t i = 0; i < whole; i += simd::lanes) simd::store(target + i, each(simd::load(source + i), simd::load(target + i)));
+  if (rest != 0)
+    simd::store_partial(target + whole, each(simd::load_partial(source + whole, rest), simd::load_partial(target + whole, rest)), rest);
+}
+
+}  // namespace detail
+
+/// target[i] += source[i] for i < count. The two may be the same, but must not overlap otherwise.
+inline void add_row(float const* source, float* target, std::size_t count) noexcept {
+  detail::combine_row(source, target, count, [](simd::Floats a, simd::Floats b) { return b + a; });
+}
+
+/// target[i] += source[i] for each of `rows` rows of `columns` floats, `source_stride` and `target_stride` floats apart. With a source_stride of
+/// 0 one row, a bias, is added to all.
+inline void add_rows(float const* source, std::size_t source_stride, float* target, std::size_t target_stride, std::size_t rows,
+                     std::size_t columns) noexcept {
+  for (std::size_t i = 0; i < rows; ++i) add_row(source + i * source_stride, target + i * target_stride, columns);
+}
+
+/// values[i] *= factor for i < count.
+inline void scale_row(float* values, std::size_t count, float factor) noexcept {
+  detail::combine_row(values, values, count, [factor](simd::Floats a, simd::Floats) { return a * simd::broadcast(factor); });
+}
+
+/// target row i += table row ids[i], for i < count. Ids are not checked.
+///
+/// @param table  [ids, columns], without gaps.
+/// @param target [count, columns], rows `target_stride` floats apart.
+template <class Id>
+void add_table_rows(float const* table, Id const* ids, std::size_t count, float* target, std::size_t target_stride, std::size_t columns) noexcept {
+  for (std::size_t i = 0; i < count; ++i) add_row(table + static_cast<std::size_t>(ids[i]) * columns, target + i * target_stride, columns);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
