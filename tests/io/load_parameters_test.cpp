@@ -1,0 +1,336 @@
+#include <axiform/io/family_names.hpp>
+#include <axiform/io/load_parameters.hpp>
+#include <axiform/io/safetensors_writer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "io/io_test.hpp"
+
+using namespace axiform;
+using namespace axiform::test;
+
+namespace {
+
+/// Runs every task on a thread of its own.
+class ThreadForEach final : public Executor {
+ public:
+  std::size_t concurrency() const noexcept override { return 4; }
+  void parallel_for(std::size_t count, FunctionRef<void(std::size_t)> task) override {
+    std::vector<std::thread> threads;
+    std::exception_ptr error;
+    for (std::size_t i = 0; i < count; ++i)
+      threads.emplace_back([&, i] {
+        try {
+          task(i);
+        } catch (...) {
+          if (i == 0) error = std::current_exception();
+        }
+      });
+    for (auto& thread : threads) thread.join();
+    if (error) std::rethrow_exception(error);
+  }
+};
+
+using Shape = std::vector<std::size_t>;
+
+/// Element i of tensor number `seed`; exact in F16 and BF16.
+float value_of(std::size_t seed, std::size_t i) { return static_cast<float>((seed * 37 + i) % 251) - 125; }
+
+/// A checkpoint in a directory of its own; the values of its tensors are `value_of(their number, element)`.
+class TestCheckpoint {
+ public:
+  TestCheckpoint& add(std::string name, Shape shape, ElementType type = ElementType::f32) {
+    std::size_t count = 1;
+    for (std::size_t length : shape) count *= length;
+    std::vector<std::byte> bytes(count * bits_of(type) / 8);
+    for (std::size_t i = 0; i < count && is_floating_point(type); ++i) {
+      float const value = value_of(tensors_.size(), i);
+      if (type == ElementType::f32) std::memcpy(&bytes[4 * i], &value, 4);
+      if (type == ElementType::bf16) std::memcpy(&bytes[2 * i], reinterpret_cast<std::byte const*>(&value) + 2, 2);
+    }
+    storage_.push_back(std::move(bytes));
+    tensors_.push_back({std::move(name), type, std::move(shape), storage_.back()});
+    return *this;
+  }
+  Checkpoint open() const {
+    write_safetensors(directory_ / "model.safetensors", tensors_);
+    return Checkpoint::open(directory_.path());
+  }
+  std::filesystem::path file() const { return directory_ / "model.safetensors"; }
+
+ private:
+  TemporaryDirectory directory_;
+  std::vector<std::vector<std::byte>> storage_ = [] {
+    std::vector<std::vector<std::byte>> storage;
+    storage.reserve(1000);  // The tensors refer to the buffers.
+    return storage;
+  }();
+  std::vector<TensorData> tensors_;
+};
+
+/// Parameters to load, and what came: canonical rows, and how often each element was written.
+class Target {
+ public:
+  Target& want(std::string name, Shape shape, Presence presence = Presence::required) {
+    auto& slot = *slots_.emplace_back(std::make_unique<Slot>());
+    slot.columns = shape.empty() ? 1 : shape.back();
+    slot.rows = shape.size() == 2 ? shape[0] : 1;
+    slot.values.assign(slot.rows * slot.columns, 0);
+    slot.writes.assign(slot.values.size(), 0);
+    requests.push_back({
+        .name = std::move(name),
+        .shape = std::move(shape),
+        .presence = presence,
+        .write_rows =
+            [&slot](std::size_t first, std::span<float const> rows) {
+              for (std::size_t i = 0; i < rows.size(); ++i) slot.write(first * slot.columns + i, rows[i]);
+            },
+        .write_transposed =
+            [&slot](std::size_t first, std::size_t count, float const* values, std::size_t stride) {
+              for (std::size_t c = 0; c < count; ++c)
+                for (std::size_t r = 0; r < slot.rows; ++r) slot.write(r * slot.columns + first + c, values[c * stride + r]);
+            },
+    });
+    return *this;
+  }
+
+  /// Every element was written once, and is what `expected(row, column)` says.
+  bool came(std::size_t index, auto&& expected) const {
+    Slot const& slot = *slots_[index];
+    bool right = true;
+    for (std::size_t i = 0; i < slot.values.size(); ++i)
+      right &= slot.writes[i] == 1 && slot.values[i] == expected(i / slot.columns, i % slot.columns);
+    return right;
+  }
+  bool is_untouched() const {
+    for (auto const& slot : slots_)
+      for (int writes : slot->writes)
+        if (writes != 0) return false;
+    return true;
+  }
+
+  std::vector<ParameterRequest> requests;
+
+ private:
+  struct Slot {
+    std::size_t rows = 0, columns = 0;
+    std::vector<float> values;
+    std::vector<int> writes;
+    void write(std::size_t i, float value) {
+      values.at(i) = value;
+      ++writes.at(i);
+    }
+  };
+  std::vector<std::unique_ptr<Slot>> slots_;
+};
+
+NameTable plain_names() { return {.family = "test", .prefixes = {""}, .rules = {}, .spellings = {}, .body = {"**"}, .buffers = {}}; }
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("names: wildcards match one part, or any text") {
+  auto const matched = [](char const* pattern, char const* name) {
+    std::string result = "no";
+    if (auto const texts = match_pattern(pattern, name)) {
+      result = "";
+      for (auto text : *texts) result += "<" + std::string(text) + ">";
+    }
+    return result;
+  };
+  CHECK(matched("a.b", "a.b") == "");
+  CHECK(matched("a.b", "a.bc") == "no");
+  CHECK(matched("h.*.w", "h.12.w") == "<12>");
+  CHECK(matched("h.*.w", "h.1.2.w") == "no");
+  CHECK(matched("h.*", "h.1") == "<1>");
+  CHECK(matched("h.*", "h.1.2") == "no");
+  CHECK(matched("h.**", "h.1.2") == "<1.2>");
+  CHECK(matched("**x.*", "a.b.x.c") == "<a.b.><c>");
+  CHECK(matched("**x.*", "x.c") == "<><c>");
+  CHECK(matched("*.*.*", "a.b.c") == "<a><b><c>");
+  CHECK(matched("**a**b", "aab") == "<><a>");
+  CHECK(matched("", "") == "");
+  CHECK(matched("*", "") == "<>");
+  CHECK(fill_pattern("x.*.y.**", {"1", "2.3"}) == "x.1.y.2.3");
+  CHECK(contains(message_of<ArgumentError>([] { fill_pattern("x.*", {}); }), "x.*: found 1 wildcards, expected 0"));
+}
+
+TEST_CASE("names: BERT's and GPT-2's parameters have Hugging Face's names, with and without prefix, legacy ones too") {
+  auto const names = [](NameTable const& table, char const* canonical) {
+    Names result;
+    for (auto const& candidate : name_candidates(table, canonical)) result.push_back(candidate.name);
+    return result;
+  };
+  CHECK(names(bert_names(), "embeddings.words.weight") ==
+        Names{"embeddings.word_embeddings.weight", "bert.embeddings.word_embeddings.weight"});
+  CHECK(names(bert_names(), "encoder.layers.11.attention.query.bias").front() == "encoder.layer.11.attention.self.query.bias");
+  CHECK(names(bert_names(), "encoder.layers.0.attention.output.weight").front() == "encoder.layer.0.attention.output.dense.weight");
+  CHECK(names(bert_names(), "encoder.layers.3.mlp_norm.weight") ==
+        Names{"encoder.layer.3.output.LayerNorm.weight", "encoder.layer.3.output.LayerNorm.gamma",
+              "bert.encoder.layer.3.output.LayerNorm.weight", "bert.encoder.layer.3.output.LayerNorm.gamma"});
+  CHECK(names(bert_names(), "embeddings.norm.bias")[1] == "embeddings.LayerNorm.beta");
+  CHECK(names(bert_names(), "pooler.weight").front() == "pooler.dense.weight");
+  CHECK(names(gpt2_names(), "tokens.weight") == Names{"wte.weight", "transformer.wte.weight"});
+  CHECK(names(gpt2_names(), "final_norm.bias").front() == "ln_f.bias");
+  auto const key = name_candidates(gpt2_names(), "layers.7.attention.key.weight").front();
+  CHECK(key.name == "h.7.attn.c_attn.weight");
+  CHECK(key.arrangement == Arrangement::transposed);
+  CHECK(key.part == 1);
+  CHECK(key.parts == 3);
+}
+
+TEST_CASE("names: heads and buffers may be ignored, and what belongs to the model may not") {
+  for (char const* name : {"cls.predictions.bias", "pooler.dense.weight", "bert.pooler.dense.bias", "embeddings.position_ids",
+                           "bert.embeddings.position_ids", "classifier.weight"})
+    CHECK_MESSAGE(is_ignorable(bert_names(), name), name);
+  for (char const* name : {"encoder.layer.12.output.dense.weight", "bert.encoder.layer.12.output.dense.weight", "embeddings.extra"})
+    CHECK_MESSAGE(!is_ignorable(bert_names(), name), name);
+  for (char const* name : {"lm_head.weight", "h.0.attn.bias", "transformer.h.11.attn.masked_bias", "score.weight"})
+    CHECK_MESSAGE(is_ignorable(gpt2_names(), name), name);
+  for (char const* name : {"h.12.ln_1.weight", "transformer.h.0.crossattention.bias", "wte.bias"})
+    CHECK_MESSAGE(!is_ignorable(gpt2_names(), name), name);
+}
+
+TEST_CASE("load: rows of every size arrive once and whole, for any executor and element type") {
+  for (ElementType type : {ElementType::f32, ElementType::bf16}) {
+    TestCheckpoint files;
+    std::vector<Shape> const shapes{{1}, {5}, {3, 4}, {1, 7}, {7, 1}, {2000, 300}, {3, 300'000}, {600'000}, {0, 5}, {0}, {}};
+    Target target, again;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      files.add("t" + std::to_string(i), shapes[i], type);
+      target.want("t" + std::to_string(i), shapes[i]);
+      again.want("t" + std::to_string(i), shapes[i]);
+    }
+    auto const checkpoint = files.open();
+    SerialExecutor serial;
+    ThreadForEach parallel;
+    auto const report = load_parameters(checkpoint, plain_names(), target.requests, serial);
+    load_parameters(checkpoint, plain_names(), again.requests, parallel);
+    CHECK(report.loaded.size() == shapes.size());
+    CHECK(report.ignored.empty());
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      std::size_t const columns = shapes[i].empty() ? 1 : shapes[i].back();
+      auto const expected = [&](std::size_t row, std::size_t column) { return value_of(i, row * columns + column); };
+      CHECK(target.came(i, expected));
+      CHECK(again.came(i, expected));
+    }
+  }
+}
+
+TEST_CASE("load: fused and transposed tensors reach each of their parameters") {
+  std::size_t const in = 700, out = 200;  // More than one chunk of rows.
+  NameTable table = plain_names();
+  for (std::size_t part = 0; part < 3; ++part) {
+    std::string const name(1, "qkv"[part]);
+    table.rules.push_back({name + ".*", "conv.*", Arrangement::transposed, part, 3});
+    table.rules.push_back({name + "2.*", "rows.*", Arrangement::as_is, part, 3});
+  }
+  table.rules.push_back({"single", "flat", Arrangement::transposed});
+  TestCheckpoint files;
+  files.add("conv.weight", {in, 3 * out}).add("conv.bias", {3 * out}).add("rows.weight", {3 * out, in}).add("rows.bias", {3 * out});
+  files.add("flat", {in, out});
+  auto const checkpoint = files.open();
+  Target target;
+  for (char const* name : {"q", "k", "v"}) target.want(std::string(name) + ".weight", {out, in}).want(std::string(name) + ".bias", {out});
+  for (char const* name : {"q2", "k2", "v2"}) target.want(std::string(name) + ".weight", {out, in}).want(std::string(name) + ".bias", {out});
+  target.want("single", {out, in});
+  ThreadForEach executor;
+  load_parameters(checkpoint, table, target.requests, executor);
+  for (std::size_t part = 0; part < 3; ++part) {
+    std::size_t const first = part * out;
+    CHECK(target.came(2 * part, [&](std::size_t r, std::size_t c) { return value_of(0, c * 3 * out + first + r); }));
+    CHECK(target.came(2 * part + 1, [&](std::size_t, std::size_t c) { return value_of(1, first + c); }));
+    CHECK(target.came(6 + 2 * part, [&](std::size_t r, std::size_t c) { return value_of(2, (first + r) * in + c); }));
+    CHECK(target.came(6 + 2 * part + 1, [&](std::size_t, std::size_t c) { return value_of(3, first + c); }));
+  }
+  CHECK(target.came(12, [&](std::size_t r, std::size_t c) { return value_of(4, c * out + r); }));
+}
+
+TEST_CASE("load: a BERT comes out of its file, whatever the prefix and the spelling, and its heads are reported as ignored") {
+  for (std::string prefix : {"", "bert."}) {
+    for (std::string weight : {"weight", "gamma"}) {
+      TestCheckpoint files;
+      files.add(prefix + "embeddings.word_embeddings.weight", {10, 4}).add(prefix + "embeddings.LayerNorm." + weight, {4});
+      files.add(prefix + "encoder.layer.0.attention.self.query.weight", {4, 4}).add(prefix + "embeddings.position_ids", {1, 8}, ElementType::i64);
+      files.add("cls.predictions.bias", {10}).add(prefix + "pooler.dense.weight", {4, 4});
+      Target target;
+      target.want("embeddings.words.weight", {10, 4}).want("embeddings.norm.weight", {4}).want("encoder.layers.0.attention.query.weight", {4, 4});
+      target.want("absent.but.optional", {3}, Presence::optional);
+      SerialExecutor executor;
+      auto const report = load_parameters(files.open(), bert_names(), target.requests, executor);
+      CHECK(report.loaded == Names{"embeddings.words.weight", "embeddings.norm.weight", "encoder.layers.0.attention.query.weight"});
+      CHECK(report.missing == Names{"absent.but.optional"});
+      CHECK(report.ignored.size() == 3);
+      CHECK(contains(report.to_string(), "ignored: "));
+      CHECK(contains(report.to_string(), "missing: absent.but.optional"));
+      CHECK(target.came(0, [](std::size_t r, std::size_t c) { return value_of(0, 4 * r + c); }));
+      CHECK(target.came(1, [](std::size_t, std::size_t c) { return value_of(1, c); }));
+    }
+  }
+}
+
+TEST_CASE("load: everything that does not fit is listed by name in one line, and nothing is written") {
+  TestCheckpoint files;
+  files.add("bert.embeddings.word_embeddings.weight", {10, 4}).add("bert.embeddings.LayerNorm.weight", {5});
+  files.add("bert.embeddings.LayerNorm.bias", {4}, ElementType::i64).add("bert.encoder.layer.6.output.dense.bias", {4});
+  files.add("pooler.dense.weight", {4, 4}).add("bert.pooler.dense.weight", {4, 4});
+  Target target;
+  target.want("embeddings.words.weight", {10, 4}).want("embeddings.norm.weight", {4}).want("embeddings.norm.bias", {4});
+  target.want("encoder.layers.0.mlp.up.weight", {16, 4}).want("pooler.weight", {4, 4});
+  SerialExecutor executor;
+  auto const checkpoint = files.open();
+  auto const found = message_of<CheckpointError>([&] { load_parameters(checkpoint, bert_names(), target.requests, executor); });
+  for (char const* part : {"5 tensors do not fit this BERT: ", "bert.embeddings.LayerNorm.weight: found shape [5], expected [4]",
+                           "bert.embeddings.LayerNorm.bias: found element type I64, expected F32, F16, BF16 or F64",
+                           "encoder.layers.0.mlp.up.weight (in the file encoder.layer.0.intermediate.dense.weight): missing",
+                           "pooler.weight: found more than once, as pooler.dense.weight and bert.pooler.dense.weight",
+                           "bert.encoder.layer.6.output.dense.bias: not part of this model"})
+    CHECK_MESSAGE(contains(found, part), found);
+  CHECK_FALSE(contains(found, "\n"));
+  CHECK(target.is_untouched());
+}
+
+TEST_CASE("load: the message lists twenty faults and counts the rest") {
+  TestCheckpoint files;
+  files.add("head", {1});
+  NameTable table = plain_names();
+  table.body = {};
+  Target target;
+  for (int i = 0; i < 30; ++i) target.want("p" + std::to_string(i), {2});
+  SerialExecutor executor;
+  auto const found = message_of<CheckpointError>([&] { load_parameters(files.open(), table, target.requests, executor); });
+  CHECK(contains(found, "30 tensors do not fit this test: p0: missing; p1: missing; "));
+  CHECK(contains(found, "p19: missing; and 10 more"));
+  CHECK_FALSE(contains(found, "p20"));
+}
+
+TEST_CASE("load: a file that shrinks after it was opened is an error on every executor") {
+  TestCheckpoint files;
+  files.add("a", {1000, 1000});
+  auto const checkpoint = files.open();
+  std::filesystem::resize_file(files.file(), 2'000'000);
+  Target target;
+  target.want("a", {1000, 1000});
+  SerialExecutor executor;
+  CHECK(contains(message_of<FileError>([&] { load_parameters(checkpoint, plain_names(), target.requests, executor); }), "ends at byte 2000000"));
+}
+
+TEST_CASE("load: a request or a table that cannot work is the caller's error") {
+  TestCheckpoint files;
+  files.add("a", {2, 2}).add("s", {});
+  auto const checkpoint = files.open();
+  SerialExecutor executor;
+  auto const refused = [&](ParameterRequest const& request, NameRule const& rule) {
+    NameTable table = plain_names();
+    table.rules = {rule};
+    table.body = {};
+    return message_of<ArgumentError>([&] { load_parameters(checkpoint, table, {&request, 1}, executor); });
+  };
+  CHECK(contains(refused({.name = "a", .shape = {2, 2}}, {}), "a: the request has no function that takes the rows of a"));
+  CHECK(contains(refused({.name = "t", .shape = {2, 2}}, {"t", "a", Arrangement::transposed}), "takes the transposed of a"));
+  CHECK(contains(refused({.name = "t", .shape = {2, 2}}, {"t", "a", Arrangement::as_is, 2, 2}), "part 2 of 2"));
+  CHECK(contains(refused({.name = "t", .shape = {}}, {"t", "s", Arrangement::as_is, 0, 2}), "part 0 of 2"));
+}
