@@ -20,7 +20,7 @@ namespace axiform {
 
 /// A token that is found in the text itself.
 struct AddedToken {
-  std::string content;
+  std::string content = {};
   TokenId id = 0;
   bool single_word = false;  ///< Only where no letter, mark, digit or underscore stands beside it.
   bool lstrip = false;       ///< Takes the whitespace on its left along.

@@ -17,9 +17,9 @@ namespace axiform {
 
 /// The settings of BERT's normaliser, under Hugging Face's names.
 struct BertNormalizerOptions {
-  bool clean_text = true;             ///< Drops control characters, makes all whitespace spaces.
-  bool handle_chinese_chars = true;   ///< Makes each ideograph a word.
-  std::optional<bool> strip_accents;  ///< Decomposes and drops nonspacing marks; as `lowercase` says when not given.
+  bool clean_text = true;                            ///< Drops control characters, makes all whitespace spaces.
+  bool handle_chinese_chars = true;                  ///< Makes each ideograph a word.
+  std::optional<bool> strip_accents = std::nullopt;  ///< Decomposes and drops nonspacing marks; as `lowercase` says when not given.
   bool lowercase = true;
 
   bool strips_accents() const noexcept { return strip_accents.value_or(lowercase); }

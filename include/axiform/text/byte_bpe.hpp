@@ -35,7 +35,7 @@ struct ByteBpeOptions {
   bool use_regex = true;          ///< Splits text into words first.
   bool ignore_merges = false;     ///< A word that is a token is that token, whatever the merges say.
   bool fuse_unk = false;          ///< Neighbouring bytes that are in no token are one `unk_token`.
-  std::string unk_token;          ///< For bytes that are in no token; none when empty, and such bytes are left out.
+  std::string unk_token = {};     ///< For bytes that are in no token; none when empty, and such bytes are left out.
 };
 
 namespace detail {
@@ -129,7 +129,9 @@ class ByteBpe {
         throw FormatError(name + ": merge " + std::to_string(rank) + ", " + in_quotes(left) + " and " + in_quotes(right) + ": the token " +
                           in_quotes(token) + " is not in the vocabulary");
       };
-      merges_.insert(id(left), id(right), {static_cast<std::uint32_t>(rank), id(left + right)});
+      TokenId const left_id = id(left);
+      TokenId const right_id = id(right);
+      merges_.insert(left_id, right_id, {static_cast<std::uint32_t>(rank), id(left + right)});
     }
   }
 

@@ -40,13 +40,13 @@ namespace axiform {
 
 /// The ids of tokens that have a part to play; those that a vocabulary lacks are empty.
 struct SpecialTokens {
-  std::optional<TokenId> cls, sep, pad, mask, unk, bos, eos;
+  std::optional<TokenId> cls = {}, sep = {}, pad = {}, mask = {}, unk = {}, bos = {}, eos = {};
 };
 
 /// How text becomes tokens when only vocab.txt is there: BERT's tokenizer, under the names of tokenizer_config.json.
 struct BertTokenizerOptions {
   bool do_lower_case = true;
-  std::optional<bool> strip_accents;  ///< As `do_lower_case` says when not given.
+  std::optional<bool> strip_accents = std::nullopt;  ///< As `do_lower_case` says when not given.
   bool tokenize_chinese_chars = true;
   std::string unk_token = "[UNK]";
   std::string sep_token = "[SEP]";
@@ -61,7 +61,7 @@ struct Gpt2TokenizerOptions {
   std::string unk_token = "<|endoftext|>";
   std::string bos_token = "<|endoftext|>";
   std::string eos_token = "<|endoftext|>";
-  std::string pad_token;  ///< None when empty.
+  std::string pad_token = {};  ///< None when empty.
 };
 
 /// What a tokenizer is made of. The loaders of text/tokenizer_files.hpp fill it; a program may do so itself.

@@ -1,0 +1,139 @@
+// Ids, offsets, tokens and decoded text against what the pinned crate gave: tests/fixtures/text/make_fixtures.py.
+#include <doctest/doctest.h>
+
+#include <axiform/core/thread_pool.hpp>
+
+#include "text/text_test.hpp"
+
+using namespace axiform;
+using namespace axiform::test;
+
+namespace {
+
+void check_recorded(Tokenizer const& tokenizer, std::string const& fixture) {
+  auto const cases = json_lines(fixture);
+  auto const& texts = recorded_texts();
+  REQUIRE(cases.size() == texts.size());
+  REQUIRE(cases.size() >= 1000);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    CAPTURE(texts[i]);
+    Encoding const encoding = tokenizer.encode(texts[i]);
+    CHECK(encoding.ids == cases[i]["ids"].get<std::vector<TokenId>>());
+    CHECK(flat(encoding.offsets) == cases[i]["offsets"].get<std::vector<std::uint32_t>>());
+    CHECK(crc32(rest_of(tokenizer, encoding)) == cases[i]["rest"].get<std::uint32_t>());
+    for (std::size_t k = 0; k < encoding.size(); ++k) {
+      auto const [begin, end] = encoding.byte_offsets[k];
+      CHECK(texts[i].substr(begin, end - begin) == code_points(texts[i], encoding.offsets[k].begin, encoding.offsets[k].end));
+    }
+  }
+}
+
+Tokenizer variant_of(Json const& variant) {
+  bool const is_minilm = variant["base"] == "minilm";
+  Json description = read_json(is_minilm ? minilm_directory / "tokenizer.json" : fixtures / "byte_bpe/tokenizer.json");
+  if (variant.contains("patch")) description.merge_patch(variant["patch"]);
+  if (variant.contains("replace")) description.update(variant["replace"]);
+  return Tokenizer(detail::parts_from_tokenizer_json(description, variant["name"]));
+}
+
+/// The case `i` as `variant_case` of make_fixtures.py has it.
+std::string variant_case(Tokenizer const& tokenizer, std::size_t i) {
+  auto const& texts = recorded_texts();
+  EncodeOptions options;
+  options.add_special_tokens = i % 5 != 0;
+  if (i % 4 == 2) {
+    options.max_length = 4 + i % 9;
+    options.truncation = std::array{Truncation::longest_first, Truncation::only_first, Truncation::only_second}[i / 4 % 3];
+    options.truncation_side = std::array{TruncationSide::right, TruncationSide::left}[i / 12 % 2];
+  }
+  try {
+    auto const encoding =
+        i % 3 == 1 ? tokenizer.encode_pair(texts[i], texts[(7 * i + 3) % texts.size()], options) : tokenizer.encode(texts[i], options);
+    return all_of(tokenizer, encoding);
+  } catch (ArgumentError const&) {
+    return "error";
+  }
+}
+
+}  // namespace
+
+TEST_CASE("recorded: MiniLM's tokenizer gives the pinned crate's ids, offsets, tokens and text") { check_recorded(minilm(), "minilm.jsonl"); }
+
+TEST_CASE("recorded: byte-level BPE gives the pinned crate's ids, offsets, tokens and text") { check_recorded(byte_bpe(), "byte_bpe.jsonl"); }
+
+TEST_CASE("recorded: every setting that is supported does what it does in the pinned crate, for texts, pairs and truncation") {
+  auto const variants = json_lines("variants.jsonl");
+  CHECK(variants.size() >= 20);
+  for (Json const& variant : variants) {
+    CAPTURE(variant["name"].get<std::string>());
+    Tokenizer const tokenizer = variant_of(variant);
+    auto const sums = variant["cases"].get<std::vector<std::uint32_t>>();
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      CAPTURE(i);
+      CHECK(crc32(variant_case(tokenizer, i)) == sums[i]);
+    }
+  }
+}
+
+TEST_CASE("recorded: vocab.txt gives what tokenizer.json gives, and vocab.json with merges.txt too") {
+  auto const from_text = Tokenizer::from_vocab_txt(minilm_directory / "vocab.txt");
+  auto const from_merges = Tokenizer::from_vocab_and_merges(fixtures / "byte_bpe/vocab.json", fixtures / "byte_bpe/merges.txt");
+  auto const same = [](Tokenizer const& a, Tokenizer const& b, std::string const& text) { return all_of(a, a.encode(text)) == all_of(b, b.encode(text)); };
+  for (std::string const& text : recorded_texts()) {
+    CAPTURE(text);
+    CHECK(same(from_text, minilm(), text));
+    CHECK(same(from_merges, byte_bpe(), text));
+  }
+}
+
+TEST_CASE("recorded: a batch gives what its texts give one by one, on any number of threads") {
+  for (Tokenizer const* const tokenizer : {&minilm(), &byte_bpe()}) {
+    ThreadPool pool(3);
+    auto const batch = tokenizer->encode_batch(recorded_texts(), {.max_length = 40}, pool);
+    auto const serial = tokenizer->encode_batch(recorded_texts(), {.max_length = 40});
+    REQUIRE(batch.size() == recorded_texts().size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      auto const one = tokenizer->encode(recorded_texts()[i], {.max_length = 40});
+      CHECK(all_of(*tokenizer, batch[i]) == all_of(*tokenizer, one));
+      CHECK(all_of(*tokenizer, serial[i]) == all_of(*tokenizer, one));
+    }
+  }
+}
+
+TEST_CASE("recorded: streaming gives whole characters, and together what decoding gives") {
+  for (Tokenizer const* const tokenizer : {&minilm(), &byte_bpe()}) {
+    for (bool const skips : {false, true}) {
+      DecodeOptions const options{.skip_special_tokens = skips};
+      StreamingDecoder decoder(*tokenizer, options);
+      for (std::string const& text : recorded_texts()) {
+        CAPTURE(text);
+        auto const ids = tokenizer->encode(text).ids;
+        std::string streamed;
+        for (TokenId const id : ids) {
+          std::string const part = decoder.push(id);
+          CHECK(is_valid_utf8(part));
+          streamed += part;
+        }
+        streamed += decoder.finish();
+        CHECK(streamed == tokenizer->decode(ids, options));
+      }
+    }
+  }
+}
+
+TEST_CASE("recorded: byte-level ids in any order decode, also where their bytes are no character, and streaming agrees") {
+  std::uint32_t state = 7;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<TokenId> ids;
+    for (int i = 0; i < 12; ++i) {
+      state = state * 1664525u + 1013904223u;
+      ids.push_back(static_cast<TokenId>((state >> 8) % (round % 2 == 0 ? 256 : byte_bpe().vocabulary_size())));
+    }
+    StreamingDecoder decoder(byte_bpe());
+    std::string streamed;
+    for (TokenId const id : ids) streamed += decoder.push(id);
+    streamed += decoder.finish();
+    CHECK(is_valid_utf8(streamed));
+    CHECK(streamed == byte_bpe().decode(ids));
+  }
+}

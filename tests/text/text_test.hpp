@@ -1,0 +1,109 @@
+/// @file
+/// What the tests of text/ share: the fixtures' tokenizers and texts, and the checksums of tests/fixtures/text/make_fixtures.py.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <axiform/text/tokenizer_files.hpp>
+
+#include "io/io_test.hpp"
+
+namespace axiform::test {
+
+inline std::filesystem::path const fixtures = std::filesystem::path(AXIFORM_FIXTURES) / "text";
+inline std::filesystem::path const minilm_directory = std::filesystem::path(AXIFORM_MODELS) / "minilm-l6";
+
+inline Tokenizer const& minilm() {
+  static Tokenizer const tokenizer = Tokenizer::from_directory(minilm_directory);
+  return tokenizer;
+}
+inline Tokenizer const& byte_bpe() {
+  static Tokenizer const tokenizer = Tokenizer::from_tokenizer_json(fixtures / "byte_bpe/tokenizer.json");
+  return tokenizer;
+}
+
+/// The JSON values of a file, one a line.
+inline std::vector<Json> json_lines(std::string const& name) {
+  std::ifstream file(fixtures / name);
+  if (!file) throw std::runtime_error("cannot open " + (fixtures / name).string());
+  std::vector<Json> values;
+  for (std::string line; std::getline(file, line);) values.push_back(Json::parse(line));
+  return values;
+}
+
+inline std::vector<std::string> const& recorded_texts() {
+  static std::vector<std::string> const texts = [] {
+    std::vector<std::string> result;
+    for (Json const& text : json_lines("texts.jsonl")) result.push_back(text.get<std::string>());
+    return result;
+  }();
+  return texts;
+}
+
+inline std::uint32_t crc32(std::string_view text) {
+  static auto const table = [] {
+    std::array<std::uint32_t, 256> t{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t c = i;
+      for (int k = 0; k < 8; ++k) c = c & 1 ? 0xEDB88320u ^ c >> 1 : c >> 1;
+      t[i] = c;
+    }
+    return t;
+  }();
+  std::uint32_t c = ~0u;
+  for (char const byte : text) c = table[(c ^ static_cast<unsigned char>(byte)) & 0xFF] ^ c >> 8;
+  return ~c;
+}
+
+template <class Values>
+std::string numbers(Values const& values) {
+  std::string result;
+  for (auto const value : values) (result += result.empty() ? "" : ",") += std::to_string(value);
+  return result;
+}
+
+inline std::vector<std::uint32_t> flat(std::vector<Offset> const& offsets) {
+  std::vector<std::uint32_t> places;
+  for (auto const [begin, end] : offsets) places.push_back(begin), places.push_back(end);
+  return places;
+}
+
+/// All of an encoding but ids and offsets.
+inline std::string rest_of(Tokenizer const& tokenizer, Encoding const& encoding) {
+  std::string tokens;
+  bool is_first = true;
+  for (std::string const& token : tokenizer.tokens(encoding)) {
+    if (!is_first) tokens += '\x1f';
+    is_first = false;
+    tokens += token;
+  }
+  DecodeOptions const keep{.clean_up_tokenization_spaces = CleanUp::no};
+  DecodeOptions const skip{.skip_special_tokens = true, .clean_up_tokenization_spaces = CleanUp::no};
+  return numbers(encoding.type_ids) + '\x1e' + numbers(encoding.special_tokens_mask) + '\x1e' + tokens + '\x1e' + tokenizer.decode(encoding.ids, keep) + '\x1e' +
+         tokenizer.decode(encoding.ids, skip);
+}
+
+inline std::string all_of(Tokenizer const& tokenizer, Encoding const& encoding) {
+  return numbers(encoding.ids) + '\x1e' + numbers(flat(encoding.offsets)) + '\x1e' + rest_of(tokenizer, encoding);
+}
+
+/// The code points [begin, end) of valid UTF-8.
+inline std::string_view code_points(std::string_view text, std::size_t begin, std::size_t end) {
+  std::size_t place = 0, first = text.size(), last = text.size(), count = 0;
+  for (; place < text.size(); ++place) {
+    if ((text[place] & '\xC0') == '\x80') continue;
+    if (count == begin) first = std::min(first, place);
+    if (count == end) last = std::min(last, place);
+    ++count;
+  }
+  return text.substr(first, last - first);
+}
+
+}  // namespace axiform::test

@@ -1,0 +1,252 @@
+#include <axiform/text/tokenizer_files.hpp>
+
+#include <doctest/doctest.h>
+
+#include "text/text_test.hpp"
+
+using namespace axiform;
+using namespace axiform::test;
+
+namespace {
+
+Json const small_bert = Json::parse(R"({
+  "version": "1.0", "truncation": null, "padding": null,
+  "added_tokens": [{"id": 0, "content": "[UNK]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+  "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+  "pre_tokenizer": {"type": "BertPreTokenizer"},
+  "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]},
+  "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+            "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "##b": 4}}})");
+
+Json const small_bpe = Json::parse(R"({
+  "version": "1.0", "added_tokens": [], "normalizer": null,
+  "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true},
+  "post_processor": null, "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+  "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false,
+            "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}})");
+
+Tokenizer load(Json const& json) { return Tokenizer(detail::parts_from_tokenizer_json(json, "t.json"), "t.json"); }
+
+Json patched(Json json, char const* patch) {
+  json.merge_patch(Json::parse(patch));
+  return json;
+}
+
+template <class Expected>
+std::string refusal(Json const& json) {
+  return message_of<Expected>([&] { load(json); });
+}
+
+}  // namespace
+
+TEST_CASE("tokenizer files: the small descriptions of these tests load") {
+  CHECK(load(small_bert).encode("ab").ids == std::vector<TokenId>{1, 3, 4, 2});
+  CHECK(load(small_bpe).encode("abba").ids == std::vector<TokenId>{2, 1, 0});
+}
+
+TEST_CASE("tokenizer files: a setting that is not supported is refused by name") {
+  struct Case {
+    Json const& base;
+    char const* patch;
+    char const* message;
+  };
+  for (auto const& [base, patch, message] : std::vector<Case>{
+           {small_bert, R"({"novelty": 1})", "\"novelty\""},
+           {small_bert, R"({"version": "2.0"})", "version: found \"2.0\""},
+           {small_bert, R"({"model": {"type": "Unigram"}})", "\"Unigram\""},
+           {small_bert, R"({"model": {"novelty": true}})", "t.json: model: the setting \"novelty\", here true, is not supported"},
+           {small_bert, R"({"normalizer": {"type": "NFKC"}})", "t.json: normalizer: the type \"NFKC\" is not supported, expected BertNormalizer"},
+           {small_bert, R"({"normalizer": {"novelty": 1}})", "\"novelty\""},
+           {small_bert, R"({"pre_tokenizer": {"type": "Whitespace"}})", "\"Whitespace\""},
+           {small_bert, R"({"post_processor": {"type": "Novel"}})", "\"Novel\""},
+           {small_bert, R"({"post_processor": {"novelty": 1}})", "\"novelty\""},
+           {small_bert, R"({"decoder": {"type": "CTC"}})", "\"CTC\""},
+           {small_bpe, R"({"model": {"dropout": 0.1}})", "\"dropout\""},
+           {small_bpe, R"({"model": {"continuing_subword_prefix": "@@"}})", "\"continuing_subword_prefix\""},
+           {small_bpe, R"({"model": {"end_of_word_suffix": "</w>"}})", "\"end_of_word_suffix\""},
+           {small_bpe, R"({"model": {"byte_fallback": true}})", "\"byte_fallback\""},
+           {small_bpe, R"({"normalizer": {"type": "NFC"}})", "normalizer"},
+           {small_bpe, R"({"pre_tokenizer": {"type": "Metaspace"}})", "\"Metaspace\""},
+       }) {
+    CAPTURE(patch);
+    auto const found = refusal<CheckpointError>(patched(base, patch));
+    CAPTURE(found);
+    CHECK(contains(found, message));
+  }
+}
+
+TEST_CASE("tokenizer files: truncation and padding alone are left to the caller") {
+  Json json = small_bert;
+  json["truncation"] = {{"max_length", 3}, {"strategy", "LongestFirst"}, {"stride", 0}};
+  json["padding"] = {{"strategy", {{"Fixed", 9}}}};
+  CHECK(load(json).encode("ab ab ab").ids.size() == 8);
+}
+
+TEST_CASE("tokenizer files: content that makes no sense is a FormatError that says where") {
+  struct Case {
+    Json const& base;
+    char const* patch;
+    char const* message;
+  };
+  for (auto const& [base, patch, message] : std::vector<Case>{
+           {small_bert, R"({"model": null})", "the key \"model\" is missing"},
+           {small_bert, R"({"model": []})", "expected an object"},
+           {small_bert, R"({"model": {"vocab": null}})", "the key \"vocab\" is missing"},
+           {small_bert, R"({"model": {"vocab": {"a": null, "x": 9}}})", "t.json: model: vocab: has a gap: 5 tokens, and the id of \"x\" is 9"},
+           {small_bert, R"({"model": {"vocab": {"x": 3}}})", "the tokens \"a\" and \"x\" have one id, 3"},
+           {small_bert, R"({"model": {"vocab": {"x": -1}}})", "token \"x\": found the number -1, expected an id"},
+           {small_bert, R"({"model": {"vocab": {"x": "5"}}})", "token \"x\": found the string \"5\", expected an id"},
+           {small_bert, R"({"model": {"vocab": {"x": 99999999999}}})", "expected an id"},
+           {small_bert, R"({"model": {"unk_token": "<unk>"}})", "the unknown token \"<unk>\" is not in the vocabulary"},
+           {small_bert, R"({"model": {"unk_token": 5}})", "expected a string"},
+           {small_bert, R"({"model": {"max_input_chars_per_word": -1}})", "max_input_chars_per_word"},
+           {small_bert, R"({"normalizer": {"lowercase": "yes"}})", "t.json: normalizer: lowercase: found the string \"yes\", expected true or false"},
+           {small_bert, R"({"added_tokens": 3})", "expected an array"},
+           {small_bert, R"({"added_tokens": [3]})", "added_tokens[0]: found the number 3, expected an object"},
+           {small_bert, R"({"added_tokens": [{"content": "x"}]})", "the key \"id\" is missing"},
+           {small_bert, R"({"added_tokens": [{"id": 7, "content": "x"}]})", "added token \"x\": found id 7, expected 5, the next after the vocabulary"},
+           {small_bert, R"({"added_tokens": [{"id": 2, "content": "a"}]})", "added token \"a\": found id 2, expected 3, its id in the vocabulary"},
+           {small_bert, R"({"added_tokens": [{"id": 5, "content": "x"}, {"id": 5, "content": "x"}]})", "reads the same as another"},
+           {small_bert, R"({"added_tokens": [{"id": 5, "content": "X", "normalized": true}, {"id": 6, "content": "x", "normalized": true}]})", "reads the same as another"},
+           {small_bert, R"({"added_tokens": [{"id": 5, "content": "\u0301", "normalized": true}]})", "is empty when it is normalised"},
+           {small_bert, R"({"post_processor": {"cls": ["[CLS]", 77]}})", "special token id 77 is outside of the vocabulary of 5"},
+           {small_bert, R"({"post_processor": {"cls": "[CLS]"}})", "cls"},
+           {small_bpe, R"({"model": {"merges": ["a b c"]}})", "merges[0]"},
+           {small_bpe, R"({"model": {"merges": ["ab"]}})", "merges[0]"},
+           {small_bpe, R"({"model": {"merges": [["a", 1]]}})", "merges[0]"},
+           {small_bpe, R"({"model": {"merges": ["b a"]}})", "merge 0, \"b\" and \"a\": the token \"ba\" is not in the vocabulary"},
+           {small_bpe, R"({"model": {"merges": ["a x"]}})", "the token \"x\" is not in the vocabulary"},
+           {small_bpe, R"({"model": {"unk_token": "<unk>"}})", "<unk>"},
+       }) {
+    CAPTURE(patch);
+    auto const found = refusal<FormatError>(patched(base, patch));
+    CAPTURE(found);
+    CHECK(contains(found, message));
+  }
+  Json json = small_bert;
+  json["model"]["vocab"] = Json::object();
+  CHECK(contains(refusal<FormatError>(json), "has no tokens"));
+  json = small_bert;
+  json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}]})");
+  CHECK(contains(refusal<FormatError>(json), "the key \"[CLS]\" is missing"));
+  json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "C", "type_id": 0}}]})");
+  CHECK(contains(refusal<FormatError>(json), "expected \"A\" or \"B\""));
+  json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "B", "type_id": 0}}]})");
+  CHECK(contains(refusal<FormatError>(json), "the template for one text names a second"));
+}
+
+TEST_CASE("tokenizer files: any value in any place is an error of ours or a tokenizer that works") {
+  auto const leaves = [](Json const& json) {
+    std::vector<Json::json_pointer> result;
+    auto const flattened = json.flatten();
+    for (auto const& [pointer, value] : flattened.items()) {
+      for (Json::json_pointer p(pointer); !p.empty(); p = p.parent_pointer()) result.push_back(p);
+    }
+    return result;
+  };
+  for (Json const& base : {small_bert, small_bpe}) {
+    for (auto const& pointer : leaves(base)) {
+      for (char const* const value : {"null", "true", "-1", "1e300", "2147483648", "\"\"", "\"x\"", "[]", "[[]]", "{}", "{\"id\":{}}"}) {
+        Json json = base;
+        json[pointer] = Json::parse(value);
+        CAPTURE(pointer.to_string());
+        CAPTURE(value);
+        try {
+          auto const tokenizer = load(json);
+          auto const encoding = tokenizer.encode_pair("ab a\u0301 [CLS]x", "b");
+          tokenizer.decode(encoding.ids);
+        } catch (Error const&) {
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("tokenizer files: files that are not there or are no JSON are errors that name them") {
+  TemporaryDirectory const directory;
+  CHECK(contains(message_of<FileError>([&] { Tokenizer::from_directory(directory.path()); }), "has no tokenizer: expected tokenizer.json, vocab.txt"));
+  CHECK(contains(message_of<FileError>([&] { Tokenizer::from_directory(directory / "absent"); }), "absent: is not a directory"));
+  CHECK(contains(message_of<FileError>([&] { Tokenizer::from_tokenizer_json(directory / "t.json"); }), "t.json"));
+  write_bytes(directory / "tokenizer.json", "{\"version\": ");
+  CHECK(contains(message_of<FormatError>([&] { Tokenizer::from_directory(directory.path()); }), "tokenizer.json: is not valid JSON"));
+  write_bytes(directory / "tokenizer.json", "{\"model\": {}, \"model\": {}}");
+  CHECK(contains(message_of<FormatError>([&] { Tokenizer::from_directory(directory.path()); }), "\"model\" appears twice"));
+  write_bytes(directory / "tokenizer.json", "[]");
+  CHECK(contains(message_of<FormatError>([&] { Tokenizer::from_directory(directory.path()); }), "expected an object"));
+}
+
+TEST_CASE("tokenizer files: vocab.txt has one token a line, each once, and BERT's special tokens") {
+  TemporaryDirectory const directory;
+  auto const path = directory / "vocab.txt";
+  auto const refused = [&](std::string_view content) {
+    write_bytes(path, content);
+    return message_of<FormatError>([&] { Tokenizer::from_vocab_txt(path); });
+  };
+  CHECK(contains(refused(""), "vocab.txt: has no tokens"));
+  CHECK(contains(refused("[UNK]\n[CLS]\n[SEP]\na\nb\na\n"), "the token \"a\" has two ids, 3 and 5"));
+  CHECK(contains(refused("[UNK]\n[CLS]\n[SEP]\n\n\n"), "has two ids, 3 and 4"));
+  CHECK(contains(refused("[UNK]\n[CLS]\na\n"), "the token \"[SEP]\" is missing"));
+  CHECK(contains(refused("[UNK]\n[CLS]\n[SEP]\n\xFF\n"), "is not UTF-8"));
+  write_bytes(path, "[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n##b");
+  auto const tokenizer = Tokenizer::from_vocab_txt(path);
+  CHECK(tokenizer.encode("Äb").ids == std::vector<TokenId>{1, 3, 4, 2});
+  CHECK_FALSE(tokenizer.special_tokens().mask.has_value());
+  CHECK(Tokenizer::from_vocab_txt(path, {.do_lower_case = false}).encode("Ab").ids == std::vector<TokenId>{1, 0, 2});
+}
+
+TEST_CASE("tokenizer files: merges.txt has two tokens a line") {
+  TemporaryDirectory const directory;
+  write_bytes(directory / "vocab.json", R"({"a": 0, "b": 1, "ab": 2})");
+  write_bytes(directory / "merges.txt", "#version: 0.2\na b\n");
+  auto const gpt2 = Tokenizer::from_directory(directory.path());
+  CHECK(gpt2.encode("ab<|endoftext|>a").ids == std::vector<TokenId>{2, 3, 0});
+  CHECK(gpt2.special_tokens().eos == 3);
+  for (auto const& [line, message] : std::vector<std::pair<std::string, std::string>>{{"ab", "line 2: found \"ab\""}, {"a b c", "line 2"}, {"", "line 2"}, {"a c", "\"c\" is not in"}}) {
+    write_bytes(directory / "merges.txt", "#version: 0.2\n" + line + "\na b\n");
+    CHECK(contains(message_of<FormatError>([&] { Tokenizer::from_directory(directory.path()); }), message));
+  }
+}
+
+TEST_CASE("tokenizer files: tokenizer_config.json is honoured or refused by name") {
+  TemporaryDirectory const directory;
+  write_bytes(directory / "vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\n##b\nA\nÄ\nä\n[MASK]\n");
+  auto const load_with = [&](std::string_view config) {
+    write_bytes(directory / "tokenizer_config.json", config);
+    return Tokenizer::from_directory(directory.path());
+  };
+  CHECK(load_with("{}").encode("Ä").ids[1] == 3);
+  CHECK(load_with(R"({"do_lower_case": false})").encode("Ä").ids[1] == 6);
+  CHECK(load_with(R"({"do_lower_case": false, "strip_accents": true})").encode("Ä").ids[1] == 5);
+  CHECK(load_with(R"({"strip_accents": false})").encode("Ä").ids[1] == 7);
+  CHECK(load_with(R"({"model_max_length": 77, "tokenizer_class": "BertTokenizerFast", "name_or_path": "x"})").model_max_length() == std::size_t{77});
+  CHECK_FALSE(load_with(R"({"model_max_length": 1000000000000000019884624838656})").model_max_length().has_value());
+  CHECK(load_with(R"({"additional_special_tokens": ["<x>"]})").encode("a<x>", {.add_special_tokens = false}).ids == std::vector<TokenId>{3, 9});
+  CHECK(load_with(R"({"mask_token": {"content": "[MASK]", "lstrip": true}})").encode("a  [MASK]").offsets[2] == Offset{1, 9});
+  CHECK(load_with(R"({"clean_up_tokenization_spaces": true})").decode(std::vector<TokenId>{3, 3}) == "a a");
+  CHECK(load_with(R"({"added_tokens_decoder": {"9": {"content": "<y>", "special": true}}})").encode("<y>").ids[1] == 9);
+  for (auto const& [config, message] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"never_split": ["a"]})", "\"never_split\""},
+           {R"({"do_basic_tokenize": false})", "\"do_basic_tokenize\""},
+           {R"({"novelty": 3})", "the setting \"novelty\", here the number 3, is not supported"},
+           {R"({"tokenizer_class": "T5Tokenizer"})", "T5Tokenizer"}}) {
+    CAPTURE(config);
+    CHECK(contains(message_of<CheckpointError>([&] { load_with(config); }), message));
+  }
+  CHECK(contains(message_of<FormatError>([&] { load_with(R"({"do_lower_case": "no"})"); }), "do_lower_case"));
+  CHECK(contains(message_of<FormatError>([&] { load_with(R"({"added_tokens_decoder": {"x": {"content": "<y>"}}})"); }), "expected an id"));
+  CHECK(contains(message_of<FormatError>([&] { load_with("[]"); }), "expected an object"));
+}
+
+TEST_CASE("tokenizer files: RoBERTa is known by its tokenizer class, and its mask strips the space on its left") {
+  TemporaryDirectory const directory;
+  write_bytes(directory / "vocab.json", R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "Ġ": 5, "Ġa": 6, "<mask>": 7})");
+  write_bytes(directory / "merges.txt", "#version: 0.2\nĠ a\n");
+  write_bytes(directory / "tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizer"})");
+  auto const roberta = Tokenizer::from_directory(directory.path());
+  auto const encoding = roberta.encode("a a <mask> a");
+  CHECK(encoding.ids == std::vector<TokenId>{0, 4, 6, 7, 6, 2});
+  CHECK(encoding.offsets == std::vector<Offset>{{0, 0}, {0, 1}, {2, 3}, {4, 10}, {11, 12}, {0, 0}});
+  CHECK(roberta.encode_pair("a", "a").ids == std::vector<TokenId>{0, 4, 2, 2, 4, 2});
+  CHECK(roberta.special_tokens().mask == 7);
+}
