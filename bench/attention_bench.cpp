@@ -1,0 +1,110 @@
+// Attention of BERT base and MiniLM shapes, bidirectional and causal, and the decoding of one token from a cache.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include <axiform/core/thread_pool.hpp>
+#include <axiform/kernels/attention.hpp>
+
+#include "limits.hpp"
+
+namespace {
+
+using namespace axiform;
+
+// `sequences` sequences of `tokens` tokens, queries, keys and values side by side as the fused projection leaves them.
+struct Batch {
+  std::size_t heads, head_size, width, rows;
+  std::vector<std::size_t> offsets;
+  Buffer fused, output;
+
+  Batch(std::size_t sequences, std::size_t tokens, std::size_t heads_, std::size_t head_size_)
+      : heads(heads_),
+        head_size(head_size_),
+        width(heads * head_size),
+        rows(sequences * tokens),
+        fused(bench::floats(rows * width * 3)),
+        output(bench::floats(rows * width)) {
+    for (std::size_t s = 0; s <= sequences; ++s) offsets.push_back(s * tokens);
+  }
+  kernels::AttentionQueries queries(kernels::AttentionMask mask) {
+    return {.sequences = offsets.size() - 1,
+            .heads = heads,
+            .head_size = head_size,
+            .scale = 1.0f / std::sqrt(float(head_size)),
+            .mask = mask,
+            .offsets = offsets.data(),
+            .query = bench::data(fused),
+            .query_stride = 3 * width,
+            .output = bench::data(output),
+            .output_stride = width};
+  }
+  kernels::KeyValueRows keys() { return {bench::data(fused) + width, 3 * width, bench::data(fused) + 2 * width, 3 * width}; }
+};
+
+// The share counts the products' operations alone; the softmax comes on top.
+void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, std::size_t heads, std::size_t head_size,
+           kernels::AttentionMask mask, std::size_t threads) {
+  ThreadPool executor(threads);
+  Batch batch(sequences, tokens, heads, head_size);
+  auto const queries = batch.queries(mask);
+  kernels::AttentionKeys const keys{batch.offsets.data(), batch.keys()};
+  auto scratch = bench::floats(kernels::attention_scratch_floats(queries, keys, executor.concurrency()));
+  double const pairs = mask == kernels::AttentionMask::none ? double(tokens * tokens) : double(tokens * (tokens + 1)) / 2;
+  bench::against_peak(state, executor, 4.0 * double(sequences * heads * head_size) * pairs,
+                      [&] { kernels::attention(queries, keys, bench::data(scratch), executor); });
+}
+
+// One token against `tokens` in the caches of many layers, which together no cache of the processor holds.
+void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std::size_t head_size, std::size_t threads) {
+  ThreadPool executor(threads);
+  Batch batch(1, tokens, heads, head_size);
+  auto const layout = kernels::KeyValueLayout::for_keys(heads, head_size, tokens);
+  std::size_t const layers = (std::size_t{64} << 20) / layout.floats() + 1;
+  auto caches = bench::floats(layers * layout.floats());
+  for (std::size_t i = 0; i < layers; ++i)
+    kernels::append_keys_values(layout, bench::data(caches) + i * layout.floats(), 0, tokens, batch.keys(), 0, heads);
+  auto queries = batch.queries(kernels::AttentionMask::causal);
+  std::size_t const offsets[]{0, 1};
+  queries.offsets = offsets;
+  kernels::CachedKeys cached{layout, bench::data(caches), tokens};
+  auto scratch = bench::floats(kernels::attention_scratch_floats(queries, &cached, executor.concurrency()));
+  bench::against_streaming(state, executor, double(layers * 2 * tokens * heads * head_size * sizeof(float)), [&] {
+    for (std::size_t i = 0; i < layers; ++i) {
+      cached.data = bench::data(caches) + i * layout.floats();
+      kernels::attention(queries, &cached, bench::data(scratch), executor);
+    }
+  });
+}
+
+[[maybe_unused]] int const registered = [] {
+  for (std::size_t threads : {1, 2}) {
+    struct Case {
+      char const* name;
+      std::size_t sequences, tokens, heads, head_size;
+      kernels::AttentionMask mask;
+    };
+    using enum kernels::AttentionMask;
+    for (Case one : {Case{"bert_base/1x16", 1, 16, 12, 64, none}, Case{"bert_base/8x128", 8, 128, 12, 64, none},
+                     Case{"bert_base/1x512", 1, 512, 12, 64, none}, Case{"minilm/32x27", 32, 27, 12, 32, none},
+                     Case{"gpt2/1x512", 1, 512, 12, 64, causal}, Case{"gpt2/1x1024", 1, 1024, 12, 64, causal}}) {
+      auto const name = std::string("attention/f32/") + one.name + "/threads:" + std::to_string(threads);
+      benchmark::RegisterBenchmark(
+          name.c_str(),
+          [=](benchmark::State& state) { whole(state, one.sequences, one.tokens, one.heads, one.head_size, one.mask, threads); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+    for (std::size_t tokens : {128, 512, 1024}) {
+      auto const name = "attention/f32/gpt2/decode/context:" + std::to_string(tokens) + "/threads:" + std::to_string(threads);
+      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { decode(state, tokens, 12, 64, threads); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+  return 0;
+}();
+
+}  // namespace

@@ -1,0 +1,136 @@
+/// @file
+/// What the machine can do, measured beside the work: fma without memory, and reading without arithmetic.
+///
+/// A time by itself says little on a shared machine. Each benchmark here takes the least time of its repetitions, and says which part that is
+/// of a limit measured just before and just after.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+
+#include <benchmark/benchmark.h>
+
+#include <axiform/core/executor.hpp>
+#include <axiform/core/memory.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace bench {
+
+using namespace axiform;
+
+template <class Work>
+double seconds(Work const& work) {
+  auto const begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// GFLOP/s of independent fma on registers, on all threads of the executor.
+inline double fma_peak(Executor& executor) {
+  constexpr std::size_t sums = 12;  // more than latency times throughput, fewer than the registers
+  constexpr std::size_t steps = 100'000;
+  PassScope const pass(executor);
+  double const taken = seconds([&] {
+    executor.parallel_for(executor.concurrency(), [](std::size_t) {
+      simd::Floats sum[sums];
+      for (auto& one : sum) one = simd::broadcast(0.0f);
+      float one = 1.0f, small = 1e-9f;
+      benchmark::DoNotOptimize(one);
+      benchmark::DoNotOptimize(small);
+      simd::Floats const a = simd::broadcast(one), b = simd::broadcast(small);
+      for (std::size_t i = 0; i < steps; ++i)
+#pragma GCC unroll 12
+        for (std::size_t j = 0; j < sums; ++j) sum[j] = simd::fma(a, b, sum[j]);
+      for (auto const& result : sum) {
+        float kept = result.get(0);
+        benchmark::DoNotOptimize(kept);
+      }
+    });
+  });
+  return double(executor.concurrency()) * double(sums * steps * simd::lanes * 2) / taken * 1e-9;
+}
+
+/// GB/s of reading memory that no cache holds, each thread its own part, on all threads of the executor.
+inline double streaming_read(Executor& executor) {
+  constexpr std::size_t bytes = std::size_t{256} << 20;
+  static Buffer const buffer = [] {
+    Buffer filled(bytes);
+    std::fill_n(static_cast<float*>(filled.data()), bytes / sizeof(float), 1.0f);
+    return filled;
+  }();
+  float const* const data = static_cast<float const*>(buffer.data());
+  // Four streams a thread: one alone does not keep every prefetcher busy.
+  constexpr std::size_t streams = 4;
+  constexpr std::size_t step = 2 * simd::lanes;
+  std::size_t const stream = bytes / sizeof(float) / executor.concurrency() / streams / step * step;
+  PassScope const pass(executor);
+  double const taken = seconds([&] {
+    executor.parallel_for(executor.concurrency(), [&](std::size_t thread) {
+      float const* const from = data + thread * streams * stream;
+      simd::Floats sum[streams][2];
+      for (auto& pair : sum) pair[0] = pair[1] = simd::broadcast(0.0f);
+      for (std::size_t i = 0; i < stream; i += step)
+#pragma GCC unroll 8
+        for (std::size_t j = 0; j < streams; ++j) {
+          sum[j][0] += simd::load(from + j * stream + i);
+          sum[j][1] += simd::load(from + j * stream + i + simd::lanes);
+        }
+      for (auto const& pair : sum) {
+        float kept = pair[0].get(0) + pair[1].get(0);
+        benchmark::DoNotOptimize(kept);
+      }
+    });
+  });
+  return double(streams * stream * sizeof(float) * executor.concurrency()) / taken * 1e-9;
+}
+
+/// Runs `work` for each iteration of `state`, and reports the least time, what `amount` (in 1e9 units) that makes a second, and its share of `limit`,
+/// which is measured before, after, and every now and then between: the neighbours on a shared machine come and go. The greatest counts.
+template <class Work, class Limit>
+void against_limit(benchmark::State& state, char const* unit, char const* share, double amount, Work const& work, Limit const& limit) {
+  constexpr double between = 0.05;  // seconds
+  double best = 0.0;
+  double least = std::numeric_limits<double>::infinity();
+  double since = between;
+  for (auto _ : state) {
+    if (since >= between) {
+      best = std::max(best, limit());
+      since = 0.0;
+    }
+    double const taken = seconds(work);
+    state.SetIterationTime(taken);
+    least = std::min(least, taken);
+    since += taken;
+  }
+  best = std::max(best, limit());
+  state.counters["least ms"] = least * 1e3;
+  state.counters[unit] = amount * 1e-9 / least;
+  state.counters[share] = 100.0 * amount * 1e-9 / least / best;
+}
+
+/// The share of the peak of fma that `flops` floating-point operations reach.
+template <class Work>
+void against_peak(benchmark::State& state, Executor& executor, double flops, Work const& work) {
+  PassScope const pass(executor);
+  against_limit(state, "GFLOP/s", "% of FMA peak", flops, work, [&] { return fma_peak(executor); });
+}
+
+/// The share of the streaming rate at which `bytes` bytes are read.
+template <class Work>
+void against_streaming(benchmark::State& state, Executor& executor, double bytes, Work const& work) {
+  PassScope const pass(executor);
+  against_limit(state, "GB/s", "% of streaming read", bytes, work, [&] { return streaming_read(executor); });
+}
+
+/// A buffer of floats that are neither equal nor denormal.
+inline Buffer floats(std::size_t count) {
+  Buffer buffer(std::max<std::size_t>(count, 1) * sizeof(float));
+  float* const values = static_cast<float*>(buffer.data());
+  for (std::size_t i = 0; i < count; ++i) values[i] = (float(i * 2654435761u % 65537) - 32768.0f) * 3e-5f;
+  return buffer;
+}
+inline float* data(Buffer& buffer) { return static_cast<float*>(buffer.data()); }
+
+}  // namespace bench

@@ -1,0 +1,286 @@
+/// @file
+/// Scaled dot-product attention over packed batches: two packed products with a softmax between, on keys from this pass or from a cache.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/core/executor.hpp>
+#include <axiform/kernels/gemm_tile.hpp>
+#include <axiform/kernels/key_value_layout.hpp>
+#include <axiform/kernels/softmax.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// Which keys of its sequence a query attends to.
+enum class AttentionMask {
+  none,  ///< All of them.
+  causal  ///< Those up to its own position, the last query's position being the last key's: of q queries and n keys, query i sees n - q + i + 1.
+};
+
+/// One attention: the queries of a batch, and where the result goes. Strides are in floats.
+struct AttentionQueries {
+  std::size_t sequences = 0;
+  std::size_t heads = 0;
+  std::size_t head_size = 0;
+  float scale = 1.0f;  ///< of the scores, before the softmax
+  AttentionMask mask = AttentionMask::none;
+  std::size_t const* offsets = nullptr;  ///< [sequences + 1], the first row of each sequence
+  float const* query = nullptr;          ///< [rows, heads * head_size]
+  std::size_t query_stride = 0;
+  float* output = nullptr;  ///< [rows, heads * head_size]; must not overlap queries, keys or values
+  std::size_t output_stride = 0;
+  float* const* probabilities = nullptr;  ///< null, or for each sequence null or [heads, queries, keys], written after the softmax
+};
+
+/// The keys and values of a batch, rows of this pass.
+struct AttentionKeys {
+  std::size_t const* offsets = nullptr;  ///< [sequences + 1]
+  KeyValueRows rows;
+};
+
+/// The keys and values of one sequence, as `append_keys_values` left them.
+struct CachedKeys {
+  KeyValueLayout layout;
+  float const* data = nullptr;
+  std::size_t count = 0;  ///< those of this pass included
+};
+
+namespace detail {
+
+// Queries of a block: their scores against all keys stay in L2 beside the values (128 KiB for 512 keys). The size changes no bit.
+inline std::size_t query_block(std::size_t most_keys) noexcept {
+  constexpr std::size_t most = 10 * tile_rows;
+  constexpr std::size_t score_floats = 32 * 1024;
+  return std::clamp(score_floats / (most_keys + 1) / tile_rows * tile_rows, tile_rows, most);
+}
+
+// The keys and values of one head of one sequence.
+struct PackedHead {
+  float const* keys;
+  float const* values;
+  std::size_t capacity;
+};
+
+struct AttentionRun {
+  AttentionQueries const& queries;
+  AttentionKeys const* rows;  // either these
+  CachedKeys const* cached;   // or those, one for each sequence
+  std::size_t most_keys;      // of any sequence
+  std::size_t block;          // queries of a block
+
+  AttentionRun(AttentionQueries const& all, AttentionKeys const* from_rows, CachedKeys const* from_cache) noexcept
+      : queries(all), rows(from_rows), cached(from_cache), most_keys(0), block(0) {
+    for (std::size_t s = 0; s < queries.sequences; ++s) most_keys = std::max(most_keys, key_count(s));
+    block = query_block(most_keys);
+  }
+
+  std::size_t query_count(std::size_t s) const noexcept { return queries.offsets[s + 1] - queries.offsets[s]; }
+  std::size_t key_count(std::size_t s) const noexcept {
+    return cached != nullptr ? cached[s].count : rows->offsets[s + 1] - rows->offsets[s];
+  }
+  std::size_t score_stride() const noexcept { return panel_count(most_keys) * panel_width; }
+  std::size_t score_floats() const noexcept { return std::min(block, longest_query()) * score_stride(); }
+  KeyValueLayout scratch_layout() const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, most_keys); }
+  std::size_t longest_query() const noexcept {
+    std::size_t longest = 0;
+    for (std::size_t s = 0; s < queries.sequences; ++s) longest = std::max(longest, query_count(s));
+    return longest;
+  }
+  // Floats for one thread: scores of a block, and the packed keys and values of one head when no cache holds them.
+  std::size_t scratch_floats() const noexcept {
+    return (score_floats() + (cached != nullptr ? 0 : scratch_layout().floats()) + 15) / 16 * 16;
+  }
+
+  // The keys that query i of a sequence attends to are [0, visible).
+  std::size_t visible(std::size_t s, std::size_t i) const noexcept {
+    std::size_t const keys = key_count(s);
+    if (queries.mask == AttentionMask::none) return keys;
+    std::size_t const with_past = keys + i + 1;
+    return with_past > query_count(s) ? with_past - query_count(s) : 0;
+  }
+
+  // Multiply-adds, about, of the queries [first, last) of one head.
+  std::size_t cost(std::size_t s, std::size_t first, std::size_t last) const noexcept {
+    return (last - first) * (visible(s, last - 1) + 16) * queries.head_size;
+  }
+
+  // Calls visit(sequence, head, first query, last query) for every block of work, in one order.
+  template <class Visit>
+  void for_each_block(Visit visit) const {
+    for (std::size_t s = 0; s < queries.sequences; ++s)
+      for (std::size_t head = 0; head < queries.heads; ++head)
+        for (std::size_t first = 0, count = query_count(s); first < count; first += block)
+          visit(s, head, first, std::min(first + block, count));
+  }
+
+  // The blocks whose middle falls into this part of the whole cost.
+  void run_part(std::size_t part, std::size_t parts, std::size_t total, float* scratch) const noexcept {
+    PackedHead packed{};
+    std::size_t packed_sequence = queries.sequences;
+    std::size_t packed_head = 0;
+    std::size_t done = 0;
+    for_each_block([&](std::size_t s, std::size_t head, std::size_t first, std::size_t last) {
+      std::size_t const share = cost(s, first, last);
+      bool const mine = (done + share / 2) / (total / parts + 1) == part;
+      done += share;
+      if (!mine) return;
+      if (s != packed_sequence || head != packed_head) {
+        packed = pack(s, head, scratch + score_floats());
+        packed_sequence = s;
+        packed_head = head;
+      }
+      run_block(s, head, first, last, packed, scratch);
+    });
+  }
+
+  PackedHead pack(std::size_t s, std::size_t head, float* scratch) const noexcept {
+    if (cached != nullptr) {
+      CachedKeys const& cache = cached[s];
+      return {cache.data + cache.layout.keys_of(head), cache.data + cache.layout.values_of(head), cache.layout.capacity};
+    }
+    auto const layout = KeyValueLayout::for_keys(1, queries.head_size, key_count(s));
+    KeyValueRows from = rows->rows;
+    from.key += rows->offsets[s] * from.key_stride + head * queries.head_size;
+    from.value += rows->offsets[s] * from.value_stride + head * queries.head_size;
+    append_keys_values(layout, scratch, 0, key_count(s), from, 0, 1);
+    return {scratch + layout.keys_of(0), scratch + layout.values_of(0), layout.capacity};
+  }
+
+  void run_block(std::size_t s, std::size_t head, std::size_t first, std::size_t last, PackedHead const& packed,
+                 float* scores) const noexcept {
+    std::size_t const count = last - first;
+    std::size_t const tiles = (count + tile_rows - 1) / tile_rows;
+    auto const row_of = [&](std::size_t i) { return first + i * (count / tiles) + std::min(i, count % tiles); };
+    std::size_t const keys = visible(s, last - 1);
+    std::size_t const stride = panel_count(keys) * panel_width;
+    bool const one = tiles == 1;
+
+    for (std::size_t key = 0; key < keys;) {
+      WideTile wide = one ? wide_tile(count) : WideTile{nullptr, 1};
+      if (key + wide.panels * panel_width > keys) wide.panels = 1;
+      for (std::size_t i = 0; i < tiles; ++i) {
+        std::size_t const row = row_of(i);
+        std::size_t const rows_of_tile = row_of(i + 1) - row;
+        std::size_t const end = visible(s, row + rows_of_tile - 1);
+        if (end <= key) continue;
+        Tile const tile =
+            wide.panels > 1 ? wide.tile : narrow_tile(rows_of_tile, (std::min(panel_width, end - key) + simd::lanes - 1) / simd::lanes);
+        tile({.k = queries.head_size,
+              .a = queries.query + (queries.offsets[s] + row) * queries.query_stride + head * queries.head_size,
+              .a_stride = queries.query_stride,
+              .b = packed.keys + key * queries.head_size,
+              .b_step = panel_width,
+              .b_panel_stride = panel_width * queries.head_size,
+              .c = scores + (row - first) * stride + key,
+              .c_stride = stride});
+      }
+      key += wide.panels * panel_width;
+    }
+
+    for (std::size_t i = first; i < last; ++i) {
+      std::size_t const end = visible(s, i);
+      float* const row = scores + (i - first) * stride;
+      if (end != 0) softmax_row(row, end, (end + simd::lanes - 1) / simd::lanes * simd::lanes, queries.scale);
+      if (queries.probabilities != nullptr && queries.probabilities[s] != nullptr) {
+        std::size_t const all = key_count(s);
+        float* const target = queries.probabilities[s] + (head * query_count(s) + i) * all;
+        std::copy_n(row, end, target);
+        std::fill_n(target + end, all - end, 0.0f);
+      }
+    }
+
+    for (std::size_t i = 0; i < tiles; ++i)
+      weigh_values(s, head, row_of(i), row_of(i + 1), packed, scores + (row_of(i) - first) * stride, stride);
+  }
+
+  // Output rows [first, last) = probabilities * values, the sum in order of the keys. The tile takes the keys that all its rows see; what later
+  // rows see beyond is added for each by itself: a probability of zero is no way out, zero times infinity is NaN.
+  void weigh_values(std::size_t s, std::size_t head, std::size_t first, std::size_t last, PackedHead const& packed, float const* weights,
+                    std::size_t stride) const noexcept {
+    constexpr std::size_t buffer_columns = 8 * simd::lanes;
+    alignas(64) float buffer[tile_rows * buffer_columns];
+    std::size_t const size = queries.head_size;
+    std::size_t const width = KeyValueLayout{1, size, 0}.value_width();
+    std::size_t const common = visible(s, first);
+    std::size_t const rows_of_tile = last - first;
+    WideTile const wide = width == panel_width ? wide_tile(rows_of_tile) : WideTile{nullptr, 1};
+    for (std::size_t column = 0; column < size;) {
+      bool const group = wide.panels > 1 && column + wide.panels * width <= size;
+      std::size_t const columns = std::min((group ? wide.panels : 1) * width, size - column);
+      bool const direct = columns % simd::lanes == 0;
+      float* const output = queries.output + (queries.offsets[s] + first) * queries.output_stride + head * size + column;
+      float* const target = direct ? output : buffer;
+      std::size_t const target_stride = direct ? queries.output_stride : buffer_columns;
+      float const* const values = packed.values + column * packed.capacity;
+      Tile const tile = group ? wide.tile : narrow_tile(rows_of_tile, (columns + simd::lanes - 1) / simd::lanes);
+      tile({.k = common,
+            .a = weights,
+            .a_stride = stride,
+            .b = values,
+            .b_step = width,
+            .b_panel_stride = packed.capacity * width,
+            .c = target,
+            .c_stride = target_stride});
+      for (std::size_t r = 1; r < rows_of_tile; ++r)
+        add_keys(common, visible(s, first + r), weights + r * stride, values, width, packed.capacity * width, target + r * target_stride,
+                 columns);
+      if (!direct)
+        for (std::size_t r = 0; r < rows_of_tile; ++r)
+          std::copy_n(buffer + r * buffer_columns, columns, output + r * queries.output_stride);
+      column += columns;
+    }
+  }
+
+  // sums += weights[key] * values[key] for the keys [begin, end), on sums in memory.
+  static void add_keys(std::size_t begin, std::size_t end, float const* weights, float const* values, std::size_t width,
+                       std::size_t panel_stride, float* sums, std::size_t columns) noexcept {
+    if (begin >= end) return;
+    for (std::size_t j = 0; j < columns; j += simd::lanes) {
+      float const* const column = values + j / width * panel_stride + j % width;
+      simd::Floats sum = simd::load(sums + j);
+      for (std::size_t key = begin; key < end; ++key) sum = simd::fma(simd::broadcast(weights[key]), simd::load(column + key * width), sum);
+      simd::store(sums + j, sum);
+    }
+  }
+
+  void run(float* scratch, Executor& executor) const {
+    std::size_t total = 0;
+    for_each_block([&](std::size_t s, std::size_t, std::size_t first, std::size_t last) { total += cost(s, first, last); });
+    if (total == 0) return;
+    // Below this a thread costs more than it brings.
+    constexpr std::size_t least_work = 16 * 1024;
+    std::size_t const parts = std::clamp<std::size_t>(total / least_work, 1, executor.concurrency());
+    if (parts == 1) return run_part(0, 1, total, scratch);
+    executor.parallel_for(parts, [&](std::size_t part) { run_part(part, parts, total, scratch + part * scratch_floats()); });
+  }
+};
+
+}  // namespace detail
+
+/// The floats of scratch memory that `attention` needs on an executor of that concurrency.
+inline std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys, std::size_t concurrency) noexcept {
+  return detail::AttentionRun(queries, &keys, nullptr).scratch_floats() * concurrency;
+}
+inline std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys, std::size_t concurrency) noexcept {
+  return detail::AttentionRun(queries, nullptr, keys).scratch_floats() * concurrency;
+}
+
+/// Softmax(scale * Q Kᵀ) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
+///
+/// A query's result has the same bits whatever the batch, the threads and the source of the keys: it depends on the query, and on the keys and
+/// values that it sees, alone. A query that sees no key gets zeros.
+///
+/// @param scratch `attention_scratch_floats(queries, keys, executor.concurrency())`, best at a multiple of 64 bytes.
+inline void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor) {
+  detail::AttentionRun(queries, &keys, nullptr).run(scratch, executor);
+}
+
+/// The same with keys and values from caches, one for each sequence.
+inline void attention(AttentionQueries const& queries, CachedKeys const* keys, float* scratch, Executor& executor) {
+  detail::AttentionRun(queries, nullptr, keys).run(scratch, executor);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
