@@ -36,7 +36,7 @@ struct Hidden : DynamicAxis {};      ///< Width of the hidden states, where the 
 struct Heads : DynamicAxis {};       ///< Attention heads, where the checkpoint decides their number.
 struct HeadSize : DynamicAxis {};    ///< Width of one head, where the checkpoint decides it.
 struct Inner : DynamicAxis {};       ///< Width inside the feed-forward block, where the checkpoint decides it.
-struct Vocabulary : DynamicAxis {};  ///< Entries of the vocabulary.
+struct VocabularyEntries : DynamicAxis {};  ///< Entries of the vocabulary.
 struct Positions : DynamicAxis {};   ///< Positions that have an embedding.
 struct TokenTypes : DynamicAxis {};  ///< Segments that have an embedding.
 

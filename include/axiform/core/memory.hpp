@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -22,20 +23,54 @@ inline constexpr std::size_t memory_alignment = 64;
 
 namespace detail {
 
-// From this size on a block of the heap asks for huge pages: weights are streamed, and 4 KiB pages cost TLB misses.
+// From this size on memory comes in huge pages, straight from the system: weights are streamed, and 4 KiB pages cost TLB misses. It comes
+// zeroed, page by page when first touched, so that nothing is written twice.
 inline constexpr std::size_t huge_page = std::size_t{2} << 20;
+#if defined(__linux__)
+inline constexpr std::size_t least_mapped = 2 * huge_page;
+#else
+inline constexpr std::size_t least_mapped = static_cast<std::size_t>(-1);
+#endif
 
-inline std::size_t heap_alignment(std::size_t bytes) noexcept { return bytes >= 2 * huge_page ? huge_page : memory_alignment; }
+#if defined(__linux__)
+inline std::size_t mapped_bytes(std::size_t bytes) noexcept { return (bytes + huge_page - 1) / huge_page * huge_page; }
+
+inline void* map_zeroed(std::size_t bytes) {
+  if (bytes > static_cast<std::size_t>(-1) - 2 * huge_page) throw std::bad_alloc();
+  std::size_t const used = mapped_bytes(bytes);
+  void* const mapped = ::mmap(nullptr, used + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<std::byte*>(mapped);
+  std::size_t const lead = (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+  if (lead != 0) ::munmap(begin, lead);
+  if (lead != huge_page) ::munmap(begin + lead + used, huge_page - lead);
+  ::madvise(begin + lead, used, MADV_HUGEPAGE);
+  return begin + lead;
+}
+#endif
 
 inline void* heap_allocate(std::size_t bytes) {
-  void* const block = ::operator new(bytes, std::align_val_t{heap_alignment(bytes)});
 #if defined(__linux__)
-  if (bytes >= 2 * huge_page) ::madvise(block, bytes, MADV_HUGEPAGE);
+  if (bytes >= least_mapped) return map_zeroed(bytes);
 #endif
+  return ::operator new(bytes, std::align_val_t{memory_alignment});
+}
+
+inline void* heap_allocate_zeroed(std::size_t bytes) {
+  void* const block = heap_allocate(bytes);
+  if (bytes < least_mapped) std::memset(block, 0, bytes);
   return block;
 }
 
-inline void heap_free(void* block, std::size_t bytes) noexcept { ::operator delete(block, std::align_val_t{heap_alignment(bytes)}); }
+inline void heap_free(void* block, std::size_t bytes) noexcept {
+#if defined(__linux__)
+  if (bytes >= least_mapped) {
+    ::munmap(block, mapped_bytes(bytes));
+    return;
+  }
+#endif
+  ::operator delete(block, std::align_val_t{memory_alignment});
+}
 
 }  // namespace detail
 
@@ -160,9 +195,7 @@ class Buffer {
  public:
   Buffer() = default;
   /// Zeroed memory from the heap.
-  explicit Buffer(std::size_t bytes) : data_(bytes ? detail::heap_allocate(bytes) : nullptr), bytes_(bytes) {
-    if (bytes) std::memset(data_, 0, bytes);
-  }
+  explicit Buffer(std::size_t bytes) : data_(bytes ? detail::heap_allocate_zeroed(bytes) : nullptr), bytes_(bytes) {}
   /// Uninitialised memory from `pool`.
   Buffer(std::size_t bytes, std::shared_ptr<MemoryPool> pool) : bytes_(bytes), pool_(std::move(pool)) { data_ = pool_->allocate(bytes); }
   Buffer(Buffer&& other) noexcept

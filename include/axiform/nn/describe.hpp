@@ -1,0 +1,99 @@
+/// @file
+/// Lines of a printed module tree, in PyTorch's words.
+#pragma once
+
+#include <cstddef>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include <axiform/core/module_node.hpp>
+#include <axiform/nn/layer_norm.hpp>
+#include <axiform/nn/linear.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+inline ModuleNode linear_leaf(std::size_t inputs, std::size_t outputs, std::string_view bias = "True") {
+  return module_leaf("Linear(in_features=" + std::to_string(inputs) + ", out_features=" + std::to_string(outputs) +
+                     ", bias=" + std::string(bias) + ")");
+}
+inline ModuleNode embedding_leaf(std::size_t rows, std::size_t columns, std::string_view more = "") {
+  return module_leaf("Embedding(" + std::to_string(rows) + ", " + std::to_string(columns) + std::string(more) + ")");
+}
+/// Dropout does nothing when a model runs; the tree names it where the reference does, with the rate that all checkpoints of the family have.
+inline ModuleNode dropout_leaf() { return module_leaf("Dropout(p=0.1, inplace=False)"); }
+
+inline ModuleNode activation_leaf(Activation activation) {
+  switch (activation) {
+    case Activation::gelu: return module_leaf("GELUActivation()");
+    case Activation::gelu_tanh: return module_leaf("NewGELUActivation()");
+    case Activation::relu: return module_leaf("ReLU()");
+    case Activation::tanh: return module_leaf("Tanh()");
+    case Activation::silu: return module_leaf("SiLU()");
+    case Activation::none: break;
+  }
+  return module_leaf("Identity()");
+}
+
+template <Axis In, Axis Out>
+ModuleNode describe(Linear<In, Out> const& linear) {
+  return linear_leaf(linear.inputs(), linear.outputs());
+}
+
+/// "LayerNorm((768,), eps=1e-12, elementwise_affine=True)"
+template <Axis Columns>
+ModuleNode describe(LayerNorm<Columns> const& norm) {
+  std::ostringstream text;
+  text << "LayerNorm((" << norm.columns() << ",), eps=" << norm.epsilon() << ", elementwise_affine=True)";
+  return module_leaf(std::move(text).str());
+}
+
+namespace internal {
+
+struct DescribeMembers {
+  ModuleNode& node;
+
+  template <class T>
+  void operator()(std::string_view name, T const& member) const {
+    if constexpr (requires { describe(member); }) {
+      node.add(std::string(name), describe(member));
+    } else if constexpr (std::is_same_v<T, Activation>) {
+      node.add(std::string(name), activation_leaf(member));
+    } else if constexpr (Layer<T const>) {
+      node.add(std::string(name), describe_layer(member));
+    } else if constexpr (requires { member.has_value(); }) {
+      if (member.has_value()) (*this)(name, *member);
+    } else if constexpr (requires { member.begin(); member.size(); }) {
+      ModuleNode list{{}, "ModuleList", {}};
+      std::size_t index = 0;
+      for (auto const& element : member) DescribeMembers{list}(std::to_string(index++), element);
+      node.add(std::string(name), std::move(list));
+    }
+  }
+
+  // "axiform::avx2::EncoderLayer<axiform::Dimensions<…>, …>" is "EncoderLayer" in the tree.
+  template <class T>
+  static std::string class_name() {
+    std::string_view const function = std::source_location::current().function_name();  // "… [with T = …; …"
+    std::string_view name = function.substr(function.find("T = ") + 4);
+    name = name.substr(0, name.find_first_of("<;,]"));
+    return std::string(name.substr(name.rfind("::") == std::string_view::npos ? 0 : name.rfind("::") + 2));
+  }
+
+  template <Layer T>
+  static ModuleNode describe_layer(T const& layer) {
+    ModuleNode result{{}, class_name<T>(), {}};
+    visit_members(layer, DescribeMembers{result});
+    return result;
+  }
+};
+
+}  // namespace internal
+
+/// The module tree of any layer, from its type and `visit`. (Bert and Gpt2 have their own, in Hugging Face's words.)
+template <Layer L>
+ModuleNode describe_modules(L const& layer) {
+  return internal::DescribeMembers::describe_layer(layer);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,78 @@
+/// @file
+/// `Dimensions`: the widths that all layers of a model share, in the type, as values, or both.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+
+#include <axiform/core/axis.hpp>
+#include <axiform/core/config.hpp>
+
+namespace axiform {
+
+/// Lengths that a family of models adds to its widths. They size tables and lists and are not axes of any kernel.
+struct ModelSizes {
+  std::size_t layers = 0;       ///< Blocks of the encoder or decoder.
+  std::size_t vocabulary = 0;   ///< Rows of the token embedding.
+  std::size_t positions = 0;    ///< Rows of the position embedding: the longest sequence.
+  std::size_t token_types = 0;  ///< Rows of the segment embedding; 0 where a family has none.
+
+  friend constexpr bool operator==(ModelSizes const&, ModelSizes const&) = default;
+};
+
+/// The widths of a transformer. With `Const` axes the compiler checks every shape; with dynamic ones the same layers take their
+/// lengths from a value of this type, and shapes are checked when they run.
+///
+///     struct Small : Dimensions<Const<256>, Const<4>, Const<64>, Const<1024>> {
+///       static constexpr ModelSizes sizes{.layers = 4, .vocabulary = 8000, .positions = 256, .token_types = 2};
+///     };
+///
+/// @tparam HiddenAxis   Width of the hidden states.
+/// @tparam HeadsAxis    Number of attention heads.
+/// @tparam HeadSizeAxis Width of one head. Heads * HeadSize need not be the hidden width (T5-small: 6 * 64 and 512).
+/// @tparam InnerAxis    Width inside the feed-forward block.
+template <Axis HiddenAxis, Axis HeadsAxis, Axis HeadSizeAxis, Axis InnerAxis>
+struct Dimensions {
+  using Hidden = HiddenAxis;
+  using Heads = HeadsAxis;
+  using HeadSize = HeadSizeAxis;
+  using Inner = InnerAxis;
+  using Width = Product<HeadsAxis, HeadSizeAxis>;  ///< All heads side by side.
+
+  Length<HiddenAxis> hidden;
+  Length<HeadsAxis> heads;
+  Length<HeadSizeAxis> head_size;
+  Length<InnerAxis> inner;
+
+  constexpr Length<Width> width() const { return heads * head_size; }
+};
+
+/// Dimensions that a checkpoint decides.
+using DynamicDimensions = Dimensions<Hidden, Heads, HeadSize, Inner>;
+
+/// A `Dimensions`, or a struct derived from one.
+template <class D>
+concept DimensionsLike = requires(D const& d) {
+  typename D::Hidden;
+  typename D::Heads;
+  typename D::HeadSize;
+  typename D::Inner;
+  typename D::Width;
+  { d.hidden } -> std::convertible_to<std::size_t>;
+  { d.heads } -> std::convertible_to<std::size_t>;
+  { d.head_size } -> std::convertible_to<std::size_t>;
+  { d.inner } -> std::convertible_to<std::size_t>;
+};
+
+/// Dimensions whose every width is in the type.
+template <class D>
+concept StaticDimensions = DimensionsLike<D> && StaticAxis<typename D::Hidden> && StaticAxis<typename D::Heads> &&
+                           StaticAxis<typename D::HeadSize> && StaticAxis<typename D::Inner>;
+
+/// Static dimensions that also say how many layers, tokens and positions: a whole model's size is in the type.
+template <class D>
+concept NamedDimensions = StaticDimensions<D> && requires {
+  { D::sizes } -> std::convertible_to<ModelSizes>;
+};
+
+}  // namespace axiform

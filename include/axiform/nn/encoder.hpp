@@ -1,0 +1,138 @@
+/// @file
+/// `EncoderLayer` and `Encoder`: self-attention and feed-forward blocks, one after another.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/nn/attention.hpp>
+#include <axiform/nn/dimensions.hpp>
+#include <axiform/nn/layer_norm.hpp>
+#include <axiform/nn/mlp.hpp>
+#include <axiform/nn/visit.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// Where a block normalises.
+enum class NormPlacement {
+  before,  ///< Pre-norm: x + f(norm(x)), as GPT-2.
+  after    ///< Post-norm: norm(x + f(x)), as Vaswani et al. 2017 and BERT.
+};
+
+/// What the layers of a stack share besides their dimensions.
+struct LayerSettings {
+  Activation activation = Activation::gelu;
+  float layer_norm_epsilon = 1e-5f;
+};
+
+/// One encoder block: self-attention within each sequence, then the feed-forward block, each with its residual and norm.
+template <DimensionsLike D, NormPlacement placement>
+struct EncoderLayer {
+  SelfAttention<D> attention;
+  LayerNorm<typename D::Hidden> attention_norm;
+  Mlp<D> mlp;
+  LayerNorm<typename D::Hidden> mlp_norm;
+
+  static EncoderLayer create(D const& d, LayerSettings const& settings) {
+    return {SelfAttention<D>(d),
+            {d.hidden, settings.layer_norm_epsilon},
+            Mlp<D>::create(d, settings.activation),
+            {d.hidden, settings.layer_norm_epsilon}};
+  }
+
+  /// @param x         [Rows, Hidden], packed.
+  /// @param sequences Where each sequence begins.
+  /// @return          [Rows, Hidden].
+  template <RowsOf<typename D::Hidden> X>
+  Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences,
+                                                           Context& context) const {
+    if constexpr (placement == NormPlacement::after) {
+      auto const h = attention_norm(attention(x, sequences, context, add(x)), context);
+      return mlp_norm(mlp(h, context, add(h)), context);
+    } else {
+      auto const h = attention(attention_norm(x, context), sequences, context, add(x));
+      return mlp(mlp_norm(h, context), context, add(h));
+    }
+  }
+
+  static constexpr std::size_t parameter_count(D const& d) {
+    return SelfAttention<D>::parameter_count(d) + Mlp<D>::parameter_count(d) + 2 * LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
+  }
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("attention", self.attention);
+    visitor("attention_norm", self.attention_norm);
+    visitor("mlp", self.mlp);
+    visitor("mlp_norm", self.mlp_norm);
+  }
+};
+
+namespace internal {
+
+template <class X>
+void observe_hidden_states(Context& context, std::size_t stage, X const& states) {
+  if (Observer* const observer = context.observer())
+    observer->hidden_states(stage, View<Tokens, Hidden>(states.data(), Shape<Tokens, Hidden>::of(states.lengths()), states.row_stride()));
+}
+
+// Layers one after another, and the final norm where there is one, all of it observed.
+template <class Result, class Norm, class X, class RunLayer>
+Result run_layers(char const* name, std::size_t layers, Norm const& final_norm, X const& x, Context& context, RunLayer const& run_layer) {
+  if (layers == 0) throw ArgumentError(std::string(name) + ": found no layer, expected at least one");
+  Context::Pass const pass(context);
+  observe_hidden_states(context, 0, x);
+  std::optional<Result> states;
+  for (std::size_t i = 0; i < layers; ++i) {
+    if (Observer* const observer = context.observer()) observer->begin_layer(i);
+    states.emplace(states ? run_layer(i, *states) : run_layer(i, x));
+    if (i + 1 == layers && final_norm) states.emplace((*final_norm)(*states, context));
+    observe_hidden_states(context, i + 1, *states);
+  }
+  return std::move(*states);
+}
+
+}  // namespace internal
+
+/// A stack of encoder layers. A pre-norm stack has a final norm; a post-norm one can be given one (`final_norm.emplace(…)`).
+template <DimensionsLike D, NormPlacement placement>
+struct Encoder {
+  std::vector<EncoderLayer<D, placement>> layers;
+  std::optional<LayerNorm<typename D::Hidden>> final_norm;
+
+  static Encoder create(D const& d, std::size_t layers, LayerSettings const& settings) {
+    Encoder encoder;
+    encoder.layers.reserve(layers);
+    for (std::size_t i = 0; i < layers; ++i) encoder.layers.push_back(EncoderLayer<D, placement>::create(d, settings));
+    if (placement == NormPlacement::before) encoder.final_norm.emplace(d.hidden, settings.layer_norm_epsilon);
+    return encoder;
+  }
+
+  /// @param x         [Rows, Hidden], packed: what enters the first layer.
+  /// @param sequences Where each sequence begins.
+  /// @return          [Rows, Hidden].
+  template <RowsOf<typename D::Hidden> X>
+  Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences,
+                                                           Context& context) const {
+    return internal::run_layers<Tensor<float, RowAxis<X>, typename D::Hidden>>(
+        "Encoder", layers.size(), final_norm, x, context,
+        [&](std::size_t i, auto const& states) { return layers[i](states, sequences, context); });
+  }
+
+  static constexpr std::size_t parameter_count(D const& d, std::size_t layers) {
+    return layers * EncoderLayer<D, placement>::parameter_count(d) +
+           (placement == NormPlacement::before ? LayerNorm<typename D::Hidden>::parameter_count(d.hidden) : 0);
+  }
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("layers", self.layers);
+    visitor("final_norm", self.final_norm);
+  }
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

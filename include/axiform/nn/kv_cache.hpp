@@ -1,0 +1,111 @@
+/// @file
+/// `KeyValueCache`: the keys and values of tokens that a decoder has seen.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/memory.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/ops/attention.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// The widths of a cache.
+struct CacheWidths {
+  std::size_t layers;
+  std::size_t heads;
+  std::size_t head_size;
+};
+
+/// Keys and values of every layer for a fixed number of sequences, each of its own length. It belongs to the caller, who may keep it from
+/// turn to turn, copy a sequence's past to another (`fork`) or go back (`truncate`).
+class KeyValueCache {
+ public:
+  /// An empty cache.
+  /// @param sequences Sequences that it holds.
+  /// @param capacity  Tokens that each may have.
+  /// @throws ShapeError when its size exceeds the address space.
+  KeyValueCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity)
+      : layers_(widths.layers),
+        capacity_(capacity),
+        layout_(kernels::KeyValueLayout::for_keys(widths.heads, widths.head_size, capacity)),
+        lengths_(sequences, 0),
+        buffer_(bytes_of(widths, layout_, sequences)) {}
+
+  std::size_t sequences() const noexcept { return lengths_.size(); }
+  std::size_t capacity() const noexcept { return capacity_; }
+  std::size_t bytes() const noexcept { return buffer_.bytes(); }
+  /// Tokens that each sequence has.
+  std::span<std::size_t const> lengths() const noexcept { return lengths_; }
+
+  /// Gives sequence `to` the past of sequence `from`.
+  /// @throws ArgumentError when there is no such sequence.
+  void fork(std::size_t from, std::size_t to) {
+    check_sequence(from);
+    check_sequence(to);
+    if (from == to) return;
+    for (std::size_t l = 0; l < layers_; ++l) {
+      CacheLayer const part = layer(l);
+      kernels::move_keys_values(layout_, part.data + from * part.sequence_stride, layout_, part.data + to * part.sequence_stride,
+                                lengths_[from]);
+    }
+    lengths_[to] = lengths_[from];
+  }
+
+  /// Forgets what came behind the first `length` tokens of a sequence.
+  /// @throws ArgumentError when there is no such sequence, or it is shorter.
+  void truncate(std::size_t sequence, std::size_t length) {
+    check_sequence(sequence);
+    if (length > lengths_[sequence])
+      throw ArgumentError("cache: found a length of " + std::to_string(length) + " for sequence " + std::to_string(sequence) + ", which has " +
+                          std::to_string(lengths_[sequence]) + " tokens");
+    lengths_[sequence] = length;
+  }
+
+  /// @throws ArgumentError when the new tokens do not fit the cache, or the model's positions.
+  void check_room(SequenceOffsets<Tokens> const& added, std::size_t positions) const {
+    if (added.count() > sequences())
+      throw ArgumentError("cache: found " + std::to_string(added.count()) + " sequences, expected at most " + std::to_string(sequences()));
+    for (std::size_t s = 0; s < added.count(); ++s) {
+      std::size_t const length = lengths_[s] + added.length(s);
+      if (length > std::min(capacity_, positions))
+        throw ArgumentError("cache: found " + std::to_string(length) + " tokens of sequence " + std::to_string(s) + ", expected at most " +
+                            std::to_string(std::min(capacity_, positions)));
+    }
+  }
+
+  /// One layer, for attention.
+  CacheLayer layer(std::size_t index) noexcept {
+    auto* const data = static_cast<float*>(buffer_.data());
+    return {layout_, data + index * sequences() * layout_.floats(), layout_.floats(), lengths_};
+  }
+  /// The new tokens have passed all layers: they are now part of the past.
+  void advance(SequenceOffsets<Tokens> const& added) {
+    for (std::size_t s = 0; s < added.count(); ++s) lengths_[s] += added.length(s);
+  }
+
+ private:
+  static std::size_t bytes_of(CacheWidths const& widths, kernels::KeyValueLayout const& layout, std::size_t sequences) {
+    std::size_t bytes = sizeof(float);
+    for (std::size_t factor : {layout.capacity, std::max(widths.head_size, layout.value_panels() * layout.value_width()), 2 * widths.heads, widths.layers, sequences})
+      if (__builtin_mul_overflow(bytes, factor, &bytes)) throw ShapeError("cache: " + std::to_string(sequences) + " sequences of " + std::to_string(layout.capacity) + " tokens are too many");
+    return layout.floats() * widths.layers * sequences * sizeof(float);
+  }
+  void check_sequence(std::size_t sequence) const {
+    if (sequence >= sequences())
+      throw ArgumentError("cache: found sequence " + std::to_string(sequence) + ", expected 0 to " + std::to_string(sequences() - 1));
+  }
+
+  std::size_t layers_;
+  std::size_t capacity_;
+  kernels::KeyValueLayout layout_;
+  std::vector<std::size_t> lengths_;
+  Buffer buffer_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

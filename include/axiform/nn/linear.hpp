@@ -1,0 +1,78 @@
+/// @file
+/// `Linear`: y = x * Wᵀ + b.
+#pragma once
+
+#include <cstddef>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/nn/parameter.hpp>
+#include <axiform/nn/visit.hpp>
+#include <axiform/ops/linear.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// An affine map from `In` to `Out`.
+///
+///     Linear<Const<768>, Const<3072>> up;             // lengths in the type
+///     Linear<Hidden, Inner> up({hidden}, {inner});    // lengths of a checkpoint
+///     auto y = up(x, context, gelu, add(residual));   // [Rows, Out]
+template <Axis In, Axis Out>
+class Linear {
+ public:
+  Linear(Length<In> in, Length<Out> out) : weight_(in, out), bias_(Shape<Out>::of({out})) {}
+  Linear()
+    requires(StaticAxis<In> && StaticAxis<Out>)
+      : Linear(Length<In>{}, Length<Out>{}) {}
+
+  /// @param x         [Rows, In]; a length that the type knows may stand for a free one.
+  /// @param epilogues `gelu`, `activate(kind)`, `add(residual)`; the activation comes before the residual.
+  /// @return          [Rows, Out].
+  /// @throws ShapeError when free lengths differ.
+  template <RowsOf<In> X, class... Epilogues>
+  Tensor<float, RowAxis<X>, Out> operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
+    return linear<In, Out>(x, weight_, bias_.data(), context, epilogues...);
+  }
+
+  std::size_t inputs() const noexcept { return weight_.inputs(); }
+  std::size_t outputs() const noexcept { return weight_.outputs(); }
+
+  static constexpr std::size_t parameter_count(Length<In> in, Length<Out> out) { return (in + 1) * out; }
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("weight", self.part_weight(0, self.outputs()));
+    visitor("bias", self.part_bias(0, self.outputs()));
+  }
+
+  /// Some of the outputs, as checkpoints name them that keep a fused map in parts (query, key, value).
+  template <class Self>
+  class Part {
+   public:
+    Part(Self& linear, std::size_t first_output, std::size_t outputs) noexcept : self(linear), first(first_output), count(outputs) {}
+
+    static constexpr void visit(auto& part, auto&& visitor) {
+      visitor("weight", part.self.part_weight(part.first, part.count));
+      visitor("bias", part.self.part_bias(part.first, part.count));
+    }
+
+   private:
+    Self& self;
+    std::size_t first, count;
+  };
+  Part<Linear> part(std::size_t first, std::size_t count) noexcept { return {*this, first, count}; }
+  Part<Linear const> part(std::size_t first, std::size_t count) const noexcept { return {*this, first, count}; }
+
+ private:
+  template <class>
+  friend class Part;
+
+  ParameterRef part_weight(std::size_t first, std::size_t count) { return {weight_, first, count}; }
+  ConstParameterRef part_weight(std::size_t first, std::size_t count) const { return {weight_, first, count}; }
+  ParameterRef part_bias(std::size_t first, std::size_t count) { return {{count}, bias_.data() + first}; }
+  ConstParameterRef part_bias(std::size_t first, std::size_t count) const { return {{count}, bias_.data() + first}; }
+
+  PackedMatrix weight_;
+  Parameter<Out> bias_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

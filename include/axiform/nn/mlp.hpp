@@ -1,0 +1,42 @@
+/// @file
+/// `Mlp`: the feed-forward block of a transformer.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include <axiform/nn/dimensions.hpp>
+#include <axiform/nn/linear.hpp>
+#include <axiform/nn/visit.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// down(activation(up(x))), row by row (Vaswani et al. 2017, eq. 2, there with ReLU).
+template <DimensionsLike D>
+struct Mlp {
+  Linear<typename D::Hidden, typename D::Inner> up;
+  Linear<typename D::Inner, typename D::Hidden> down;
+  Activation activation;
+
+  static Mlp create(D const& d, Activation activation) { return {{d.hidden, d.inner}, {d.inner, d.hidden}, activation}; }
+
+  /// @param x [Rows, Hidden].
+  /// @return  [Rows, Hidden], with the epilogues applied: `mlp(x, context, add(x))`.
+  template <RowsOf<typename D::Hidden> X, class... Epilogues>
+  auto operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
+    return down(up(x, context, activate(activation)), context, epilogues...);
+  }
+
+  static constexpr std::size_t parameter_count(D const& d) {
+    return Linear<typename D::Hidden, typename D::Inner>::parameter_count(d.hidden, d.inner) +
+           Linear<typename D::Inner, typename D::Hidden>::parameter_count(d.inner, d.hidden);
+  }
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("up", self.up);
+    visitor("down", self.down);
+    visitor("activation", self.activation);
+  }
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

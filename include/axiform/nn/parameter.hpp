@@ -1,0 +1,33 @@
+/// @file
+/// `Parameter`: plain learned values, a vector or a table. Matrices of products are a `PackedMatrix` inside `Linear`.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <axiform/core/tensor.hpp>
+#include <axiform/nn/visit.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// Learned values on the axes `Axes...`, row-major.
+template <Axis... Axes>
+class Parameter {
+ public:
+  explicit Parameter(Shape<Axes...> shape) : values_(shape) {}
+
+  float* data() noexcept { return values_.data(); }
+  float const* data() const noexcept { return values_.data(); }
+  View<Axes...> view() const noexcept { return values_; }
+  std::size_t size() const noexcept { return values_.size(); }
+
+  ParameterRef ref() { return {shape(), values_.data()}; }
+  ConstParameterRef ref() const { return {shape(), values_.data()}; }
+
+ private:
+  std::vector<std::size_t> shape() const { return {values_.lengths().begin(), values_.lengths().end()}; }
+
+  Tensor<float, Axes...> values_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,213 @@
+/// @file
+/// Visiting: how loading, saving, counting and printing see a layer.
+///
+/// A layer is members, a call operator, and `visit`, which names every member once:
+///
+///     template <class In, class Out>
+///     struct TwoLinear {
+///       Linear<In, Inner> first;
+///       Linear<Inner, Out> second;
+///
+///       static constexpr void visit(auto& self, auto&& visitor) {
+///         visitor("first", self.first);
+///         visitor("second", self.second);
+///       }
+///     };
+///
+/// A member of an aggregate that is not visited is a compile-time error.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/ops/packed_matrix.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// Refers to one parameter of a model, whatever its layout: plain values, or a range of the outputs of a packed matrix.
+/// Rows and shape are canonical: [out, in] for a matrix, [rows, width] for a table, [length] for a vector.
+template <class Float>
+  requires std::same_as<std::remove_const_t<Float>, float>
+class BasicParameterRef {
+ public:
+  using Matrix = std::conditional_t<std::is_const_v<Float>, PackedMatrix const, PackedMatrix>;
+
+  BasicParameterRef(std::vector<std::size_t> shape, Float* values) : shape_(std::move(shape)), values_(values) {}
+  BasicParameterRef(Matrix& matrix, std::size_t first_output, std::size_t outputs)
+      : shape_{outputs, matrix.inputs()}, matrix_(&matrix), first_output_(first_output) {}
+
+  std::vector<std::size_t> const& shape() const noexcept { return shape_; }
+  bool is_matrix() const noexcept { return matrix_ != nullptr; }
+  /// Rows of the canonical form; a vector is one row.
+  std::size_t rows() const noexcept { return shape_.size() == 1 ? 1 : shape_[0]; }
+  std::size_t columns() const noexcept { return shape_.back(); }
+  std::size_t size() const noexcept { return rows() * columns(); }
+
+  /// Writes canonical rows from `first` on: `values` is [n, columns].
+  void write_rows(std::size_t first, std::span<float const> values) const
+    requires(!std::is_const_v<Float>)
+  {
+    if (matrix_) {
+      matrix_->write_outputs(first_output_ + first, values.size() / columns(), values.data());
+    } else {
+      std::copy(values.begin(), values.end(), values_ + first * columns());
+    }
+  }
+  /// Writes columns from `first` on, given the transposed form: `values` points at [count, rows] with `stride` between its rows.
+  void write_transposed(std::size_t first, std::size_t count, float const* values, std::size_t stride) const
+    requires(!std::is_const_v<Float>)
+  {
+    if (matrix_) {
+      matrix_->write_inputs(first, count, first_output_, rows(), values, stride);
+    } else {
+      for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t row = 0; row < rows(); ++row) values_[row * columns() + first + i] = values[i * stride + row];
+    }
+  }
+  /// Reads canonical row `row` into `values`, [columns].
+  void read_row(std::size_t row, std::span<float> values) const {
+    if (matrix_) {
+      matrix_->read_output(first_output_ + row, values.data());
+    } else {
+      std::copy_n(values_ + row * columns(), columns(), values.data());
+    }
+  }
+
+ private:
+  std::vector<std::size_t> shape_;
+  Float* values_ = nullptr;
+  Matrix* matrix_ = nullptr;
+  std::size_t first_output_ = 0;
+};
+
+using ParameterRef = BasicParameterRef<float>;
+using ConstParameterRef = BasicParameterRef<float const>;
+
+namespace internal {
+
+struct IgnoreMember {
+  constexpr void operator()(std::string_view, auto const&) const noexcept {}
+};
+
+template <class T>
+inline constexpr bool is_parameter_ref = std::is_same_v<T, ParameterRef> || std::is_same_v<T, ConstParameterRef>;
+
+template <class T>
+struct Declared {
+  T value;
+};
+// Never defined: it is named, not read. (As Boost.PFR finds the members of an aggregate.)
+template <class T>
+extern Declared<T> declared;
+
+struct AnyMember {
+  template <class T>
+  operator T() const;
+};
+
+template <class T, std::size_t... Index>
+constexpr bool takes_members(std::index_sequence<Index...>) {
+  return requires { T{(static_cast<void>(Index), AnyMember{})...}; };
+}
+
+// The greatest number of initialisers that T takes. Members without a default value make every smaller number ill-formed.
+template <class T, std::size_t Most = 32>
+constexpr std::size_t count_members() {
+  if constexpr (Most == 0 || takes_members<T>(std::make_index_sequence<Most>{})) {
+    return Most;
+  } else {
+    return count_members<T, Most - 1>();
+  }
+}
+
+struct CountMembers {
+  std::size_t& count;
+  constexpr void operator()(std::string_view, auto const&) const noexcept { ++count; }
+};
+
+template <class T>
+constexpr std::size_t count_visited() {
+  std::size_t count = 0;
+  T::visit(declared<T>.value, CountMembers{count});
+  return count;
+}
+
+}  // namespace internal
+
+/// A type with a `visit` of its own.
+template <class T>
+concept Layer = requires(T& layer) { std::remove_cvref_t<T>::visit(layer, internal::IgnoreMember{}); };
+
+/// Visits the members of a layer.
+template <Layer L>
+constexpr void visit_members(L& layer, auto&& visitor) {
+  using T = std::remove_cvref_t<L>;
+  if constexpr (std::is_aggregate_v<T>) {
+    constexpr std::size_t members = internal::count_members<T>();
+    constexpr std::size_t visited = internal::count_visited<T>();
+    static_assert(members == visited, "visit() must name every member of the layer exactly once");
+  }
+  T::visit(layer, visitor);
+}
+
+namespace internal {
+
+template <class Function>
+struct ParameterWalk {
+  std::string& path;
+  Function& function;
+
+  void operator()(std::string_view name, auto& member) const {
+    std::size_t const length = path.size();
+    if (!path.empty()) path += '.';
+    path += name;
+    walk(member);
+    path.resize(length);
+  }
+  void operator()(std::string_view name, auto const&& member) const { (*this)(name, member); }
+
+ private:
+  template <class T>
+  void walk(T& member) const {
+    using Bare = std::remove_cvref_t<T>;
+    if constexpr (is_parameter_ref<Bare>) {
+      function(std::string_view(path), member);
+    } else if constexpr (Layer<T>) {
+      visit_members(member, *this);
+    } else if constexpr (requires { member.has_value(); }) {
+      if (member.has_value()) walk(*member);
+    } else if constexpr (requires { member.begin(); }) {
+      std::size_t index = 0;
+      for (auto& element : member) (*this)(std::to_string(index++), element);
+    }
+    // What is left are settings: numbers and enumerations.
+  }
+};
+
+}  // namespace internal
+
+/// Calls `function(path, parameter)` for every parameter of a layer, in order; the path is canonical: "layers.3.attention.query.weight".
+/// The parameter is a `ParameterRef`, or a `ConstParameterRef` when the layer is const.
+template <Layer L, class Function>
+void for_each_parameter(L& layer, Function&& function) {
+  std::string path;
+  visit_members(layer, internal::ParameterWalk<Function>{path, function});
+}
+
+/// The number of parameters of a layer, counted one by one. (`parameter_count<Model>` is the same from the type alone.)
+template <Layer L>
+std::size_t count_parameters(L const& layer) {
+  std::size_t count = 0;
+  for_each_parameter(layer, [&](std::string_view, ConstParameterRef const& parameter) { count += parameter.size(); });
+  return count;
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH

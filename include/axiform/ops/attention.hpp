@@ -1,0 +1,149 @@
+/// @file
+/// Scaled dot-product attention over packed batches, with and without a cache of the past.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/kernels/attention.hpp>
+#include <axiform/ops/rows.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+using kernels::AttentionMask;
+
+/// One layer of a key-value cache, as attention uses it. Nothing is owned.
+struct CacheLayer {
+  kernels::KeyValueLayout layout;
+  float* data;                           ///< Of the first sequence.
+  std::size_t sequence_stride;           ///< Floats from one sequence to the next.
+  std::span<std::size_t const> lengths;  ///< Tokens that each sequence has in the cache.
+};
+
+namespace internal {
+
+/// Where the observer wants the probabilities of each sequence, or nothing.
+template <class KeyCount>
+void ask_observer(Observer* observer, AttentionKind kind, kernels::AttentionQueries const& queries, KeyCount const& key_count,
+                  std::span<float*> targets) {
+  for (std::size_t s = 0; s < targets.size(); ++s)
+    targets[s] = observer->attention_probabilities(kind, s, queries.heads, queries.offsets[s + 1] - queries.offsets[s], key_count(s));
+}
+
+/// Runs a kernel with the scratch memory that it needs, and with the observer's targets.
+template <class Keys, class KeyCount>
+void run_attention(kernels::AttentionQueries& queries, Keys const& keys, KeyCount const& key_count, AttentionKind kind, Context& context) {
+  auto targets = make_tensor<float*>(context, Shape<Sequences>(context.observer() ? queries.sequences : 0));
+  if (context.observer()) {
+    ask_observer(context.observer(), kind, queries, key_count, targets.elements());
+    queries.probabilities = targets.data();
+  }
+  std::size_t const floats = kernels::attention_scratch_floats(queries, keys, context.executor().concurrency());
+  auto scratch = make_tensor<float>(context, Shape<Hidden>(floats));
+  kernels::attention(queries, keys, scratch.data(), context.executor());
+}
+
+template <Axis Rows, Axis Width>
+kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, SequenceOffsets<Rows> const& sequences,
+                                     TensorView<float, Rows, Width> output) {
+  if (heads == 0 || query.columns() % heads != 0)
+    throw ShapeError("attention: found " + std::to_string(query.columns()) + " columns for " + std::to_string(heads) + " heads");
+  sequences.check_rows(query.rows(), "attention: queries");
+  std::size_t const head_size = query.columns() / heads;
+  return {.sequences = sequences.count(),
+          .heads = heads,
+          .head_size = head_size,
+          .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_size))),
+          .offsets = sequences.data(),
+          .query = query.data(),
+          .query_stride = query.row_stride(),
+          .output = output.data(),
+          .output_stride = output.row_stride()};
+}
+
+}  // namespace internal
+
+/// Scaled dot-product attention over a packed batch (Vaswani et al. 2017, eq. 1).
+///
+/// Every sequence attends within its own tokens only; there is no padding and no mask tensor.
+///
+/// @param query        [Rows, Width], packed; Width is heads * head size.
+/// @param key,value    [KeyRows, Width], packed.
+/// @param queries,keys Where each sequence begins on either side; their numbers of sequences must be equal.
+/// @param kind         What an observer is told.
+/// @param mask         `causal`: of a sequence's queries and keys, the last query stands at the last key.
+/// @return             [Rows, Width]. A query with nothing to attend to gets zeros.
+/// @throws ShapeError when the numbers of sequences differ, or the sequences do not fill their rows.
+template <Axis Rows, Axis KeyRows, Axis Width>
+Tensor<float, Rows, Width> attention(View<Rows, Width> query, View<KeyRows, Width> key, View<KeyRows, Width> value, std::size_t heads,
+                                     SequenceOffsets<Rows> const& queries, SequenceOffsets<KeyRows> const& keys, AttentionKind kind,
+                                     AttentionMask mask, Context& context) {
+  if (queries.count() != keys.count())
+    throw ShapeError("attention: found " + std::to_string(queries.count()) + " sequences of queries and " + std::to_string(keys.count()) +
+                     " of keys");
+  keys.check_rows(key.rows(), "attention: keys");
+  keys.check_rows(value.rows(), "attention: values");
+  if (key.columns() != query.columns() || value.columns() != query.columns())
+    throw ShapeError("attention: found queries " + query.shape().to_string() + ", keys " + key.shape().to_string() + " and values " +
+                     value.shape().to_string() + ", expected one width");
+  auto output = make_tensor<float>(context, query.shape());
+  auto work = internal::queries_of(query, heads, queries, output.view());
+  work.mask = mask;
+  kernels::AttentionKeys const rows{.offsets = keys.data(),
+                                    .rows = {.key = key.data(),
+                                             .key_stride = key.row_stride(),
+                                             .value = value.data(),
+                                             .value_stride = value.row_stride()}};
+  internal::run_attention(work, rows, [&](std::size_t s) { return keys.length(s); }, kind, context);
+  return output;
+}
+
+/// Causal attention of new tokens to those in a cache and to themselves. The new keys and values are written to the cache behind the old.
+///
+/// @param query,key,value [Rows, Width]: the new tokens, packed.
+/// @param sequences       Where the new tokens of each of the cache's first sequences begin.
+/// @param cache           Its lengths are those before the new tokens.
+/// @return                [Rows, Width], the same bits as `attention` over whole sequences.
+/// @throws ShapeError when the cache has fewer sequences, too little room or another width.
+template <Axis Rows, Axis Width>
+Tensor<float, Rows, Width> cached_attention(View<Rows, Width> query, View<Rows, Width> key, View<Rows, Width> value,
+                                            SequenceOffsets<Rows> const& sequences, CacheLayer const& cache, Context& context) {
+  kernels::KeyValueLayout const& layout = cache.layout;
+  if (query.columns() != layout.heads * layout.head_size)
+    throw ShapeError("attention: found a cache of " + std::to_string(layout.heads) + " heads of " + std::to_string(layout.head_size) +
+                     " for a width of " + std::to_string(query.columns()));
+  if (sequences.count() > cache.lengths.size())
+    throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences, the cache holds " +
+                     std::to_string(cache.lengths.size()));
+  auto keys = make_tensor<kernels::CachedKeys>(context, Shape<Sequences>(sequences.count()));
+  for (std::size_t s = 0; s < sequences.count(); ++s) {
+    std::size_t const count = cache.lengths[s] + sequences.length(s);
+    if (count > layout.capacity)
+      throw ShapeError("attention: found " + std::to_string(count) + " tokens of sequence " + std::to_string(s) + ", the cache has room for " +
+                       std::to_string(layout.capacity));
+    keys.data()[s] = {.layout = layout, .data = cache.data + s * cache.sequence_stride, .count = count};
+  }
+  auto output = make_tensor<float>(context, query.shape());
+  auto work = internal::queries_of(query, layout.heads, sequences, output.view());
+  work.mask = AttentionMask::causal;
+
+  auto const append = [&](std::size_t first_head, std::size_t last_head) {
+    for (std::size_t s = 0; s < sequences.count(); ++s)
+      kernels::append_keys_values(layout, cache.data + s * cache.sequence_stride, cache.lengths[s], sequences.length(s),
+                                  {.key = key.data() + sequences.offset(s) * key.row_stride(),
+                                   .key_stride = key.row_stride(),
+                                   .value = value.data() + sequences.offset(s) * value.row_stride(),
+                                   .value_stride = value.row_stride()},
+                                  first_head, last_head);
+  };
+  for_row_ranges(context.executor(), layout.heads, 2 * layout.head_size * query.rows(), append);
+  internal::run_attention(work, keys.data(), [&](std::size_t s) { return keys.data()[s].count; }, AttentionKind::self, context);
+  return output;
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,22 @@
+/// @file
+/// Looking up rows by id.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/token_id.hpp>
+
+namespace axiform {
+
+/// @throws ArgumentError when an id is not in [0, count).
+inline void check_ids(std::span<TokenId const> ids, std::size_t count, char const* what) {
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= count)
+      throw ArgumentError(std::string(what) + " " + std::to_string(ids[i]) + " at position " + std::to_string(i) + ": expected 0 to " +
+                          std::to_string(count - 1));
+}
+
+}  // namespace axiform

@@ -1,0 +1,82 @@
+/// @file
+/// Products with a packed weight matrix, with what may be fused behind them: `gelu`, `activate(kind)`, `add(residual)`.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <type_traits>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/kernels/gemm.hpp>
+#include <axiform/ops/packed_matrix.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+using kernels::Activation;
+
+/// Epilogue: an activation, applied to the product before it is stored.
+struct ActivationEpilogue {
+  Activation activation;
+};
+/// The activation `activation`.
+constexpr ActivationEpilogue activate(Activation activation) noexcept { return {activation}; }
+inline constexpr ActivationEpilogue gelu{Activation::gelu};            ///< GELU with erf, as BERT has it.
+inline constexpr ActivationEpilogue gelu_tanh{Activation::gelu_tanh};  ///< GELU with tanh, as GPT-2 has it (`gelu_new`).
+inline constexpr ActivationEpilogue relu{Activation::relu};
+inline constexpr ActivationEpilogue tanh{Activation::tanh};
+
+/// Epilogue: a residual, added last.
+template <Axis Rows, Axis Columns>
+struct ResidualEpilogue {
+  View<Rows, Columns> residual;
+};
+/// The residual `tensor`, [rows, columns] of the result.
+template <TensorLike T>
+  requires(std::remove_cvref_t<T>::rank == 2)
+auto add(T const& tensor) {
+  return ResidualEpilogue<RowAxis<T>, LastAxis<T>>{as_view(tensor)};
+}
+
+namespace internal {
+
+template <Axis Rows, Axis Out>
+void apply(kernels::Epilogue& epilogue, ActivationEpilogue activation, std::size_t, std::size_t) {
+  epilogue.activation = activation.activation;
+}
+
+template <Axis Rows, Axis Out, Axis OtherRows, Axis OtherOut>
+  requires(FitsAxis<OtherRows, Rows> && FitsAxis<OtherOut, Out>)
+void apply(kernels::Epilogue& epilogue, ResidualEpilogue<OtherRows, OtherOut> const& added, std::size_t rows, std::size_t columns) {
+  if (added.residual.rows() != rows || added.residual.columns() != columns)
+    throw ShapeError("add: found a residual " + added.residual.shape().to_string() + ", expected [" + std::to_string(rows) + ", " +
+                     std::to_string(columns) + "]");
+  epilogue.residual = added.residual.data();
+  epilogue.residual_stride = added.residual.row_stride();
+}
+
+}  // namespace internal
+
+/// x * weightᵀ + bias, then the epilogues: the activation, then the residual.
+///
+/// @param x      [rows, In].
+/// @param weight [Out, In], packed.
+/// @param bias   [Out], or null.
+/// @return       [rows, Out], in the context's memory.
+/// @throws ShapeError when a dynamic length differs from the weight's.
+template <Axis In, Axis Out, RowsOf<In> X, class... Epilogues>
+Tensor<float, RowAxis<X>, Out> linear(X const& x, PackedMatrix const& weight, float const* bias, Context& context,
+                                      Epilogues const&... epilogues) {
+  auto const view = as_view(x);
+  if (view.columns() != weight.inputs())
+    throw ShapeError("Linear<" + axis_name<In>() + ", " + axis_name<Out>() + ">: found a tensor " + view.shape().to_string() +
+                     ", expected [" + axis_name<RowAxis<X>>() + ", " + std::to_string(weight.inputs()) + "]");
+  auto result = make_tensor<float>(context, Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}));
+  kernels::Epilogue epilogue{.bias = bias};
+  (internal::apply<RowAxis<X>, Out>(epilogue, epilogues, result.rows(), result.columns()), ...);
+  kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.data(), result.data(),
+                result.row_stride(), epilogue, context.executor());
+  return result;
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,86 @@
+/// @file
+/// `PackedMatrix`: a weight matrix in the layout that the product kernels stream.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/memory.hpp>
+#include <axiform/kernels/packing.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// A matrix of `outputs` x `inputs` floats, packed in panels of `kernels::panel_width` outputs: `[ceil(outputs / width)][inputs][width]`,
+/// the last panel filled with zeros. Writing distinct outputs, or distinct inputs, from several threads is safe.
+class PackedMatrix {
+ public:
+  PackedMatrix(std::size_t inputs, std::size_t outputs) : inputs_(inputs), outputs_(outputs), buffer_(bytes_of(inputs, outputs)) {}
+
+  std::size_t inputs() const noexcept { return inputs_; }
+  std::size_t outputs() const noexcept { return outputs_; }
+  float const* data() const noexcept { return static_cast<float const*>(buffer_.data()); }
+
+  /// Writes `count` outputs from `first` on. @param values [count, inputs], row-major: a part of a matrix [out, in].
+  void write_outputs(std::size_t first, std::size_t count, float const* values) noexcept {
+    std::size_t const width = kernels::panel_width;
+    for (std::size_t output = first; output < first + count;) {
+      std::size_t const lane = output % width;
+      std::size_t const group = std::min(width - lane, first + count - output);
+      float* const panel = panel_of(output);
+      float const* const source = values + (output - first) * inputs_;
+      for (std::size_t input = 0; input < inputs_; ++input)
+        for (std::size_t i = 0; i < group; ++i) panel[input * width + lane + i] = source[i * inputs_ + input];
+      output += group;
+    }
+  }
+
+  /// Writes inputs [first, first + count) of `outputs` outputs from `first_output` on.
+  /// @param values [count, outputs] with `stride` from one input to the next: a part of a matrix [in, out], as Conv1D has it.
+  void write_inputs(std::size_t first, std::size_t count, std::size_t first_output, std::size_t outputs, float const* values,
+                    std::size_t stride) noexcept {
+    std::size_t const width = kernels::panel_width;
+    for (std::size_t output = first_output; output < first_output + outputs;) {
+      std::size_t const lane = output % width;
+      std::size_t const group = std::min(width - lane, first_output + outputs - output);
+      float* const panel = panel_of(output);
+      for (std::size_t i = 0; i < count; ++i)
+        std::copy_n(values + i * stride + (output - first_output), group, panel + (first + i) * width + lane);
+      output += group;
+    }
+  }
+
+  /// Reads one output: a row of the matrix [out, in].
+  void read_output(std::size_t output, float* values) const noexcept {
+    float const* const column = column_of(output);
+    for (std::size_t input = 0; input < inputs_; ++input) values[input] = column[input * kernels::panel_width];
+  }
+  /// Adds one output to `values`.
+  void add_output(std::size_t output, float* values) const noexcept {
+    float const* const column = column_of(output);
+    for (std::size_t input = 0; input < inputs_; ++input) values[input] += column[input * kernels::panel_width];
+  }
+
+ private:
+  static std::size_t bytes_of(std::size_t inputs, std::size_t outputs) {
+    std::size_t bytes = 0;
+    if (outputs > static_cast<std::size_t>(-1) - kernels::panel_width ||
+        __builtin_mul_overflow(kernels::packed_floats(1, outputs) * sizeof(float), inputs, &bytes))
+      throw ShapeError("a weight matrix of [" + std::to_string(outputs) + ", " + std::to_string(inputs) + "] is too large");
+    return bytes;
+  }
+  float const* column_of(std::size_t output) const noexcept {
+    return data() + output / kernels::panel_width * kernels::panel_width * inputs_ + output % kernels::panel_width;
+  }
+  float* panel_of(std::size_t output) noexcept {
+    return static_cast<float*>(buffer_.data()) + output / kernels::panel_width * kernels::panel_width * inputs_;
+  }
+
+  std::size_t inputs_;
+  std::size_t outputs_;
+  Buffer buffer_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH
