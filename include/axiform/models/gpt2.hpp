@@ -1,0 +1,226 @@
+/// @file
+/// GPT-2 (Radford et al. 2019): a pre-norm stack of causal blocks, with the token embedding as its head.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/models/dimensions.hpp>
+#include <axiform/nn/attention.hpp>
+#include <axiform/nn/describe.hpp>
+#include <axiform/nn/embedding.hpp>
+#include <axiform/nn/encoder.hpp>
+#include <axiform/nn/kv_cache.hpp>
+#include <axiform/nn/layer_norm.hpp>
+#include <axiform/nn/mlp.hpp>
+#include <axiform/nn/token_batch.hpp>
+#include <axiform/nn/visit.hpp>
+#include <axiform/ops/select_rows.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// One block: causal self-attention, then the feed-forward block, each behind its norm.
+template <DimensionsLike D>
+struct Gpt2Block {
+  LayerNorm<typename D::Hidden> attention_norm;
+  CausalSelfAttention<D> attention;
+  LayerNorm<typename D::Hidden> mlp_norm;
+  Mlp<D> mlp;
+
+  static Gpt2Block create(D const& d, LayerSettings const& settings) {
+    return {{d.hidden, settings.layer_norm_epsilon},
+            CausalSelfAttention<D>(d),
+            {d.hidden, settings.layer_norm_epsilon},
+            Mlp<D>::create(d, settings.activation)};
+  }
+
+  /// @param x    [Tokens, Hidden], packed.
+  /// @param past A cache and the number of this layer, or nothing.
+  /// @return     [Tokens, Hidden].
+  template <RowsOf<typename D::Hidden> X, class... Past>
+  Tensor<float, Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<Tokens> const& sequences, Context& context,
+                                                       Past&&... past) const {
+    auto const h = attention(attention_norm(x, context), sequences, past..., context, add(x));
+    return mlp(mlp_norm(h, context), context, add(h));
+  }
+
+  static constexpr std::size_t parameter_count(D const& d) {
+    return CausalSelfAttention<D>::parameter_count(d) + Mlp<D>::parameter_count(d) +
+           2 * LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
+  }
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("attention_norm", self.attention_norm);
+    visitor("attention", self.attention);
+    visitor("mlp_norm", self.mlp_norm);
+    visitor("mlp", self.mlp);
+  }
+};
+
+/// What a GPT-2 is made with besides its dimensions.
+struct Gpt2Settings {
+  LayerSettings layers = {.activation = Activation::gelu_tanh, .layer_norm_epsilon = 1e-5f};
+};
+
+/// A GPT-2 with its language-model head (Hugging Face's GPT2LMHeadModel); the head is the token embedding, tied.
+///
+///     auto gpt2 = load<Gpt2<>>(directory, context);
+///     auto hidden_states = gpt2(ids, context);                   // [Tokens, Hidden], after the final norm
+///     auto logits = gpt2.logits(hidden_states, context);         // [Tokens, VocabularyEntries]
+///     auto sequences = generate(gpt2, ids, {.max_length = 30}, context);
+template <DimensionsLike D = DynamicDimensions>
+struct Gpt2 {
+  using DimensionsType = D;
+  using Cache = KeyValueCache;
+  using States = Tensor<float, Tokens, typename D::Hidden>;
+
+  D dimensions;
+  ModelSizes sizes;
+  TiedEmbedding<VocabularyEntries, typename D::Hidden> tokens;
+  Embedding<Positions, typename D::Hidden> position_table;
+  std::vector<Gpt2Block<D>> layers;
+  LayerNorm<typename D::Hidden> final_norm;
+
+  /// A GPT-2 with zero weights, to be loaded or initialised.
+  static Gpt2 create(D const& d, ModelSizes const& sizes, Gpt2Settings const& settings = {}) {
+    Gpt2 gpt2{d, sizes, {sizes.vocabulary, d.hidden}, {sizes.positions, d.hidden}, {}, {d.hidden, settings.layers.layer_norm_epsilon}};
+    gpt2.layers.reserve(sizes.layers);
+    for (std::size_t i = 0; i < sizes.layers; ++i) gpt2.layers.push_back(Gpt2Block<D>::create(d, settings.layers));
+    return gpt2;
+  }
+  static Gpt2 create(Gpt2Settings const& settings = {})
+    requires NamedDimensions<D>
+  {
+    return create(D{}, D::sizes, settings);
+  }
+
+  /// The hidden states behind the final norm, for whole sequences.
+  /// @return [Tokens, Hidden], packed as the batch.
+  /// @throws ArgumentError when an id has no row or a sequence is longer than the positions; ShapeError when the batch does not fit together.
+  States operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    check_batch(batch, sizes.positions);
+    return run(embed(batch, nullptr, context), context,
+               [&](std::size_t i, States const& states) { return layers[i](states, batch.sequences, context); });
+  }
+  /// The same for one sequence.
+  States operator()(std::span<TokenId const> ids, Context& context) const {
+    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+    return (*this)({.ids = ids, .sequences = sequences}, context);
+  }
+  /// The same for new tokens behind those in the cache, which grows by them. The same bits as whole sequences have.
+  /// @throws As above; ArgumentError also when the cache has no room.
+  States operator()(TokenBatch const& batch, Cache& cache, Context& context) const {
+    Context::Pass const pass(context);
+    check_batch(batch, sizes.positions);
+    cache.check_room(batch.sequences, sizes.positions);
+    auto states = run(embed(batch, &cache, context), context,
+                      [&](std::size_t i, States const& h) { return layers[i](h, batch.sequences, context, cache, i); });
+    cache.advance(batch.sequences);
+    return states;
+  }
+
+  /// Logits of the next token behind each row.
+  /// @param hidden_states [Rows, Hidden], after the final norm.
+  /// @return              [Rows, VocabularyEntries].
+  template <RowsOf<typename D::Hidden> X>
+  Tensor<float, RowAxis<X>, VocabularyEntries> logits(X const& hidden_states, Context& context) const {
+    return tokens.product(hidden_states, context);
+  }
+
+  /// Logits behind the last of the new tokens of each sequence; of a sequence without new tokens they mean nothing.
+  /// @return [Sequences, VocabularyEntries].
+  Tensor<float, Sequences, VocabularyEntries> last_logits(std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences, Cache& cache,
+                                                   Context& context) const {
+    Context::Pass const pass(context);
+    auto const states = (*this)({.ids = ids, .sequences = sequences}, cache, context);
+    return logits(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
+  }
+
+  std::size_t positions() const noexcept { return sizes.positions; }
+  /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
+  Cache make_cache(std::size_t sequences, std::size_t capacity) const {
+    return Cache({.layers = layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
+  }
+
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
+    return (sizes.vocabulary + sizes.positions) * d.hidden + sizes.layers * Gpt2Block<D>::parameter_count(d) +
+           LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
+  }
+  /// Floating-point operations that one token takes behind `context_length` tokens: two for each weight of a product, the head included, and
+  /// the two products of attention.
+  static constexpr std::size_t flops_per_token(D const& d, ModelSizes const& sizes, std::size_t context_length) {
+    return sizes.layers * (2 * (4 * d.hidden * d.width() + 2 * d.hidden * d.inner) + 4 * context_length * d.width()) +
+           2 * sizes.vocabulary * d.hidden;
+  }
+  /// Bytes that a token takes in the key-value cache.
+  static constexpr std::size_t key_value_bytes_per_token(D const& d, ModelSizes const& sizes) {
+    return 2 * sizes.layers * d.width() * sizeof(float);
+  }
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("dimensions", self.dimensions);
+    visitor("sizes", self.sizes);
+    visitor("tokens", self.tokens);
+    visitor("positions", self.position_table);
+    visitor("layers", self.layers);
+    visitor("final_norm", self.final_norm);
+  }
+
+  /// The tree that PyTorch prints for Hugging Face's GPT2LMHeadModel.
+  ModuleNode module_tree() const {
+    ModuleNode blocks{{}, "ModuleList", {}};
+    for (std::size_t i = 0; i < layers.size(); ++i) blocks.add(std::to_string(i), block_tree(layers[i]));
+    ModuleNode transformer{{}, "GPT2Model", {}};
+    transformer.add("wte", embedding_leaf(sizes.vocabulary, dimensions.hidden))
+        .add("wpe", embedding_leaf(sizes.positions, dimensions.hidden))
+        .add("drop", dropout_leaf())
+        .add("h", std::move(blocks))
+        .add("ln_f", describe(final_norm));
+    return ModuleNode{{}, "GPT2LMHeadModel", {}}
+        .add("transformer", std::move(transformer))
+        .add("lm_head", linear_leaf(dimensions.hidden, sizes.vocabulary, "False"));
+  }
+
+ private:
+  // Positions go on behind what is in the cache. A token type k, which GPT-2 was not trained with, adds row k of the token embedding.
+  States embed(TokenBatch const& batch, Cache const* cache, Context& context) const {
+    auto sum = make_tensor<float>(context, Shape<Tokens, typename D::Hidden>::of({batch.ids.size(), position_table.columns()}));
+    tokens.write_rows(batch.ids, sum.data(), "token id");
+    position_table.add_positions(batch.sequences, sum.data(), cache ? cache->lengths() : std::span<std::size_t const>());
+    if (!batch.token_types.empty()) tokens.add_rows(batch.token_types, sum.data(), "token type");
+    return sum;
+  }
+
+  template <class RunLayer>
+  States run(States const& embedded, Context& context, RunLayer const& run_layer) const {
+    return internal::run_layers<States>("Gpt2", layers.size(), &final_norm, embedded, context, run_layer);
+  }
+
+  static ModuleNode block_tree(Gpt2Block<D> const& block) {
+    ModuleNode const conv = module_leaf("Conv1D()");
+    return ModuleNode{{}, "GPT2Block", {}}
+        .add("ln_1", describe(block.attention_norm))
+        .add("attn", ModuleNode{{}, "GPT2Attention", {}}
+                         .add("c_attn", conv)
+                         .add("c_proj", conv)
+                         .add("attn_dropout", dropout_leaf())
+                         .add("resid_dropout", dropout_leaf()))
+        .add("ln_2", describe(block.mlp_norm))
+        .add("mlp", ModuleNode{{}, "GPT2MLP", {}}
+                        .add("c_fc", conv)
+                        .add("c_proj", conv)
+                        .add("act", activation_leaf(block.mlp.activation))
+                        .add("dropout", dropout_leaf()));
+  }
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,72 @@
+// What the pinned reference computed in float64, read from tests/fixtures/models (see README.md there).
+#pragma once
+
+#include <axiform/core/tensor.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/io/safetensors.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace goldens {
+
+inline std::filesystem::path const models = std::filesystem::path(AXIFORM_FIXTURES) / "models";
+
+// A file of named arrays.
+class Goldens {
+ public:
+  explicit Goldens(std::filesystem::path const& path) : file_(axiform::SafetensorsFile::open(path)) {}
+
+  bool has(std::string const& name) const { return file_.find(name) != nullptr; }
+  std::vector<std::size_t> shape(std::string const& name) const { return info(name).shape; }
+  std::vector<double> reals(std::string const& name) const {
+    std::vector<double> values(info(name).element_count());
+    file_.read_doubles(info(name), 0, values);
+    return values;
+  }
+  std::vector<axiform::TokenId> ids(std::string const& name) const {
+    std::vector<axiform::TokenId> values;
+    for (std::int64_t value : integers(name)) values.push_back(static_cast<axiform::TokenId>(value));
+    return values;
+  }
+  // Offsets of a batch as lengths of its sequences.
+  std::vector<std::size_t> lengths(std::string const& name) const {
+    auto const offsets = integers(name);
+    std::vector<std::size_t> result;
+    for (std::size_t i = 1; i < offsets.size(); ++i) result.push_back(static_cast<std::size_t>(offsets[i] - offsets[i - 1]));
+    return result;
+  }
+  std::size_t number(std::string const& name) const { return static_cast<std::size_t>(integers(name).at(0)); }
+
+ private:
+  axiform::TensorInfo const& info(std::string const& name) const {
+    axiform::TensorInfo const* const found = file_.find(name);
+    if (!found) throw axiform::ArgumentError("the goldens have no " + name);
+    return *found;
+  }
+  std::vector<std::int64_t> integers(std::string const& name) const {
+    std::vector<std::int64_t> values(info(name).element_count());
+    file_.read_integers(info(name), 0, values);
+    return values;
+  }
+
+  axiform::SafetensorsFile file_;
+};
+
+// The greatest difference of any element.
+inline double largest_difference(std::span<float const> found, std::span<double const> expected) {
+  REQUIRE(found.size() == expected.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    REQUIRE(std::isfinite(found[i]));
+    largest = std::max(largest, std::abs(found[i] - expected[i]));
+  }
+  return largest;
+}
+
+}  // namespace goldens

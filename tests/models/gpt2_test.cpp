@@ -1,0 +1,122 @@
+// GPT-2 against transformers in float64, with and without the key-value cache.
+#include <axiform/core/context.hpp>
+#include <axiform/generate/generate.hpp>
+#include <axiform/models/facts.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/models/load.hpp>
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include "goldens.hpp"
+
+using namespace axiform;
+using goldens::Goldens;
+using goldens::largest_difference;
+
+namespace {
+
+constexpr double tolerance = 2e-5;        // of hidden states, end to end
+constexpr double logit_tolerance = 1e-4;  // logits are sums of some 36 such
+
+void check_cases(char const* fixture) {
+  Context context = Context::with_threads(2);
+  auto const gpt2 = load<Gpt2<>>(goldens::models / fixture, context);
+  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
+  for (int i = 0; golden.has("case" + std::to_string(i) + ".ids"); ++i) {
+    CAPTURE(i);
+    std::string const name = "case" + std::to_string(i);
+    auto const ids = golden.ids(name + ".ids");
+    Capture capture;
+    context.observe(&capture);
+    auto const states = gpt2(ids, context);
+    context.observe(nullptr);
+    if (golden.has(name + ".last_hidden_state"))
+      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < tolerance);
+    auto const logits = gpt2.logits(states, context);
+    if (golden.has(name + ".logits")) CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < logit_tolerance);
+    if (golden.has(name + ".last_logits"))
+      CHECK(largest_difference(logits.row(ids.size() - 1), golden.reals(name + ".last_logits")) < logit_tolerance);
+    for (std::size_t layer = 0; layer <= gpt2.layers.size(); ++layer) {
+      std::string const hidden = name + ".hidden_states." + std::to_string(layer);
+      if (golden.has(hidden))
+        CHECK(largest_difference(capture.all_hidden_states().at(layer).elements(), golden.reals(hidden)) < tolerance);
+      std::string const attention = name + ".attentions." + std::to_string(layer);
+      if (golden.has(attention))
+        CHECK(largest_difference(capture.attention(layer).elements(), golden.reals(attention)) < tolerance);
+    }
+  }
+}
+
+}  // namespace
+
+static_assert(parameter_count<Gpt2<Gpt2Small>> == 124'439'808);
+static_assert(parameter_count<Gpt2<Gpt2Medium>> == 354'823'168);
+static_assert(parameter_count<Gpt2<Gpt2Large>> == 774'030'080);
+static_assert(parameter_count<Gpt2<Gpt2Xl>> == 1'557'611'200);
+static_assert(parameter_count<Gpt2<DistilGpt2>> == 81'912'576);
+static_assert(key_value_bytes_per_token<Gpt2<Gpt2Small>> == 2 * 12 * 768 * 4);
+static_assert(flops_per_token<Gpt2<Gpt2Small>, 0> == 2 * (84'934'656 + 38'597'376));
+static_assert(CausalLanguageModel<Gpt2<>> && CausalLanguageModel<Gpt2<Gpt2Small>>);
+
+TEST_CASE("gpt2: logits, hidden states and attentions are transformers'") { check_cases("gpt2-tiny"); }
+
+TEST_CASE("gpt2: prefixes, buffers, half precision and shards all load") {
+  for (char const* fixture : {"gpt2-prefixed", "gpt2-f16", "gpt2-bf16", "gpt2-sharded"}) {
+    CAPTURE(fixture);
+    check_cases(fixture);
+  }
+}
+
+TEST_CASE("gpt2: a token type adds its row of the token embedding") {
+  Context context;
+  auto const gpt2 = load<Gpt2<>>(goldens::models / "gpt2-tiny", context);
+  Goldens const golden(goldens::models / "gpt2-tiny" / "goldens.safetensors");
+  for (char const* name : {"token_types", "token_types_zero"}) {
+    auto const ids = golden.ids(std::string(name) + ".ids");
+    auto const types = golden.ids(std::string(name) + ".token_types");
+    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+    Capture capture;
+    context.observe(&capture);
+    auto const states = gpt2({.ids = ids, .sequences = sequences, .token_types = types}, context);
+    context.observe(nullptr);
+    CHECK(largest_difference(gpt2.logits(states, context).elements(), golden.reals(std::string(name) + ".logits")) < logit_tolerance);
+    CHECK(largest_difference(capture.attention(1).elements(), golden.reals(std::string(name) + ".attentions.1")) < tolerance);
+  }
+}
+
+TEST_CASE("gpt2: greedy generation chooses transformers' tokens") {
+  Context context;
+  auto const gpt2 = load<Gpt2<>>(goldens::models / "gpt2-tiny", context);
+  Goldens const golden(goldens::models / "gpt2-tiny" / "goldens.safetensors");
+  for (int i = 0; i < 3; ++i) {
+    std::string const name = "greedy" + std::to_string(i);
+    auto expected = golden.ids(name + ".prompt");
+    auto const prompt = expected;
+    for (TokenId id : golden.ids(name + ".ids")) expected.push_back(id);
+    auto const found = generate(gpt2, prompt, {.max_new_tokens = 20, .decoding = Decoding::greedy}, context);
+    CHECK(found.at(0) == expected);
+  }
+  auto expected = golden.ids("greedy_until.prompt");
+  auto const prompt = expected;
+  for (TokenId id : golden.ids("greedy_until.ids")) expected.push_back(id);
+  auto const found =
+      generate(gpt2, prompt, {.max_new_tokens = 60, .decoding = Decoding::greedy, .end_of_text = golden.ids("greedy_until.end")}, context);
+  CHECK(found.at(0) == expected);
+}
+
+TEST_CASE("gpt2: what cannot be run is refused by name") {
+  Context context;
+  auto const gpt2 = Gpt2<>::create({16, 2, 8, 32}, {.layers = 1, .vocabulary = 11, .positions = 8});
+  CHECK_THROWS_WITH_AS(gpt2(std::vector<TokenId>{11}, context), "token id 11 at position 0: expected 0 to 10", ArgumentError);
+  CHECK_THROWS_AS(gpt2(std::vector<TokenId>(9, 1), context), ArgumentError);
+  auto cache = gpt2.make_cache(1, 4);
+  std::vector<TokenId> const ids{1, 2, 3};
+  auto const three = SequenceOffsets<Tokens>::single(3);
+  gpt2({.ids = ids, .sequences = three}, cache, context);
+  CHECK_THROWS_WITH_AS(gpt2({.ids = ids, .sequences = three}, cache, context), "cache: found 6 tokens of sequence 0, expected at most 4",
+                       ArgumentError);
+  CHECK(cache.lengths()[0] == 3);
+  CHECK_THROWS_AS(cache.truncate(0, 4), ArgumentError);
+  CHECK_THROWS_AS(cache.fork(0, 1), ArgumentError);
+}
