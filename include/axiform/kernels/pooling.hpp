@@ -1,0 +1,47 @@
+/// @file
+/// Many rows to one: means and maxima of columns, and rows scaled to unit length.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/kernels/elementwise.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// target = the mean of each column, summed in the order of rows; zeros when there is no row.
+/// @param values [rows, columns], rows `stride` floats apart.
+inline void mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
+  std::fill_n(target, columns, 0.0f);
+  for (std::size_t row = 0; row < rows; ++row) add_row(values + row * stride, target, columns);
+  if (rows != 0) scale_row(target, columns, 1.0f / static_cast<float>(rows));
+}
+
+/// target = the maximum of each column; zeros when there is no row.
+/// @param values [rows, columns], rows `stride` floats apart.
+inline void maximum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
+  if (rows == 0) {
+    std::fill_n(target, columns, 0.0f);
+    return;
+  }
+  std::copy_n(values, columns, target);
+  for (std::size_t row = 1; row < rows; ++row)
+    for (std::size_t column = 0; column < columns; ++column) target[column] = std::max(target[column], values[row * stride + column]);
+}
+
+/// The product of two rows, summed in double in the order of columns.
+inline double dot(float const* a, float const* b, std::size_t columns) noexcept {
+  double sum = 0;
+  for (std::size_t i = 0; i < columns; ++i) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+/// Scales a row to a Euclidean length of 1. As torch's `normalize`: a length below 1e-12 counts as 1e-12, so zeros stay.
+inline void normalize_row(float* values, std::size_t columns) noexcept {
+  scale_row(values, columns, static_cast<float>(1.0 / std::max(std::sqrt(dot(values, values, columns)), 1e-12)));
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
