@@ -47,7 +47,7 @@ namespace detail {
   Floats const a = simd::min(xsimd::abs(x), broadcast(14.5F));  // beyond 14.2 the tail is 0; NaN comes back with x below
   Pair const square = scaled_square(a, broadcast(-0.5F));
   auto const [numerator, denominator] = fraction(scaled_gelu_tail, a);
-  return less_tail(x, exponential(square.high, square.low).times(a * numerator / denominator));
+  return less_tail(x, exponential(square.high, square.low).times<-1>(a * numerator / denominator));
 }
 
 /// GELU's approximation x / (1 + e^-2u), u = sqrt(2 / pi) * (x + 0.044715 x^3): x * (1 + tanh u) / 2 (Hendrycks and Gimpel 2016, section 2).
