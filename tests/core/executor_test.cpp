@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 using namespace axiform;
@@ -36,6 +37,28 @@ TEST_CASE("executor: an exception of a task arrives at the caller and the pool s
   std::atomic<int> sum = 0;
   pool.parallel_for(10, [&](std::size_t i) { sum += static_cast<int>(i); });
   CHECK(sum == 45);
+}
+
+TEST_CASE("executor: a task may share out work again") {
+  ThreadPool pool(3);
+  std::atomic<int> runs = 0;
+  pool.parallel_for(6, [&](std::size_t) { pool.parallel_for(5, [&](std::size_t) { ++runs; }); });
+  CHECK(runs == 30);
+}
+
+TEST_CASE("executor: several callers take turns") {
+  ThreadPool pool(2);
+  std::atomic<int> runs = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i)
+    callers.emplace_back([&] {
+      for (int repeat = 0; repeat < 100; ++repeat) {
+        PassScope const pass(pool);
+        pool.parallel_for(3, [&](std::size_t) { ++runs; });
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(runs == 4 * 100 * 3);
 }
 
 TEST_CASE("executor: no thread, or too many, is refused") {

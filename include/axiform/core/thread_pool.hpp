@@ -24,7 +24,8 @@ namespace axiform {
 /// Persistent threads that share out tasks statically: thread t of T takes the tasks t, t + T, t + 2T, … The caller takes part.
 ///
 /// Within a pass the workers spin between operations (a fork and join of two threads costs a fraction of a microsecond);
-/// otherwise they sleep. One pool serves one caller at a time: calls from several threads wait for each other.
+/// otherwise they sleep. One pool serves one caller at a time: calls from several threads wait for each other. A call from within a task
+/// runs on that task's thread.
 class ThreadPool final : public Executor {
  public:
   /// @param threads Threads that work at once, the caller included; one means that everything runs inline.
@@ -48,7 +49,7 @@ class ThreadPool final : public Executor {
   std::size_t concurrency() const noexcept override { return ready_threads_.load(std::memory_order_relaxed); }
 
   void parallel_for(std::size_t count, FunctionRef<void(std::size_t)> task) override {
-    if (workers_.empty() || count <= 1) {
+    if (workers_.empty() || count <= 1 || at_work_ == this) {  // a task that shares out work runs it itself
       for (std::size_t i = 0; i < count; ++i) task(i);
       return;
     }
@@ -95,6 +96,7 @@ class ThreadPool final : public Executor {
 
   void share(std::size_t thread) noexcept {
     std::size_t const threads = workers_.size() + 1;
+    ThreadPool const* const outer = std::exchange(at_work_, this);
     for (std::size_t i = thread; i < count_; i += threads) {
       try {
         (*task_)(i);
@@ -103,6 +105,7 @@ class ThreadPool final : public Executor {
         if (!failure_) failure_ = std::current_exception();
       }
     }
+    at_work_ = outer;
   }
 
   void work(std::size_t thread) noexcept {
@@ -136,6 +139,8 @@ class ThreadPool final : public Executor {
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
   }
+
+  static inline thread_local ThreadPool const* at_work_ = nullptr;  // the pool whose task this thread runs
 
   std::vector<std::thread> workers_;
   std::atomic<std::size_t> ready_threads_{1};
