@@ -16,7 +16,7 @@ namespace axiform {
 /// An axis whose length is part of the type: `Const<768>`.
 template <std::size_t N>
 struct Const {
-  static constexpr std::size_t length = N;
+  static constexpr std::size_t length = N;  ///< The length of the axis.
 };
 
 /// Base of every axis whose length is known only at run time. Derive to name one:
@@ -32,13 +32,13 @@ struct SourceTokens : DynamicAxis {};  ///< Tokens on the encoder's side of an e
 struct Queries : DynamicAxis {};       ///< Tokens that attend.
 struct Keys : DynamicAxis {};          ///< Tokens that are attended to: the past and the present, or the encoder's side.
 
-struct Hidden : DynamicAxis {};      ///< Width of the hidden states, where the checkpoint decides it.
-struct Heads : DynamicAxis {};       ///< Attention heads, where the checkpoint decides their number.
-struct HeadSize : DynamicAxis {};    ///< Width of one head, where the checkpoint decides it.
-struct Inner : DynamicAxis {};       ///< Width inside the feed-forward block, where the checkpoint decides it.
+struct Hidden : DynamicAxis {};             ///< Width of the hidden states, where the checkpoint decides it.
+struct Heads : DynamicAxis {};              ///< Attention heads, where the checkpoint decides their number.
+struct HeadSize : DynamicAxis {};           ///< Width of one head, where the checkpoint decides it.
+struct Inner : DynamicAxis {};              ///< Width inside the feed-forward block, where the checkpoint decides it.
 struct VocabularyEntries : DynamicAxis {};  ///< Entries of the vocabulary.
-struct Positions : DynamicAxis {};   ///< Positions that have an embedding.
-struct TokenTypes : DynamicAxis {};  ///< Segments that have an embedding.
+struct Positions : DynamicAxis {};          ///< Positions that have an embedding.
+struct TokenTypes : DynamicAxis {};         ///< Segments that have an embedding.
 
 namespace detail {
 template <class T>
@@ -122,13 +122,15 @@ std::string product_name(ProductAxis<First, Second>*) {
 template <Axis A>
 class Length {
  public:
+  /// The length `value`.
   constexpr Length(std::size_t value) : value_(value) {}
-  constexpr operator std::size_t() const noexcept { return value_; }
+  constexpr operator std::size_t() const noexcept { return value_; }  ///< The number.
 
  private:
   std::size_t value_;
 };
 
+/// The length of an axis that the type knows: nothing is stored.
 template <StaticAxis A>
 class Length<A> {
  public:
@@ -137,7 +139,7 @@ class Length<A> {
   constexpr Length(std::size_t value) {
     if (value != A::length) throw ShapeError("axis " + axis_name<A>() + ": found length " + std::to_string(value));
   }
-  constexpr operator std::size_t() const noexcept { return A::length; }
+  constexpr operator std::size_t() const noexcept { return A::length; }  ///< The number.
 };
 
 /// The length of a product of two axes.

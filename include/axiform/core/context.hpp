@@ -32,16 +32,18 @@ class Context {
   /// @throws ArgumentError when `threads` is 0.
   static Context with_threads(std::size_t threads) { return Context(std::make_shared<ThreadPool>(threads)); }
 
-  Executor& executor() const noexcept { return *executor_; }
-  std::shared_ptr<MemoryPool> const& memory() const noexcept { return memory_; }
+  Executor& executor() const noexcept { return *executor_; }                      ///< Where work goes.
+  std::shared_ptr<MemoryPool> const& memory() const noexcept { return memory_; }  ///< Where activations come from.
 
   /// Who looks on, or null. The observer must outlive the passes that it observes.
   Observer* observer() const noexcept { return observer_; }
+  /// From now on `observer` looks on; null ends it.
   void observe(Observer* observer) noexcept { observer_ = observer; }
 
   /// A forward pass, for as long as this object lives. Passes may nest.
   class Pass {
    public:
+    /// Tells the pool and the executor that a pass begins.
     explicit Pass(Context& context) : scope_(context.executor()) { context.memory_->begin_pass(); }
 
    private:

@@ -41,6 +41,7 @@ class SerialExecutor final : public Executor {
 /// Tells an executor that a pass runs for as long as this object lives.
 class PassScope {
  public:
+  /// The pass begins.
   explicit PassScope(Executor& executor) noexcept : executor_(executor) { executor_.begin_pass(); }
   ~PassScope() { executor_.end_pass(); }
   PassScope(PassScope const&) = delete;

@@ -98,6 +98,7 @@ class MemoryPool {
     return block + 1;
   }
 
+  /// Gives a block back that `allocate` of this pool handed out.
   void deallocate(void* pointer) noexcept {
     std::lock_guard const lock(mutex_);
     auto* block = static_cast<Header*>(pointer) - 1;
@@ -198,8 +199,10 @@ class Buffer {
   explicit Buffer(std::size_t bytes) : data_(bytes ? detail::heap_allocate_zeroed(bytes) : nullptr), bytes_(bytes) {}
   /// Uninitialised memory from `pool`.
   Buffer(std::size_t bytes, std::shared_ptr<MemoryPool> pool) : bytes_(bytes), pool_(std::move(pool)) { data_ = pool_->allocate(bytes); }
+  /// Takes over; `other` is empty then.
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), pool_(std::move(other.pool_)) {}
+  /// Exchanges the two.
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
@@ -215,8 +218,8 @@ class Buffer {
     }
   }
 
-  void* data() const noexcept { return data_; }
-  std::size_t bytes() const noexcept { return bytes_; }
+  void* data() const noexcept { return data_; }          ///< The memory; null when there is none.
+  std::size_t bytes() const noexcept { return bytes_; }  ///< Its size as it was asked for.
 
  private:
   void* data_ = nullptr;

@@ -49,7 +49,7 @@ class Observer {
 ///     capture.attention(layer, sequence)(head, query, key);
 class Capture final : public Observer {
  public:
-  using AttentionMap = Tensor<float, Heads, Queries, Keys>;
+  using AttentionMap = Tensor<float, Heads, Queries, Keys>;  ///< Probabilities of one sequence in one layer.
 
   void begin_layer(std::size_t index) override {
     layer_ = index;
@@ -71,12 +71,14 @@ class Capture final : public Observer {
   /// The map [Heads, Queries, Keys] of a layer and a sequence.
   /// @throws ArgumentError when it was not seen.
   AttentionMap const& attention(std::size_t layer, std::size_t sequence = 0) const { return at(self_, "attention", layer, sequence); }
+  /// The same of the attention to the encoder.
   AttentionMap const& cross_attention(std::size_t layer, std::size_t sequence = 0) const {
     return at(cross_, "cross-attention", layer, sequence);
   }
   /// One entry a stage: what enters the first layer, then what leaves each.
   std::vector<Tensor<float, Tokens, Hidden>> const& all_hidden_states() const noexcept { return hidden_states_; }
 
+  /// Forgets all that was seen.
   void clear() noexcept {
     self_.clear();
     cross_.clear();

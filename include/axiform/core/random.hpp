@@ -14,8 +14,10 @@ namespace axiform {
 /// `Philox(seed)(stream, index)` are four independent 32-bit words; equal arguments give equal words everywhere.
 class Philox {
  public:
+  /// The generator of that seed. It has no state: a call changes nothing.
   explicit constexpr Philox(std::uint64_t seed) noexcept : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)} {}
 
+  /// The words at position `index` of stream `stream`.
   constexpr std::array<std::uint32_t, 4> operator()(std::uint64_t stream, std::uint64_t index) const noexcept {
     std::array<std::uint32_t, 4> counter{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
                                          static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};

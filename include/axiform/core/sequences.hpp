@@ -29,6 +29,7 @@ class SequenceOffsets {
     for (std::size_t length : lengths) result.append(length);
     return result;
   }
+  /// The same from a list.
   static SequenceOffsets of_lengths(std::initializer_list<std::size_t> lengths) {
     return of_lengths(std::span(lengths.begin(), lengths.size()));
   }
@@ -44,6 +45,7 @@ class SequenceOffsets {
   std::size_t total() const noexcept { return offsets_.back(); }
   /// The first row of sequence `sequence`; `offset(count())` is the number of rows.
   std::size_t offset(std::size_t sequence) const { return offsets_.at(sequence); }
+  /// The rows of sequence `sequence`.
   std::size_t length(std::size_t sequence) const { return offsets_.at(sequence + 1) - offsets_.at(sequence); }
   /// count() + 1 offsets.
   std::size_t const* data() const noexcept { return offsets_.data(); }

@@ -17,8 +17,10 @@ namespace axiform {
 template <Axis... Axes>
 class Shape {
  public:
-  static constexpr std::size_t rank = sizeof...(Axes);
+  static constexpr std::size_t rank = sizeof...(Axes);  ///< The number of axes.
+  /// The number of axes whose length is free.
   static constexpr std::size_t dynamic_rank = (0 + ... + (StaticAxis<Axes> ? 0 : 1));
+  /// The type of axis `I`.
   template <std::size_t I>
   using AxisAt = std::tuple_element_t<I, std::tuple<Axes...>>;
 
@@ -52,6 +54,7 @@ class Shape {
     }
   }
 
+  /// The lengths of all axes, outermost first.
   constexpr std::array<std::size_t, rank> const& lengths() const noexcept { return lengths_; }
   /// The length of the last axis.
   constexpr std::size_t columns() const noexcept { return length<rank - 1>(); }
@@ -61,7 +64,7 @@ class Shape {
     for (std::size_t i = 0; i + 1 < rank; ++i) product *= lengths_[i];
     return product;
   }
-  constexpr std::size_t size() const noexcept { return rows() * columns(); }
+  constexpr std::size_t size() const noexcept { return rows() * columns(); }  ///< The product of all lengths.
 
   /// "[5, 768]"
   std::string to_string() const {
@@ -70,7 +73,7 @@ class Shape {
     return text + "]";
   }
 
-  friend constexpr bool operator==(Shape const&, Shape const&) = default;
+  friend constexpr bool operator==(Shape const&, Shape const&) = default;  ///< Equal lengths.
 
  private:
   struct UncheckedTag {};

@@ -24,9 +24,10 @@ class Tensor {
   static_assert(std::is_trivially_copyable_v<Element> && !std::is_const_v<Element>);
 
  public:
-  using element_type = Element;
-  using ShapeType = Shape<Axes...>;
-  static constexpr std::size_t rank = sizeof...(Axes);
+  using element_type = Element;                         ///< The type of an element.
+  using ShapeType = Shape<Axes...>;                     ///< The type of the shape.
+  static constexpr std::size_t rank = sizeof...(Axes);  ///< The number of axes.
+  /// The type of axis `I`.
   template <std::size_t I>
   using AxisAt = typename ShapeType::template AxisAt<I>;
 
@@ -39,40 +40,50 @@ class Tensor {
   /// Uninitialised, from a pool.
   Tensor(ShapeType const& shape, std::shared_ptr<MemoryPool> pool) : shape_(shape), buffer_(bytes_of(shape), std::move(pool)) {}
 
+  /// The first element.
   Element* data() noexcept { return static_cast<Element*>(buffer_.data()); }
+  /// The first element.
   Element const* data() const noexcept { return static_cast<Element const*>(buffer_.data()); }
-  ShapeType const& shape() const noexcept { return shape_; }
+  ShapeType const& shape() const noexcept { return shape_; }  ///< The lengths of the axes, with their types.
+  /// The lengths of all axes, outermost first.
   std::array<std::size_t, rank> const& lengths() const noexcept { return shape_.lengths(); }
+  /// The length of axis `I`.
   template <std::size_t I>
   constexpr std::size_t length() const noexcept {
     return shape_.template length<I>();
   }
-  std::size_t rows() const noexcept { return shape_.rows(); }
-  std::size_t columns() const noexcept { return shape_.columns(); }
-  std::size_t size() const noexcept { return shape_.size(); }
-  std::size_t row_stride() const noexcept { return shape_.columns(); }
+  std::size_t rows() const noexcept { return shape_.rows(); }           ///< The product of all lengths but the last.
+  std::size_t columns() const noexcept { return shape_.columns(); }     ///< The length of the last axis.
+  std::size_t size() const noexcept { return shape_.size(); }           ///< The number of elements.
+  std::size_t row_stride() const noexcept { return shape_.columns(); }  ///< Elements from one row to the next: `columns()`.
 
+  /// A view of all elements, valid as long as this tensor.
   TensorView<Element, Axes...> view() noexcept { return {data(), shape_}; }
+  /// A read-only view of all elements.
   TensorView<Element const, Axes...> view() const noexcept { return {data(), shape_}; }
+  /// Converts wherever a view does: from lengths that the type knows to free ones, never back.
   template <class Other, Axis... OtherAxes>
     requires std::is_constructible_v<TensorView<Other, OtherAxes...>, TensorView<Element, Axes...>>
   operator TensorView<Other, OtherAxes...>() noexcept {
     return view();
   }
+  /// The same, read-only.
   template <class Other, Axis... OtherAxes>
     requires std::is_constructible_v<TensorView<Other, OtherAxes...>, TensorView<Element const, Axes...>>
   operator TensorView<Other, OtherAxes...>() const noexcept {
     return view();
   }
 
-  std::span<Element> elements() noexcept { return {data(), size()}; }
-  std::span<Element const> elements() const noexcept { return {data(), size()}; }
-  std::span<Element> row(std::size_t index) { return view().row(index); }
-  std::span<Element const> row(std::size_t index) const { return view().row(index); }
+  std::span<Element> elements() noexcept { return {data(), size()}; }                  ///< All elements, row by row.
+  std::span<Element const> elements() const noexcept { return {data(), size()}; }      ///< All elements, row by row.
+  std::span<Element> row(std::size_t index) { return view().row(index); }              ///< Row `index`, as `TensorView::row`.
+  std::span<Element const> row(std::size_t index) const { return view().row(index); }  ///< Row `index`, as `TensorView::row`.
+  /// One element, as `TensorView::operator()`.
   template <class... Indices>
   Element& operator()(Indices... indices) {
     return view()(indices...);
   }
+  /// One element, as `TensorView::operator()`.
   template <class... Indices>
   Element const& operator()(Indices... indices) const {
     return view()(indices...);
@@ -131,6 +142,7 @@ template <class Element, Axis... Axes>
 TensorView<Element const, Axes...> as_view(Tensor<Element, Axes...> const& tensor) noexcept {
   return tensor.view();
 }
+/// The same of a view.
 template <class Element, Axis... Axes>
 TensorView<Element const, Axes...> as_view(TensorView<Element, Axes...> view) noexcept {
   return view;

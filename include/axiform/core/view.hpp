@@ -19,13 +19,16 @@ namespace axiform {
 template <class Element, Axis... Axes>
 class TensorView {
  public:
-  using element_type = Element;
-  using ShapeType = Shape<Axes...>;
-  static constexpr std::size_t rank = sizeof...(Axes);
+  using element_type = Element;                         ///< The type of an element, `const` where the view is read-only.
+  using ShapeType = Shape<Axes...>;                     ///< The type of the shape.
+  static constexpr std::size_t rank = sizeof...(Axes);  ///< The number of axes.
+  /// The type of axis `I`.
   template <std::size_t I>
   using AxisAt = typename ShapeType::template AxisAt<I>;
 
+  /// The elements at `data`, row after row without gaps.
   TensorView(Element* data, ShapeType shape) noexcept : TensorView(data, shape, shape.columns()) {}
+  /// The elements at `data`, `row_stride` elements from one row to the next.
   TensorView(Element* data, ShapeType shape, std::size_t row_stride) noexcept : data_(data), shape_(shape), row_stride_(row_stride) {}
 
   /// From mutable to const elements, and from lengths that the type knows to lengths that are free.
@@ -34,17 +37,19 @@ class TensorView {
   TensorView(TensorView<Other, OtherAxes...> other) noexcept
       : data_(other.data()), shape_(ShapeType::of(other.lengths())), row_stride_(other.row_stride()) {}
 
-  Element* data() const noexcept { return data_; }
-  ShapeType const& shape() const noexcept { return shape_; }
+  Element* data() const noexcept { return data_; }            ///< The first element.
+  ShapeType const& shape() const noexcept { return shape_; }  ///< The lengths of the axes, with their types.
+  /// The lengths of all axes, outermost first.
   std::array<std::size_t, rank> const& lengths() const noexcept { return shape_.lengths(); }
+  /// The length of axis `I`.
   template <std::size_t I>
   constexpr std::size_t length() const noexcept {
     return shape_.template length<I>();
   }
-  std::size_t rows() const noexcept { return shape_.rows(); }
-  std::size_t columns() const noexcept { return shape_.columns(); }
-  std::size_t size() const noexcept { return shape_.size(); }
-  std::size_t row_stride() const noexcept { return row_stride_; }
+  std::size_t rows() const noexcept { return shape_.rows(); }        ///< The product of all lengths but the last.
+  std::size_t columns() const noexcept { return shape_.columns(); }  ///< The length of the last axis.
+  std::size_t size() const noexcept { return shape_.size(); }        ///< The number of elements.
+  std::size_t row_stride() const noexcept { return row_stride_; }    ///< Elements from one row to the next.
 
   /// Row `index`, counted over all axes but the last.
   /// @throws ArgumentError when there is no such row.

@@ -40,7 +40,7 @@ struct SamplingOptions {
 /// A token that generation has just chosen.
 struct GeneratedToken {
   std::size_t sequence;  ///< Which of the sequences, from 0.
-  TokenId id;
+  TokenId id;            ///< The token.
 };
 
 /// Options of `generate`. The defaults are the notebook's pipeline: sampling, top-k 50, temperature 1, 50 tokens in all.
@@ -48,8 +48,8 @@ struct GenerateOptions {
   std::size_t max_length = 50;                 ///< Tokens in all, the prompt included.
   std::optional<std::size_t> max_new_tokens = {};  ///< Tokens behind the prompt; overrides `max_length`.
   std::size_t num_return_sequences = 1;        ///< Sequences generated from the one prompt.
-  Decoding decoding = Decoding::sample;
-  SamplingOptions sampling = {};
+  Decoding decoding = Decoding::sample;  ///< Draw, or take the most probable.
+  SamplingOptions sampling = {};  ///< How tokens are drawn; greedy decoding does not heed it.
   std::uint64_t seed = 0;                      ///< Equal seeds give equal tokens; sequence s and step t draw from Philox(seed)(s, t).
   std::vector<TokenId> end_of_text = {};       ///< A sequence ends with the first of these that it generates.
   std::function<void(GeneratedToken)> on_token = {};  ///< Called for every token as it is chosen.

@@ -34,8 +34,8 @@ class Sampler {
  public:
   /// One token that may be drawn.
   struct Candidate {
-    TokenId id;
-    double probability;
+    TokenId id;          ///< The token.
+    double probability;  ///< After temperature, top-k and top-p.
   };
 
   /// The tokens that may be drawn with their probabilities, in the order of their ids.

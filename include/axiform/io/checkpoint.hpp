@@ -26,8 +26,8 @@ namespace axiform {
 
 /// A tensor of a checkpoint and the file that holds it. Valid for as long as the checkpoint is.
 struct TensorRef {
-  SafetensorsFile const* file = nullptr;
-  TensorInfo const* info = nullptr;
+  SafetensorsFile const* file = nullptr;  ///< The file that holds it.
+  TensorInfo const* info = nullptr;       ///< Where it is in that file.
 };
 
 /// The tensors of a checkpoint directory, in one file or many. Reading is const and may be done by any number of threads at once.
@@ -38,6 +38,7 @@ class Checkpoint {
   ///         and the shards disagree; CheckpointError when the weights are there in another format only.
   static Checkpoint open(std::filesystem::path const& directory);
 
+  /// The directory that was opened.
   std::filesystem::path const& directory() const noexcept { return directory_; }
 
   /// All tensors, in the order of their names.

@@ -28,9 +28,9 @@ enum class Normalization {
 
 /// What a sentence-transformers directory says beside the model itself.
 struct SentenceConfig {
-  Pooling pooling = Pooling::mean;
-  Normalization normalization = Normalization::none;
-  std::optional<std::size_t> max_sequence_length;  ///< Tokens, special ones included; longer texts are cut.
+  Pooling pooling = Pooling::mean;                    ///< As the module `Pooling` says.
+  Normalization normalization = Normalization::none;  ///< Unit length where there is a module `Normalize`.
+  std::optional<std::size_t> max_sequence_length;     ///< Tokens, special ones included; longer texts are cut.
 };
 
 namespace detail {

@@ -22,30 +22,30 @@ enum class AttentionMask {
 
 /// One attention: the queries of a batch, and where the result goes. Strides are in floats.
 struct AttentionQueries {
-  std::size_t sequences = 0;
-  std::size_t heads = 0;
-  std::size_t head_size = 0;
-  float scale = 1.0f;  ///< of the scores, before the softmax
-  AttentionMask mask = AttentionMask::none;
-  std::size_t const* offsets = nullptr;  ///< [sequences + 1], the first row of each sequence
-  float const* query = nullptr;          ///< [rows, heads * head_size]
-  std::size_t query_stride = 0;
-  float* output = nullptr;  ///< [rows, heads * head_size]; must not overlap queries, keys or values
-  std::size_t output_stride = 0;
-  float* const* probabilities = nullptr;  ///< null, or for each sequence null or [heads, queries, keys], written after the softmax
+  std::size_t sequences = 0;                 ///< in the batch
+  std::size_t heads = 0;                     ///< of each sequence
+  std::size_t head_size = 0;                 ///< columns of one head
+  float scale = 1.0f;                        ///< of the scores, before the softmax
+  AttentionMask mask = AttentionMask::none;  ///< which keys a query sees
+  std::size_t const* offsets = nullptr;      ///< [sequences + 1], the first row of each sequence
+  float const* query = nullptr;              ///< [rows, heads * head_size]
+  std::size_t query_stride = 0;              ///< from one query to the next
+  float* output = nullptr;                   ///< [rows, heads * head_size]; must not overlap queries, keys or values
+  std::size_t output_stride = 0;             ///< from one row of the output to the next
+  float* const* probabilities = nullptr;     ///< null, or for each sequence null or [heads, queries, keys], written after the softmax
 };
 
 /// The keys and values of a batch, rows of this pass.
 struct AttentionKeys {
   std::size_t const* offsets = nullptr;  ///< [sequences + 1]
-  KeyValueRows rows;
+  KeyValueRows rows;                     ///< of all sequences, one after another
 };
 
 /// The keys and values of one sequence, as `append_keys_values` left them.
 struct CachedKeys {
-  KeyValueLayout layout;
-  float const* data = nullptr;
-  std::size_t count = 0;  ///< those of this pass included
+  KeyValueLayout layout;        ///< of the cache
+  float const* data = nullptr;  ///< of the sequence
+  std::size_t count = 0;        ///< those of this pass included
 };
 
 namespace detail {
@@ -264,6 +264,7 @@ struct AttentionRun {
 inline std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys, std::size_t concurrency) noexcept {
   return detail::AttentionRun(queries, &keys, nullptr).scratch_floats() * concurrency;
 }
+/// The same for keys from caches.
 inline std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys, std::size_t concurrency) noexcept {
   return detail::AttentionRun(queries, nullptr, keys).scratch_floats() * concurrency;
 }

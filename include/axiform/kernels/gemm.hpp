@@ -16,10 +16,10 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// What follows a product, in this order, each when it is given.
 struct Epilogue {
-  float const* bias = nullptr;  ///< [n]
-  Activation activation = Activation::none;
-  float const* residual = nullptr;  ///< [m, n], added last; may be the product's own target
-  std::size_t residual_stride = 0;  ///< floats from one row of the residual to the next
+  float const* bias = nullptr;               ///< [n]
+  Activation activation = Activation::none;  ///< of the product and its bias
+  float const* residual = nullptr;           ///< [m, n], added last; may be the product's own target
+  std::size_t residual_stride = 0;           ///< floats from one row of the residual to the next
 };
 
 namespace detail {

@@ -15,19 +15,19 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// What a tile reads and writes. Strides are in floats.
 struct TileOperands {
-  std::size_t k = 0;
-  float const* a = nullptr;  ///< [rows, k]
-  std::size_t a_stride = 0;
-  float const* b = nullptr;        ///< [panels][k][vectors * lanes]
-  std::size_t b_step = 0;          ///< from one k to the next
-  std::size_t b_panel_stride = 0;  ///< from one panel to the next
-  float* c = nullptr;              ///< [rows, panels * vectors * lanes]
-  std::size_t c_stride = 0;
+  std::size_t k = 0;                ///< length of the sums
+  float const* a = nullptr;         ///< [rows, k]
+  std::size_t a_stride = 0;         ///< from one row to the next
+  float const* b = nullptr;         ///< [panels][k][vectors * lanes]
+  std::size_t b_step = 0;           ///< from one k to the next
+  std::size_t b_panel_stride = 0;   ///< from one panel to the next
+  float* c = nullptr;               ///< [rows, panels * vectors * lanes]
+  std::size_t c_stride = 0;         ///< from one row to the next
   float const* bias = nullptr;      ///< null, or as many floats as a row of the tile
   float const* residual = nullptr;  ///< null, or as c; may be c
-  std::size_t residual_stride = 0;
-  char const* prefetch = nullptr;  ///< null, or where to begin to bring memory into L2; need not be valid
-  std::size_t prefetch_step = 0;   ///< bytes to move on for each k
+  std::size_t residual_stride = 0;  ///< from one row to the next
+  char const* prefetch = nullptr;   ///< null, or where to begin to bring memory into L2; need not be valid
+  std::size_t prefetch_step = 0;    ///< bytes to move on for each k
 };
 
 /// C = A * B (+ bias) (+ residual), for Rows rows and Panels panels of Vectors vectors.
@@ -140,8 +140,8 @@ inline Tile narrow_tile(std::size_t rows, std::size_t vectors) noexcept {
 
 /// A tile of full panels, and how many of them it takes at once.
 struct WideTile {
-  Tile tile;
-  std::size_t panels;
+  Tile tile;           ///< The kernel.
+  std::size_t panels;  ///< Full panels that it takes at once.
 };
 
 /// The tile of 1 to `tile_rows` rows for many full panels.

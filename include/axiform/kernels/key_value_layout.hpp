@@ -17,9 +17,9 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// the lanes, so that scores need no horizontal sum. Its values are panels of the matrix V, [keys, head_size]:
 /// `[value_panels][capacity][value_width]`. Attention over either is the packed product of gemm.hpp.
 struct KeyValueLayout {
-  std::size_t heads = 0;
-  std::size_t head_size = 0;
-  std::size_t capacity = 0;  ///< Keys that fit, a multiple of `panel_width`.
+  std::size_t heads = 0;      ///< Heads that lie there.
+  std::size_t head_size = 0;  ///< Columns of one head.
+  std::size_t capacity = 0;   ///< Keys that fit, a multiple of `panel_width`.
 
   /// The layout that holds at least `keys` keys.
   static constexpr KeyValueLayout for_keys(std::size_t heads, std::size_t head_size, std::size_t keys) noexcept {
@@ -30,15 +30,18 @@ struct KeyValueLayout {
   constexpr std::size_t value_width() const noexcept {
     return std::min(panel_width, round_up(std::max<std::size_t>(head_size, 1), simd::lanes));
   }
+  /// Panels of one head's values.
   constexpr std::size_t value_panels() const noexcept { return round_up(head_size, value_width()) / value_width(); }
   /// Floats that one head's keys, or values, take.
   constexpr std::size_t key_floats() const noexcept { return capacity * head_size; }
+  /// Floats that one head's values take.
   constexpr std::size_t value_floats() const noexcept { return value_panels() * capacity * value_width(); }
   /// Floats in all.
   constexpr std::size_t floats() const noexcept { return heads * (key_floats() + value_floats()); }
 
   /// Where a head's keys and values begin.
   constexpr std::size_t keys_of(std::size_t head) const noexcept { return head * key_floats(); }
+  /// Where a head's values begin.
   constexpr std::size_t values_of(std::size_t head) const noexcept { return heads * key_floats() + head * value_floats(); }
 
  private:
@@ -47,10 +50,10 @@ struct KeyValueLayout {
 
 /// Rows of keys and values as the fused projection leaves them: `key` and `value` are [rows, heads * head_size], strides in floats.
 struct KeyValueRows {
-  float const* key = nullptr;
-  std::size_t key_stride = 0;
-  float const* value = nullptr;
-  std::size_t value_stride = 0;
+  float const* key = nullptr;    ///< The first row of keys.
+  std::size_t key_stride = 0;    ///< From one key to the next.
+  float const* value = nullptr;  ///< The first row of values.
+  std::size_t value_stride = 0;  ///< From one value to the next.
 };
 
 /// Writes `count` rows as the keys and values at positions [position, position + count), for heads [first_head, last_head) of the layout:

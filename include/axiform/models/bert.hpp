@@ -28,11 +28,12 @@ namespace axiform::inline AXIFORM_ARCH {
 /// Token, position and segment embeddings, summed and normalised.
 template <DimensionsLike D>
 struct BertEmbeddings {
-  Embedding<VocabularyEntries, typename D::Hidden> words;
-  Embedding<Positions, typename D::Hidden> positions;
-  Embedding<TokenTypes, typename D::Hidden> token_types;
-  LayerNorm<typename D::Hidden> norm;
+  Embedding<VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary.
+  Embedding<Positions, typename D::Hidden> positions;      ///< One row a position, from 0.
+  Embedding<TokenTypes, typename D::Hidden> token_types;   ///< One row a segment.
+  LayerNorm<typename D::Hidden> norm;                      ///< Of their sum.
 
+  /// Tables of zeros, to be loaded or initialised.
   static BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon) {
     return {{sizes.vocabulary, d.hidden}, {sizes.positions, d.hidden}, {sizes.token_types, d.hidden}, {d.hidden, layer_norm_epsilon}};
   }
@@ -52,10 +53,12 @@ struct BertEmbeddings {
     return norm(sum, context);
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
     return (sizes.vocabulary + sizes.positions + sizes.token_types) * d.hidden + LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("words", self.words);
     visitor("positions", self.positions);
@@ -69,8 +72,9 @@ enum class Pooler { present, absent };
 
 /// What a BERT is made with besides its dimensions.
 struct BertSettings {
+  /// Of the encoder's layers; the epsilon is also that of the embeddings' norm.
   LayerSettings layers = {.activation = Activation::gelu, .layer_norm_epsilon = 1e-12f};
-  Pooler pooler = Pooler::present;
+  Pooler pooler = Pooler::present;  ///< Whether there is one.
 };
 
 /// A BERT encoder without a task's head (Hugging Face's BertModel).
@@ -80,13 +84,13 @@ struct BertSettings {
 ///     auto hidden_states = bert(ids, context);                           // [Tokens, Hidden]
 template <DimensionsLike D = DynamicDimensions>
 struct Bert {
-  using DimensionsType = D;
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  D dimensions;
-  ModelSizes sizes;
-  BertEmbeddings<D> embeddings;
-  Encoder<D, NormPlacement::after> encoder;
-  std::optional<Linear<typename D::Hidden, typename D::Hidden>> pooler;
+  D dimensions;                                                          ///< The widths.
+  ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
+  BertEmbeddings<D> embeddings;                                          ///< What enters the first layer.
+  Encoder<D, NormPlacement::after> encoder;                              ///< The layers.
+  std::optional<Linear<typename D::Hidden, typename D::Hidden>> pooler;  ///< Some checkpoints have none.
 
   /// A BERT with zero weights, to be loaded or initialised.
   static Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
@@ -95,6 +99,7 @@ struct Bert {
     if (settings.pooler == Pooler::present) bert.pooler.emplace(d.hidden, d.hidden);
     return bert;
   }
+  /// The same where the type has all dimensions.
   static Bert create(BertSettings const& settings = {})
     requires NamedDimensions<D>
   {
@@ -125,6 +130,7 @@ struct Bert {
     return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, tanh);
   }
 
+  /// Parameters in all, the pooler included, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
     return BertEmbeddings<D>::parameter_count(d, sizes) + Encoder<D, NormPlacement::after>::parameter_count(d, sizes.layers) +
            Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden);
@@ -135,6 +141,7 @@ struct Bert {
     return sizes.layers * (2 * (4 * d.hidden * d.width() + 2 * d.hidden * d.inner) + 4 * context_length * d.width());
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("dimensions", self.dimensions);
     visitor("sizes", self.sizes);

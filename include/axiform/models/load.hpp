@@ -24,8 +24,8 @@ namespace axiform::inline AXIFORM_ARCH {
 /// A model, and what became of each tensor of its checkpoint.
 template <class Model>
 struct Loaded {
-  Model model;
-  LoadReport report;
+  Model model;        ///< Ready to run.
+  LoadReport report;  ///< Loaded, ignored and missing names.
 };
 
 /// Names of BERT's tensors in Hugging Face's checkpoints.

@@ -18,9 +18,10 @@ namespace axiform::inline AXIFORM_ARCH {
 template <DimensionsLike D>
 class CrossAttention {
  public:
-  using HiddenAxis = typename D::Hidden;
-  using Width = typename D::Width;
+  using HiddenAxis = typename D::Hidden;  ///< The width of the hidden states.
+  using Width = typename D::Width;        ///< All heads side by side.
 
+  /// Zero weights, to be loaded or initialised.
   explicit CrossAttention(D const& d)
       : query_(d.hidden, d.width()), key_value_(d.hidden, Length<Const<2>>{} * d.width()), output_(d.width(), d.hidden), heads_(d.heads) {}
 
@@ -45,11 +46,13 @@ class CrossAttention {
     return output_(attended, context, epilogues...);
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d) {
     return 3 * Linear<HiddenAxis, Width>::parameter_count(d.hidden, d.width()) +
            Linear<Width, HiddenAxis>::parameter_count(d.width(), d.hidden);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     std::size_t const width = self.query_.outputs();
     visitor("query", self.query_);

@@ -24,20 +24,21 @@ namespace axiform::inline AXIFORM_ARCH {
 /// What a decoder attends to: the encoder's output, and where each of its sequences begins.
 template <DimensionsLike D>
 struct EncoderOutput {
-  View<SourceTokens, typename D::Hidden> states;
-  SequenceOffsets<SourceTokens> const& sequences;
+  View<SourceTokens, typename D::Hidden> states;   ///< [SourceTokens, Hidden], packed.
+  SequenceOffsets<SourceTokens> const& sequences;  ///< Where each sequence begins.
 };
 
 /// One decoder block (Vaswani et al. 2017, figure 1, right).
 template <DimensionsLike D, NormPlacement placement>
 struct DecoderLayer {
-  CausalSelfAttention<D> attention;
-  LayerNorm<typename D::Hidden> attention_norm;
-  CrossAttention<D> cross_attention;
-  LayerNorm<typename D::Hidden> cross_attention_norm;
-  Mlp<D> mlp;
-  LayerNorm<typename D::Hidden> mlp_norm;
+  CausalSelfAttention<D> attention;                    ///< Within each target sequence.
+  LayerNorm<typename D::Hidden> attention_norm;        ///< Of the self-attention.
+  CrossAttention<D> cross_attention;                   ///< To the encoder's output.
+  LayerNorm<typename D::Hidden> cross_attention_norm;  ///< Of the cross-attention.
+  Mlp<D> mlp;                                          ///< The feed-forward block.
+  LayerNorm<typename D::Hidden> mlp_norm;              ///< Of the feed-forward block.
 
+  /// A layer with zero weights, to be loaded or initialised.
   static DecoderLayer create(D const& d, LayerSettings const& settings) {
     float const epsilon = settings.layer_norm_epsilon;
     return {CausalSelfAttention<D>(d), {d.hidden, epsilon}, CrossAttention<D>(d), {d.hidden, epsilon},
@@ -63,11 +64,13 @@ struct DecoderLayer {
     }
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d) {
     return CausalSelfAttention<D>::parameter_count(d) + CrossAttention<D>::parameter_count(d) + Mlp<D>::parameter_count(d) +
            3 * LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("attention", self.attention);
     visitor("attention_norm", self.attention_norm);
@@ -81,9 +84,10 @@ struct DecoderLayer {
 /// A stack of decoder layers. A pre-norm stack has a final norm; a post-norm one can be given one (`final_norm.emplace(…)`).
 template <DimensionsLike D, NormPlacement placement>
 struct Decoder {
-  std::vector<DecoderLayer<D, placement>> layers;
-  std::optional<LayerNorm<typename D::Hidden>> final_norm;
+  std::vector<DecoderLayer<D, placement>> layers;           ///< First to last.
+  std::optional<LayerNorm<typename D::Hidden>> final_norm;  ///< Behind the last layer.
 
+  /// A stack with zero weights, to be loaded or initialised.
   static Decoder create(D const& d, std::size_t layers, LayerSettings const& settings) {
     Decoder decoder;
     decoder.layers.reserve(layers);
@@ -112,11 +116,13 @@ struct Decoder {
     return states;
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, std::size_t layers) {
     return layers * DecoderLayer<D, placement>::parameter_count(d) +
            (placement == NormPlacement::before ? LayerNorm<typename D::Hidden>::parameter_count(d.hidden) : 0);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("layers", self.layers);
     visitor("final_norm", self.final_norm);

@@ -13,16 +13,19 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
+/// "Linear(in_features=768, out_features=3072, bias=True)"
 inline ModuleNode linear_leaf(std::size_t inputs, std::size_t outputs, std::string_view bias = "True") {
   return module_leaf("Linear(in_features=" + std::to_string(inputs) + ", out_features=" + std::to_string(outputs) +
                      ", bias=" + std::string(bias) + ")");
 }
+/// "Embedding(30522, 768, padding_idx=0)"; `more` is what follows the lengths.
 inline ModuleNode embedding_leaf(std::size_t rows, std::size_t columns, std::string_view more = "") {
   return module_leaf("Embedding(" + std::to_string(rows) + ", " + std::to_string(columns) + std::string(more) + ")");
 }
 /// Dropout does nothing when a model runs; the tree names it where the reference does, with the rate that all checkpoints of the family have.
 inline ModuleNode dropout_leaf() { return module_leaf("Dropout(p=0.1, inplace=False)"); }
 
+/// The class that PyTorch and transformers have for it.
 inline ModuleNode activation_leaf(Activation activation) {
   switch (activation) {
     case Activation::gelu: return module_leaf("GELUActivation()");
@@ -35,6 +38,7 @@ inline ModuleNode activation_leaf(Activation activation) {
   return module_leaf("Identity()");
 }
 
+/// "Linear(in_features=768, out_features=3072, bias=True)"
 template <Axis In, Axis Out>
 ModuleNode describe(Linear<In, Out> const& linear) {
   return linear_leaf(linear.inputs(), linear.outputs());

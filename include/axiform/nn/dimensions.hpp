@@ -17,7 +17,7 @@ struct ModelSizes {
   std::size_t positions = 0;    ///< Rows of the position embedding: the longest sequence.
   std::size_t token_types = 0;  ///< Rows of the segment embedding; 0 where a family has none.
 
-  friend constexpr bool operator==(ModelSizes const&, ModelSizes const&) = default;
+  friend constexpr bool operator==(ModelSizes const&, ModelSizes const&) = default;  ///< Equal lengths.
 };
 
 /// The widths of a transformer. With `Const` axes the compiler checks every shape; with dynamic ones the same layers take their
@@ -33,17 +33,18 @@ struct ModelSizes {
 /// @tparam InnerAxis    Width inside the feed-forward block.
 template <Axis HiddenAxis, Axis HeadsAxis, Axis HeadSizeAxis, Axis InnerAxis>
 struct Dimensions {
-  using Hidden = HiddenAxis;
-  using Heads = HeadsAxis;
-  using HeadSize = HeadSizeAxis;
-  using Inner = InnerAxis;
+  using Hidden = HiddenAxis;                       ///< The axis of hidden states.
+  using Heads = HeadsAxis;                         ///< The axis of heads.
+  using HeadSize = HeadSizeAxis;                   ///< The axis within a head.
+  using Inner = InnerAxis;                         ///< The axis inside the feed-forward block.
   using Width = Product<HeadsAxis, HeadSizeAxis>;  ///< All heads side by side.
 
-  Length<HiddenAxis> hidden;
-  Length<HeadsAxis> heads;
-  Length<HeadSizeAxis> head_size;
-  Length<InnerAxis> inner;
+  Length<HiddenAxis> hidden;       ///< Width of the hidden states.
+  Length<HeadsAxis> heads;         ///< Number of heads.
+  Length<HeadSizeAxis> head_size;  ///< Width of one head.
+  Length<InnerAxis> inner;         ///< Width inside the feed-forward block.
 
+  /// The width of all heads side by side.
   constexpr Length<Width> width() const { return heads * head_size; }
 };
 

@@ -22,10 +22,11 @@ namespace axiform::inline AXIFORM_ARCH {
 template <Axis Rows, Axis Columns>
 class Embedding {
  public:
+  /// A table of zeros, to be loaded or initialised.
   Embedding(Length<Rows> rows, Length<Columns> columns) : table_(Shape<Rows, Columns>::of({rows, columns})) {}
 
-  std::size_t rows() const noexcept { return table_.view().rows(); }
-  std::size_t columns() const noexcept { return table_.view().columns(); }
+  std::size_t rows() const noexcept { return table_.view().rows(); }        ///< Ids that have a row.
+  std::size_t columns() const noexcept { return table_.view().columns(); }  ///< The length of a row.
 
   /// Writes the row of each id to `target`.
   /// @throws ArgumentError when an id has no row; `what` says what ids are.
@@ -52,6 +53,7 @@ class Embedding {
     }
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", self.table_.ref()); }
 
  private:
@@ -64,10 +66,11 @@ class Embedding {
 template <Axis Rows, Axis Columns>
 class TiedEmbedding {
  public:
+  /// A table of zeros, to be loaded or initialised.
   TiedEmbedding(Length<Rows> rows, Length<Columns> columns) : table_(columns, rows) {}
 
-  std::size_t rows() const noexcept { return table_.outputs(); }
-  std::size_t columns() const noexcept { return table_.inputs(); }
+  std::size_t rows() const noexcept { return table_.outputs(); }    ///< Ids that have a row.
+  std::size_t columns() const noexcept { return table_.inputs(); }  ///< The length of a row.
 
   /// Writes the row of each id to `target`, [ids, Columns].
   /// @throws ArgumentError when an id has no row; `what` says what ids are.
@@ -88,6 +91,7 @@ class TiedEmbedding {
     return linear<Columns, Rows>(x, table_, nullptr, context);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", ref(self.table_)); }
 
  private:

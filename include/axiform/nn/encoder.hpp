@@ -27,18 +27,19 @@ enum class NormPlacement {
 
 /// What the layers of a stack share besides their dimensions.
 struct LayerSettings {
-  Activation activation = Activation::gelu;
-  float layer_norm_epsilon = 1e-5f;
+  Activation activation = Activation::gelu;  ///< Of the feed-forward block.
+  float layer_norm_epsilon = 1e-5f;          ///< Added to the variance.
 };
 
 /// One encoder block: self-attention within each sequence, then the feed-forward block, each with its residual and norm.
 template <DimensionsLike D, NormPlacement placement>
 struct EncoderLayer {
-  SelfAttention<D> attention;
-  LayerNorm<typename D::Hidden> attention_norm;
-  Mlp<D> mlp;
-  LayerNorm<typename D::Hidden> mlp_norm;
+  SelfAttention<D> attention;                    ///< Within each sequence.
+  LayerNorm<typename D::Hidden> attention_norm;  ///< Of the attention.
+  Mlp<D> mlp;                                    ///< The feed-forward block.
+  LayerNorm<typename D::Hidden> mlp_norm;        ///< Of the feed-forward block.
 
+  /// A layer with zero weights, to be loaded or initialised.
   static EncoderLayer create(D const& d, LayerSettings const& settings) {
     return {SelfAttention<D>(d),
             {d.hidden, settings.layer_norm_epsilon},
@@ -61,10 +62,12 @@ struct EncoderLayer {
     }
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d) {
     return SelfAttention<D>::parameter_count(d) + Mlp<D>::parameter_count(d) + 2 * LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("attention", self.attention);
     visitor("attention_norm", self.attention_norm);
@@ -102,9 +105,10 @@ Result run_layers(char const* name, std::size_t layers, Norm const& final_norm, 
 /// A stack of encoder layers. A pre-norm stack has a final norm; a post-norm one can be given one (`final_norm.emplace(…)`).
 template <DimensionsLike D, NormPlacement placement>
 struct Encoder {
-  std::vector<EncoderLayer<D, placement>> layers;
-  std::optional<LayerNorm<typename D::Hidden>> final_norm;
+  std::vector<EncoderLayer<D, placement>> layers;           ///< First to last.
+  std::optional<LayerNorm<typename D::Hidden>> final_norm;  ///< Behind the last layer.
 
+  /// A stack with zero weights, to be loaded or initialised.
   static Encoder create(D const& d, std::size_t layers, LayerSettings const& settings) {
     Encoder encoder;
     encoder.layers.reserve(layers);
@@ -124,11 +128,13 @@ struct Encoder {
         [&](std::size_t i, auto const& states) { return layers[i](states, sequences, context); });
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, std::size_t layers) {
     return layers * EncoderLayer<D, placement>::parameter_count(d) +
            (placement == NormPlacement::before ? LayerNorm<typename D::Hidden>::parameter_count(d.hidden) : 0);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("layers", self.layers);
     visitor("final_norm", self.final_norm);

@@ -17,7 +17,7 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// How weights are initialised.
 struct Initialization {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;            ///< Equal seeds give equal weights.
   double standard_deviation = 0.02;  ///< Of matrices and tables; BERT's and GPT-2's `initializer_range`.
 };
 

@@ -17,9 +17,9 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// The widths of a cache.
 struct CacheWidths {
-  std::size_t layers;
-  std::size_t heads;
-  std::size_t head_size;
+  std::size_t layers;     ///< Decoder layers.
+  std::size_t heads;      ///< Heads of each.
+  std::size_t head_size;  ///< Columns of one head.
 };
 
 /// Keys and values of every layer for a fixed number of sequences, each of its own length. It belongs to the caller, who may keep it from
@@ -37,9 +37,9 @@ class KeyValueCache {
         lengths_(sequences, 0),
         buffer_(bytes_of(widths, layout_, sequences)) {}
 
-  std::size_t sequences() const noexcept { return lengths_.size(); }
-  std::size_t capacity() const noexcept { return capacity_; }
-  std::size_t bytes() const noexcept { return buffer_.bytes(); }
+  std::size_t sequences() const noexcept { return lengths_.size(); }  ///< Sequences that it holds.
+  std::size_t capacity() const noexcept { return capacity_; }         ///< Tokens that each may have.
+  std::size_t bytes() const noexcept { return buffer_.bytes(); }      ///< Memory that it takes, all of it from the start.
   /// Tokens that each sequence has.
   std::span<std::size_t const> lengths() const noexcept { return lengths_; }
 

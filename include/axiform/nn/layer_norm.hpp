@@ -18,10 +18,12 @@ namespace axiform::inline AXIFORM_ARCH {
 template <Axis Columns>
 class LayerNorm {
  public:
+  /// Weights of one and biases of zero.
   LayerNorm(Length<Columns> columns, float epsilon)
       : weight_(Shape<Columns>::of({columns})), bias_(Shape<Columns>::of({columns})), epsilon_(epsilon) {
     std::fill_n(weight_.data(), weight_.size(), 1.0f);
   }
+  /// The same where the type has the length.
   explicit LayerNorm(float epsilon = 1e-5f)
     requires StaticAxis<Columns>
       : LayerNorm(Length<Columns>{}, epsilon) {}
@@ -33,11 +35,13 @@ class LayerNorm {
     return layer_norm<Columns>(x, weight_.view(), bias_.view(), epsilon_, context);
   }
 
-  std::size_t columns() const noexcept { return weight_.size(); }
-  float epsilon() const noexcept { return epsilon_; }
+  std::size_t columns() const noexcept { return weight_.size(); }  ///< The length of a row.
+  float epsilon() const noexcept { return epsilon_; }              ///< What is added to the variance.
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(Length<Columns> columns) { return 2 * columns; }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("weight", self.weight_.ref());
     visitor("bias", self.bias_.ref());

@@ -20,7 +20,9 @@ namespace axiform::inline AXIFORM_ARCH {
 template <Axis In, Axis Out>
 class Linear {
  public:
+  /// Zero weights, to be loaded or initialised.
   Linear(Length<In> in, Length<Out> out) : weight_(in, out), bias_(Shape<Out>::of({out})) {}
+  /// The same where the type has both lengths.
   Linear()
     requires(StaticAxis<In> && StaticAxis<Out>)
       : Linear(Length<In>{}, Length<Out>{}) {}
@@ -34,11 +36,13 @@ class Linear {
     return linear<In, Out>(x, weight_, bias_.data(), context, epilogues...);
   }
 
-  std::size_t inputs() const noexcept { return weight_.inputs(); }
-  std::size_t outputs() const noexcept { return weight_.outputs(); }
+  std::size_t inputs() const noexcept { return weight_.inputs(); }    ///< The length of In.
+  std::size_t outputs() const noexcept { return weight_.outputs(); }  ///< The length of Out.
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(Length<In> in, Length<Out> out) { return (in + 1) * out; }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("weight", self.part_weight(0, self.outputs()));
     visitor("bias", self.part_bias(0, self.outputs()));
@@ -48,8 +52,10 @@ class Linear {
   template <class Self>
   class Part {
    public:
+    /// Outputs [first_output, first_output + outputs) of `linear`.
     Part(Self& linear, std::size_t first_output, std::size_t outputs) noexcept : self(linear), first(first_output), count(outputs) {}
 
+    /// Names the part's weight and bias, as `Linear::visit`.
     static constexpr void visit(auto& part, auto&& visitor) {
       visitor("weight", part.self.part_weight(part.first, part.count));
       visitor("bias", part.self.part_bias(part.first, part.count));
@@ -59,7 +65,9 @@ class Linear {
     Self& self;
     std::size_t first, count;
   };
+  /// Outputs [first, first + count), to be visited.
   Part<Linear> part(std::size_t first, std::size_t count) noexcept { return {*this, first, count}; }
+  /// The same, read-only.
   Part<Linear const> part(std::size_t first, std::size_t count) const noexcept { return {*this, first, count}; }
 
  private:

@@ -14,10 +14,11 @@ namespace axiform::inline AXIFORM_ARCH {
 /// down(activation(up(x))), row by row (Vaswani et al. 2017, eq. 2, there with ReLU).
 template <DimensionsLike D>
 struct Mlp {
-  Linear<typename D::Hidden, typename D::Inner> up;
-  Linear<typename D::Inner, typename D::Hidden> down;
-  Activation activation;
+  Linear<typename D::Hidden, typename D::Inner> up;    ///< To the inner width.
+  Linear<typename D::Inner, typename D::Hidden> down;  ///< And back.
+  Activation activation;                               ///< Between the two.
 
+  /// Zero weights, to be loaded or initialised.
   static Mlp create(D const& d, Activation activation) { return {{d.hidden, d.inner}, {d.inner, d.hidden}, activation}; }
 
   /// @param x [Rows, Hidden].
@@ -27,11 +28,13 @@ struct Mlp {
     return down(up(x, context, activate(activation)), context, epilogues...);
   }
 
+  /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d) {
     return Linear<typename D::Hidden, typename D::Inner>::parameter_count(d.hidden, d.inner) +
            Linear<typename D::Inner, typename D::Hidden>::parameter_count(d.inner, d.hidden);
   }
 
+  /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("up", self.up);
     visitor("down", self.down);

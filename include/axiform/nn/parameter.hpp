@@ -14,15 +14,16 @@ namespace axiform::inline AXIFORM_ARCH {
 template <Axis... Axes>
 class Parameter {
  public:
+  /// Zeros.
   explicit Parameter(Shape<Axes...> shape) : values_(shape) {}
 
-  float* data() noexcept { return values_.data(); }
-  float const* data() const noexcept { return values_.data(); }
-  View<Axes...> view() const noexcept { return values_; }
-  std::size_t size() const noexcept { return values_.size(); }
+  float* data() noexcept { return values_.data(); }              ///< The first value.
+  float const* data() const noexcept { return values_.data(); }  ///< The first value.
+  View<Axes...> view() const noexcept { return values_; }        ///< All values with their axes.
+  std::size_t size() const noexcept { return values_.size(); }   ///< The number of values.
 
-  ParameterRef ref() { return {shape(), values_.data()}; }
-  ConstParameterRef ref() const { return {shape(), values_.data()}; }
+  ParameterRef ref() { return {shape(), values_.data()}; }             ///< For `visit`.
+  ConstParameterRef ref() const { return {shape(), values_.data()}; }  ///< For `visit`.
 
  private:
   std::vector<std::size_t> shape() const { return {values_.lengths().begin(), values_.lengths().end()}; }

@@ -38,18 +38,23 @@ template <class Float>
   requires std::same_as<std::remove_const_t<Float>, float>
 class BasicParameterRef {
  public:
+  /// The packed matrix that it may lie in.
   using Matrix = std::conditional_t<std::is_const_v<Float>, PackedMatrix const, PackedMatrix>;
 
+  /// Plain values of that shape, row-major.
   BasicParameterRef(std::vector<std::size_t> shape, Float* values) : shape_(std::move(shape)), values_(values) {}
+  /// Outputs [first_output, first_output + outputs) of a packed matrix.
   BasicParameterRef(Matrix& matrix, std::size_t first_output, std::size_t outputs)
       : shape_{outputs, matrix.inputs()}, matrix_(&matrix), first_output_(first_output) {}
 
+  /// The canonical lengths.
   std::vector<std::size_t> const& shape() const noexcept { return shape_; }
+  /// Whether it lies in a packed matrix.
   bool is_matrix() const noexcept { return matrix_ != nullptr; }
   /// Rows of the canonical form; a vector is one row.
   std::size_t rows() const noexcept { return shape_.size() == 1 ? 1 : shape_[0]; }
-  std::size_t columns() const noexcept { return shape_.back(); }
-  std::size_t size() const noexcept { return rows() * columns(); }
+  std::size_t columns() const noexcept { return shape_.back(); }    ///< The last canonical length.
+  std::size_t size() const noexcept { return rows() * columns(); }  ///< The number of values.
 
   /// Writes canonical rows from `first` on: `values` is [n, columns].
   void write_rows(std::size_t first, std::span<float const> values) const
@@ -88,8 +93,8 @@ class BasicParameterRef {
   std::size_t first_output_ = 0;
 };
 
-using ParameterRef = BasicParameterRef<float>;
-using ConstParameterRef = BasicParameterRef<float const>;
+using ParameterRef = BasicParameterRef<float>;             ///< A parameter that may be written.
+using ConstParameterRef = BasicParameterRef<float const>;  ///< A parameter that may be read.
 
 namespace internal {
 

@@ -19,7 +19,7 @@ using kernels::AttentionMask;
 
 /// One layer of a key-value cache, as attention uses it. Nothing is owned.
 struct CacheLayer {
-  kernels::KeyValueLayout layout;
+  kernels::KeyValueLayout layout;        ///< Of one sequence.
   float* data;                           ///< Of the first sequence.
   std::size_t sequence_stride;           ///< Floats from one sequence to the next.
   std::span<std::size_t const> lengths;  ///< Tokens that each sequence has in the cache.

@@ -17,19 +17,19 @@ using kernels::Activation;
 
 /// Epilogue: an activation, applied to the product before it is stored.
 struct ActivationEpilogue {
-  Activation activation;
+  Activation activation;  ///< Which one.
 };
 /// The activation `activation`.
 constexpr ActivationEpilogue activate(Activation activation) noexcept { return {activation}; }
 inline constexpr ActivationEpilogue gelu{Activation::gelu};            ///< GELU with erf, as BERT has it.
 inline constexpr ActivationEpilogue gelu_tanh{Activation::gelu_tanh};  ///< GELU with tanh, as GPT-2 has it (`gelu_new`).
-inline constexpr ActivationEpilogue relu{Activation::relu};
-inline constexpr ActivationEpilogue tanh{Activation::tanh};
+inline constexpr ActivationEpilogue relu{Activation::relu};            ///< max(x, 0).
+inline constexpr ActivationEpilogue tanh{Activation::tanh};            ///< The hyperbolic tangent.
 
 /// Epilogue: a residual, added last.
 template <Axis Rows, Axis Columns>
 struct ResidualEpilogue {
-  View<Rows, Columns> residual;
+  View<Rows, Columns> residual;  ///< What is added.
 };
 /// The residual `tensor`, [rows, columns] of the result.
 template <TensorLike T>

@@ -17,11 +17,12 @@ namespace axiform::inline AXIFORM_ARCH {
 /// the last panel filled with zeros. Writing distinct outputs, or distinct inputs, from several threads is safe.
 class PackedMatrix {
  public:
+  /// Zeros. @throws ShapeError when its size exceeds the address space.
   PackedMatrix(std::size_t inputs, std::size_t outputs) : inputs_(inputs), outputs_(outputs), buffer_(bytes_of(inputs, outputs)) {}
 
-  std::size_t inputs() const noexcept { return inputs_; }
-  std::size_t outputs() const noexcept { return outputs_; }
-  float const* data() const noexcept { return static_cast<float const*>(buffer_.data()); }
+  std::size_t inputs() const noexcept { return inputs_; }                                   ///< The length of the sums: K.
+  std::size_t outputs() const noexcept { return outputs_; }                                 ///< The length of a result row: N.
+  float const* data() const noexcept { return static_cast<float const*>(buffer_.data()); }  ///< The first panel.
 
   /// Writes `count` outputs from `first` on. @param values [count, inputs], row-major: a part of a matrix [out, in].
   void write_outputs(std::size_t first, std::size_t count, float const* values) noexcept {

@@ -70,6 +70,7 @@ Tensor<float, Sequences, LastAxis<X>> pool_sequences(X const& hidden_states, Seq
 template <DimensionsLike D = DynamicDimensions>
 class SentenceEmbedding {
  public:
+  /// From its parts.
   SentenceEmbedding(Tokenizer tokenizer, Bert<D> bert, SentenceConfig const& config)
       : tokenizer_(std::move(tokenizer)), bert_(std::move(bert)), config_(config) {}
 
@@ -98,13 +99,14 @@ class SentenceEmbedding {
       embed_batch(encodings, std::span(order).subspan(first, std::min(options.batch_size, order.size() - first)), embeddings, context);
     return embeddings;
   }
+  /// The same for a list.
   Tensor<float, Sequences, typename D::Hidden> embed(std::initializer_list<std::string> texts, EmbedOptions const& options, Context& context) const {
     return embed(std::span(texts.begin(), texts.size()), options, context);
   }
 
-  Tokenizer const& tokenizer() const noexcept { return tokenizer_; }
-  Bert<D> const& bert() const noexcept { return bert_; }
-  SentenceConfig const& config() const noexcept { return config_; }
+  Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
+  Bert<D> const& bert() const noexcept { return bert_; }              ///< What reads the tokens.
+  SentenceConfig const& config() const noexcept { return config_; }   ///< What makes a vector of the states.
   /// Tokens at which a text is cut, special ones included.
   std::size_t max_length() const noexcept {
     return std::min(config_.max_sequence_length.value_or(bert_.sizes.positions), bert_.sizes.positions);

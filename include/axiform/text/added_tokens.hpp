@@ -20,8 +20,8 @@ namespace axiform {
 
 /// A token that is found in the text itself.
 struct AddedToken {
-  std::string content = {};
-  TokenId id = 0;
+  std::string content = {};  ///< As it stands in the text.
+  TokenId id = 0;            ///< In the vocabulary.
   bool single_word = false;  ///< Only where no letter, mark, digit or underscore stands beside it.
   bool lstrip = false;       ///< Takes the whitespace on its left along.
   bool rstrip = false;       ///< Takes the whitespace on its right along.

@@ -20,8 +20,9 @@ struct BertNormalizerOptions {
   bool clean_text = true;                            ///< Drops control characters, makes all whitespace spaces.
   bool handle_chinese_chars = true;                  ///< Makes each ideograph a word.
   std::optional<bool> strip_accents = std::nullopt;  ///< Decomposes and drops nonspacing marks; as `lowercase` says when not given.
-  bool lowercase = true;
+  bool lowercase = true;                             ///< Each character by itself.
 
+  /// What `strip_accents` comes to.
   bool strips_accents() const noexcept { return strip_accents.value_or(lowercase); }
 };
 

@@ -15,12 +15,13 @@ namespace axiform {
 
 /// How tokens become text, under Hugging Face's names.
 struct DecoderOptions {
+  /// How tokens are joined.
   enum class Kind : std::uint8_t {
     spaces,      ///< No decoder: tokens with spaces between.
     word_piece,  ///< Spaces between words; continuing tokens lose their prefix.
     byte_level,  ///< The bytes that the tokens stand for.
   };
-  Kind kind = Kind::spaces;
+  Kind kind = Kind::spaces;                   ///< How tokens are joined.
   std::string prefix = "##";                  ///< Of `word_piece`.
   bool cleanup = true;                        ///< Of `word_piece`: closes gaps before punctuation and contractions, token by token.
   bool clean_up_tokenization_spaces = false;  ///< Closes them in the whole text.

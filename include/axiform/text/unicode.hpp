@@ -19,6 +19,7 @@ enum class RegexClass : std::uint8_t { other, letter, number, space };
 /// The properties of one code point.
 class CodePointProperties {
  public:
+  /// From a record of the generated tables.
   constexpr explicit CodePointProperties(std::uint32_t bits) noexcept : bits_(bits) {}
 
   constexpr bool is_dropped() const noexcept { return (bits_ & 1) != 0; }       ///< Removed by the cleaning of BERT's normalizer.
@@ -28,6 +29,7 @@ class CodePointProperties {
   constexpr bool is_punctuation() const noexcept { return (bits_ & 16) != 0; }  ///< A word by itself in BERT.
   constexpr bool decomposes() const noexcept { return (bits_ & 32) != 0; }      ///< Its canonical decomposition is not itself.
   constexpr bool has_lower_case() const noexcept { return (bits_ & 64) != 0; }  ///< Its lower case is not itself.
+  /// What `\p{L}`, `\p{N}` and `\s` see.
   constexpr RegexClass regex_class() const noexcept { return static_cast<RegexClass>(bits_ >> 7 & 3); }
   constexpr bool is_word() const noexcept { return (bits_ & 512) != 0; }        ///< `\w`: added tokens of `single_word` keep away from it.
   constexpr bool is_combining() const noexcept { return (bits_ & 1024) != 0; }  ///< Its canonical combining class is not zero.

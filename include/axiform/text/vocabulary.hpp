@@ -32,8 +32,8 @@ class Vocabulary {
     for (std::size_t id = 0; id < tokens_.size(); ++id) insert(tokens_[id], static_cast<TokenId>(id), name);
   }
 
-  std::size_t size() const noexcept { return tokens_.size(); }
-  std::vector<std::string> const& tokens() const noexcept { return tokens_; }
+  std::size_t size() const noexcept { return tokens_.size(); }                 ///< The number of tokens: ids are below it.
+  std::vector<std::string> const& tokens() const noexcept { return tokens_; }  ///< All tokens; `tokens()[id]` is that of `id`.
 
   /// The token of `id`. @throws ArgumentError when there is none.
   std::string const& token(TokenId id) const {
@@ -57,6 +57,7 @@ class Vocabulary {
     return id;
   }
 
+  /// For the models, which look up pieces of words.
   detail::StringTable const& table() const noexcept { return table_; }
 
  private:

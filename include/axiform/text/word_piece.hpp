@@ -27,10 +27,10 @@ namespace axiform {
 
 /// The settings of a WordPiece model, under Hugging Face's names.
 struct WordPieceOptions {
-  BertNormalizerOptions normalizer = {};
-  std::string unk_token = "[UNK]";                ///< What a word becomes when a part of it is in no token.
-  std::string continuing_subword_prefix = "##";   ///< Marks the tokens that continue a word.
-  std::size_t max_input_chars_per_word = 100;     ///< A longer word is `unk_token`.
+  BertNormalizerOptions normalizer = {};         ///< What is done to the text first.
+  std::string unk_token = "[UNK]";               ///< What a word becomes when a part of it is in no token.
+  std::string continuing_subword_prefix = "##";  ///< Marks the tokens that continue a word.
+  std::size_t max_input_chars_per_word = 100;    ///< A longer word is `unk_token`.
 };
 
 namespace detail {
