@@ -107,7 +107,8 @@ TEST_CASE("config: what the library does not have is refused by name") {
   for (auto const& [text, message] : std::vector<Case>{
            {R"({"model_type":"bert"})", "model_type: found a BERT, which is not supported; expected a GPT-2"},
            {R"({"model_type":"gpt2","scale_attn_by_inverse_layer_idx":true})", "scale_attn_by_inverse_layer_idx: found true"},
-           {R"({"model_type":"gpt2","scale_attn_weights":false})", "scale_attn_weights: found false, which is not supported; expected true"},
+           {R"({"model_type":"gpt2","scale_attn_weights":false})",
+            "scale_attn_weights: found false, which is not supported; expected true"},
            {R"({"model_type":"gpt2","add_cross_attention":true})", "add_cross_attention: found true"},
            {R"({"model_type":"gpt2","tie_word_embeddings":false})", "tie_word_embeddings: found false"},
            {R"({"model_type":"gpt2","activation_function":"silu"})", "activation_function: found the activation \"silu\""},

@@ -29,9 +29,28 @@ class Mutator {
   std::size_t below(std::size_t limit) { return random_() % limit; }  // Not a distribution: those differ between libraries.
 
   void change(std::string& text) {
-    static constexpr std::array<std::string_view, 22> tokens{
-        "0", "-1", "18446744073709551615", "18446744073709551616", "9223372036854775808", "4294967296", "1e308", "1e-400", "0.5", "{", "}",
-        "[", "]", "\"", ",", ":", "null", "\"F16\"", "\"\"", "\\u0000", "\xff", "true"};
+    static constexpr std::array<std::string_view, 22> tokens{"0",
+                                                             "-1",
+                                                             "18446744073709551615",
+                                                             "18446744073709551616",
+                                                             "9223372036854775808",
+                                                             "4294967296",
+                                                             "1e308",
+                                                             "1e-400",
+                                                             "0.5",
+                                                             "{",
+                                                             "}",
+                                                             "[",
+                                                             "]",
+                                                             "\"",
+                                                             ",",
+                                                             ":",
+                                                             "null",
+                                                             "\"F16\"",
+                                                             "\"\"",
+                                                             "\\u0000",
+                                                             "\xff",
+                                                             "true"};
     std::size_t const at = text.empty() ? 0 : below(text.size());
     std::size_t const length = std::min(text.size() - at, 1 + below(8));
     switch (below(7)) {
@@ -41,9 +60,15 @@ class Mutator {
       case 1:
         if (!text.empty()) text[at] = static_cast<char>(below(256));
         break;
-      case 2: text.erase(at, length); break;
-      case 3: text.insert(at, text.substr(below(text.size() + 1), 1 + below(40))); break;
-      case 4: text.resize(at); break;
+      case 2:
+        text.erase(at, length);
+        break;
+      case 3:
+        text.insert(at, text.substr(below(text.size() + 1), 1 + below(40)));
+        break;
+      case 4:
+        text.resize(at);
+        break;
       default: {  // A number or a byte becomes a token.
         std::size_t const digit = text.find_first_of("0123456789", at);
         std::size_t const begin = digit == text.npos || below(2) ? at : digit;

@@ -8,8 +8,8 @@ using namespace axiform;
 using namespace axiform::test;
 
 TEST_CASE("json: documents come out as they went in") {
-  for (std::string text : {"null", "true", "[]", "{}", "-1", "18446744073709551615", "1.5", "\"a\\u0000b\\ud83d\\ude00\"", "[1,[2,{\"a\":[]}],{}]",
-                           "{\"a\":{\"b\":1},\"c\":{\"b\":2}}", " [ 1 , 2 ] \n", "{\"\":1}"}) {
+  for (std::string text : {"null", "true", "[]", "{}", "-1", "18446744073709551615", "1.5", "\"a\\u0000b\\ud83d\\ude00\"",
+                           "[1,[2,{\"a\":[]}],{}]", "{\"a\":{\"b\":1},\"c\":{\"b\":2}}", " [ 1 , 2 ] \n", "{\"\":1}"}) {
     CAPTURE(text);
     CHECK(parse_json(text, "t") == Json::parse(text));
   }
@@ -73,7 +73,8 @@ TEST_CASE("json: a message quotes hostile text on one line, bounded, in ASCII") 
 
 TEST_CASE("json: numbers are taken only where their type and range fit") {
   Json const json = parse_json(R"({"minus":-1,"half":1.5,"thousand":1e3,"byte":255,"more":256,"huge":1e300,"max":18446744073709551615,
-                                   "over":18446744073709551616,"least":-9223372036854775808,"word":"7","yes":true,"none":null})", "f");
+                                   "over":18446744073709551616,"least":-9223372036854775808,"word":"7","yes":true,"none":null})",
+                               "f");
   CHECK(require<std::size_t>(json, "thousand", "f") == 1000);
   CHECK(require<std::size_t>(json, "max", "f") == std::numeric_limits<std::size_t>::max());
   CHECK(require<std::int64_t>(json, "least", "f") == std::numeric_limits<std::int64_t>::min());
@@ -114,7 +115,8 @@ TEST_CASE("json: a key that is absent or null has its default where there is one
   CHECK(contains(message_of<FormatError>([&] { require<std::vector<int>>(json, "a", "f"); }), "expected an array"));
   CHECK(contains(message_of<FormatError>([&] { require_object(json, "list", "f"); }), "found an array of 3, expected an object"));
   CHECK(contains(message_of<FormatError>([&] { require_array(json, "object", "f"); }), "expected an array"));
-  CHECK(contains(message_of<FormatError>([&] { require<int>(json["list"], "k", "f"); }), "found an array of 3, expected an object with the key"));
+  CHECK(contains(message_of<FormatError>([&] { require<int>(json["list"], "k", "f"); }),
+                 "found an array of 3, expected an object with the key"));
 }
 
 TEST_CASE("json: a file is read, and its path is in every message") {
@@ -122,7 +124,9 @@ TEST_CASE("json: a file is read, and its path is in every message") {
   write_bytes(directory / "a.json", "{\"a\": [1, 2]}");
   CHECK(read_json(directory / "a.json")["a"][1] == 2);
   write_bytes(directory / "b.json", "{\"a\": [1, 2}");
-  CHECK(message_of<FormatError>([&] { read_json(directory / "b.json"); }).starts_with((directory / "b.json").string() + ": is not valid JSON: at line 1"));
+  CHECK(message_of<FormatError>([&] {
+          read_json(directory / "b.json");
+        }).starts_with((directory / "b.json").string() + ": is not valid JSON: at line 1"));
   CHECK(contains(message_of<FileError>([&] { read_json(directory / "c.json"); }), "c.json: cannot be opened"));
 }
 

@@ -235,7 +235,8 @@ TEST_CASE("load: fused and transposed tensors reach each of their parameters") {
   auto const checkpoint = files.open();
   Target target;
   for (char const* name : {"q", "k", "v"}) target.want(std::string(name) + ".weight", {out, in}).want(std::string(name) + ".bias", {out});
-  for (char const* name : {"q2", "k2", "v2"}) target.want(std::string(name) + ".weight", {out, in}).want(std::string(name) + ".bias", {out});
+  for (char const* name : {"q2", "k2", "v2"})
+    target.want(std::string(name) + ".weight", {out, in}).want(std::string(name) + ".bias", {out});
   target.want("single", {out, in});
   ThreadForEach executor;
   load_parameters(checkpoint, table, target.requests, executor);
@@ -254,10 +255,13 @@ TEST_CASE("load: a BERT comes out of its file, whatever the prefix and the spell
     for (std::string weight : {"weight", "gamma"}) {
       TestCheckpoint files;
       files.add(prefix + "embeddings.word_embeddings.weight", {10, 4}).add(prefix + "embeddings.LayerNorm." + weight, {4});
-      files.add(prefix + "encoder.layer.0.attention.self.query.weight", {4, 4}).add(prefix + "embeddings.position_ids", {1, 8}, ElementType::i64);
+      files.add(prefix + "encoder.layer.0.attention.self.query.weight", {4, 4})
+          .add(prefix + "embeddings.position_ids", {1, 8}, ElementType::i64);
       files.add("cls.predictions.bias", {10}).add(prefix + "pooler.dense.weight", {4, 4});
       Target target;
-      target.want("embeddings.words.weight", {10, 4}).want("embeddings.norm.weight", {4}).want("encoder.layers.0.attention.query.weight", {4, 4});
+      target.want("embeddings.words.weight", {10, 4})
+          .want("embeddings.norm.weight", {4})
+          .want("encoder.layers.0.attention.query.weight", {4, 4});
       target.want("absent.but.optional", {3}, Presence::optional);
       SerialExecutor executor;
       auto const report = load_parameters(files.open(), bert_names(), target.requests, executor);
@@ -315,7 +319,8 @@ TEST_CASE("load: a file that shrinks after it was opened is an error on every ex
   Target target;
   target.want("a", {1000, 1000});
   SerialExecutor executor;
-  CHECK(contains(message_of<FileError>([&] { load_parameters(checkpoint, plain_names(), target.requests, executor); }), "ends at byte 2000000"));
+  CHECK(contains(message_of<FileError>([&] { load_parameters(checkpoint, plain_names(), target.requests, executor); }),
+                 "ends at byte 2000000"));
 }
 
 TEST_CASE("load: a request or a table that cannot work is the caller's error") {

@@ -98,7 +98,8 @@ struct ConfigReader {
       auto const size = get_optional<std::size_t>(config, key, file);
       if (!size) continue;
       if (*size == 0 || *size > largest)
-        throw FormatError(file + ": " + std::string(key) + ": found " + std::to_string(*size) + ", expected 1 to " + std::to_string(largest));
+        throw FormatError(file + ": " + std::string(key) + ": found " + std::to_string(*size) + ", expected 1 to " +
+                          std::to_string(largest));
       return size;
     }
     return std::nullopt;
@@ -162,7 +163,8 @@ inline constexpr std::size_t largest_depth = 1 << 12;
 inline constexpr std::size_t largest_table = 1 << 25;
 
 /// Ids of tokens: none, one, or a list.
-inline std::vector<std::size_t> token_ids(Json const& config, std::string_view key, std::vector<std::size_t> otherwise, std::string const& file) {
+inline std::vector<std::size_t> token_ids(Json const& config, std::string_view key, std::vector<std::size_t> otherwise,
+                                          std::string const& file) {
   Json const* const member = find_member(config, key, file);
   if (member == nullptr) return otherwise;
   if (member->is_null()) return {};

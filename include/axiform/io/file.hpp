@@ -43,7 +43,7 @@ class File {
 
   std::filesystem::path const& path() const noexcept { return path_; }
   std::string name() const { return path_.string(); }  ///< The path, as messages say it.
-  std::size_t size() const noexcept { return size_; }   ///< Bytes in the file when it was opened.
+  std::size_t size() const noexcept { return size_; }  ///< Bytes in the file when it was opened.
 
   /// Fills `out` from the bytes at `offset`.
   /// @throws FileError when the file ends before `out` is full, also when it has shrunk since it was opened.
@@ -98,7 +98,7 @@ inline File File::open_read(std::filesystem::path const& path) {
   } while (descriptor < 0 && errno == EINTR);
   if (descriptor < 0) detail::throw_file_error(path, "cannot be opened", errno);
   File file(path, descriptor);
-  struct stat status{};
+  struct stat status {};
   if (::fstat(descriptor, &status) != 0) detail::throw_file_error(path, "cannot be examined", errno);
   if (S_ISDIR(status.st_mode)) throw FileError(path.string() + ": is a directory, expected a file");
   if (!S_ISREG(status.st_mode)) throw FileError(path.string() + ": is not a regular file");
@@ -166,7 +166,7 @@ class TemporaryFile {
   int descriptor() const noexcept { return descriptor_; }
 
   void become(std::filesystem::path const& target) {
-    struct stat status{};
+    struct stat status {};
     if (::stat(target.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::fchmod(descriptor_, status.st_mode & 07777) != 0)
       throw_file_error(target, "cannot keep its permissions", errno);
     if (::fsync(descriptor_) != 0) throw_file_error(target, "cannot be written to the disk", errno);

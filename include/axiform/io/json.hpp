@@ -34,8 +34,8 @@ using Json = nlohmann::json;
 
 /// What `parse_json` takes at most.
 struct JsonLimits {
-  std::size_t depth = 64;                         ///< Arrays and objects that are open at once.
-  std::size_t bytes = std::size_t{128} << 20;     ///< Length of the text.
+  std::size_t depth = 64;                      ///< Arrays and objects that are open at once.
+  std::size_t bytes = std::size_t{128} << 20;  ///< Length of the text.
 };
 
 /// Parses one JSON document. `name` says in messages where the text comes from.
@@ -128,8 +128,7 @@ class JsonBuilder {
   }
 
   bool open(Json::value_t type) {
-    if (open_.size() == limits_.depth)
-      throw FormatError(name_ + ": arrays and objects nest deeper than " + std::to_string(limits_.depth));
+    if (open_.size() == limits_.depth) throw FormatError(name_ + ": arrays and objects nest deeper than " + std::to_string(limits_.depth));
     open_.push_back(place(Json(type)));
     return true;
   }
@@ -148,8 +147,8 @@ class JsonBuilder {
   std::string const& name_;
   JsonLimits limits_;
   Json root_;
-  std::vector<Json*> open_;   // The containers that are open; a container stays where it is until it is closed.
-  Json* member_ = nullptr;    // Where the value of the last key goes.
+  std::vector<Json*> open_;  // The containers that are open; a container stays where it is until it is closed.
+  Json* member_ = nullptr;   // Where the value of the last key goes.
 };
 
 [[noreturn]] inline void throw_json_type(Json const& value, std::string const& what, std::string const& expected, std::string const& file) {
@@ -185,7 +184,8 @@ std::optional<Value> integer_from(Json const& value) {
       auto const whole = static_cast<std::int64_t>(number);
       return std::in_range<Value>(whole) ? std::optional(static_cast<Value>(whole)) : std::nullopt;
     }
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -202,9 +202,12 @@ Value json_as(Json const& value, std::string const& what, std::string const& fil
     throw_json_type(value, what, integer_range<Value>(), file);
   } else if constexpr (std::floating_point<Value>) {
     std::optional<double> number;
-    if (auto const* real = value.get_ptr<Json::number_float_t const*>()) number = *real;
-    else if (auto const* natural = value.get_ptr<Json::number_unsigned_t const*>()) number = static_cast<double>(*natural);
-    else if (auto const* integer = value.get_ptr<Json::number_integer_t const*>()) number = static_cast<double>(*integer);
+    if (auto const* real = value.get_ptr<Json::number_float_t const*>())
+      number = *real;
+    else if (auto const* natural = value.get_ptr<Json::number_unsigned_t const*>())
+      number = static_cast<double>(*natural);
+    else if (auto const* integer = value.get_ptr<Json::number_integer_t const*>())
+      number = static_cast<double>(*integer);
     if (number && std::abs(*number) <= static_cast<double>(std::numeric_limits<Value>::max())) return static_cast<Value>(*number);
     throw_json_type(value, what, number ? "a number within the range of float" : "a number", file);
   } else {
@@ -246,19 +249,27 @@ inline std::string dump_json(Json const& json, int indent) {
 
 inline std::string describe_json(Json const& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::boolean: return *value.get_ptr<bool const*>() ? "true" : "false";
-    case Json::value_t::string: return "the string " + detail::in_quotes(*value.get_ptr<Json::string_t const*>());
-    case Json::value_t::number_unsigned: return "the number " + std::to_string(*value.get_ptr<Json::number_unsigned_t const*>());
-    case Json::value_t::number_integer: return "the number " + std::to_string(*value.get_ptr<Json::number_integer_t const*>());
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::boolean:
+      return *value.get_ptr<bool const*>() ? "true" : "false";
+    case Json::value_t::string:
+      return "the string " + detail::in_quotes(*value.get_ptr<Json::string_t const*>());
+    case Json::value_t::number_unsigned:
+      return "the number " + std::to_string(*value.get_ptr<Json::number_unsigned_t const*>());
+    case Json::value_t::number_integer:
+      return "the number " + std::to_string(*value.get_ptr<Json::number_integer_t const*>());
     case Json::value_t::number_float: {
       char digits[32];
       auto const end = std::to_chars(digits, digits + sizeof digits, *value.get_ptr<Json::number_float_t const*>()).ptr;
       return "the number " + std::string(digits, end);
     }
-    case Json::value_t::array: return "an array of " + std::to_string(value.size());
-    case Json::value_t::object: return "an object of " + std::to_string(value.size()) + " keys";
-    default: return "something that is not JSON";
+    case Json::value_t::array:
+      return "an array of " + std::to_string(value.size());
+    case Json::value_t::object:
+      return "an object of " + std::to_string(value.size()) + " keys";
+    default:
+      return "something that is not JSON";
   }
 }
 

@@ -50,9 +50,9 @@ struct LoadReport {
     std::string expected;  ///< "shape [768, 3072]".
   };
 
-  std::vector<std::string> loaded;      ///< Canonical names.
-  std::vector<std::string> ignored;     ///< Names in the file that nobody asked for: heads, buffers.
-  std::vector<std::string> missing;     ///< Canonical names that the file lacks.
+  std::vector<std::string> loaded;   ///< Canonical names.
+  std::vector<std::string> ignored;  ///< Names in the file that nobody asked for: heads, buffers.
+  std::vector<std::string> missing;  ///< Canonical names that the file lacks.
   std::vector<Mismatch> mismatched;
   std::vector<std::string> unexpected;  ///< Names in the file that belong to the model itself, yet nobody asked for.
   std::vector<std::string> ambiguous;   ///< Canonical names that the file has twice, and the names that it has them under.
@@ -64,8 +64,9 @@ struct LoadReport {
 /// Loads `requests` from `checkpoint`, on all threads of `executor`.
 ///
 /// @return What was loaded and what was not; `missing` then holds optional parameters only.
-/// @throws CheckpointError, before anything is read, listing every required parameter that is missing, every tensor of another shape or type,
-///         every name that is ambiguous or unexpected; ArgumentError for a request that lacks the function it needs; FileError when reading fails.
+/// @throws CheckpointError, before anything is read, listing every required parameter that is missing, every tensor of another shape or
+///         type, every name that is ambiguous or unexpected; ArgumentError for a request that lacks the function it needs; FileError when
+///         reading fails.
 LoadReport load_parameters(Checkpoint const& checkpoint, NameTable const& table, std::span<ParameterRequest const> requests,
                            Executor& executor);
 
@@ -180,8 +181,8 @@ inline void LoadPlan::find(ParameterRequest const& request) {
   if (!type_fits) mismatch("element type", std::string(name_of(info.element_type)), "F32, F16, BF16 or F64");
   if (!shape_fits || !type_fits) return;
   if (is_transposed(found) ? !request.write_transposed : !request.write_rows)
-    throw ArgumentError(request.name + ": the request has no function that takes the " +
-                        (is_transposed(found) ? "transposed" : "rows") + " of " + printable(info.name));
+    throw ArgumentError(request.name + ": the request has no function that takes the " + (is_transposed(found) ? "transposed" : "rows") +
+                        " of " + printable(info.name));
   report_.loaded.push_back(request.name);
   std::size_t const elements = element_count(expected);
   if (elements == 0) return;
@@ -228,8 +229,7 @@ inline std::vector<LoadChunk> chunks_of(std::span<LoadGroup const> groups) {
   for (LoadGroup const& group : groups) {
     std::size_t rows = std::max<std::size_t>(load_chunk_floats / group.columns, 1);
     if (rows > 64) rows -= rows % 64;
-    for (std::size_t first = 0; first < group.rows; first += rows)
-      chunks.push_back({&group, first, std::min(rows, group.rows - first)});
+    for (std::size_t first = 0; first < group.rows; first += rows) chunks.push_back({&group, first, std::min(rows, group.rows - first)});
   }
   return chunks;
 }

@@ -37,7 +37,7 @@ struct NameRule {
   std::string canonical;                         ///< Pattern of the parameter's name in the model.
   std::string in_file;                           ///< Pattern of the tensor's name in the file, without prefix.
   Arrangement arrangement = Arrangement::as_is;  ///< Of matrices; vectors are as they are.
-  std::size_t part = 0;   ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
+  std::size_t part = 0;  ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
   std::size_t parts = 1;
 };
 
@@ -53,10 +53,10 @@ struct NameTable {
   std::vector<std::string> prefixes;  ///< What may stand before every name; "" when nothing may.
   std::vector<NameRule> rules;        ///< The first that matches counts.
   std::vector<Spelling> spellings;    ///< Legacy names.
-  /// Names in the file, without prefix, that belong to the model itself. One that no parameter asks for means that the checkpoint is another
-  /// model (more layers, say) and is an error. Everything else that nobody asks for is a head, and is ignored.
+  /// Names in the file, without prefix, that belong to the model itself. One that no parameter asks for means that the checkpoint is
+  /// another model (more layers, say) and is an error. Everything else that nobody asks for is a head, and is ignored.
   std::vector<std::string> body;
-  std::vector<std::string> buffers;   ///< Names within `body` that hold nothing learned, and are ignored.
+  std::vector<std::string> buffers;  ///< Names within `body` that hold nothing learned, and are ignored.
 };
 
 /// A name that a parameter may have in a file, and how it is kept there.

@@ -267,10 +267,14 @@ void SafetensorsFile::read_real(TensorInfo const& info, std::size_t first, std::
     return file_.read_at(info.begin + first * sizeof(Target), std::as_writable_bytes(out));
   }
   switch (info.element_type) {
-    case ElementType::f64: return read_converted<double>(info, first, out, identity);
-    case ElementType::f32: return read_converted<float>(info, first, out, identity);
-    case ElementType::f16: return read_converted<std::uint16_t>(info, first, out, float_from_half);
-    case ElementType::bf16: return read_converted<std::uint16_t>(info, first, out, float_from_bfloat16);
+    case ElementType::f64:
+      return read_converted<double>(info, first, out, identity);
+    case ElementType::f32:
+      return read_converted<float>(info, first, out, identity);
+    case ElementType::f16:
+      return read_converted<std::uint16_t>(info, first, out, float_from_half);
+    case ElementType::bf16:
+      return read_converted<std::uint16_t>(info, first, out, float_from_bfloat16);
     default:
       throw CheckpointError(file_.name() + ": " + detail::printable(info.name) + ": found the element type " +
                             std::string(name_of(info.element_type)) + ", expected F32, F16, BF16 or F64");
@@ -288,14 +292,22 @@ inline void SafetensorsFile::read_doubles(TensorInfo const& info, std::size_t fi
 inline void SafetensorsFile::read_integers(TensorInfo const& info, std::size_t first, std::span<std::int64_t> out) const {
   auto const identity = [](auto x) { return x; };
   switch (info.element_type) {
-    case ElementType::i64: return read_converted<std::int64_t>(info, first, out, identity);
-    case ElementType::i32: return read_converted<std::int32_t>(info, first, out, identity);
-    case ElementType::u32: return read_converted<std::uint32_t>(info, first, out, identity);
-    case ElementType::i16: return read_converted<std::int16_t>(info, first, out, identity);
-    case ElementType::u16: return read_converted<std::uint16_t>(info, first, out, identity);
-    case ElementType::i8: return read_converted<std::int8_t>(info, first, out, identity);
-    case ElementType::u8: return read_converted<std::uint8_t>(info, first, out, identity);
-    case ElementType::boolean: return read_converted<std::uint8_t>(info, first, out, [](std::uint8_t x) { return x != 0; });
+    case ElementType::i64:
+      return read_converted<std::int64_t>(info, first, out, identity);
+    case ElementType::i32:
+      return read_converted<std::int32_t>(info, first, out, identity);
+    case ElementType::u32:
+      return read_converted<std::uint32_t>(info, first, out, identity);
+    case ElementType::i16:
+      return read_converted<std::int16_t>(info, first, out, identity);
+    case ElementType::u16:
+      return read_converted<std::uint16_t>(info, first, out, identity);
+    case ElementType::i8:
+      return read_converted<std::int8_t>(info, first, out, identity);
+    case ElementType::u8:
+      return read_converted<std::uint8_t>(info, first, out, identity);
+    case ElementType::boolean:
+      return read_converted<std::uint8_t>(info, first, out, [](std::uint8_t x) { return x != 0; });
     default:
       throw CheckpointError(file_.name() + ": " + detail::printable(info.name) + ": found the element type " +
                             std::string(name_of(info.element_type)) + ", expected an integer type or BOOL");

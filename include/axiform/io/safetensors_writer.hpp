@@ -74,7 +74,8 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<Tenso
     throw ArgumentError(path.string() + ": a tensor's name or the metadata is not UTF-8, as a safetensors header must be");
   }
   text.append((8 - text.size() % 8) % 8, ' ');  // The data begins at a multiple of 8.
-  if (text.size() > detail::largest_safetensors_header) throw ArgumentError(path.string() + ": the header would be too large to read again");
+  if (text.size() > detail::largest_safetensors_header)
+    throw ArgumentError(path.string() + ": the header would be too large to read again");
 
   auto const length = std::bit_cast<std::array<std::byte, 8>>(static_cast<std::uint64_t>(text.size()));
   write_file_atomically(path, [&](FileWriter& file) {
