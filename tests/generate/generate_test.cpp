@@ -105,7 +105,9 @@ TEST_CASE("generate: options that contradict each other or the model are refused
   refuses({.max_new_tokens = 0}, "max_new_tokens: found 0, expected at least 1");
   refuses({.max_new_tokens = static_cast<std::size_t>(-1)},
           "max_new_tokens: 18446744073709551615 tokens behind a prompt of 3 do not fit the model's 40 positions");
-  refuses({.num_return_sequences = 0}, "num_return_sequences: found 0, expected at least 1");
+  refuses({.num_return_sequences = 0}, "num_return_sequences: found 0, expected 1 to 4096");
+  refuses({.num_return_sequences = static_cast<std::size_t>(-1)},
+          "num_return_sequences: found 18446744073709551615, expected 1 to 4096");
   refuses({.num_return_sequences = 2, .decoding = Decoding::greedy},
           "num_return_sequences: found 2 with greedy decoding, which has one result; sample, or ask for 1");
   refuses({}, "prompt: found no token, expected at least one", {});

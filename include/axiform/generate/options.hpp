@@ -45,6 +45,8 @@ struct GeneratedToken {
 
 /// Options of `generate`. The defaults are the notebook's pipeline: sampling, top-k 50, temperature 1, 50 tokens in all.
 struct GenerateOptions {
+  static constexpr std::size_t most_sequences = 4096;  ///< More at once are taken for a mistake: each has a key-value cache.
+
   std::size_t max_length = 50;                 ///< Tokens in all, the prompt included.
   std::optional<std::size_t> max_new_tokens = {};  ///< Tokens behind the prompt; overrides `max_length`.
   std::size_t num_return_sequences = 1;        ///< Sequences generated from the one prompt.
@@ -60,7 +62,9 @@ struct GenerateOptions {
   std::size_t checked_length(std::size_t prompt, std::size_t positions) const {
     sampling.check();
     if (prompt == 0) throw ArgumentError("prompt: found no token, expected at least one");
-    if (num_return_sequences == 0) throw ArgumentError("num_return_sequences: found 0, expected at least 1");
+    if (num_return_sequences == 0 || num_return_sequences > most_sequences)
+      throw ArgumentError("num_return_sequences: found " + std::to_string(num_return_sequences) + ", expected 1 to " +
+                          std::to_string(most_sequences));
     if (decoding == Decoding::greedy && num_return_sequences > 1)
       throw ArgumentError("num_return_sequences: found " + std::to_string(num_return_sequences) +
                           " with greedy decoding, which has one result; sample, or ask for 1");

@@ -6,10 +6,11 @@
 #include <span>
 #include <string>
 
+#include <axiform/core/config.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 
-namespace axiform {
+namespace axiform::inline AXIFORM_ARCH {
 
 /// @throws ArgumentError when an id is not in [0, count).
 inline void check_ids(std::span<TokenId const> ids, std::size_t count, char const* what) {
@@ -19,4 +20,4 @@ inline void check_ids(std::span<TokenId const> ids, std::size_t count, char cons
                           std::to_string(count - 1));
 }
 
-}  // namespace axiform
+}  // namespace axiform::inline AXIFORM_ARCH

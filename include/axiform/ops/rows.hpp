@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
 
-namespace axiform {
+namespace axiform::inline AXIFORM_ARCH {
 
 /// Calls `task(first, last)` for ranges that cover [0, rows), one range a thread, or one in all where the work is small.
 ///
@@ -22,4 +23,4 @@ void for_row_ranges(Executor& executor, std::size_t rows, std::size_t row_cost, 
   executor.parallel_for(ranges, [&](std::size_t range) { task(rows * range / ranges, rows * (range + 1) / ranges); });
 }
 
-}  // namespace axiform
+}  // namespace axiform::inline AXIFORM_ARCH

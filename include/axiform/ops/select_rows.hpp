@@ -6,11 +6,12 @@
 #include <cstddef>
 #include <string>
 
+#include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/tensor.hpp>
 
-namespace axiform {
+namespace axiform::inline AXIFORM_ARCH {
 
 /// Which row of a sequence.
 enum class SequenceRow {
@@ -41,4 +42,4 @@ Tensor<float, Sequences, LastAxis<X>> select_rows(X const& x, SequenceOffsets<Ro
   return result;
 }
 
-}  // namespace axiform
+}  // namespace axiform::inline AXIFORM_ARCH
