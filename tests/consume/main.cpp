@@ -1,14 +1,17 @@
 // The program of someone who uses the library: it includes, computes and prints.
+#include <cmath>
 #include <iostream>
-#include <vector>
 
-#include <axiform/core/executor.hpp>
-#include <axiform/version.hpp>
+#include <axiform/axiform.hpp>
 
 int main() {
-  axiform::SerialExecutor serial;
-  std::vector<int> squares(4);
-  serial.parallel_for(squares.size(), [&](std::size_t i) { squares[i] = static_cast<int>(i * i); });
-  std::cout << "axiform " << axiform::version << ": " << squares.back() << "\n";
-  return squares.back() == 9 ? 0 : 1;
+  auto context = axiform::Context::with_threads(2);
+  axiform::Linear<axiform::Const<8>, axiform::Const<4>> linear;
+  axiform::initialize(linear, {.seed = 1}, context);
+
+  axiform::Tensor<float, axiform::Tokens, axiform::Const<8>> x(3);
+  x(2, 5) = 1;
+  auto const y = linear(x, context);
+  std::cout << "axiform " << axiform::version << ": " << y.shape().to_string() << ", " << y(2, 0) << "\n";
+  return y(0, 0) == 0 && y(2, 0) != 0 && std::isfinite(y(2, 0)) ? 0 : 1;
 }
