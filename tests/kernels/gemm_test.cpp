@@ -224,6 +224,34 @@ TEST_CASE("gemm: threads share rows and columns of large products without changi
   }
 }
 
+TEST_CASE("gemm: many long rows, whose k is taken in parts, have the bits of each row by itself") {
+  std::size_t const m = 50, n = 2 * kernels::panel_width + 3, k = 2500;
+  auto const a = random_floats(m * k, 20);
+  auto const b = packed(n, k, random_floats(n * k, 21));
+  auto const bias = random_floats(n, 22);
+  auto const residual = random_floats(m * n, 23);
+  SerialExecutor executor;
+  for (auto kind : {Activation::none, Activation::relu})
+    for (bool with_residual : {false, true}) {
+      Epilogue epilogue{.bias = bias.data(), .activation = kind};
+      if (with_residual) epilogue.residual = residual.data(), epilogue.residual_stride = n;
+      auto const whole = product(m, n, k, a, b, epilogue, executor);
+      bool same = true;
+      for (std::size_t i = 0; i < m; ++i) {
+        std::vector<float> row(n);
+        if (with_residual) epilogue.residual = residual.data() + i * n;
+        kernels::gemm(1, n, k, a.data() + i * k, k, b.data(), row.data(), n, epilogue, executor);
+        same = same && same_bits(row.data(), whole.data() + i * n, n);
+      }
+      CHECK(same);
+      if (!with_residual) continue;
+      auto in_place = residual;
+      epilogue.residual = in_place.data();
+      kernels::gemm(m, n, k, a.data(), k, b.data(), in_place.data(), n, epilogue, executor);
+      CHECK(same_bits(in_place.data(), whole.data(), whole.size()));
+    }
+}
+
 TEST_CASE("gemm: an infinity or NaN in one row leaves the other rows alone") {
   std::size_t const m = 7, n = 37, k = 20;
   auto a = random_floats(m * k, 18);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
@@ -37,101 +38,114 @@ struct Product {
   // The first row of the i-th of `tiles` tiles whose heights differ by at most one: 7 rows are 4 + 3, not 6 + 1.
   std::size_t row_of(std::size_t i, std::size_t tiles) const noexcept { return i * (m / tiles) + std::min(i, m % tiles); }
 
-  // Rows [first_row, last_row) of the full panels [panel, panel + panels).
-  void run_full(std::size_t first_row, std::size_t last_row, std::size_t panel, std::size_t panels, Tile tile, std::size_t share,
-                std::size_t shares) const noexcept {
-    std::size_t const column = panel * panel_width;
-    std::size_t const columns = panels * panel_width;
-    TileOperands operands{.k = k,
-                          .a = a + first_row * a_stride,
+  // Tile i of the full panels [panel, panel + panels), for the k of [k0, k1): all of them, or a part that goes on where the last one stopped.
+  struct Step {
+    std::size_t first_row, last_row;
+    std::size_t panel, panels;
+    std::size_t k0, k1;
+    std::size_t share, shares;  // of bringing in the panel behind
+  };
+  void run_full(Step const& step, Tile tile) const noexcept {
+    std::size_t const column = step.panel * panel_width;
+    std::size_t const columns = step.panels * panel_width;
+    std::size_t const prefetched = panel_width * sizeof(float) * (step.k1 - step.k0) / step.shares;
+    TileOperands operands{.k = step.k1 - step.k0,
+                          .a = a + step.first_row * a_stride + step.k0,
                           .a_stride = a_stride,
-                          .b = b + column * k,
+                          .b = b + column * k + step.k0 * panel_width,
                           .b_step = panel_width,
                           .b_panel_stride = panel_width * k,
-                          .c = c + first_row * c_stride + column,
+                          .c = c + step.first_row * c_stride + column,
                           .c_stride = c_stride,
-                          .bias = epilogue.bias != nullptr ? epilogue.bias + column : nullptr};
-    operands.prefetch_step = panel_width * sizeof(float) / shares;
-    operands.prefetch = reinterpret_cast<char const*>(b + (column + columns) * k) + share * operands.prefetch_step * k;
+                          .resume = step.k0 != 0};
+    operands.prefetch = reinterpret_cast<std::uintptr_t>(operands.b) + columns * k * sizeof(float) + step.share * prefetched;
+    operands.prefetch_apart = prefetched / 2;
+    operands.prefetch_step = (panel_width * sizeof(float) / step.shares + 1) / 2;
+    if (step.k1 < k) return tile(operands);
+
+    if (epilogue.bias != nullptr) operands.bias = epilogue.bias + column;
     if (epilogue.residual != nullptr) {
-      // c may be the residual, which must not be gone before it is added.
-      if (epilogue.activation != Activation::none) return run_buffered(first_row, last_row, column, columns, operands, tile);
-      operands.residual = epilogue.residual + first_row * epilogue.residual_stride + column;
+      operands.residual = epilogue.residual + step.first_row * epilogue.residual_stride + column;
       operands.residual_stride = epilogue.residual_stride;
     }
     tile(operands);
     // In place, while the tile lies in L1: a load and a store for each vector are little beside the activation, and no tile is
     // compiled once more for each of them.
-    activate_rows(epilogue.activation, operands.c, c_stride, last_row - first_row, columns);
+    activate_rows(epilogue.activation, operands.c, c_stride, step.last_row - step.first_row, columns);
   }
 
-  // The same through a buffer, for what must not be stored at once: the last panel's columns beyond n, or a sum whose residual lies there.
-  void run_buffered(std::size_t first_row, std::size_t last_row, std::size_t column, std::size_t columns, TileOperands operands,
-                    Tile tile) const noexcept {
-    constexpr std::size_t buffer_columns = std::max(2 * panel_width, 8 * simd::lanes);
-    alignas(64) float buffer[tile_rows * buffer_columns];
-    operands.bias = nullptr;
-    operands.c = buffer;
-    operands.c_stride = buffer_columns;
-    tile(operands);
+  // One panel, all k, through a buffer, for what must not be stored at once: columns beyond n, and sums to activate before the residual comes.
+  void run_buffered(std::size_t first_row, std::size_t last_row, std::size_t panel) const noexcept {
+    std::size_t const column = panel * panel_width;
+    std::size_t const columns = std::min(panel_width, n - column);
     std::size_t const rows = last_row - first_row;
+    alignas(64) float buffer[tile_rows * panel_width];
+    Tile const tile = narrow_tile(rows, (columns + simd::lanes - 1) / simd::lanes);
+    tile({.k = k,
+          .a = a + first_row * a_stride,
+          .a_stride = a_stride,
+          .b = b + column * k,
+          .b_step = panel_width,
+          .c = buffer,
+          .c_stride = panel_width});
     for (std::size_t j = 0; epilogue.bias != nullptr && j < columns; j += simd::lanes) {
       simd::Floats const bias = simd::load_partial(epilogue.bias + column + j, std::min(simd::lanes, columns - j));
       for (std::size_t r = 0; r < rows; ++r) {
-        float* const value = buffer + r * buffer_columns + j;
+        float* const value = buffer + r * panel_width + j;
         simd::store(value, simd::load(value) + bias);
       }
     }
-    activate_rows(epilogue.activation, buffer, buffer_columns, rows, columns);
+    activate_rows(epilogue.activation, buffer, panel_width, rows, columns);
     for (std::size_t r = 0; r < rows; ++r) {
       float* const target = c + (first_row + r) * c_stride + column;
       float const* const added =
           epilogue.residual != nullptr ? epilogue.residual + (first_row + r) * epilogue.residual_stride + column : nullptr;
       for (std::size_t j = 0; j < columns; j += simd::lanes) {
         std::size_t const count = std::min(simd::lanes, columns - j);
-        simd::Floats value = simd::load(buffer + r * buffer_columns + j);
+        simd::Floats value = simd::load(buffer + r * panel_width + j);
         if (added != nullptr) value += simd::load_partial(added + j, count);
         simd::store_partial(target + j, value, count);
       }
     }
   }
 
-  void run_partial(std::size_t first_row, std::size_t last_row, std::size_t panel) const noexcept {
-    std::size_t const column = panel * panel_width;
-    std::size_t const columns = n - column;
-    TileOperands const operands{.k = k, .a = a + first_row * a_stride, .a_stride = a_stride, .b = b + column * k, .b_step = panel_width};
-    run_buffered(first_row, last_row, column, columns, operands,
-                 narrow_tile(last_row - first_row, (columns + simd::lanes - 1) / simd::lanes));
-  }
-
   // Tiles [first_tile, last_tile) of `tiles`, panels [first_panel, last_panel).
+  //
+  // A block of rows stays in L2 while the panels pass, and a panel, once there, serves all its tiles. Where rows are long the block takes only
+  // a part of k at a time, so that it has rows enough for each panel to be worth bringing in: the sums wait in C meanwhile and go on in the same
+  // order, so this changes no bit.
   void run(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t first_panel,
            std::size_t last_panel) const noexcept {
     if (first_tile >= last_tile || first_panel >= last_panel) return;
-    std::size_t const full_panels = std::min(last_panel, n / panel_width);
+    bool const buffered = epilogue.residual != nullptr && epilogue.activation != Activation::none;
+    std::size_t const full_panels = buffered ? first_panel : std::min(last_panel, n / panel_width);
     WideTile const wide = wide_tile(m / tiles + (m % tiles != 0));
-    // A block of rows stays in L2 while the panels pass; a panel, once there, serves all its tiles.
-    std::size_t const block = std::max<std::size_t>(1, a_block_floats / (tile_rows * k + 1));
-    for (std::size_t block_tile = first_tile; block_tile < last_tile; block_tile += block) {
-      std::size_t const block_end = std::min(block_tile + block, last_tile);
-      for (std::size_t panel = first_panel; panel < last_panel;) {
-        bool const full = panel < full_panels;
-        std::size_t const panels = full && panel + wide.panels <= full_panels ? wide.panels : 1;
-        for (std::size_t i = block_tile; i < block_end; ++i) {
-          std::size_t const first_row = row_of(i, tiles);
-          std::size_t const last_row = row_of(i + 1, tiles);
-          if (full)
-            run_full(first_row, last_row, panel, panels, panels > 1 ? wide.tile : narrow_tile(last_row - first_row, tile_vectors),
-                     i - block_tile, block_end - block_tile);
-          else
-            run_partial(first_row, last_row, panel);
+    std::size_t const count = last_tile - first_tile;
+    bool const whole = count == 1 || epilogue.residual == c;  // sums in C would overwrite the residual
+    std::size_t const parts = whole ? 1 : std::max<std::size_t>(1, (k + most_k - 1) / most_k);
+    std::size_t const block = std::max<std::size_t>(1, a_block_floats / (tile_rows * (k / parts) + 1));
+    std::size_t const blocks = (count + block - 1) / block;
+    for (std::size_t i = 0; i < blocks; ++i) {
+      std::size_t const from = first_tile + i * count / blocks;
+      std::size_t const to = first_tile + (i + 1) * count / blocks;
+      for (std::size_t part = 0; part < parts; ++part)
+        for (std::size_t panel = first_panel; panel < full_panels;) {
+          std::size_t const panels = panel + wide.panels <= full_panels ? wide.panels : 1;
+          for (std::size_t j = from; j < to; ++j) {
+            std::size_t const row = row_of(j, tiles);
+            std::size_t const end = row_of(j + 1, tiles);
+            run_full({row, end, panel, panels, part * k / parts, (part + 1) * k / parts, j - from, to - from},
+                     panels > 1 ? wide.tile : narrow_tile(end - row, tile_vectors));
+          }
+          panel += panels;
         }
-        panel += panels;
-      }
+      for (std::size_t panel = std::max(first_panel, full_panels); panel < last_panel; ++panel)
+        for (std::size_t j = from; j < to; ++j) run_buffered(row_of(j, tiles), row_of(j + 1, tiles), panel);
     }
   }
 
-  static constexpr std::size_t a_block_floats = 64 * 1024;
+  static constexpr std::size_t a_block_floats = 64 * 1024;  // half of an L2 of 512 KiB
+  static constexpr std::size_t most_k = 1024;
 };
 
 // How many threads share the rows; threads / rows of them share the columns.
