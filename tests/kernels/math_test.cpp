@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -28,7 +29,7 @@ double reference_gelu_tanh(double x) {
 double reference_silu(double x) { return x < -1e3 ? -0.0 : x / (1.0 + std::exp(-x)); }
 
 struct Function {
-  char const* name;
+  std::string name;
   simd::Floats (*value)(simd::Floats);
   double (*reference)(double);
   double bound;            // in ulp, where the result is a normal number

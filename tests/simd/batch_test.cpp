@@ -79,10 +79,20 @@ TEST_CASE("simd: fma rounds once where the instruction set has it and twice wher
   float const e = std::ldexp(1.0F, -23);
   auto const x = simd::broadcast(1.0F + e);
   auto const fused = simd::fma(x, x, simd::broadcast(-(1.0F + 2.0F * e)));
+  auto const subtracted = simd::fms(x, x, simd::broadcast(1.0F + 2.0F * e));
   auto const negated = simd::fnma(x, x, simd::broadcast(1.0F + 2.0F * e));
   for (std::size_t lane = 0; lane < simd::lanes; ++lane) {
     CHECK(lanes_of(fused)[lane] == (simd::has_fma ? e * e : 0.0F));
+    CHECK(lanes_of(subtracted)[lane] == (simd::has_fma ? e * e : 0.0F));
     CHECK(lanes_of(negated)[lane] == (simd::has_fma ? -e * e : 0.0F));
+  }
+}
+
+TEST_CASE("simd: a quotient is rounded once") {
+  auto const divisors = uneven(1000);
+  for (float const divisor : divisors) {
+    auto const quotient = lanes_of(simd::divide(simd::broadcast(1.7F), simd::broadcast(divisor)));
+    for (std::size_t lane = 0; lane < simd::lanes; ++lane) CHECK(quotient[lane] == 1.7F / divisor);
   }
 }
 

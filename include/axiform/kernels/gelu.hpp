@@ -23,7 +23,7 @@ namespace detail {
 // |x| * e / (1 + e) for e = e^(high + low) <= 1.
 [[gnu::always_inline]] inline Floats logistic_tail(Floats magnitude, Floats high, Floats low) noexcept {
   Exponential const e = exponential(high, low);
-  return e.times(magnitude / (broadcast(1.0F) + e.times(broadcast(1.0F))));
+  return e.times(simd::divide(magnitude, broadcast(1.0F) + e.times(broadcast(1.0F))));
 }
 
 // w = a + b * c to twice the precision. `a` has its last bit at 2^-20 or above and 1 < a < w < 16, so that a - w is exact.
@@ -47,7 +47,7 @@ namespace detail {
   Floats const a = simd::min(xsimd::abs(x), broadcast(14.5F));  // beyond 14.2 the tail is 0; NaN comes back with x below
   Pair const square = scaled_square(a, broadcast(-0.5F));
   auto const [numerator, denominator] = fraction(scaled_gelu_tail, a);
-  return less_tail(x, exponential(square.high, square.low).times<-1>(a * numerator / denominator));
+  return less_tail(x, exponential(square.high, square.low).times<-1>(simd::divide(a * numerator, denominator)));
 }
 
 /// GELU's approximation x / (1 + e^-2u), u = sqrt(2 / pi) * (x + 0.044715 x^3): x * (1 + tanh u) / 2 (Hendrycks and Gimpel 2016, section 2).

@@ -35,7 +35,7 @@ struct Pair {
 [[gnu::always_inline]] inline Pair two_product(Floats a, Floats b) noexcept {
   Floats const product = a * b;
   if constexpr (simd::has_fma) {
-    return {product, simd::fma(a, b, -product)};
+    return {product, simd::fms(a, b, product)};
   } else {
     Floats const a_high = upper_half(a), a_low = a - a_high, b_high = upper_half(b), b_low = b - b_high;
     return {product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low};
@@ -149,7 +149,7 @@ struct Fraction {
   Exponential const e = exponential(a + a);
   Floats const power = e.power<0>();
   Floats const less_one = simd::fma(power, e.fraction, power - broadcast(1.0F));
-  return xsimd::bitofsign(x) | (less_one / (less_one + broadcast(2.0F)));
+  return xsimd::bitofsign(x) | simd::divide(less_one, less_one + broadcast(2.0F));
 }
 
 /// The complementary error function: 2 / sqrt(pi) times the integral of e^(-t^2) from x to infinity. Falls to 0 by proper subnormals.
@@ -158,7 +158,7 @@ struct Fraction {
   Floats const a = at_most(xsimd::abs(x), 10.25F);  // beyond 10.06 the tail is 0
   Pair const square = scaled_square(a, broadcast(-1.0F));
   auto const [numerator, denominator] = fraction(scaled_erfc, a);
-  Floats const tail = exponential(square.high, square.low).times<-1>(numerator / denominator);
+  Floats const tail = exponential(square.high, square.low).times<-1>(simd::divide(numerator, denominator));
   return xsimd::select(x < broadcast(0.0F), broadcast(2.0F) - tail, tail);
 }
 

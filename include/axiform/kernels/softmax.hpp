@@ -51,13 +51,13 @@ inline void softmax_row(float* values, std::size_t count, std::size_t padded_cou
   }
   Floats const total = broadcast(sums.total());
 
-  for_vectors(count, [&](std::size_t, std::size_t i) { simd::store(values + i, simd::load(values + i) / total); });
+  for_vectors(count, [&](std::size_t, std::size_t i) { simd::store(values + i, simd::divide(simd::load(values + i), total)); });
   std::size_t done = count;
   if (padded) {
-    simd::store(values + whole, last / total);
+    simd::store(values + whole, simd::divide(last, total));
     done = whole + simd::lanes;
   } else if (rest != 0) {
-    simd::store_partial(values + whole, last / total, rest);
+    simd::store_partial(values + whole, simd::divide(last, total), rest);
   }
   if (done < padded_count) std::fill_n(values + done, padded_count - done, 0.0F);
 }

@@ -58,11 +58,24 @@ template <std::size_t Chunk>
 /// a * b + c, rounded once where `has_fma`, else after the product and after the sum.
 [[gnu::always_inline]] inline Floats fma(Floats a, Floats b, Floats c) noexcept { return xsimd::fma(a, b, c); }
 
+/// a * b - c, rounded as `fma`.
+[[gnu::always_inline]] inline Floats fms(Floats a, Floats b, Floats c) noexcept {
+  // xsimd (13.2 and 14.3) has no fused form of this and of fnma for NEON: it rounds twice there.
+  if constexpr (std::is_base_of_v<xsimd::neon64, Arch>) return xsimd::fma(a, b, -c);
+  return xsimd::fms(a, b, c);
+}
+
 /// c - a * b, rounded as `fma`.
 [[gnu::always_inline]] inline Floats fnma(Floats a, Floats b, Floats c) noexcept {
-  // xsimd (13.2 and 14.3) has no fused form of it for NEON: it rounds twice there.
   if constexpr (std::is_base_of_v<xsimd::neon64, Arch>) return xsimd::fma(-a, b, c);
   return xsimd::fnma(a, b, c);
+}
+
+/// a / b, rounded once.
+[[gnu::always_inline]] inline Floats divide(Floats a, Floats b) noexcept {
+  // For NEON xsimd (13.2 and 14.3) multiplies by a refined estimate of 1 / b, which is up to 2 ulp off; the instruction exists in 64-bit mode.
+  if constexpr (std::is_base_of_v<xsimd::neon64, Arch>) return Floats(a.data / b.data);
+  return a / b;
 }
 
 /// The greater of two in each lane. Which one comes out when either is NaN depends on the instruction set.
