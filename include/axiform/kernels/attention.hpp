@@ -94,17 +94,20 @@ struct AttentionRun {
     return (score_floats() + (cached != nullptr ? 0 : scratch_layout().floats()) + 15) / 16 * 16;
   }
 
-  // The keys that query i of a sequence attends to are [0, visible).
-  std::size_t visible(std::size_t s, std::size_t i) const noexcept {
-    std::size_t const keys = key_count(s);
-    if (queries.mask == AttentionMask::none) return keys;
-    std::size_t const with_past = keys + i + 1;
-    return with_past > query_count(s) ? with_past - query_count(s) : 0;
-  }
+  // The keys that query i of a sequence attends to are the first `visible(s)(i)`.
+  struct Visible {
+    std::size_t queries, keys;
+    bool causal;
+    std::size_t operator()(std::size_t i) const noexcept {
+      if (!causal) return keys;
+      return keys + i + 1 > queries ? keys + i + 1 - queries : 0;
+    }
+  };
+  Visible visible(std::size_t s) const noexcept { return {query_count(s), key_count(s), queries.mask == AttentionMask::causal}; }
 
   // Multiply-adds, about, of the queries [first, last) of one head.
   std::size_t cost(std::size_t s, std::size_t first, std::size_t last) const noexcept {
-    return (last - first) * (visible(s, last - 1) + 16) * queries.head_size;
+    return (last - first) * (visible(s)(last - 1) + 16) * queries.head_size;
   }
 
   // Calls visit(sequence, head, first query, last query) for every block of work, in one order.
@@ -151,85 +154,88 @@ struct AttentionRun {
 
   void run_block(std::size_t s, std::size_t head, std::size_t first, std::size_t last, PackedHead const& packed,
                  float* scores) const noexcept {
+    Visible const seen = visible(s);
     std::size_t const count = last - first;
+    std::size_t const stride = panel_count(seen(last - 1)) * panel_width;
     std::size_t const tiles = (count + tile_rows - 1) / tile_rows;
-    auto const row_of = [&](std::size_t i) { return first + i * (count / tiles) + std::min(i, count % tiles); };
-    std::size_t const keys = visible(s, last - 1);
-    std::size_t const stride = panel_count(keys) * panel_width;
-    bool const one = tiles == 1;
+    float const* const query = queries.query + (queries.offsets[s] + first) * queries.query_stride + head * queries.head_size;
+    float* const output = queries.output + (queries.offsets[s] + first) * queries.output_stride + head * queries.head_size;
+    // Rows of the i-th tile, from the block's first: heights differ by at most one.
+    auto const row_of = [&](std::size_t i) { return i * (count / tiles) + std::min(i, count % tiles); };
 
+    score(query, row_of, tiles, packed, scores, stride, [&](std::size_t row) { return seen(first + row); });
+    for (std::size_t row = 0; row < count; ++row) {
+      std::size_t const end = seen(first + row);
+      if (end != 0) softmax_row(scores + row * stride, end, (end + simd::lanes - 1) / simd::lanes * simd::lanes, queries.scale);
+    }
+    if (queries.probabilities != nullptr && queries.probabilities[s] != nullptr)
+      for (std::size_t row = 0; row < count; ++row) {
+        std::size_t const end = seen(first + row);
+        float* const target = queries.probabilities[s] + (head * query_count(s) + first + row) * seen.keys;
+        std::copy_n(scores + row * stride, end, target);
+        std::fill_n(target + end, seen.keys - end, 0.0f);
+      }
+    for (std::size_t i = 0; i < tiles; ++i) {
+      std::size_t const row = row_of(i);
+      weigh_values(output + row * queries.output_stride, row_of(i + 1) - row, packed, scores + row * stride, stride,
+                   [&](std::size_t r) { return seen(first + row + r); });
+    }
+  }
+
+  // Scores of a block's tiles against the keys that each can see: the panel of keys stays in L1 while the tiles pass.
+  template <class RowOf, class SeenBy>
+  void score(float const* query, RowOf row_of, std::size_t tiles, PackedHead const& packed, float* scores, std::size_t stride,
+             SeenBy seen_by) const noexcept {
+    std::size_t const size = queries.head_size;
+    std::size_t const query_stride = queries.query_stride;
+    std::size_t const keys = seen_by(row_of(tiles) - 1);
+    TileOperands operands{
+        .k = size, .a_stride = query_stride, .b_step = panel_width, .b_panel_stride = panel_width * size, .c_stride = stride};
     for (std::size_t key = 0; key < keys;) {
-      WideTile wide = one ? wide_tile(count) : WideTile{nullptr, 1};
+      WideTile wide = tiles == 1 ? wide_tile(row_of(1)) : WideTile{nullptr, 1};
       if (key + wide.panels * panel_width > keys) wide.panels = 1;
-      for (std::size_t i = 0; i < tiles; ++i) {
-        std::size_t const row = row_of(i);
-        std::size_t const rows_of_tile = row_of(i + 1) - row;
-        std::size_t const end = visible(s, row + rows_of_tile - 1);
-        if (end <= key) continue;
-        Tile const tile =
-            wide.panels > 1 ? wide.tile : narrow_tile(rows_of_tile, (std::min(panel_width, end - key) + simd::lanes - 1) / simd::lanes);
-        tile({.k = queries.head_size,
-              .a = queries.query + (queries.offsets[s] + row) * queries.query_stride + head * queries.head_size,
-              .a_stride = queries.query_stride,
-              .b = packed.keys + key * queries.head_size,
-              .b_step = panel_width,
-              .b_panel_stride = panel_width * queries.head_size,
-              .c = scores + (row - first) * stride + key,
-              .c_stride = stride});
+      operands.b = packed.keys + key * size;
+      for (std::size_t i = 0, row = 0; i < tiles; ++i) {
+        std::size_t const next = row_of(i + 1);
+        if (std::size_t const end = seen_by(next - 1); end > key) {
+          operands.a = query + row * query_stride;
+          operands.c = scores + row * stride + key;
+          if (wide.panels > 1)
+            wide.tile(operands);
+          else
+            narrow_tile(next - row, (std::min(panel_width, end - key) + simd::lanes - 1) / simd::lanes)(operands);
+        }
+        row = next;
       }
       key += wide.panels * panel_width;
     }
-
-    for (std::size_t i = first; i < last; ++i) {
-      std::size_t const end = visible(s, i);
-      float* const row = scores + (i - first) * stride;
-      if (end != 0) softmax_row(row, end, (end + simd::lanes - 1) / simd::lanes * simd::lanes, queries.scale);
-      if (queries.probabilities != nullptr && queries.probabilities[s] != nullptr) {
-        std::size_t const all = key_count(s);
-        float* const target = queries.probabilities[s] + (head * query_count(s) + i) * all;
-        std::copy_n(row, end, target);
-        std::fill_n(target + end, all - end, 0.0f);
-      }
-    }
-
-    for (std::size_t i = 0; i < tiles; ++i)
-      weigh_values(s, head, row_of(i), row_of(i + 1), packed, scores + (row_of(i) - first) * stride, stride);
   }
 
-  // Output rows [first, last) = probabilities * values, the sum in order of the keys. The tile takes the keys that all its rows see; what later
-  // rows see beyond is added for each by itself: a probability of zero is no way out, zero times infinity is NaN.
-  void weigh_values(std::size_t s, std::size_t head, std::size_t first, std::size_t last, PackedHead const& packed, float const* weights,
-                    std::size_t stride) const noexcept {
-    constexpr std::size_t buffer_columns = 8 * simd::lanes;
-    alignas(64) float buffer[tile_rows * buffer_columns];
+  // A tile of output = probabilities * values, the sum in order of the keys. The tile takes the keys that all its rows see; what later rows see
+  // beyond is added for each by itself: a probability of zero is no way out, zero times infinity is NaN.
+  template <class SeenBy>
+  void weigh_values(float* output, std::size_t rows_of_tile, PackedHead const& packed, float const* weights, std::size_t stride,
+                    SeenBy seen_by) const noexcept {
+    alignas(64) float buffer[tile_rows * panel_width];
     std::size_t const size = queries.head_size;
     std::size_t const width = KeyValueLayout{1, size, 0}.value_width();
-    std::size_t const common = visible(s, first);
-    std::size_t const rows_of_tile = last - first;
+    std::size_t const panel_stride = packed.capacity * width;
+    std::size_t const common = seen_by(0);
     WideTile const wide = width == panel_width ? wide_tile(rows_of_tile) : WideTile{nullptr, 1};
+    TileOperands operands{.k = common, .a = weights, .a_stride = stride, .b_step = width, .b_panel_stride = panel_stride};
     for (std::size_t column = 0; column < size;) {
       bool const group = wide.panels > 1 && column + wide.panels * width <= size;
-      std::size_t const columns = std::min((group ? wide.panels : 1) * width, size - column);
+      std::size_t const columns = group ? wide.panels * width : std::min(width, size - column);
       bool const direct = columns % simd::lanes == 0;
-      float* const output = queries.output + (queries.offsets[s] + first) * queries.output_stride + head * size + column;
-      float* const target = direct ? output : buffer;
-      std::size_t const target_stride = direct ? queries.output_stride : buffer_columns;
-      float const* const values = packed.values + column * packed.capacity;
-      Tile const tile = group ? wide.tile : narrow_tile(rows_of_tile, (columns + simd::lanes - 1) / simd::lanes);
-      tile({.k = common,
-            .a = weights,
-            .a_stride = stride,
-            .b = values,
-            .b_step = width,
-            .b_panel_stride = packed.capacity * width,
-            .c = target,
-            .c_stride = target_stride});
+      operands.b = packed.values + column * packed.capacity;
+      operands.c = direct ? output + column : buffer;
+      operands.c_stride = direct ? queries.output_stride : panel_width;
+      (group ? wide.tile : narrow_tile(rows_of_tile, (columns + simd::lanes - 1) / simd::lanes))(operands);
       for (std::size_t r = 1; r < rows_of_tile; ++r)
-        add_keys(common, visible(s, first + r), weights + r * stride, values, width, packed.capacity * width, target + r * target_stride,
-                 columns);
+        add_keys(common, seen_by(r), weights + r * stride, operands.b, width, panel_stride, operands.c + r * operands.c_stride, columns);
       if (!direct)
         for (std::size_t r = 0; r < rows_of_tile; ++r)
-          std::copy_n(buffer + r * buffer_columns, columns, output + r * queries.output_stride);
+          std::copy_n(buffer + r * panel_width, columns, output + column + r * queries.output_stride);
       column += columns;
     }
   }
