@@ -133,7 +133,7 @@ TEST_CASE("tokenizer files: content that makes no sense is a FormatError that sa
   json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "C", "type_id": 0}}]})");
   CHECK(contains(refusal<FormatError>(json), "expected \"A\" or \"B\""));
   json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "B", "type_id": 0}}]})");
-  CHECK(contains(refusal<FormatError>(json), "the template for one text names a second"));
+  CHECK(contains(refusal<FormatError>(json), "expected a template with the first text once"));
 }
 
 TEST_CASE("tokenizer files: any value in any place is an error of ours or a tokenizer that works") {

@@ -40,7 +40,8 @@ struct ByteBpeOptions {
 
 namespace detail {
 
-/// Ranks of pairs of tokens, and what they merge into.
+/// Ranks of pairs of tokens, and what they merge into. As in `StringTable`, four bytes a slot lead to entries in order of rank: most pairs
+/// have no merge, and are turned down by a slot alone.
 class MergeTable {
  public:
   struct Merge {
@@ -49,37 +50,53 @@ class MergeTable {
   };
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
-  explicit MergeTable(std::size_t expected) : slots_(std::bit_ceil(2 * expected + 16)), shift_(64 - std::countr_zero(slots_.size())) {}
+  explicit MergeTable(std::size_t expected) : index_(std::bit_ceil(2 * expected + 16)) { entries_.reserve(expected); }
 
-  /// A pair that is there already takes the later rank, as Hugging Face has it.
+  /// A pair that is there already takes the later rank, as Hugging Face has it. No more than were expected.
   void insert(TokenId left, TokenId right, Merge merge) {
-    std::uint64_t const pair = pair_of(left, right);
-    Slot& slot = slots_[place(pair)];
-    slot = {pair, merge};
+    Place const place = find_place(left, right);
+    if (place.entry != no_entry) {
+      entries_[place.entry].merge = merge;
+      return;
+    }
+    index_[place.slot] = place.tag | static_cast<std::uint32_t>(entries_.size() + 1);
+    entries_.push_back({left, right, merge});
   }
 
   Merge find(TokenId left, TokenId right) const noexcept {
-    return slots_[place(pair_of(left, right))].merge;
+    Place const place = find_place(left, right);
+    return place.entry == no_entry ? Merge{} : entries_[place.entry].merge;
   }
 
  private:
-  struct Slot {
-    std::uint64_t pair = empty;
+  struct Entry {
+    TokenId left;
+    TokenId right;
     Merge merge;
   };
-  static constexpr std::uint64_t empty = ~std::uint64_t{0};
+  struct Place {
+    std::size_t slot;
+    std::size_t entry;
+    std::uint32_t tag;
+  };
+  static constexpr std::size_t no_entry = std::numeric_limits<std::size_t>::max();
 
-  static std::uint64_t pair_of(TokenId left, TokenId right) noexcept {
-    return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
-  }
-  std::size_t place(std::uint64_t pair) const noexcept {
-    std::size_t i = (pair ^ pair >> 29) * 0x9E3779B97F4A7C15u >> shift_;
-    while (slots_[i].pair != pair && slots_[i].pair != empty) i = (i + 1) & (slots_.size() - 1);
-    return i;
+  Place find_place(TokenId left, TokenId right) const noexcept {
+    std::uint64_t const pair = std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
+    std::uint64_t const mixed = (pair ^ pair >> 29) * 0x9E3779B97F4A7C15u;
+    std::size_t const mask = index_.size() - 1;
+    std::uint32_t const tag = static_cast<std::uint32_t>(mixed >> 8) & ~static_cast<std::uint32_t>(mask);
+    for (std::size_t i = mixed >> 40 & mask;; i = (i + 1) & mask) {
+      std::uint32_t const slot = index_[i];
+      if (slot == 0) return {i, no_entry, tag};
+      if ((slot & ~mask) != tag) continue;
+      std::size_t const entry = (slot & mask) - 1;
+      if (entries_[entry].left == left && entries_[entry].right == right) return {i, entry, tag};
+    }
   }
 
-  std::vector<Slot> slots_;
-  int shift_;
+  std::vector<std::uint32_t> index_;
+  std::vector<Entry> entries_;
 };
 
 /// The model. Immutable but for notes of which words are tokens, which change no result; buffers are the caller's.
@@ -122,6 +139,10 @@ class ByteBpe {
       byte_ids_[b] = words_.find({&byte, 1});
       lacks_bytes_ |= byte_ids_[b] == StringTable::absent;
     }
+    std::vector<std::int16_t> byte_of(vocabulary.size(), -1);
+    for (unsigned b = 0; b < 256; ++b)
+      if (byte_ids_[b] != StringTable::absent) byte_of[static_cast<std::size_t>(byte_ids_[b])] = static_cast<std::int16_t>(b);
+    byte_pairs_.resize(std::size_t{1} << 16);
     for (std::size_t rank = 0; rank < merges.size(); ++rank) {
       auto const& [left, right] = merges[rank];
       auto const id = [&](std::string const& token) {
@@ -131,7 +152,11 @@ class ByteBpe {
       };
       TokenId const left_id = id(left);
       TokenId const right_id = id(right);
-      merges_.insert(left_id, right_id, {static_cast<std::uint32_t>(rank), id(left + right)});
+      MergeTable::Merge const merge{static_cast<std::uint32_t>(rank), id(left + right)};
+      merges_.insert(left_id, right_id, merge);
+      auto const left_byte = byte_of[static_cast<std::size_t>(left_id)];
+      auto const right_byte = byte_of[static_cast<std::size_t>(right_id)];
+      if (left_byte >= 0 && right_byte >= 0) byte_pairs_[static_cast<std::size_t>(left_byte << 8 | right_byte)] = merge;
     }
   }
 
@@ -173,7 +198,7 @@ class ByteBpe {
   void add_piece(std::string_view text, std::size_t begin, std::size_t length, Scratch& scratch, TokenSink& sink) const {
     char const* const p = text.data() + begin;
     StringKey const key = text.size() - begin >= 16 ? padded_key(p, length) : key_of({p, length});
-    TokenId const word = words_.find(key, p);
+    TokenId const word = words_.find(key, {p, length});
     if (word != StringTable::absent) {
       auto& state = is_word_[static_cast<std::size_t>(word)];
       if (options_.ignore_merges || length == 1 || state.load(std::memory_order_relaxed) == merges_to_itself) {
@@ -213,7 +238,7 @@ class ByteBpe {
       begins[i] = static_cast<std::uint32_t>(i);
     }
     begins[count] = static_cast<std::uint32_t>(count);
-    for (std::size_t i = 0; i + 1 < count; ++i) pairs[i] = merges_.find(ids[i], ids[i + 1]);
+    for (std::size_t i = 0; i + 1 < count; ++i) pairs[i] = byte_pairs_[static_cast<std::size_t>(static_cast<unsigned char>(p[i]) << 8 | static_cast<unsigned char>(p[i + 1]))];
     while (count > 1) {
       std::size_t best = 0;
       for (std::size_t i = 1; i + 1 < count; ++i)
@@ -301,6 +326,7 @@ class ByteBpe {
   bool lacks_bytes_ = false;
   std::array<TokenId, 256> byte_ids_{};
   MergeTable merges_;
+  std::vector<MergeTable::Merge> byte_pairs_;  // The merges of two bytes, where every piece begins.
   StringTable words_;  // By the bytes that tokens stand for.
   std::unique_ptr<std::atomic<std::uint8_t>[]> is_word_;  // By id: whether the merges make this token of its own bytes.
 };

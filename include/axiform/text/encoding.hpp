@@ -81,6 +81,10 @@ struct TokenSink {
     ids.push_back(id);
     places.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
   }
+  void reserve(std::size_t tokens) {
+    ids.reserve(tokens);
+    places.reserve(tokens);
+  }
   void clear() {
     ids.clear();
     places.clear();

@@ -75,10 +75,10 @@ inline void count_offsets(std::string_view text, EncodedText& encoded) {
   std::uint32_t point = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
     auto const [begin, end] = places[i];
-    if (begin < byte) byte = 0, point = 0;
-    point += static_cast<std::uint32_t>(count_code_points(text.substr(byte, begin - byte)));
-    byte = begin;
-    encoded.offsets[i] = {point, point + static_cast<std::uint32_t>(count_code_points(text.substr(begin, end - begin)))};
+    for (; byte < begin; ++byte) point += begins_character(text[byte]);
+    std::uint32_t last = point;
+    for (std::size_t k = begin; k < end; ++k) last += begins_character(text[k]);
+    encoded.offsets[i] = {point, last};
   }
 }
 
@@ -180,32 +180,51 @@ inline void truncate(EncodedText& first, EncodedText* second, std::size_t length
   cut(*second, n > m ? shorter : longer);
 }
 
-/// Puts the parts together. `second` may be null when no part names it.
-inline Encoding assemble(std::vector<TemplatePart> const& parts, EncodedText const& first, EncodedText const* second, bool add_special_tokens) {
+/// Whether `parts` have the first text once, then the second `seconds` times; `assemble` takes no others.
+inline bool is_template(std::vector<TemplatePart> const& parts, std::ptrdiff_t seconds) noexcept {
+  using enum TemplatePart::Kind;
+  auto const count = [&](TemplatePart::Kind kind) { return std::ranges::count(parts, kind, &TemplatePart::kind); };
+  auto const place = [&](TemplatePart::Kind kind) { return std::ranges::find(parts, kind, &TemplatePart::kind); };
+  return count(first_text) == 1 && count(second_text) == seconds && place(first_text) <= place(second_text);
+}
+
+/// Puts the parts together; takes the first text's tokens away. `second` is null for one text.
+inline Encoding assemble(std::vector<TemplatePart> const& parts, EncodedText& first, EncodedText* second, bool add_special_tokens) {
   Encoding result;
-  std::size_t size = PostProcessor::count_special(parts) + first.tokens.ids.size() + (second == nullptr ? 0 : second->tokens.ids.size());
-  result.ids.reserve(size);
+  result.ids.swap(first.tokens.ids);
+  result.offsets.swap(first.offsets);
+  result.byte_offsets.swap(first.tokens.places);
+  result.spellings.swap(first.tokens.spellings);
+  std::size_t const size = result.ids.size() + PostProcessor::count_special(parts) + (second == nullptr ? 0 : second->tokens.ids.size());
   result.type_ids.reserve(size);
-  result.offsets.reserve(size);
-  result.byte_offsets.reserve(size);
   result.special_tokens_mask.reserve(size);
+  std::size_t done = 0;  // The first text is there already: what comes before it moves it back, what comes after it is appended.
   for (TemplatePart const& part : parts) {
-    bool const is_special = part.kind == TemplatePart::Kind::special;
-    if (is_special && !add_special_tokens) continue;
-    std::size_t const before = result.ids.size();
-    if (is_special) {
-      result.ids.insert(result.ids.end(), part.ids.begin(), part.ids.end());
-      result.offsets.resize(result.ids.size());
-      result.byte_offsets.resize(result.ids.size());
-    } else {
-      EncodedText const& text = part.kind == TemplatePart::Kind::first_text ? first : *second;
-      result.ids.insert(result.ids.end(), text.tokens.ids.begin(), text.tokens.ids.end());
-      result.offsets.insert(result.offsets.end(), text.offsets.begin(), text.offsets.end());
-      result.byte_offsets.insert(result.byte_offsets.end(), text.tokens.places.begin(), text.tokens.places.end());
-      for (Encoding::Spelling const& spelling : text.tokens.spellings) result.spellings.push_back({before + spelling.index, spelling.text});
+    auto const place = [done](auto& values) { return values.begin() + static_cast<std::ptrdiff_t>(done); };
+    std::size_t length = 0;
+    switch (part.kind) {
+      case TemplatePart::Kind::special:
+        if (!add_special_tokens) continue;
+        length = part.ids.size();
+        result.ids.insert(place(result.ids), part.ids.begin(), part.ids.end());
+        result.offsets.insert(place(result.offsets), length, Offset{});
+        result.byte_offsets.insert(place(result.byte_offsets), length, Offset{});
+        for (Encoding::Spelling& spelling : result.spellings) spelling.index += spelling.index >= done ? length : 0;
+        break;
+      case TemplatePart::Kind::first_text: length = result.ids.size() - done; break;
+      case TemplatePart::Kind::second_text: {
+        TokenSink const& tokens = second->tokens;
+        length = tokens.ids.size();
+        result.ids.insert(result.ids.end(), tokens.ids.begin(), tokens.ids.end());
+        result.offsets.insert(result.offsets.end(), second->offsets.begin(), second->offsets.end());
+        result.byte_offsets.insert(result.byte_offsets.end(), tokens.places.begin(), tokens.places.end());
+        for (Encoding::Spelling const& spelling : tokens.spellings) result.spellings.push_back({done + spelling.index, spelling.text});
+        break;
+      }
     }
-    result.type_ids.resize(result.ids.size(), part.type_id);
-    result.special_tokens_mask.resize(result.ids.size(), is_special ? 1 : 0);
+    done += length;
+    result.type_ids.resize(done, part.type_id);
+    result.special_tokens_mask.resize(done, part.kind == TemplatePart::Kind::special ? 1 : 0);
   }
   return result;
 }

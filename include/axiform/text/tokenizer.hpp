@@ -191,6 +191,7 @@ class Tokenizer {
   struct Text {
     std::string repaired;  // When it was invalid.
     std::string_view valid;
+    bool is_ascii = false;
     struct Replacement {
       std::size_t valid_begin;
       std::size_t original_begin;

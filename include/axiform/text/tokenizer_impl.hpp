@@ -63,8 +63,8 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
   for (auto const& id : {special_tokens.cls, special_tokens.sep, special_tokens.pad, special_tokens.mask, special_tokens.unk, special_tokens.bos,
                          special_tokens.eos})
     if (id) check(*id);
-  if (std::ranges::any_of(post_processor.single, [](TemplatePart const& p) { return p.kind == TemplatePart::Kind::second_text; }))
-    throw FormatError(name + ": post_processor: the template for one text names a second");
+  if (!detail::is_template(post_processor.single, 0) || !detail::is_template(post_processor.pair, 1))
+    throw FormatError(name + ": post_processor: expected a template with the first text once, and one with the second text once after it");
   if (!post_processor.trim_offsets) return;
   spaces.reserve(vocabulary.size());
   for (std::string const& token : vocabulary.tokens()) spaces.push_back(detail::count_spaces(token));
@@ -100,9 +100,11 @@ inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text
     throw ArgumentError("a text of " + std::to_string(text.size()) + " bytes is too long to tokenize at once: offsets are 32-bit numbers");
   result.valid = text;
   result.replacements.clear();
-  if (!is_valid_utf8(text)) repair(text, result);
+  result.is_ascii = is_ascii(text);
+  if (!result.is_ascii && !is_valid_utf8(text)) repair(text, result);
   detail::TokenSink& sink = result.encoded.tokens;
   sink.clear();
+  sink.reserve(text.size() / 3 + 8);
   State const& state = *state_;
   state.raw_tokens.split(
       result.valid,
@@ -123,7 +125,8 @@ inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text
 
 inline void Tokenizer::finish_text(Text& text) const {
   State const& state = *state_;
-  detail::count_offsets(text.valid, text.encoded);
+  if (text.is_ascii) text.encoded.offsets = text.encoded.tokens.places;
+  else detail::count_offsets(text.valid, text.encoded);
   if (state.post_processor.trim_offsets) {
     detail::TokenSink const& sink = text.encoded.tokens;
     auto spelling = sink.spellings.begin();

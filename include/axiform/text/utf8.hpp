@@ -28,11 +28,29 @@ inline void append_utf8(std::string& text, char32_t code_point) {
   }
 }
 
+namespace detail {
+/// Whether a byte of valid UTF-8 is the first of its character.
+inline bool begins_character(char byte) noexcept { return (byte & '\xC0') != '\x80'; }
+}  // namespace detail
+
 /// The number of code points in valid UTF-8.
 inline std::size_t count_code_points(std::string_view text) noexcept {
   std::size_t count = 0;
-  for (char const c : text) count += static_cast<unsigned char>(c & 0xC0) != 0x80;
+  for (char const c : text) count += detail::begins_character(c);
   return count;
+}
+
+/// Whether all bytes of `text` are below 0x80: then bytes are code points, and any bytes are valid.
+inline bool is_ascii(std::string_view text) noexcept {
+  std::uint64_t high = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t eight;
+    std::memcpy(&eight, text.data() + i, 8);
+    high |= eight;
+  }
+  for (; i < text.size(); ++i) high |= static_cast<unsigned char>(text[i]);
+  return (high & 0x8080808080808080u) == 0;
 }
 
 /// What `scan_utf8` found at the front of a text.

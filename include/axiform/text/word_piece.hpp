@@ -47,15 +47,14 @@ class WordPiece {
   };
 
   /// @throws FormatError when `unk_token` is not in the vocabulary.
-  WordPiece(Vocabulary const& vocabulary, WordPieceOptions options, std::string const& name) : options_(std::move(options)) {
+  WordPiece(Vocabulary const& vocabulary, WordPieceOptions options, std::string const& name)
+      : options_(std::move(options)), words_(vocabulary.table()) {
     auto const unknown = vocabulary.find(options_.unk_token);
     if (!unknown) throw FormatError(name + ": the unknown token " + in_quotes(options_.unk_token) + " is not in the vocabulary");
     unknown_ = *unknown;
-    words_ = StringTable(vocabulary.size());
     std::string_view const prefix = options_.continuing_subword_prefix;
     for (std::size_t id = 0; id < vocabulary.size(); ++id) {
-      std::string_view token = vocabulary.tokens()[id];
-      if (!token.empty()) words_.insert(token, static_cast<TokenId>(id));
+      std::string_view const token = vocabulary.tokens()[id];
       if (token.size() > prefix.size() && token.starts_with(prefix)) continuations_.insert(token.substr(prefix.size()), static_cast<TokenId>(id));
     }
     classify_ascii();
@@ -132,10 +131,10 @@ class WordPiece {
       sink.add(unknown_, place, place + length);
       return;
     }
-    if (length <= 16 && readable >= 16) {  // The common case: the word is compared where it stands.
+    if (length <= 15 && readable >= 16) {  // The common case: the word is compared where it stands.
       StringKey key = padded_key(p, length);
       if (lowers) key.low = lower_eight(key.low), key.high = lower_eight(key.high);
-      if (TokenId const id = words_.find(key, p); id != StringTable::absent) {
+      if (TokenId const id = words_.find(key, {p, length}); id != StringTable::absent) {
         sink.add(id, place, place + length);
         return;
       }
@@ -156,14 +155,8 @@ class WordPiece {
   void add_pieces(char const* word, std::size_t length, TokenSink& sink, Original original) const {
     std::size_t const before = sink.ids.size();
     for (std::size_t done = 0; done < length;) {
-      StringTable const& table = done == 0 ? words_ : continuations_;
-      std::size_t piece = std::min(length - done, table.longest());
-      TokenId id = StringTable::absent;
-      for (; piece != 0; --piece) {
-        id = table.find(padded_key(word + done, piece), word + done);
-        if (id != StringTable::absent) break;
-      }
-      if (piece == 0) {
+      auto const [id, piece] = (done == 0 ? words_ : continuations_).find_longest(word + done, length - done);
+      if (id == StringTable::absent) {
         sink.ids.resize(before);
         sink.places.resize(before);
         auto const [begin, end] = original(0, length);
