@@ -1,7 +1,7 @@
-// Tokenizers, in megabytes of text a second: one text a line, one thread, with ids, offsets and special tokens, nothing kept from line to line.
+// Tokenizers, in bytes of text a second: one text a line, one thread, with ids, offsets and special tokens.
 //
-// AXIFORM_BENCH_TEXT names a text file; without it the text is made from the vocabulary. AXIFORM_BENCH_BPE names a directory with vocab.json
-// and merges.txt, such as GPT-2's; without it the small one of the tests is used. `cold` loads the tokenizer anew before each pass.
+// AXIFORM_BENCH_TEXT names a text file; without it the text is made from the vocabulary. AXIFORM_BENCH_BPE names a directory with
+// vocab.json and merges.txt, such as GPT-2's; without it the small one of the tests is used. `cold` loads the tokenizer before each pass.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -107,7 +107,7 @@ void loading(benchmark::State& state, Tokenizer (*load)()) {
     Tokenizer (*load)();
   };
   for (auto const& [name, load] : {Kind{"word_piece", load_word_piece}, Kind{"byte_bpe", load_byte_bpe}}) {
-    auto const add = [load = load](std::string const& full_name, void (*run)(benchmark::State&, Tokenizer (*)())) {
+    auto const add = [load = load](std::string const& full_name, void (*run)(benchmark::State&, Tokenizer(*)())) {
       benchmark::RegisterBenchmark(full_name.c_str(), [=](benchmark::State& state) { run(state, load); })->Unit(benchmark::kMillisecond);
     };
     add("tokenizer/" + name + "/encode", warm);

@@ -134,7 +134,8 @@ def numbers(values, form, width=132):
 
 
 def literal(text, width=120):
-  return "\n".join('    "' + text[i:i + width].replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?") + '"' for i in range(0, len(text), width))
+  escape = lambda part: part.replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
+  return "\n".join(f'    "{escape(text[i:i + width])}"' for i in range(0, len(text), width))
 
 
 def main():
@@ -176,6 +177,7 @@ def main():
 
 #include <cstdint>
 
+// clang-format off
 namespace axiform::detail::unicode_tables {{
 
 // The distinct records; text/unicode.hpp names the bits.

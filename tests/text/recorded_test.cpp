@@ -57,9 +57,13 @@ std::string variant_case(Tokenizer const& tokenizer, std::size_t i) {
 
 }  // namespace
 
-TEST_CASE("recorded: MiniLM's tokenizer gives the pinned crate's ids, offsets, tokens and text") { check_recorded(minilm(), "minilm.jsonl"); }
+TEST_CASE("recorded: MiniLM's tokenizer gives the pinned crate's ids, offsets, tokens and text") {
+  check_recorded(minilm(), "minilm.jsonl");
+}
 
-TEST_CASE("recorded: byte-level BPE gives the pinned crate's ids, offsets, tokens and text") { check_recorded(byte_bpe(), "byte_bpe.jsonl"); }
+TEST_CASE("recorded: byte-level BPE gives the pinned crate's ids, offsets, tokens and text") {
+  check_recorded(byte_bpe(), "byte_bpe.jsonl");
+}
 
 TEST_CASE("recorded: every setting that is supported does what it does in the pinned crate, for texts, pairs and truncation") {
   auto const variants = json_lines("variants.jsonl");
@@ -78,7 +82,9 @@ TEST_CASE("recorded: every setting that is supported does what it does in the pi
 TEST_CASE("recorded: vocab.txt gives what tokenizer.json gives, and vocab.json with merges.txt too") {
   auto const from_text = Tokenizer::from_vocab_txt(minilm_directory / "vocab.txt");
   auto const from_merges = Tokenizer::from_vocab_and_merges(fixtures / "byte_bpe/vocab.json", fixtures / "byte_bpe/merges.txt");
-  auto const same = [](Tokenizer const& a, Tokenizer const& b, std::string const& text) { return all_of(a, a.encode(text)) == all_of(b, b.encode(text)); };
+  auto const same = [](Tokenizer const& a, Tokenizer const& b, std::string const& text) {
+    return all_of(a, a.encode(text)) == all_of(b, b.encode(text));
+  };
   for (std::string const& text : recorded_texts()) {
     CAPTURE(text);
     CHECK(same(from_text, minilm(), text));

@@ -86,8 +86,8 @@ inline std::string rest_of(Tokenizer const& tokenizer, Encoding const& encoding)
   }
   DecodeOptions const keep{.clean_up_tokenization_spaces = CleanUp::no};
   DecodeOptions const skip{.skip_special_tokens = true, .clean_up_tokenization_spaces = CleanUp::no};
-  return numbers(encoding.type_ids) + '\x1e' + numbers(encoding.special_tokens_mask) + '\x1e' + tokens + '\x1e' + tokenizer.decode(encoding.ids, keep) + '\x1e' +
-         tokenizer.decode(encoding.ids, skip);
+  return numbers(encoding.type_ids) + '\x1e' + numbers(encoding.special_tokens_mask) + '\x1e' + tokens + '\x1e' +
+         tokenizer.decode(encoding.ids, keep) + '\x1e' + tokenizer.decode(encoding.ids, skip);
 }
 
 inline std::string all_of(Tokenizer const& tokenizer, Encoding const& encoding) {

@@ -56,7 +56,8 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bert, R"({"version": "2.0"})", "version: found \"2.0\""},
            {small_bert, R"({"model": {"type": "Unigram"}})", "\"Unigram\""},
            {small_bert, R"({"model": {"novelty": true}})", "t.json: model: the setting \"novelty\", here true, is not supported"},
-           {small_bert, R"({"normalizer": {"type": "NFKC"}})", "t.json: normalizer: the type \"NFKC\" is not supported, expected BertNormalizer"},
+           {small_bert, R"({"normalizer": {"type": "NFKC"}})",
+            "t.json: normalizer: the type \"NFKC\" is not supported, expected BertNormalizer"},
            {small_bert, R"({"normalizer": {"novelty": 1}})", "\"novelty\""},
            {small_bert, R"({"pre_tokenizer": {"type": "Whitespace"}})", "\"Whitespace\""},
            {small_bert, R"({"post_processor": {"type": "Novel"}})", "\"Novel\""},
@@ -93,7 +94,8 @@ TEST_CASE("tokenizer files: content that makes no sense is a FormatError that sa
            {small_bert, R"({"model": null})", "the key \"model\" is missing"},
            {small_bert, R"({"model": []})", "expected an object"},
            {small_bert, R"({"model": {"vocab": null}})", "the key \"vocab\" is missing"},
-           {small_bert, R"({"model": {"vocab": {"a": null, "x": 9}}})", "t.json: model: vocab: has a gap: 5 tokens, and the id of \"x\" is 9"},
+           {small_bert, R"({"model": {"vocab": {"a": null, "x": 9}}})",
+            "t.json: model: vocab: has a gap: 5 tokens, and the id of \"x\" is 9"},
            {small_bert, R"({"model": {"vocab": {"x": 3}}})", "the tokens \"a\" and \"x\" have one id, 3"},
            {small_bert, R"({"model": {"vocab": {"x": -1}}})", "token \"x\": found the number -1, expected an id"},
            {small_bert, R"({"model": {"vocab": {"x": "5"}}})", "token \"x\": found the string \"5\", expected an id"},
@@ -101,14 +103,19 @@ TEST_CASE("tokenizer files: content that makes no sense is a FormatError that sa
            {small_bert, R"({"model": {"unk_token": "<unk>"}})", "the unknown token \"<unk>\" is not in the vocabulary"},
            {small_bert, R"({"model": {"unk_token": 5}})", "expected a string"},
            {small_bert, R"({"model": {"max_input_chars_per_word": -1}})", "max_input_chars_per_word"},
-           {small_bert, R"({"normalizer": {"lowercase": "yes"}})", "t.json: normalizer: lowercase: found the string \"yes\", expected true or false"},
+           {small_bert, R"({"normalizer": {"lowercase": "yes"}})",
+            "t.json: normalizer: lowercase: found the string \"yes\", expected true or false"},
            {small_bert, R"({"added_tokens": 3})", "expected an array"},
            {small_bert, R"({"added_tokens": [3]})", "added_tokens[0]: found the number 3, expected an object"},
            {small_bert, R"({"added_tokens": [{"content": "x"}]})", "the key \"id\" is missing"},
-           {small_bert, R"({"added_tokens": [{"id": 7, "content": "x"}]})", "added token \"x\": found id 7, expected 5, the next after the vocabulary"},
-           {small_bert, R"({"added_tokens": [{"id": 2, "content": "a"}]})", "added token \"a\": found id 2, expected 3, its id in the vocabulary"},
+           {small_bert, R"({"added_tokens": [{"id": 7, "content": "x"}]})",
+            "added token \"x\": found id 7, expected 5, the next after the vocabulary"},
+           {small_bert, R"({"added_tokens": [{"id": 2, "content": "a"}]})",
+            "added token \"a\": found id 2, expected 3, its id in the vocabulary"},
            {small_bert, R"({"added_tokens": [{"id": 5, "content": "x"}, {"id": 5, "content": "x"}]})", "reads the same as another"},
-           {small_bert, R"({"added_tokens": [{"id": 5, "content": "X", "normalized": true}, {"id": 6, "content": "x", "normalized": true}]})", "reads the same as another"},
+           {small_bert,
+            R"({"added_tokens": [{"id": 5, "content": "X", "normalized": true}, {"id": 6, "content": "x", "normalized": true}]})",
+            "reads the same as another"},
            {small_bert, R"({"added_tokens": [{"id": 5, "content": "\u0301", "normalized": true}]})", "is empty when it is normalised"},
            {small_bert, R"({"post_processor": {"cls": ["[CLS]", 77]}})", "special token id 77 is outside of the vocabulary of 5"},
            {small_bert, R"({"post_processor": {"cls": "[CLS]"}})", "cls"},
@@ -128,11 +135,14 @@ TEST_CASE("tokenizer files: content that makes no sense is a FormatError that sa
   json["model"]["vocab"] = Json::object();
   CHECK(contains(refusal<FormatError>(json), "has no tokens"));
   json = small_bert;
-  json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}]})");
+  json["post_processor"] = Json::parse(
+      R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}]})");
   CHECK(contains(refusal<FormatError>(json), "the key \"[CLS]\" is missing"));
-  json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "C", "type_id": 0}}]})");
+  json["post_processor"] = Json::parse(
+      R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "C", "type_id": 0}}]})");
   CHECK(contains(refusal<FormatError>(json), "expected \"A\" or \"B\""));
-  json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "B", "type_id": 0}}]})");
+  json["post_processor"] = Json::parse(
+      R"({"type": "TemplateProcessing", "pair": [], "special_tokens": {}, "single": [{"Sequence": {"id": "B", "type_id": 0}}]})");
   CHECK(contains(refusal<FormatError>(json), "expected a template with the first text once"));
 }
 
@@ -165,7 +175,8 @@ TEST_CASE("tokenizer files: any value in any place is an error of ours or a toke
 
 TEST_CASE("tokenizer files: files that are not there or are no JSON are errors that name them") {
   TemporaryDirectory const directory;
-  CHECK(contains(message_of<FileError>([&] { Tokenizer::from_directory(directory.path()); }), "has no tokenizer: expected tokenizer.json, vocab.txt"));
+  CHECK(contains(message_of<FileError>([&] { Tokenizer::from_directory(directory.path()); }),
+                 "has no tokenizer: expected tokenizer.json, vocab.txt"));
   CHECK(contains(message_of<FileError>([&] { Tokenizer::from_directory(directory / "absent"); }), "absent: is not a directory"));
   CHECK(contains(message_of<FileError>([&] { Tokenizer::from_tokenizer_json(directory / "t.json"); }), "t.json"));
   write_bytes(directory / "tokenizer.json", "{\"version\": ");
@@ -202,7 +213,8 @@ TEST_CASE("tokenizer files: merges.txt has two tokens a line") {
   auto const gpt2 = Tokenizer::from_directory(directory.path());
   CHECK(gpt2.encode("ab<|endoftext|>a").ids == std::vector<TokenId>{2, 3, 0});
   CHECK(gpt2.special_tokens().eos == 3);
-  for (auto const& [line, message] : std::vector<std::pair<std::string, std::string>>{{"ab", "line 2: found \"ab\""}, {"a b c", "line 2"}, {"", "line 2"}, {"a c", "\"c\" is not in"}}) {
+  for (auto const& [line, message] : std::vector<std::pair<std::string, std::string>>{
+           {"ab", "line 2: found \"ab\""}, {"a b c", "line 2"}, {"", "line 2"}, {"a c", "\"c\" is not in"}}) {
     write_bytes(directory / "merges.txt", "#version: 0.2\n" + line + "\na b\n");
     CHECK(contains(message_of<FormatError>([&] { Tokenizer::from_directory(directory.path()); }), message));
   }
@@ -219,9 +231,11 @@ TEST_CASE("tokenizer files: tokenizer_config.json is honoured or refused by name
   CHECK(load_with(R"({"do_lower_case": false})").encode("Ä").ids[1] == 6);
   CHECK(load_with(R"({"do_lower_case": false, "strip_accents": true})").encode("Ä").ids[1] == 5);
   CHECK(load_with(R"({"strip_accents": false})").encode("Ä").ids[1] == 7);
-  CHECK(load_with(R"({"model_max_length": 77, "tokenizer_class": "BertTokenizerFast", "name_or_path": "x"})").model_max_length() == std::size_t{77});
+  CHECK(load_with(R"({"model_max_length": 77, "tokenizer_class": "BertTokenizerFast", "name_or_path": "x"})").model_max_length() ==
+        std::size_t{77});
   CHECK_FALSE(load_with(R"({"model_max_length": 1000000000000000019884624838656})").model_max_length().has_value());
-  CHECK(load_with(R"({"additional_special_tokens": ["<x>"]})").encode("a<x>", {.add_special_tokens = false}).ids == std::vector<TokenId>{3, 9});
+  CHECK(load_with(R"({"additional_special_tokens": ["<x>"]})").encode("a<x>", {.add_special_tokens = false}).ids ==
+        std::vector<TokenId>{3, 9});
   CHECK(load_with(R"({"mask_token": {"content": "[MASK]", "lstrip": true}})").encode("a  [MASK]").offsets[2] == Offset{1, 9});
   CHECK(load_with(R"({"clean_up_tokenization_spaces": true})").decode(std::vector<TokenId>{3, 3}) == "a a");
   CHECK(load_with(R"({"added_tokens_decoder": {"9": {"content": "<y>", "special": true}}})").encode("<y>").ids[1] == 9);

@@ -25,6 +25,7 @@ TEST_CASE("tokenizer: empty text is the special tokens alone") {
   CHECK(byte_bpe().encode("").ids.empty());
   CHECK(minilm().decode({}).empty());
   CHECK(minilm().encode_batch(std::vector<std::string>{}).empty());
+  CHECK(minilm().encode_batch({"a man", ""}).at(1).ids == std::vector<TokenId>{101, 102});
 }
 
 TEST_CASE("tokenizer: a pair has type 1 from its second text on") {
@@ -36,16 +37,20 @@ TEST_CASE("tokenizer: a pair has type 1 from its second text on") {
 
 TEST_CASE("tokenizer: truncation keeps the special tokens") {
   CHECK(minilm().encode("a man is eating food", {.max_length = 4}).ids == std::vector<TokenId>{101, 1037, 2158, 102});
-  CHECK(minilm().encode("a man is eating food", {.max_length = 4, .truncation_side = TruncationSide::left}).ids == std::vector<TokenId>{101, 5983, 2833, 102});
+  CHECK(minilm().encode("a man is eating food", {.max_length = 4, .truncation_side = TruncationSide::left}).ids ==
+        std::vector<TokenId>{101, 5983, 2833, 102});
   CHECK(minilm().encode_pair("a man is eating", "food", {.max_length = 6}).ids == std::vector<TokenId>{101, 1037, 2158, 102, 2833, 102});
   CHECK(minilm().encode("a man", {.max_length = 2}).ids == std::vector<TokenId>{101, 102});
 }
 
 TEST_CASE("tokenizer: a length that cannot be reached is an ArgumentError that says why") {
-  CHECK(contains(message_of<ArgumentError>([] { minilm().encode("a", {.max_length = 1}); }), "max_length: found 1, and the special tokens alone are 2"));
-  CHECK(contains(message_of<ArgumentError>([] { minilm().encode("a b c", {.max_length = 3, .truncation = Truncation::only_second}); }), "pair of texts"));
-  CHECK(contains(message_of<ArgumentError>([] { minilm().encode_pair("a", "b c d e", {.max_length = 5, .truncation = Truncation::only_first}); }),
-                 "the first text has 1 tokens, and 3 would have to go"));
+  CHECK(contains(message_of<ArgumentError>([] { minilm().encode("a", {.max_length = 1}); }),
+                 "max_length: found 1, and the special tokens alone are 2"));
+  CHECK(contains(message_of<ArgumentError>([] { minilm().encode("a b c", {.max_length = 3, .truncation = Truncation::only_second}); }),
+                 "pair of texts"));
+  CHECK(contains(
+      message_of<ArgumentError>([] { minilm().encode_pair("a", "b c d e", {.max_length = 5, .truncation = Truncation::only_first}); }),
+      "the first text has 1 tokens, and 3 would have to go"));
 }
 
 TEST_CASE("tokenizer: special tokens are known by their parts, and the vocabulary answers both ways") {
@@ -71,7 +76,7 @@ TEST_CASE("tokenizer: special tokens are known by their parts, and the vocabular
 TEST_CASE("tokenizer: ids outside of the vocabulary are an ArgumentError") {
   for (TokenId id : {-1, 30522, 2147483647}) {
     CAPTURE(id);
-    auto const message = "token id " + std::to_string(id) + ": the vocabulary has the ids 0 to 30522 - 1";
+    auto const message = "token id " + std::to_string(id) + " is outside of the vocabulary of 30522";
     CHECK(message_of<ArgumentError>([&] { minilm().decode(std::vector<TokenId>{id}); }) == message);
     CHECK(message_of<ArgumentError>([&] { minilm().id_to_token(id); }) == message);
     CHECK(message_of<ArgumentError>([&] { minilm().is_special(id); }) == message);
@@ -92,8 +97,8 @@ TEST_CASE("tokenizer: a hundred kilobytes of anything take milliseconds a kiloby
   for (int i = 0; i < 50'000; ++i) nothing_but_marks += i % 2 ? "\u0301" : "\u0316";
   std::string half_tokens;
   for (int i = 0; i < 10'000; ++i) half_tokens += "[MASK";
-  for (std::string const& text : {std::string(100'000, 'a'), std::string(100'000, ' '), std::string(100'000, '\0'), std::string(100'000, '\xFF'), std::string(100'000, '!'),
-                                  nothing_but_marks, half_tokens}) {
+  for (std::string const& text : {std::string(100'000, 'a'), std::string(100'000, ' '), std::string(100'000, '\0'),
+                                  std::string(100'000, '\xFF'), std::string(100'000, '!'), nothing_but_marks, half_tokens}) {
     for (Tokenizer const* const tokenizer : {&minilm(), &byte_bpe()}) {
       auto const begin = std::chrono::steady_clock::now();
       Encoding const encoding = tokenizer->encode(text);
@@ -129,7 +134,8 @@ TEST_CASE("tokenizer: long pieces are merged as short ones are") {
     while (true) {
       std::size_t best = symbols.size(), lowest = ranks.size();
       for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
-        if (auto const found = ranks.find({symbols[i], symbols[i + 1]}); found != ranks.end() && found->second < lowest) best = i, lowest = found->second;
+        if (auto const found = ranks.find({symbols[i], symbols[i + 1]}); found != ranks.end() && found->second < lowest)
+          best = i, lowest = found->second;
       if (best == symbols.size()) break;
       symbols[best] += symbols[best + 1];
       symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);

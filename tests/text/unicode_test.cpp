@@ -37,7 +37,9 @@ TEST_CASE("unicode: the normal form of every scalar value is the pinned crate's,
   for (auto const& [name, form] : recorded["normal_forms"].items()) {
     CAPTURE(name);
     Json const& settings = form["settings"];
-    BertNormalizerOptions options{.clean_text = settings["clean_text"], .handle_chinese_chars = settings["handle_chinese_chars"], .strip_accents = {},
+    BertNormalizerOptions options{.clean_text = settings["clean_text"],
+                                  .handle_chinese_chars = settings["handle_chinese_chars"],
+                                  .strip_accents = {},
                                   .lowercase = settings["lowercase"]};
     if (!settings["strip_accents"].is_null()) options.strip_accents = settings["strip_accents"].get<bool>();
     detail::BertNormalizer normalizer(options);
@@ -85,8 +87,8 @@ TEST_CASE("unicode: every scalar value becomes the pinned crate's ids and offset
 TEST_CASE("unicode: what is no scalar value has no properties") {
   for (char32_t c : {char32_t{0xD800}, char32_t{0xDFFF}, char32_t{0x110000}, char32_t{0xFFFFFFFF}}) {
     auto const p = properties_of(c);
-    CHECK_FALSE((p.is_dropped() || p.is_whitespace() || p.is_ideograph() || p.is_mark() || p.is_punctuation() || p.decomposes() || p.has_lower_case() ||
-                 p.is_word() || p.is_combining() || p.regex_class() != RegexClass::other));
+    CHECK_FALSE((p.is_dropped() || p.is_whitespace() || p.is_ideograph() || p.is_mark() || p.is_punctuation() || p.decomposes() ||
+                 p.has_lower_case() || p.is_word() || p.is_combining() || p.regex_class() != RegexClass::other));
   }
 }
 

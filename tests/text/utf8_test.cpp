@@ -23,7 +23,8 @@ TEST_CASE("utf8: every scalar value survives the way there and back, and is one 
     std::string text;
     append_utf8(text, c);
     auto const [value, length] = detail::decode_valid_utf8(text.data());
-    if (!(value == c && length == text.size() && is_valid_utf8(text) && count_code_points(text) == 1)) FAIL("U+" << std::hex << std::uint32_t{c});
+    if (!(value == c && length == text.size() && is_valid_utf8(text) && count_code_points(text) == 1))
+      FAIL("U+" << std::hex << std::uint32_t{c});
   }
 }
 
@@ -68,5 +69,6 @@ TEST_CASE("utf8: a text is tokenized as its replacement is, and its byte offsets
 
 TEST_CASE("utf8: what could still become a character is told from what cannot") {
   for (char const* const text : {"\xC3", "\xE2\x82", "\xF0\x9F\x98", "\xED\x9F", "\xF4\x8F\xBF"}) CHECK(is_incomplete_utf8(text));
-  for (char const* const text : {"", "a", "\x80", "\xC0", "\xE0\x80", "\xED\xA0", "\xF4\x90", "\xFF", "\xE2\x82\xAC", "\xE2\x28"}) CHECK_FALSE(is_incomplete_utf8(text));
+  for (char const* const text : {"", "a", "\x80", "\xC0", "\xE0\x80", "\xED\xA0", "\xF4\x90", "\xFF", "\xE2\x82\xAC", "\xE2\x28"})
+    CHECK_FALSE(is_incomplete_utf8(text));
 }

@@ -118,12 +118,10 @@ class AddedTokenMatcher {
       }
       if (depth == text.size()) break;
       auto const byte = static_cast<unsigned char>(text[depth]);
-      first = std::lower_bound(first, last, byte, [depth](Entry const& e, unsigned char b) {
-        return static_cast<unsigned char>(e.pattern[depth]) < b;
-      });
-      last = std::upper_bound(first, last, byte, [depth](unsigned char b, Entry const& e) {
-        return b < static_cast<unsigned char>(e.pattern[depth]);
-      });
+      first = std::lower_bound(first, last, byte,
+                               [depth](Entry const& e, unsigned char b) { return static_cast<unsigned char>(e.pattern[depth]) < b; });
+      last = std::upper_bound(first, last, byte,
+                              [depth](unsigned char b, Entry const& e) { return b < static_cast<unsigned char>(e.pattern[depth]); });
     }
     return longest;
   }

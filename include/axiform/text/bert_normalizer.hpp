@@ -113,14 +113,18 @@ class BertNormalizer {
   void make_lower_case() {
     bool grows = false;
     for (NormalizedCodePoint& point : cleaned_) {
-      if (point.value == U'\u0130') grows = true;
-      else if (properties_of(point.value).has_lower_case()) lower_case(point.value, [&](char32_t c) { point.value = c; });
+      if (point.value == U'\u0130')
+        grows = true;
+      else if (properties_of(point.value).has_lower_case())
+        lower_case(point.value, [&](char32_t c) { point.value = c; });
     }
     if (!grows) return;
     decomposed_.clear();
     for (NormalizedCodePoint const& point : cleaned_) {
-      if (point.value == U'\u0130') lower_case(point.value, [&](char32_t c) { decomposed_.push_back({c, point.begin, point.end}); });
-      else decomposed_.push_back(point);
+      if (point.value == U'\u0130')
+        lower_case(point.value, [&](char32_t c) { decomposed_.push_back({c, point.begin, point.end}); });
+      else
+        decomposed_.push_back(point);
     }
     cleaned_.swap(decomposed_);
   }

@@ -109,7 +109,7 @@ class ByteBpe {
     TokenId id;
     std::uint32_t begin;
     std::uint32_t end;
-    std::uint32_t next;      // The symbol on the right, or `no_symbol`.
+    std::uint32_t next;  // The symbol on the right, or `no_symbol`.
     std::uint32_t previous;
   };
 
@@ -123,7 +123,9 @@ class ByteBpe {
 
   /// @throws FormatError when a merge names what is no token, or `unk_token` is none.
   ByteBpe(Vocabulary const& vocabulary, Merges const& merges, ByteBpeOptions options, std::string const& name)
-      : options_(std::move(options)), merges_(merges.size()), words_(vocabulary.size()),
+      : options_(std::move(options)),
+        merges_(merges.size()),
+        words_(vocabulary.size()),
         is_word_(std::make_unique<std::atomic<std::uint8_t>[]>(vocabulary.size())) {
     if (!options_.unk_token.empty()) {
       auto const unknown = vocabulary.find(options_.unk_token);
@@ -238,7 +240,8 @@ class ByteBpe {
       begins[i] = static_cast<std::uint32_t>(i);
     }
     begins[count] = static_cast<std::uint32_t>(count);
-    for (std::size_t i = 0; i + 1 < count; ++i) pairs[i] = byte_pairs_[static_cast<std::size_t>(static_cast<unsigned char>(p[i]) << 8 | static_cast<unsigned char>(p[i + 1]))];
+    for (std::size_t i = 0; i + 1 < count; ++i)
+      pairs[i] = byte_pairs_[static_cast<std::size_t>(static_cast<unsigned char>(p[i]) << 8 | static_cast<unsigned char>(p[i + 1]))];
     while (count > 1) {
       std::size_t best = 0;
       for (std::size_t i = 1; i + 1 < count; ++i)
@@ -309,14 +312,18 @@ class ByteBpe {
       std::uint32_t const written = byte_characters[byte] < 0x80 ? 1 : 2;
       places.resize(places.size() + written, static_cast<std::uint32_t>(begin + i));
       bool const is_unknown = byte_ids_[byte] == StringTable::absent;
-      if (!is_unknown) add_symbol(symbols, byte_ids_[byte], written);
-      else if (was_unknown && options_.fuse_unk && unknown_ != StringTable::absent) symbols.back().end += written;
-      else if (unknown_ != StringTable::absent) add_symbol(symbols, unknown_, written);
+      if (!is_unknown)
+        add_symbol(symbols, byte_ids_[byte], written);
+      else if (was_unknown && options_.fuse_unk && unknown_ != StringTable::absent)
+        symbols.back().end += written;
+      else if (unknown_ != StringTable::absent)
+        add_symbol(symbols, unknown_, written);
       was_unknown = is_unknown;
     }
     if (symbols.empty()) return;
     merge_long(symbols);
-    for (std::uint32_t i = 0; i != no_symbol; i = symbols[i].next) sink.add(symbols[i].id, places[symbols[i].begin], places[symbols[i].end - 1] + 1);
+    for (std::uint32_t i = 0; i != no_symbol; i = symbols[i].next)
+      sink.add(symbols[i].id, places[symbols[i].begin], places[symbols[i].end - 1] + 1);
   }
 
   static constexpr TokenId removed = -1;
@@ -326,8 +333,8 @@ class ByteBpe {
   bool lacks_bytes_ = false;
   std::array<TokenId, 256> byte_ids_{};
   MergeTable merges_;
-  std::vector<MergeTable::Merge> byte_pairs_;  // The merges of two bytes, where every piece begins.
-  StringTable words_;  // By the bytes that tokens stand for.
+  std::vector<MergeTable::Merge> byte_pairs_;             // The merges of two bytes, where every piece begins.
+  StringTable words_;                                     // By the bytes that tokens stand for.
   std::unique_ptr<std::atomic<std::uint8_t>[]> is_word_;  // By id: whether the merges make this token of its own bytes.
 };
 

@@ -33,10 +33,18 @@ inline ClassifiedCharacter classify(char const* p) noexcept {
 inline int contraction_at(char const* p, char const* end) noexcept {
   if (*p != '\'' || end - p < 2) return 0;
   switch (p[1]) {
-    case 's': case 't': case 'm': case 'd': return 2;
-    case 'r': case 'v': return end - p >= 3 && p[2] == 'e' ? 3 : 0;
-    case 'l': return end - p >= 3 && p[2] == 'l' ? 3 : 0;
-    default: return 0;
+    case 's':
+    case 't':
+    case 'm':
+    case 'd':
+      return 2;
+    case 'r':
+    case 'v':
+      return end - p >= 3 && p[2] == 'e' ? 3 : 0;
+    case 'l':
+      return end - p >= 3 && p[2] == 'l' ? 3 : 0;
+    default:
+      return 0;
   }
 }
 

@@ -36,8 +36,13 @@ inline void replace_all(std::string& text, std::string_view from, std::string_vi
 /// Hugging Face's `clean_up_tokenization`: one replacement after another, in this order.
 inline void clean_up_spaces(std::string& text, bool is_word_piece_decoder) {
   if (text.find(' ') == text.npos) return;
-  for (auto const& [from, to] : {std::pair<std::string_view, std::string_view>{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
-                                 {" n't", "n't"}, {" 'm", "'m"}})
+  for (auto const& [from, to] : {std::pair<std::string_view, std::string_view>{" .", "."},
+                                 {" ?", "?"},
+                                 {" !", "!"},
+                                 {" ,", ","},
+                                 {" ' ", "'"},
+                                 {" n't", "n't"},
+                                 {" 'm", "'m"}})
     replace_all(text, from, to);
   if (is_word_piece_decoder) replace_all(text, " do not", " don't");
   for (auto const& [from, to] : {std::pair<std::string_view, std::string_view>{" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}})
@@ -94,14 +99,19 @@ inline void decode_token(DecoderOptions const& options, std::string_view token, 
       break;
     case DecoderOptions::Kind::word_piece: {
       std::string piece;
-      if (is_first) piece = token;
-      else if (token.starts_with(options.prefix)) piece = token.substr(options.prefix.size());
-      else piece.append(" ").append(token);
+      if (is_first)
+        piece = token;
+      else if (token.starts_with(options.prefix))
+        piece = token.substr(options.prefix.size());
+      else
+        piece.append(" ").append(token);
       if (options.cleanup) clean_up_spaces(piece, true);
       text.append(piece);
       break;
     }
-    case DecoderOptions::Kind::byte_level: text.append(bytes_of_token(token)); break;
+    case DecoderOptions::Kind::byte_level:
+      text.append(bytes_of_token(token));
+      break;
   }
 }
 

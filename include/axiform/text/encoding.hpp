@@ -23,10 +23,10 @@ struct Offset {
 /// The tokens of a text, or of a pair of texts; all vectors have one element a token.
 struct Encoding {
   std::vector<TokenId> ids;
-  std::vector<TokenId> type_ids;                   ///< The segment: 0, or 1 for the second text of a pair (BERT).
-  std::vector<Offset> offsets;                     ///< In code points of the original text, as Hugging Face gives them; {0, 0} for special tokens.
-  std::vector<Offset> byte_offsets;                ///< The same places in bytes of the original text, invalid ones included.
-  std::vector<std::uint8_t> special_tokens_mask;   ///< 1 for tokens that the tokenizer added, 0 for tokens of the text.
+  std::vector<TokenId> type_ids;     ///< The segment: 0, or 1 for the second text of a pair (BERT).
+  std::vector<Offset> offsets;       ///< In code points of the original text, as Hugging Face gives them; {0, 0} for special tokens.
+  std::vector<Offset> byte_offsets;  ///< The same places in bytes of the original text, invalid ones included.
+  std::vector<std::uint8_t> special_tokens_mask;  ///< 1 for tokens that the tokenizer added, 0 for tokens of the text.
 
   /// A token that is written otherwise than the vocabulary writes it: an added token together with the spaces that it strips.
   struct Spelling {

@@ -161,8 +161,8 @@ inline void truncate(EncodedText& first, EncodedText* second, std::size_t length
     std::size_t const size = cuts_first ? n : m;
     std::size_t const excess = n + m - length;
     if (size <= excess)
-      throw ArgumentError(std::string(cuts_first ? "Truncation::only_first: the first" : "Truncation::only_second: the second") + " text has " +
-                          std::to_string(size) + " tokens, and " + std::to_string(excess) + " would have to go");
+      throw ArgumentError(std::string(cuts_first ? "Truncation::only_first: the first" : "Truncation::only_second: the second") +
+                          " text has " + std::to_string(size) + " tokens, and " + std::to_string(excess) + " would have to go");
     cut(cuts_first ? first : *second, size - excess);
     return;
   }
@@ -211,7 +211,9 @@ inline Encoding assemble(std::vector<TemplatePart> const& parts, EncodedText& fi
         result.byte_offsets.insert(place(result.byte_offsets), length, Offset{});
         for (Encoding::Spelling& spelling : result.spellings) spelling.index += spelling.index >= done ? length : 0;
         break;
-      case TemplatePart::Kind::first_text: length = result.ids.size() - done; break;
+      case TemplatePart::Kind::first_text:
+        length = result.ids.size() - done;
+        break;
       case TemplatePart::Kind::second_text: {
         TokenSink const& tokens = second->tokens;
         length = tokens.ids.size();

@@ -147,7 +147,9 @@ class StringTable {
     return static_cast<std::size_t>((static_cast<unsigned char>(p[0]) * 61u + static_cast<unsigned char>(p[1])) & 4095u);
   }
   /// A slot holds an entry's number plus one, as many bits as number the slots, and above them a part of its hash.
-  std::uint32_t tag_of(std::uint64_t hash) const noexcept { return static_cast<std::uint32_t>(hash) & ~static_cast<std::uint32_t>(index_.size() - 1); }
+  std::uint32_t tag_of(std::uint64_t hash) const noexcept {
+    return static_cast<std::uint32_t>(hash) & ~static_cast<std::uint32_t>(index_.size() - 1);
+  }
   std::size_t slot_of(std::uint64_t hash) const noexcept { return (hash >> 32) & (index_.size() - 1); }
 
   void place(std::size_t entry) {

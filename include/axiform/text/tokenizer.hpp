@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -66,14 +67,14 @@ struct Gpt2TokenizerOptions {
 
 /// What a tokenizer is made of. The loaders of text/tokenizer_files.hpp fill it; a program may do so itself.
 struct TokenizerParts {
-  Vocabulary vocabulary;                                ///< The model's tokens, then added tokens that the model does not have.
+  Vocabulary vocabulary;  ///< The model's tokens, then added tokens that the model does not have.
   std::variant<WordPieceOptions, ByteBpeOptions> model;
-  detail::ByteBpe::Merges merges;                       ///< Of byte-level BPE, by rank.
+  detail::ByteBpe::Merges merges;  ///< Of byte-level BPE, by rank.
   std::vector<AddedToken> added_tokens;
   PostProcessor post_processor;
   DecoderOptions decoder;
   SpecialTokens special_tokens;
-  std::optional<std::size_t> model_max_length;          ///< From tokenizer_config.json; encoding does not heed it.
+  std::optional<std::size_t> model_max_length;  ///< From tokenizer_config.json; encoding does not heed it.
 };
 
 /// Text to token ids and back. Immutable and cheap to copy; all methods may be called by any number of threads at once.
@@ -115,16 +116,23 @@ class Tokenizer {
 
   /// The tokens of each text: a range of strings or string views. With an executor, its threads share the work.
   template <class Texts>
-    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view>
-  std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options = {}) const {
+    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view> std::vector<Encoding> encode_batch(
+        Texts const& texts, EncodeOptions const& options = {})
+  const {
     SerialExecutor executor;
     return encode_batch(texts, options, executor);
   }
   template <class Texts>
-    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view>
-  std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options, Executor& executor) const {
+    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view> std::vector<Encoding> encode_batch(
+        Texts const& texts, EncodeOptions const& options, Executor& executor)
+  const {
     std::vector<std::string_view> views(std::ranges::begin(texts), std::ranges::end(texts));
     return encode_views(views, options, executor);
+  }
+
+  std::vector<Encoding> encode_batch(std::initializer_list<std::string_view> texts, EncodeOptions const& options = {}) const {
+    SerialExecutor executor;
+    return encode_views(std::span(texts.begin(), texts.size()), options, executor);
   }
 
   /// The text that `ids` stand for. Bytes that are not UTF-8 together become U+FFFD.
@@ -178,7 +186,7 @@ class Tokenizer {
     detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
     std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
     std::vector<bool> is_special;
-    std::vector<detail::SpaceCounts> spaces;      // By id, where offsets are trimmed.
+    std::vector<detail::SpaceCounts> spaces;  // By id, where offsets are trimmed.
     PostProcessor post_processor;
     DecoderOptions decoder;
     SpecialTokens special_tokens;
@@ -203,7 +211,8 @@ class Tokenizer {
 
   struct Scratch {
     explicit Scratch(State const& state)
-        : model(std::visit([](auto const& m) -> ModelScratch { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); }, state.model)) {}
+        : model(std::visit([](auto const& m) -> ModelScratch { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); },
+                           state.model)) {}
     ModelScratch model;
     Text first;
     Text second;
@@ -227,7 +236,7 @@ class Tokenizer {
   bool append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const;
   bool cleans_up(DecodeOptions const& options) const noexcept {
     return options.clean_up_tokenization_spaces == CleanUp::as_configured ? state_->decoder.clean_up_tokenization_spaces
-                                                                         : options.clean_up_tokenization_spaces == CleanUp::yes;
+                                                                          : options.clean_up_tokenization_spaces == CleanUp::yes;
   }
 
   std::shared_ptr<State const> state_;

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstddef>
-#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,21 +23,47 @@
 namespace axiform::detail {
 
 // Keys that say nothing of ids or text, and keys of truncation and padding, which are the caller's.
-inline constexpr std::array ignored_config_keys{
-    std::string_view{"name_or_path"}, std::string_view{"tokenizer_class"}, std::string_view{"special_tokens_map_file"}, std::string_view{"tokenizer_file"},
-    std::string_view{"full_tokenizer_file"}, std::string_view{"vocab_file"}, std::string_view{"merges_file"}, std::string_view{"_commit_hash"},
-    std::string_view{"use_fast"}, std::string_view{"processor_class"}, std::string_view{"auto_map"}, std::string_view{"chat_template"},
-    std::string_view{"model_input_names"}, std::string_view{"backend"}, std::string_view{"is_local"}, std::string_view{"local_files_only"},
-    std::string_view{"transformers_version"}, std::string_view{"model_type"}, std::string_view{"clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output"},
-    std::string_view{"padding_side"}, std::string_view{"truncation_side"}, std::string_view{"max_length"}, std::string_view{"max_len"}, std::string_view{"stride"},
-    std::string_view{"truncation_strategy"}, std::string_view{"truncation"}, std::string_view{"padding"}, std::string_view{"pad_to_multiple_of"},
-    std::string_view{"pad_token_type_id"}, std::string_view{"pad_to_max_length"}};
+inline constexpr std::string_view ignored_config_keys[] = {"name_or_path",
+                                                           "tokenizer_class",
+                                                           "special_tokens_map_file",
+                                                           "tokenizer_file",
+                                                           "full_tokenizer_file",
+                                                           "vocab_file",
+                                                           "merges_file",
+                                                           "_commit_hash",
+                                                           "use_fast",
+                                                           "processor_class",
+                                                           "auto_map",
+                                                           "chat_template",
+                                                           "model_input_names",
+                                                           "backend",
+                                                           "is_local",
+                                                           "local_files_only",
+                                                           "transformers_version",
+                                                           "model_type",
+                                                           "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
+                                                           "padding_side",
+                                                           "truncation_side",
+                                                           "max_length",
+                                                           "max_len",
+                                                           "stride",
+                                                           "truncation_strategy",
+                                                           "truncation",
+                                                           "padding",
+                                                           "pad_to_multiple_of",
+                                                           "pad_token_type_id",
+                                                           "pad_to_max_length"};
+// Keys that are read apart from the rest.
+inline constexpr std::string_view token_keys[] = {"added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"};
 
-inline constexpr std::array special_token_keys{
-    std::pair{std::string_view{"cls_token"}, &SpecialTokens::cls}, std::pair{std::string_view{"sep_token"}, &SpecialTokens::sep},
-    std::pair{std::string_view{"pad_token"}, &SpecialTokens::pad}, std::pair{std::string_view{"mask_token"}, &SpecialTokens::mask},
-    std::pair{std::string_view{"unk_token"}, &SpecialTokens::unk}, std::pair{std::string_view{"bos_token"}, &SpecialTokens::bos},
-    std::pair{std::string_view{"eos_token"}, &SpecialTokens::eos}};
+struct SpecialTokenKey {
+  std::string_view key;
+  std::optional<TokenId> SpecialTokens::*member;
+};
+inline constexpr SpecialTokenKey special_token_keys[] = {{"cls_token", &SpecialTokens::cls}, {"sep_token", &SpecialTokens::sep},
+                                                         {"pad_token", &SpecialTokens::pad}, {"mask_token", &SpecialTokens::mask},
+                                                         {"unk_token", &SpecialTokens::unk}, {"bos_token", &SpecialTokens::bos},
+                                                         {"eos_token", &SpecialTokens::eos}};
 
 /// Adds a token to the parts, or puts it in the place of the one that reads the same; gives its id.
 inline TokenId put_added_token(TokenizerParts& parts, AddedToken token) {
@@ -80,7 +105,7 @@ inline void read_special_tokens(Json const& json, std::string const& name, Token
     if (value == nullptr || value->is_null() || *value == "") continue;
     parts.special_tokens.*member = special_token_from(*value, name + ": " + std::string(key), parts);
   }
-  for (std::string_view const key : {"additional_special_tokens", "extra_special_tokens"}) {
+  for (std::string_view const key : {token_keys[1], token_keys[2]}) {
     Json const* const value = find_member(json, key, name);
     if (value == nullptr || value->is_null()) continue;
     if (!value->is_array() && !value->is_object()) throw_json_type(*value, std::string(key), "an array", name);
@@ -103,7 +128,8 @@ inline void read_added_tokens_decoder(Section const& tokens, TokenizerParts& par
     TokenId const id = token.id;
     std::string const content = token.content;
     if (TokenId const given = put_added_token(parts, std::move(token)); given != id)
-      throw FormatError(tokens.where() + ": token " + in_quotes(content) + ": found id " + std::to_string(id) + ", expected " + std::to_string(given));
+      throw FormatError(tokens.where() + ": token " + in_quotes(content) + ": found id " + std::to_string(id) + ", expected " +
+                        std::to_string(given));
   }
 }
 
@@ -115,16 +141,17 @@ inline void apply_tokenizer_config(Json const& json, std::string const& name, To
   if (auto const tokens = config.optional_section("added_tokens_decoder")) read_added_tokens_decoder(*tokens, parts);
   read_special_tokens(json, name, parts);
   for (auto const& [key, value] : json.items()) {
+    bool const is_read = std::ranges::find(ignored_config_keys, key) != std::end(ignored_config_keys) ||
+                         std::ranges::find(token_keys, key) != std::end(token_keys) ||
+                         std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) != std::end(special_token_keys);
     bool const is_unset = value.is_null() || value == false || value == "" || ((value.is_array() || value.is_object()) && value.empty());
-    if (std::ranges::find(ignored_config_keys, key) != ignored_config_keys.end() || key == "added_tokens_decoder" ||
-        key == "additional_special_tokens" || key == "extra_special_tokens" ||
-        std::ranges::any_of(special_token_keys, [&](auto const& k) { return k.first == key; })) {
-      continue;
-    }
+    if (is_read) continue;
     if (key == "model_max_length") {  // Hugging Face writes 1e30 for "no limit".
       auto const length = integer_from<std::size_t>(value);
-      if (length && *length < 1'000'000'000) parts.model_max_length = *length;
-      else if (!value.is_number() && !value.is_null()) throw_json_type(value, key, "a number", name);
+      if (length && *length < 1'000'000'000)
+        parts.model_max_length = *length;
+      else if (!value.is_number() && !value.is_null())
+        throw_json_type(value, key, "a number", name);
     } else if (key == "clean_up_tokenization_spaces") {
       parts.decoder.clean_up_tokenization_spaces = config.get_or<bool>(key, false) && bpe == nullptr;  // Byte-level text has no such gaps.
     } else if (word_piece != nullptr && key == "do_lower_case") {

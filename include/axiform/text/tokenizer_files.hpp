@@ -80,7 +80,8 @@ inline ByteBpe::Merges merges_from(std::filesystem::path const& path) {
     if (line.starts_with("#version")) continue;
     auto const space = line.find(' ');
     if (space == line.npos || line.find(' ', space + 1) != line.npos)
-      throw FormatError(path.string() + ": line " + std::to_string(number) + ": found " + in_quotes(line) + ", expected two tokens with one space between");
+      throw FormatError(path.string() + ": line " + std::to_string(number) + ": found " + in_quotes(line) +
+                        ", expected two tokens with one space between");
     merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
   return merges;
@@ -160,8 +161,10 @@ inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directo
   }
   Gpt2TokenizerOptions options;
   bool const is_roberta = family == TokenizerFamily::roberta;
-  if (is_roberta) options.unk_token = options.bos_token = options.eos_token = "";
-  else options.unk_token = token_name(config, "unk_token", options.unk_token, config_name);
+  if (is_roberta)
+    options.unk_token = options.bos_token = options.eos_token = "";
+  else
+    options.unk_token = token_name(config, "unk_token", options.unk_token, config_name);
   if (!is_roberta) options.bos_token = token_name(config, "bos_token", options.bos_token, config_name);
   if (!is_roberta) options.eos_token = token_name(config, "eos_token", options.eos_token, config_name);
   auto parts = parts_from_vocab_and_merges(directory / "vocab.json", directory / "merges.txt", options);
@@ -194,8 +197,8 @@ inline Tokenizer Tokenizer::from_directory(std::filesystem::path const& director
   Json const config = has("tokenizer_config.json") ? read_json(directory / "tokenizer_config.json") : Json::object();
   if (!config.is_object()) throw FormatError(config_name + ": found " + describe_json(config) + ", expected an object");
   std::string const name = (directory / "tokenizer.json").string();
-  TokenizerParts parts =
-      has_json ? detail::parts_from_tokenizer_json(read_json(directory / "tokenizer.json"), name) : detail::parts_from_vocabulary(directory, config, config_name);
+  TokenizerParts parts = has_json ? detail::parts_from_tokenizer_json(read_json(directory / "tokenizer.json"), name)
+                                  : detail::parts_from_vocabulary(directory, config, config_name);
   if (has("special_tokens_map.json"))
     detail::read_special_tokens(read_json(directory / "special_tokens_map.json"), (directory / "special_tokens_map.json").string(), parts);
   detail::apply_tokenizer_config(config, config_name, parts);

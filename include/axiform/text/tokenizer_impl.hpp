@@ -17,7 +17,8 @@
 namespace axiform {
 
 inline Tokenizer::Model Tokenizer::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
-  if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model)) return detail::WordPiece(vocabulary, std::move(*word_piece), name);
+  if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model))
+    return detail::WordPiece(vocabulary, std::move(*word_piece), name);
   return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
 }
 
@@ -33,8 +34,8 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
     auto const id = vocabulary.find(token.content);
     TokenId const given = id ? *id : vocabulary.append(token.content, name);
     if (given != token.id)
-      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) + ", expected " +
-                        std::to_string(given) + (id ? ", its id in the vocabulary" : ", the next after the vocabulary"));
+      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) +
+                        ", expected " + std::to_string(given) + (id ? ", its id in the vocabulary" : ", the next after the vocabulary"));
     std::string pattern = token.content;
     auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
     if (token.normalized && word_piece != nullptr) {
@@ -56,12 +57,13 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
   }
   auto const check = [&](TokenId id) {
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary.size())
-      throw FormatError(name + ": special token id " + std::to_string(id) + " is outside of the vocabulary of " + std::to_string(vocabulary.size()));
+      throw FormatError(name + ": special token id " + std::to_string(id) + " is outside of the vocabulary of " +
+                        std::to_string(vocabulary.size()));
   };
   for (auto const* const parts_of : {&post_processor.single, &post_processor.pair})
     for (TemplatePart const& part : *parts_of) std::ranges::for_each(part.ids, check);
-  for (auto const& id : {special_tokens.cls, special_tokens.sep, special_tokens.pad, special_tokens.mask, special_tokens.unk, special_tokens.bos,
-                         special_tokens.eos})
+  for (auto const& id : {special_tokens.cls, special_tokens.sep, special_tokens.pad, special_tokens.mask, special_tokens.unk,
+                         special_tokens.bos, special_tokens.eos})
     if (id) check(*id);
   if (!detail::is_template(post_processor.single, 0) || !detail::is_template(post_processor.pair, 1))
     throw FormatError(name + ": post_processor: expected a template with the first text once, and one with the second text once after it");
@@ -87,7 +89,8 @@ inline void Tokenizer::repair(std::string_view text, Text& result) {
 
 inline void Tokenizer::restore_places(Text const& text, std::vector<Offset>& places) {
   auto const original = [&](std::uint32_t place) {
-    auto const after = std::ranges::upper_bound(text.replacements, std::size_t{place}, std::ranges::less_equal{}, &Text::Replacement::valid_begin);
+    auto const after =
+        std::ranges::upper_bound(text.replacements, std::size_t{place}, std::ranges::less_equal{}, &Text::Replacement::valid_begin);
     if (after == text.replacements.begin()) return place;
     auto const& last = *std::prev(after);
     return static_cast<std::uint32_t>(last.original_begin + last.original_length + (place - last.valid_begin - 3));
@@ -125,8 +128,10 @@ inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text
 
 inline void Tokenizer::finish_text(Text& text) const {
   State const& state = *state_;
-  if (text.is_ascii) text.encoded.offsets = text.encoded.tokens.places;
-  else detail::count_offsets(text.valid, text.encoded);
+  if (text.is_ascii)
+    text.encoded.offsets = text.encoded.tokens.places;
+  else
+    detail::count_offsets(text.valid, text.encoded);
   if (state.post_processor.trim_offsets) {
     detail::TokenSink const& sink = text.encoded.tokens;
     auto spelling = sink.spellings.begin();
@@ -143,19 +148,22 @@ inline Encoding Tokenizer::finish(Text& first, Text* second, EncodeOptions const
   auto const& parts = second == nullptr ? state_->post_processor.single : state_->post_processor.pair;
   std::size_t const added = options.add_special_tokens ? PostProcessor::count_special(parts) : 0;
   if (options.max_length < added)
-    throw ArgumentError("max_length: found " + std::to_string(options.max_length) + ", and the special tokens alone are " + std::to_string(added));
+    throw ArgumentError("max_length: found " + std::to_string(options.max_length) + ", and the special tokens alone are " +
+                        std::to_string(added));
   detail::truncate(first.encoded, second == nullptr ? nullptr : &second->encoded, options.max_length - added, options);
   finish_text(first);
   if (second != nullptr) finish_text(*second);
   return detail::assemble(parts, first.encoded, second == nullptr ? nullptr : &second->encoded, options.add_special_tokens);
 }
 
-inline std::vector<Encoding> Tokenizer::encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const {
+inline std::vector<Encoding> Tokenizer::encode_views(std::span<std::string_view const> texts, EncodeOptions const& options,
+                                                     Executor& executor) const {
   std::vector<Encoding> result(texts.size());
   std::size_t const shares = std::min(texts.size(), 8 * executor.concurrency());
   executor.parallel_for(shares, [&](std::size_t share) {
     Scratch scratch(*state_);
-    for (std::size_t i = texts.size() * share / shares; i < texts.size() * (share + 1) / shares; ++i) result[i] = encode(texts[i], options, scratch);
+    for (std::size_t i = texts.size() * share / shares; i < texts.size() * (share + 1) / shares; ++i)
+      result[i] = encode(texts[i], options, scratch);
   });
   return result;
 }

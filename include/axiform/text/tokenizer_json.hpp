@@ -33,11 +33,17 @@ class Section {
   std::string const& where() const noexcept { return where_; }
 
   template <class Value>
-  Value require(std::string_view key) const { return axiform::require<Value>(json_, key, where_); }
+  Value require(std::string_view key) const {
+    return axiform::require<Value>(json_, key, where_);
+  }
   template <class Value>
-  Value get_or(std::string_view key, Value otherwise) const { return axiform::get_or<Value>(json_, key, std::move(otherwise), where_); }
+  Value get_or(std::string_view key, Value otherwise) const {
+    return axiform::get_or<Value>(json_, key, std::move(otherwise), where_);
+  }
   template <class Value>
-  std::optional<Value> get(std::string_view key) const { return get_optional<Value>(json_, key, where_); }
+  std::optional<Value> get(std::string_view key) const {
+    return get_optional<Value>(json_, key, where_);
+  }
 
   Section section(std::string_view key) const { return {require_object(json_, key, where_), where_ + ": " + printable(key)}; }
   /// The object that `key` holds, or nothing when it is null or absent.
@@ -91,9 +97,12 @@ inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
     auto const id = integer_from<TokenId>(value);
     if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(token) + ": found " + describe_json(value) + ", expected an id");
     if (static_cast<std::size_t>(*id) >= by_id.size())
-      throw FormatError(name + ": has a gap: " + std::to_string(by_id.size()) + " tokens, and the id of " + in_quotes(token) + " is " + std::to_string(*id));
-    if (auto const*& place = by_id[static_cast<std::size_t>(*id)]; place == nullptr) place = &token;
-    else throw FormatError(name + ": the tokens " + in_quotes(*place) + " and " + in_quotes(token) + " have one id, " + std::to_string(*id));
+      throw FormatError(name + ": has a gap: " + std::to_string(by_id.size()) + " tokens, and the id of " + in_quotes(token) + " is " +
+                        std::to_string(*id));
+    if (auto const*& place = by_id[static_cast<std::size_t>(*id)]; place == nullptr)
+      place = &token;
+    else
+      throw FormatError(name + ": the tokens " + in_quotes(*place) + " and " + in_quotes(token) + " have one id, " + std::to_string(*id));
   }
   std::vector<std::string> tokens;  // As many ids as tokens, none out of range, none twice: there is no gap.
   tokens.reserve(by_id.size());
@@ -103,7 +112,8 @@ inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
 
 /// `"left right"`, or an array of both.
 inline std::pair<std::string, std::string> merge_from(Json const& json, std::string const& where) {
-  if (json.is_array() && json.size() == 2 && json[0].is_string() && json[1].is_string()) return {json[0].get<std::string>(), json[1].get<std::string>()};
+  if (json.is_array() && json.size() == 2 && json[0].is_string() && json[1].is_string())
+    return {json[0].get<std::string>(), json[1].get<std::string>()};
   if (json.is_string()) {
     auto const& text = json.get_ref<Json::string_t const&>();
     if (auto const space = text.find(' '); space != text.npos && text.find(' ', space + 1) == text.npos)
@@ -134,9 +144,10 @@ inline void read_word_piece(Section const& file, Section const& model, Tokenizer
 }
 
 inline void read_byte_bpe(Section const& file, Section const& model, TokenizerParts& parts) {
-  model.allow({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab",
-               "merges"});
-  for (std::string_view const key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) model.expect_unset(key);
+  model.allow({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
+               "ignore_merges", "vocab", "merges"});
+  for (std::string_view const key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
+    model.expect_unset(key);
   if (auto const normalizer = file.optional_section("normalizer"))
     throw CheckpointError(normalizer->where() + ": a normalizer is not supported with byte-level BPE");
   Section const pre_tokenizer = file.section("pre_tokenizer");
@@ -151,7 +162,8 @@ inline void read_byte_bpe(Section const& file, Section const& model, TokenizerPa
   parts.model = std::move(options);
   Json const& merges = require_array(model.json(), "merges", model.where());
   parts.merges.reserve(merges.size());
-  for (Json const& merge : merges) parts.merges.push_back(merge_from(merge, model.where() + ": merges[" + std::to_string(parts.merges.size()) + "]"));
+  for (Json const& merge : merges)
+    parts.merges.push_back(merge_from(merge, model.where() + ": merges[" + std::to_string(parts.merges.size()) + "]"));
 }
 
 inline AddedToken added_token_from(Section const& token, TokenId id) {
@@ -203,7 +215,8 @@ inline void read_post_processor(Section const& processor, PostProcessor& result)
   if (type == "Sequence") {
     processor.allow({"type", "processors"});
     auto const processors = processor.sections("processors");
-    bool const is_known = processors.size() == 1 || (processors.size() == 2 && processors[0].get_or<std::string>("type", "") == "ByteLevel");
+    bool const is_known =
+        processors.size() == 1 || (processors.size() == 2 && processors[0].get_or<std::string>("type", "") == "ByteLevel");
     if (!is_known) processor.refuse("processors", processor.json()["processors"]);
     for (Section const& one : processors) {
       one.type({"TemplateProcessing", "BertProcessing", "ByteLevel"});
@@ -258,11 +271,17 @@ inline SpecialTokens usual_special_tokens(TokenizerParts const& parts) {
     }
     return std::nullopt;
   };
-  SpecialTokens result{.cls = find({"[CLS]", "<s>"}), .sep = find({"[SEP]", "</s>"}), .pad = find({"[PAD]", "<pad>"}),
-                       .mask = find({"[MASK]", "<mask>"}), .unk = find({"[UNK]", "<unk>", "<|endoftext|>"}), .bos = find({"<s>", "<|endoftext|>"}),
+  SpecialTokens result{.cls = find({"[CLS]", "<s>"}),
+                       .sep = find({"[SEP]", "</s>"}),
+                       .pad = find({"[PAD]", "<pad>"}),
+                       .mask = find({"[MASK]", "<mask>"}),
+                       .unk = find({"[UNK]", "<unk>", "<|endoftext|>"}),
+                       .bos = find({"<s>", "<|endoftext|>"}),
                        .eos = find({"</s>", "<|endoftext|>"})};
-  if (auto const* const model = std::get_if<WordPieceOptions>(&parts.model)) result.unk = find({model->unk_token});
-  else if (auto const& unk = std::get<ByteBpeOptions>(parts.model).unk_token; !unk.empty()) result.unk = find({unk});
+  if (auto const* const model = std::get_if<WordPieceOptions>(&parts.model))
+    result.unk = find({model->unk_token});
+  else if (auto const& unk = std::get<ByteBpeOptions>(parts.model).unk_token; !unk.empty())
+    result.unk = find({unk});
   return result;
 }
 
@@ -277,11 +296,14 @@ inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string co
   bool const is_typed = model.get<std::string>("type").has_value();  // Files of before 2020 leave the type out.
   bool const is_bpe = is_typed ? model.type({"WordPiece", "BPE"}) == "BPE" : find_member(model.json(), "merges", model.where()) != nullptr;
   parts.vocabulary = vocabulary_from(require_object(model.json(), "vocab", model.where()), model.where() + ": vocab");
-  if (is_bpe) read_byte_bpe(file, model, parts);
-  else read_word_piece(file, model, parts);
+  if (is_bpe)
+    read_byte_bpe(file, model, parts);
+  else
+    read_word_piece(file, model, parts);
   Json const* const added = find_member(json, "added_tokens", name);
   if (added != nullptr && !added->is_null())
-    for (Section const& token : file.sections("added_tokens")) parts.added_tokens.push_back(added_token_from(token, token.require<TokenId>("id")));
+    for (Section const& token : file.sections("added_tokens"))
+      parts.added_tokens.push_back(added_token_from(token, token.require<TokenId>("id")));
   if (auto const processor = file.optional_section("post_processor")) read_post_processor(*processor, parts.post_processor);
   if (auto const decoder = file.optional_section("decoder")) parts.decoder = decoder_from(*decoder);
   parts.special_tokens = usual_special_tokens(parts);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+// clang-format off
 namespace axiform::detail::unicode_tables {
 
 // The distinct records; text/unicode.hpp names the bits.

@@ -38,7 +38,7 @@ class Vocabulary {
   /// The token of `id`. @throws ArgumentError when there is none.
   std::string const& token(TokenId id) const {
     if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size())
-      throw ArgumentError("token id " + std::to_string(id) + ": the vocabulary has the ids 0 to " + std::to_string(tokens_.size()) + " - 1");
+      throw ArgumentError("token id " + std::to_string(id) + " is outside of the vocabulary of " + std::to_string(tokens_.size()));
     return tokens_[static_cast<std::size_t>(id)];
   }
 
@@ -62,7 +62,8 @@ class Vocabulary {
 
  private:
   void insert(std::string const& token, TokenId id, std::string const& name) {
-    if (!is_valid_utf8(token)) throw FormatError(name + ": token " + std::to_string(id) + ", " + detail::in_quotes(token) + ", is not UTF-8");
+    if (!is_valid_utf8(token))
+      throw FormatError(name + ": token " + std::to_string(id) + ", " + detail::in_quotes(token) + ", is not UTF-8");
     std::optional<TokenId> earlier;
     if (token.empty()) {
       if (empty_ != detail::StringTable::absent) earlier = empty_;
@@ -71,7 +72,8 @@ class Vocabulary {
       earlier = table_.insert(token, id);
     }
     if (earlier)
-      throw FormatError(name + ": the token " + detail::in_quotes(token) + " has two ids, " + std::to_string(*earlier) + " and " + std::to_string(id));
+      throw FormatError(name + ": the token " + detail::in_quotes(token) + " has two ids, " + std::to_string(*earlier) + " and " +
+                        std::to_string(id));
   }
 
   std::vector<std::string> tokens_;

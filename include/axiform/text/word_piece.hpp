@@ -55,7 +55,8 @@ class WordPiece {
     std::string_view const prefix = options_.continuing_subword_prefix;
     for (std::size_t id = 0; id < vocabulary.size(); ++id) {
       std::string_view const token = vocabulary.tokens()[id];
-      if (token.size() > prefix.size() && token.starts_with(prefix)) continuations_.insert(token.substr(prefix.size()), static_cast<TokenId>(id));
+      if (token.size() > prefix.size() && token.starts_with(prefix))
+        continuations_.insert(token.substr(prefix.size()), static_cast<TokenId>(id));
     }
     classify_ascii();
   }
@@ -76,8 +77,12 @@ class WordPiece {
     for (char const* p = first; p != end;) {
       std::size_t const place = base + static_cast<std::size_t>(p - first);
       switch (kind(p)) {
-        case Kind::space: ++p; break;
-        case Kind::punctuation: sink.add(punctuation_[static_cast<unsigned char>(*p)], place, place + 1), ++p; break;
+        case Kind::space:
+          ++p;
+          break;
+        case Kind::punctuation:
+          sink.add(punctuation_[static_cast<unsigned char>(*p)], place, place + 1), ++p;
+          break;
         case Kind::word: {
           char const* q = p + 1;
           while (q != end && kind(q) == Kind::word) ++q;
@@ -145,9 +150,7 @@ class WordPiece {
       char const c = p[i];
       word[i] = lowers && c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     }
-    add_pieces(word, length, sink, [place](std::size_t begin, std::size_t end) {
-      return std::pair(place + begin, place + end);
-    });
+    add_pieces(word, length, sink, [place](std::size_t begin, std::size_t end) { return std::pair(place + begin, place + end); });
   }
 
   /// Greedy longest match. `original(begin, end)` gives the place of bytes of the word in the text; sixteen bytes beyond it may be read.
