@@ -78,9 +78,10 @@ inline bool is_plain_file_name(std::string_view name) noexcept {
   std::error_code ignored;
   for (char const* other : {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack", "model.ckpt.index"})
     if (std::filesystem::exists(directory / other, ignored))
-      throw CheckpointError(directory.string() + ": found " + other + " but no model.safetensors; only safetensors can be read " +
-                            "(transformers' save_pretrained writes it)");
-  throw FileError(directory.string() + ": found neither model.safetensors nor model.safetensors.index.json");
+      throw CheckpointError(
+          detail::message({directory.string(), ": found ", other, " but no model.safetensors; only safetensors can be read ",
+                           "(transformers' save_pretrained writes it)"}));
+  throw FileError(detail::message({directory.string(), ": found neither model.safetensors nor model.safetensors.index.json"}));
 }
 
 }  // namespace detail
@@ -88,9 +89,11 @@ inline bool is_plain_file_name(std::string_view name) noexcept {
 inline Checkpoint Checkpoint::open(std::filesystem::path const& directory) {
   std::error_code error;
   auto const status = std::filesystem::status(directory, error);
-  if (status.type() == std::filesystem::file_type::not_found) throw FileError(directory.string() + ": no such directory");
-  if (status.type() == std::filesystem::file_type::none) throw FileError(directory.string() + ": cannot be examined: " + error.message());
-  if (!std::filesystem::is_directory(status)) throw FileError(directory.string() + ": is not a directory, expected that of a checkpoint");
+  if (status.type() == std::filesystem::file_type::not_found) throw FileError(detail::message({directory.string(), ": no such directory"}));
+  if (status.type() == std::filesystem::file_type::none)
+    throw FileError(detail::message({directory.string(), ": cannot be examined: ", error.message()}));
+  if (!std::filesystem::is_directory(status))
+    throw FileError(detail::message({directory.string(), ": is not a directory, expected that of a checkpoint"}));
   Checkpoint result;
   result.directory_ = directory;
   auto const single = directory / "model.safetensors";
@@ -113,26 +116,30 @@ inline void Checkpoint::open_shards(std::filesystem::path const& index_path) {
   std::map<std::string, std::size_t> shards;  // From a shard's name to its place in files_.
   std::map<std::string, std::size_t> expected;
   for (auto const& [name, value] : require_object(index, "weight_map", file).get_ref<Json::object_t const&>()) {
-    std::string const where = file + ": weight_map: " + detail::printable(name);
+    std::string const where = detail::message({file, ": weight_map: ", detail::printable(name)});
     auto const* const shard = value.get_ptr<Json::string_t const*>();
-    if (shard == nullptr) throw FormatError(where + ": found " + describe_json(value) + ", expected the name of a file");
+    if (shard == nullptr) throw FormatError(detail::message({where, ": found ", describe_json(value), ", expected the name of a file"}));
     if (!detail::is_plain_file_name(*shard))
-      throw FormatError(where + ": found " + detail::in_quotes(*shard) + ", expected the name of a file in the same directory");
+      throw FormatError(
+          detail::message({where, ": found ", detail::in_quotes(*shard), ", expected the name of a file in the same directory"}));
     auto const [place, is_new] = shards.try_emplace(*shard, files_.size());
     if (is_new) {
       std::error_code ignored;
       if (!std::filesystem::exists(directory_ / *shard, ignored))
-        throw FileError((directory_ / detail::printable(*shard)).string() + ": no such file, which " + file + " names as a shard");
+        throw FileError(
+            detail::message({(directory_ / detail::printable(*shard)).string(), ": no such file, which ", file, " names as a shard"}));
       files_.push_back(SafetensorsFile::open(directory_ / *shard));
     }
-    if (files_[place->second].find(name) == nullptr) throw FormatError(where + ": is not in " + files_[place->second].path().string());
+    if (files_[place->second].find(name) == nullptr)
+      throw FormatError(detail::message({where, ": is not in ", files_[place->second].path().string()}));
     expected.emplace(name, place->second);
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
     for (TensorInfo const& info : files_[i].tensors()) {
       auto const entry = expected.find(info.name);
       if (entry != expected.end() && entry->second == i) continue;
-      throw FormatError(files_[i].path().string() + ": " + detail::printable(info.name) + ": is not in this file according to " + file);
+      throw FormatError(
+          detail::message({files_[i].path().string(), ": ", detail::printable(info.name), ": is not in this file according to ", file}));
     }
   }
 }
@@ -140,7 +147,8 @@ inline void Checkpoint::open_shards(std::filesystem::path const& index_path) {
 inline void Checkpoint::index_tensors() {
   for (SafetensorsFile const& file : files_)
     for (TensorInfo const& info : file.tensors()) tensors_.push_back({&file, &info});
-  std::ranges::sort(tensors_, {}, [](TensorRef const& tensor) -> std::string const& { return tensor.info->name; });
+  if (files_.size() < 2) return;  // A file's tensors have that order already.
+  std::sort(tensors_.begin(), tensors_.end(), [](TensorRef const& a, TensorRef const& b) { return a.info->name < b.info->name; });
 }
 
 inline std::vector<std::string> Checkpoint::names() const {
@@ -150,9 +158,9 @@ inline std::vector<std::string> Checkpoint::names() const {
 }
 
 inline std::optional<TensorRef> Checkpoint::find(std::string_view name) const noexcept {
-  auto const name_of_tensor = [](TensorRef const& tensor) { return std::string_view(tensor.info->name); };
-  auto const place = std::ranges::lower_bound(tensors_, name, {}, name_of_tensor);
-  if (place == tensors_.end() || name_of_tensor(*place) != name) return std::nullopt;
+  auto const place = std::lower_bound(tensors_.begin(), tensors_.end(), name,
+                                      [](TensorRef const& tensor, std::string_view wanted) { return tensor.info->name < wanted; });
+  if (place == tensors_.end() || place->info->name != name) return std::nullopt;
   return *place;
 }
 

@@ -98,8 +98,7 @@ struct ConfigReader {
       auto const size = get_optional<std::size_t>(config, key, file);
       if (!size) continue;
       if (*size == 0 || *size > largest)
-        throw FormatError(file + ": " + std::string(key) + ": found " + std::to_string(*size) + ", expected 1 to " +
-                          std::to_string(largest));
+        throw FormatError(detail::message({file, ": ", key, ": found ", *size, ", expected 1 to ", largest}));
       return size;
     }
     return std::nullopt;
@@ -112,7 +111,7 @@ struct ConfigReader {
   double epsilon(std::string_view key, double otherwise) const {
     double const value = get_or<double>(config, key, otherwise, file);
     if (!(value >= 0 && value < 1))
-      throw FormatError(file + ": " + std::string(key) + ": found " + describe_json(value) + ", expected at least 0 and less than 1");
+      throw FormatError(detail::message({file, ": ", key, ": found ", describe_json(value), ", expected at least 0 and less than 1"}));
     return value;
   }
 
@@ -122,7 +121,7 @@ struct ConfigReader {
   }
 
   [[noreturn]] void refuse(std::string_view key, std::string const& found, std::string const& expected) const {
-    throw CheckpointError(file + ": " + std::string(key) + ": found " + found + ", which is not supported; expected " + expected);
+    throw CheckpointError(detail::message({file, ": ", key, ": found ", found, ", which is not supported; expected ", expected}));
   }
 
   ConfigActivation activation(std::string_view key, std::string_view otherwise) const {
@@ -131,13 +130,13 @@ struct ConfigReader {
     for (std::string_view tanh : {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"})
       if (name == tanh) return ConfigActivation::gelu_tanh;
     if (name == "relu") return ConfigActivation::relu;
-    refuse(key, "the activation " + in_quotes(name), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
+    refuse(key, detail::message({"the activation ", in_quotes(name)}), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
   }
 
   std::size_t head_size(std::size_t hidden, std::size_t heads) const {
     if (hidden % heads != 0)
-      throw FormatError(file + ": found a hidden size of " + std::to_string(hidden) + " and " + std::to_string(heads) +
-                        " heads, expected the size to be a multiple of the heads");
+      throw FormatError(detail::message(
+          {file, ": found a hidden size of ", hidden, " and ", heads, " heads, expected the size to be a multiple of the heads"}));
     return hidden / heads;
   }
 
@@ -180,10 +179,10 @@ inline ModelFamily model_family(Json const& config, std::string const& file) {
   std::string const architecture = architectures.empty() ? "" : architectures.front();
   if (type ? *type == "bert" : architecture.starts_with("Bert")) return ModelFamily::bert;
   if (type ? *type == "gpt2" : architecture.starts_with("GPT2")) return ModelFamily::gpt2;
-  std::string const found = type                   ? "the model_type " + detail::in_quotes(*type)
+  std::string const found = type                   ? detail::message({"the model_type ", detail::in_quotes(*type)})
                             : architecture.empty() ? "no model_type"
-                                                   : "the architecture " + detail::in_quotes(architecture);
-  throw CheckpointError(file + ": found " + found + ", expected a BERT or a GPT-2 (\"bert\", \"gpt2\")");
+                                                   : detail::message({"the architecture ", detail::in_quotes(architecture)});
+  throw CheckpointError(detail::message({file, ": found ", found, ", expected a BERT or a GPT-2 (\"bert\", \"gpt2\")"}));
 }
 
 inline BertConfig read_bert_config(Json const& json, std::string const& file) {
@@ -207,7 +206,7 @@ inline BertConfig read_bert_config(Json const& json, std::string const& file) {
   config.activation = reader.activation("hidden_act", "gelu");
   if (find_member(json, "pad_token_id", file) != nullptr) config.padding_id = get_optional<std::size_t>(json, "pad_token_id", file);
   if (auto const width = reader.optional_size({"embedding_size"}, detail::largest_width); width && *width != config.hidden)
-    reader.refuse("embedding_size", std::to_string(*width), "the hidden size, " + std::to_string(config.hidden));
+    reader.refuse("embedding_size", std::to_string(*width), detail::message({"the hidden size, ", config.hidden}));
   return config;
 }
 

@@ -21,6 +21,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/function_ref.hpp>
+#include <axiform/io/printable.hpp>
 
 namespace axiform {
 
@@ -86,7 +87,7 @@ void write_file_atomically(std::filesystem::path const& path, FunctionRef<void(F
 namespace detail {
 
 [[noreturn]] inline void throw_file_error(std::filesystem::path const& path, std::string const& what, int error) {
-  throw FileError(path.string() + ": " + what + ": " + std::generic_category().message(error));
+  throw FileError(detail::message({path.string(), ": ", what, ": ", std::generic_category().message(error)}));
 }
 
 }  // namespace detail
@@ -100,8 +101,8 @@ inline File File::open_read(std::filesystem::path const& path) {
   File file(path, descriptor);
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) detail::throw_file_error(path, "cannot be examined", errno);
-  if (S_ISDIR(status.st_mode)) throw FileError(path.string() + ": is a directory, expected a file");
-  if (!S_ISREG(status.st_mode)) throw FileError(path.string() + ": is not a regular file");
+  if (S_ISDIR(status.st_mode)) throw FileError(detail::message({path.string(), ": is a directory, expected a file"}));
+  if (!S_ISREG(status.st_mode)) throw FileError(detail::message({path.string(), ": is not a regular file"}));
   file.size_ = static_cast<std::size_t>(status.st_size);
   return file;
 }
@@ -109,15 +110,15 @@ inline File File::open_read(std::filesystem::path const& path) {
 inline void File::read_at(std::size_t offset, std::span<std::byte> out) const {
   constexpr auto last_offset = static_cast<std::size_t>(std::numeric_limits<off_t>::max());
   if (offset > last_offset || out.size() > last_offset - offset)
-    throw FileError(name() + ": a read of " + std::to_string(out.size()) + " bytes at " + std::to_string(offset) + " is beyond any file");
+    throw FileError(detail::message({name(), ": a read of ", out.size(), " bytes at ", offset, " is beyond any file"}));
   std::size_t done = 0;
   while (done < out.size()) {
     auto const count = ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) detail::throw_file_error(path_, "cannot be read", errno);
     if (count == 0)
-      throw FileError(name() + ": ends at byte " + std::to_string(offset + done) + ", expected " + std::to_string(out.size()) +
-                      " bytes at " + std::to_string(offset) + " (it had " + std::to_string(size_) + " bytes when it was opened)");
+      throw FileError(detail::message({name(), ": ends at byte ", offset + done, ", expected ", out.size(), " bytes at ", offset,
+                                       " (it had ", size_, " bytes when it was opened)"}));
     done += static_cast<std::size_t>(count);
   }
 }
@@ -125,7 +126,7 @@ inline void File::read_at(std::size_t offset, std::span<std::byte> out) const {
 inline std::string read_file(std::filesystem::path const& path, std::size_t largest) {
   File const file = File::open_read(path);
   if (file.size() > largest)
-    throw FormatError(path.string() + ": has " + std::to_string(file.size()) + " bytes, expected at most " + std::to_string(largest));
+    throw FormatError(detail::message({path.string(), ": has ", file.size(), " bytes, expected at most ", largest}));
   std::string text(file.size(), '\0');
   file.read_at(0, std::as_writable_bytes(std::span(text.data(), text.size())));
   return text;

@@ -103,21 +103,21 @@ class JsonBuilder {
 
   bool key(Json::string_t& key) {
     auto [member, is_new] = open_.back()->get_ref<Json::object_t&>().try_emplace(std::move(key), nullptr);
-    if (!is_new) throw FormatError(name_ + ": the key " + in_quotes(member->first) + " appears twice in one object");
+    if (!is_new) throw FormatError(detail::message({name_, ": the key ", in_quotes(member->first), " appears twice in one object"}));
     member_ = &member->second;
     return true;
   }
 
   bool parse_error(std::size_t position, std::string const&, nlohmann::detail::exception const& error) {
     // The library says "[json.exception.parse_error.101] parse error at line 1, column 5: ..."; not every message has a place.
-    std::string_view message = error.what();
-    if (auto const end = message.find("] "); end != message.npos) message.remove_prefix(end + 2);
-    std::string place = "at byte " + std::to_string(position) + ": ";
-    if (constexpr std::string_view prefix = "parse error at "; message.starts_with(prefix)) {
-      message.remove_prefix(prefix.size());
+    std::string_view what = error.what();
+    if (auto const end = what.find("] "); end != what.npos) what.remove_prefix(end + 2);
+    std::string place = detail::message({"at byte ", position, ": "});
+    if (constexpr std::string_view prefix = "parse error at "; what.starts_with(prefix)) {
+      what.remove_prefix(prefix.size());
       place = "at ";
     }
-    throw FormatError(name_ + ": is not valid JSON: " + place + printable(message, 300));
+    throw FormatError(detail::message({name_, ": is not valid JSON: ", place, printable(what, 300)}));
   }
 
  private:
@@ -128,7 +128,7 @@ class JsonBuilder {
   }
 
   bool open(Json::value_t type) {
-    if (open_.size() == limits_.depth) throw FormatError(name_ + ": arrays and objects nest deeper than " + std::to_string(limits_.depth));
+    if (open_.size() == limits_.depth) throw FormatError(detail::message({name_, ": arrays and objects nest deeper than ", limits_.depth}));
     open_.push_back(place(Json(type)));
     return true;
   }
@@ -152,7 +152,7 @@ class JsonBuilder {
 };
 
 [[noreturn]] inline void throw_json_type(Json const& value, std::string const& what, std::string const& expected, std::string const& file) {
-  throw FormatError(file + ": " + what + ": found " + describe_json(value) + ", expected " + expected);
+  throw FormatError(detail::message({file, ": ", what, ": found ", describe_json(value), ", expected ", expected}));
 }
 
 template <class T>
@@ -164,7 +164,7 @@ inline constexpr bool is_vector<std::vector<T>> = true;
 template <std::integral Value>
 std::string integer_range() {
   using Limits = std::numeric_limits<Value>;
-  return "an integer from " + std::to_string(Limits::min()) + " to " + std::to_string(Limits::max());
+  return message({"an integer from ", std::to_string(Limits::min()), " to ", std::to_string(Limits::max())});
 }
 
 template <std::integral Value>
@@ -189,40 +189,76 @@ std::optional<Value> integer_from(Json const& value) {
   }
 }
 
+template <std::floating_point Value>
+std::optional<Value> real_from(Json const& value) {
+  double number;
+  switch (value.type()) {
+    case Json::value_t::number_float:
+      number = *value.get_ptr<Json::number_float_t const*>();
+      break;
+    case Json::value_t::number_unsigned:
+      number = static_cast<double>(*value.get_ptr<Json::number_unsigned_t const*>());
+      break;
+    case Json::value_t::number_integer:
+      number = static_cast<double>(*value.get_ptr<Json::number_integer_t const*>());
+      break;
+    default:
+      return std::nullopt;
+  }
+  if (std::abs(number) > static_cast<double>(std::numeric_limits<Value>::max())) return std::nullopt;
+  return static_cast<Value>(number);
+}
+
+/// A value that is not an array, or nothing when it has another type or range.
 template <class Value>
-Value json_as(Json const& value, std::string const& what, std::string const& file) {
+std::optional<Value> scalar_from(Json const& value) {
   if constexpr (std::same_as<Value, bool>) {
     if (auto const* found = value.get_ptr<bool const*>()) return *found;
-    throw_json_type(value, what, "true or false", file);
+    return std::nullopt;
   } else if constexpr (std::same_as<Value, std::string>) {
     if (auto const* found = value.get_ptr<Json::string_t const*>()) return *found;
-    throw_json_type(value, what, "a string", file);
+    return std::nullopt;
   } else if constexpr (std::integral<Value>) {
-    if (auto const found = integer_from<Value>(value)) return *found;
-    throw_json_type(value, what, integer_range<Value>(), file);
-  } else if constexpr (std::floating_point<Value>) {
-    std::optional<double> number;
-    if (auto const* real = value.get_ptr<Json::number_float_t const*>())
-      number = *real;
-    else if (auto const* natural = value.get_ptr<Json::number_unsigned_t const*>())
-      number = static_cast<double>(*natural);
-    else if (auto const* integer = value.get_ptr<Json::number_integer_t const*>())
-      number = static_cast<double>(*integer);
-    if (number && std::abs(*number) <= static_cast<double>(std::numeric_limits<Value>::max())) return static_cast<Value>(*number);
-    throw_json_type(value, what, number ? "a number within the range of float" : "a number", file);
+    return integer_from<Value>(value);
   } else {
-    static_assert(is_vector<Value>, "a JSON value is read as bool, std::string, a number, or a std::vector of these");
-    if (!value.is_array()) throw_json_type(value, what, "an array", file);
+    static_assert(std::floating_point<Value>, "a JSON value is read as bool, std::string, a number, or a std::vector of these");
+    return real_from<Value>(value);
+  }
+}
+
+/// What `scalar_from` expects.
+template <class Value>
+std::string expected_scalar(Json const& found) {
+  if constexpr (std::same_as<Value, bool>) return "true or false";
+  if constexpr (std::same_as<Value, std::string>) return "a string";
+  if constexpr (std::floating_point<Value>) return found.is_number() ? "a number within the range of float" : "a number";
+  if constexpr (std::integral<Value> && !std::same_as<Value, bool>) return integer_range<Value>();
+}
+
+template <class Value>
+Value json_as(Json const& value, std::string const& what, std::string const& file) {
+  if constexpr (is_vector<Value>) {
+    using Element = typename Value::value_type;
+    auto const* const elements = value.get_ptr<Json::array_t const*>();
+    if (elements == nullptr) throw_json_type(value, what, "an array", file);
     Value result;
-    for (Json const& element : value.get_ref<Json::array_t const&>())
-      result.push_back(json_as<typename Value::value_type>(element, what + "[" + std::to_string(result.size()) + "]", file));
+    result.reserve(elements->size());
+    for (Json const& element : *elements) {
+      auto found = scalar_from<Element>(element);
+      if (!found) throw_json_type(element, message({what, "[", result.size(), "]"}), expected_scalar<Element>(element), file);
+      result.push_back(*std::move(found));
+    }
     return result;
+  } else {
+    auto found = scalar_from<Value>(value);
+    if (!found) throw_json_type(value, what, expected_scalar<Value>(value), file);
+    return *std::move(found);
   }
 }
 
 inline Json const& require_member(Json const& object, std::string_view key, std::string const& file) {
   Json const* const member = find_member(object, key, file);
-  if (member == nullptr) throw FormatError(file + ": the key " + in_quotes(key) + " is missing");
+  if (member == nullptr) throw FormatError(detail::message({file, ": the key ", in_quotes(key), " is missing"}));
   return *member;
 }
 
@@ -230,12 +266,12 @@ inline Json const& require_member(Json const& object, std::string_view key, std:
 
 inline Json parse_json(std::string_view text, std::string const& name, JsonLimits limits) {
   if (text.size() > limits.bytes)
-    throw FormatError(name + ": has " + std::to_string(text.size()) + " bytes of JSON, expected at most " + std::to_string(limits.bytes));
+    throw FormatError(detail::message({name, ": has ", text.size(), " bytes of JSON, expected at most ", limits.bytes}));
   // The parser takes a zero byte for the end of the text, and would not look at what follows.
   if (auto const zero = text.find('\0'); zero != text.npos)
-    throw FormatError(name + ": is not valid JSON: at byte " + std::to_string(zero + 1) + ": a zero byte");
+    throw FormatError(detail::message({name, ": is not valid JSON: at byte ", zero + 1, ": a zero byte"}));
   detail::JsonBuilder builder(name, limits);
-  if (!Json::sax_parse(text.begin(), text.end(), &builder)) throw FormatError(name + ": is not valid JSON");
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) throw FormatError(detail::message({name, ": is not valid JSON"}));
   return builder.take();
 }
 
@@ -254,20 +290,20 @@ inline std::string describe_json(Json const& value) {
     case Json::value_t::boolean:
       return *value.get_ptr<bool const*>() ? "true" : "false";
     case Json::value_t::string:
-      return "the string " + detail::in_quotes(*value.get_ptr<Json::string_t const*>());
+      return detail::message({"the string ", detail::in_quotes(*value.get_ptr<Json::string_t const*>())});
     case Json::value_t::number_unsigned:
-      return "the number " + std::to_string(*value.get_ptr<Json::number_unsigned_t const*>());
+      return detail::message({"the number ", *value.get_ptr<Json::number_unsigned_t const*>()});
     case Json::value_t::number_integer:
-      return "the number " + std::to_string(*value.get_ptr<Json::number_integer_t const*>());
+      return detail::message({"the number ", std::to_string(*value.get_ptr<Json::number_integer_t const*>())});
     case Json::value_t::number_float: {
       char digits[32];
       auto const end = std::to_chars(digits, digits + sizeof digits, *value.get_ptr<Json::number_float_t const*>()).ptr;
-      return "the number " + std::string(digits, end);
+      return detail::message({"the number ", std::string_view(digits, end)});
     }
     case Json::value_t::array:
-      return "an array of " + std::to_string(value.size());
+      return detail::message({"an array of ", value.size()});
     case Json::value_t::object:
-      return "an object of " + std::to_string(value.size()) + " keys";
+      return detail::message({"an object of ", value.size(), " keys"});
     default:
       return "something that is not JSON";
   }
@@ -276,7 +312,8 @@ inline std::string describe_json(Json const& value) {
 inline Json const* find_member(Json const& object, std::string_view key, std::string const& file) {
   auto const* const members = object.get_ptr<Json::object_t const*>();
   if (members == nullptr)
-    throw FormatError(file + ": found " + describe_json(object) + ", expected an object with the key " + detail::in_quotes(key));
+    throw FormatError(
+        detail::message({file, ": found ", describe_json(object), ", expected an object with the key ", detail::in_quotes(key)}));
   auto const member = members->find(key);
   return member == members->end() ? nullptr : &member->second;
 }

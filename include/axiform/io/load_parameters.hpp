@@ -13,6 +13,8 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include <axiform/core/executor.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/names.hpp>
+#include <axiform/io/printable.hpp>
 
 namespace axiform {
 
@@ -81,7 +84,7 @@ inline constexpr std::size_t most_listed = 20;
 inline std::string join_names(std::vector<std::string> const& names, std::string const& separator) {
   std::string result;
   for (std::size_t i = 0; i < std::min(names.size(), most_listed); ++i) result += (i ? separator : "") + printable(names[i], 400);
-  if (names.size() > most_listed) result += separator + "and " + std::to_string(names.size() - most_listed) + " more";
+  if (names.size() > most_listed) result += message({separator, "and ", names.size() - most_listed, " more"});
   return result;
 }
 
@@ -136,7 +139,8 @@ class LoadPlan {
   NameTable const& table_;
   LoadReport report_;
   std::vector<std::string> problems_;
-  std::map<std::pair<TensorInfo const*, std::size_t>, LoadGroup> groups_;  // By tensor and columns.
+  // By tensor and columns, in the order of the files, which is how the page cache and the disk like it.
+  std::map<std::tuple<SafetensorsFile const*, std::size_t, std::size_t>, LoadGroup> groups_;
   std::set<TensorInfo const*> used_;
 };
 
@@ -153,41 +157,42 @@ inline void LoadPlan::find(ParameterRequest const& request) {
     found.place = std::move(candidate);
   }
   if (names.size() > 1) {
-    report_.ambiguous.push_back(request.name + " (" + join_names(names, " and ") + ")");
-    problems_.push_back(request.name + ": found more than once, as " + join_names(names, " and "));
+    report_.ambiguous.push_back(message({request.name, " (", join_names(names, " and "), ")"}));
+    problems_.push_back(message({request.name, ": found more than once, as ", join_names(names, " and ")}));
     return;
   }
   if (!tensor) {
     report_.missing.push_back(request.name);
     if (request.presence == Presence::required) {
       auto const usual = name_candidates(table_, request.name);
-      std::string const in_file = usual.empty() || usual.front().name == request.name ? "" : " (in the file " + usual.front().name + ")";
-      problems_.push_back(request.name + in_file + ": missing");
+      std::string const in_file =
+          usual.empty() || usual.front().name == request.name ? "" : message({" (in the file ", usual.front().name, ")"});
+      problems_.push_back(message({request.name, in_file, ": missing"}));
     }
     return;
   }
   if (found.place.part >= found.place.parts || (found.place.parts > 1 && request.shape.empty()))
-    throw ArgumentError(request.name + ": the name table makes it part " + std::to_string(found.place.part) + " of " +
-                        std::to_string(found.place.parts));
+    throw ArgumentError(detail::message({request.name, ": the name table makes it part ", found.place.part, " of ", found.place.parts}));
   TensorInfo const& info = *tensor->info;
-  auto const mismatch = [&](std::string const& what, std::string const& is, std::string const& expected) {
-    report_.mismatched.push_back({info.name, what + " " + is, what + " " + expected});
-    problems_.push_back(printable(info.name) + ": found " + what + " " + is + ", expected " + expected);
+  auto const mismatch = [&](std::string_view what, std::string_view is, std::string_view expected) {
+    report_.mismatched.push_back({info.name, message({what, " ", is}), message({what, " ", expected})});
+    problems_.push_back(message({printable(info.name), ": found ", what, " ", is, ", expected ", expected}));
   };
   auto const expected = shape_in_file(found);
   bool const shape_fits = info.shape == expected;
   if (!shape_fits) mismatch("shape", shape_to_string(info.shape), shape_to_string(expected));
   bool const type_fits = is_floating_point(info.element_type);
-  if (!type_fits) mismatch("element type", std::string(name_of(info.element_type)), "F32, F16, BF16 or F64");
+  if (!type_fits) mismatch("element type", name_of(info.element_type), "F32, F16, BF16 or F64");
   if (!shape_fits || !type_fits) return;
   if (is_transposed(found) ? !request.write_transposed : !request.write_rows)
-    throw ArgumentError(request.name + ": the request has no function that takes the " + (is_transposed(found) ? "transposed" : "rows") +
-                        " of " + printable(info.name));
+    throw ArgumentError(detail::message({request.name, ": the request has no function that takes the ",
+                                         (is_transposed(found) ? "transposed" : "rows"), " of ", printable(info.name)}));
   report_.loaded.push_back(request.name);
   std::size_t const elements = element_count(expected);
   if (elements == 0) return;
   std::size_t const rows = expected.size() < 2 ? found.place.parts : expected[0];
-  LoadGroup& group = groups_.try_emplace({&info, elements / rows}, LoadGroup{*tensor, rows, elements / rows, {}}).first->second;
+  LoadGroup& group =
+      groups_.try_emplace({tensor->file, info.begin, elements / rows}, LoadGroup{*tensor, rows, elements / rows, {}}).first->second;
   group.parameters.push_back(std::move(found));
 }
 
@@ -196,23 +201,21 @@ inline void LoadPlan::report_the_rest() {
     if (used_.contains(tensor.info)) continue;
     bool const ignorable = is_ignorable(table_, tensor.info->name);
     (ignorable ? report_.ignored : report_.unexpected).push_back(tensor.info->name);
-    if (!ignorable) problems_.push_back(printable(tensor.info->name) + ": not part of this model");
+    if (!ignorable) problems_.push_back(message({printable(tensor.info->name), ": not part of this model"}));
   }
 }
 
 inline void LoadPlan::throw_unless_complete() const {
   if (problems_.empty()) return;
-  std::string const count = problems_.size() == 1 ? "1 tensor does" : std::to_string(problems_.size()) + " tensors do";
+  std::string const count = problems_.size() == 1 ? "1 tensor does" : message({problems_.size(), " tensors do"});
   // One line, because programs print it as one.
-  throw CheckpointError(checkpoint_.directory().string() + ": " + count + " not fit this " + table_.family + ": " +
-                        join_names(problems_, "; "));
+  throw CheckpointError(
+      detail::message({checkpoint_.directory().string(), ": ", count, " not fit this ", table_.family, ": ", join_names(problems_, "; ")}));
 }
 
 inline std::vector<LoadGroup> LoadPlan::take_groups() {
   std::vector<LoadGroup> groups;
   for (auto& [key, group] : groups_) groups.push_back(std::move(group));
-  // In the order of the files, which is how the page cache and the disk like it.
-  std::ranges::sort(groups, {}, [](LoadGroup const& group) { return std::pair(group.tensor.file, group.tensor.info->begin); });
   return groups;
 }
 
@@ -274,15 +277,15 @@ inline void read_chunks(Checkpoint const& checkpoint, std::span<LoadChunk const>
 }  // namespace detail
 
 inline std::string LoadReport::to_string() const {
-  std::string result = "loaded: " + std::to_string(loaded.size()) + " parameters\n";
+  std::string result = detail::message({"loaded: ", loaded.size(), " parameters\n"});
   auto const list = [&](char const* title, std::vector<std::string> const& names) {
-    if (!names.empty()) result += std::string(title) + ": " + detail::join_names(names, ", ") + "\n";
+    if (!names.empty()) result += detail::message({title, ": ", detail::join_names(names, ", "), "\n"});
   };
   list("ignored", ignored);
   list("missing", missing);
   std::vector<std::string> lines;
   for (Mismatch const& mismatch : mismatched)
-    lines.push_back(detail::printable(mismatch.name) + " (found " + mismatch.found + ", expected " + mismatch.expected + ")");
+    lines.push_back(detail::message({detail::printable(mismatch.name), " (found ", mismatch.found, ", expected ", mismatch.expected, ")"}));
   list("mismatched", lines);
   list("unexpected", unexpected);
   list("ambiguous", ambiguous);

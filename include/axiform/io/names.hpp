@@ -23,6 +23,7 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/io/printable.hpp>
 
 namespace axiform {
 
@@ -116,8 +117,8 @@ inline std::string fill_pattern(std::string_view pattern, std::vector<std::strin
     ++used;
   }
   if (used != texts.size())
-    throw ArgumentError("the name pattern " + std::string(pattern) + ": found " + std::to_string(used) + " wildcards, expected " +
-                        std::to_string(texts.size()) + " as in the pattern that it goes with");
+    throw ArgumentError(detail::message(
+        {"the name pattern ", pattern, ": found ", used, " wildcards, expected ", texts.size(), " as in the pattern that it goes with"}));
   return result;
 }
 

@@ -54,7 +54,7 @@ class SafetensorsFile {
 
   std::filesystem::path const& path() const noexcept { return file_.path(); }
 
-  /// All tensors, in the order of their bytes.
+  /// All tensors, in the order of their names.
   std::span<TensorInfo const> tensors() const noexcept { return tensors_; }
 
   /// The tensor of that name, or null. Valid for as long as this object is.
@@ -82,9 +82,9 @@ class SafetensorsFile {
  private:
   explicit SafetensorsFile(File file) : file_(std::move(file)) {}
 
-  [[noreturn]] void refuse(std::string const& what) const { throw FormatError(file_.name() + ": " + what); }
+  [[noreturn]] void refuse(std::string const& what) const { throw FormatError(detail::message({file_.name(), ": ", what})); }
   [[noreturn]] void refuse(std::string const& tensor, std::string const& what) const {
-    throw FormatError(file_.name() + ": " + detail::printable(tensor) + ": " + what);
+    throw FormatError(detail::message({file_.name(), ": ", detail::printable(tensor), ": ", what}));
   }
   std::string read_header() const;
   TensorInfo checked_info(std::string const& name, Json const& entry, std::size_t data_begin) const;
@@ -96,8 +96,7 @@ class SafetensorsFile {
   void read_converted(TensorInfo const& info, std::size_t first, std::span<Target> out, Convert convert) const;
 
   File file_;
-  std::vector<TensorInfo> tensors_;
-  std::vector<std::size_t> by_name_;  // Indices of tensors_, in the order of their names.
+  std::vector<TensorInfo> tensors_;  // In the order of their names.
   std::map<std::string, std::string> metadata_;
 };
 
@@ -141,74 +140,66 @@ inline SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) 
   SafetensorsFile result(File::open_read(path));
   std::string const header = result.read_header();
   std::size_t const data_begin = 8 + header.size();
-  std::string const name = result.file_.name() + ": header";
+  std::string const name = detail::message({result.file_.name(), ": header"});
   Json const json = parse_json(header, name, {.depth = 8, .bytes = detail::largest_safetensors_header});
-  for (auto const& [key, value] : json.get_ref<Json::object_t const&>()) {
+  for (auto const& [key, value] : json.get_ref<Json::object_t const&>()) {  // In the order of the keys.
     if (key != "__metadata__") {
       result.tensors_.push_back(result.checked_info(key, value, data_begin));
       continue;
     }
-    if (!value.is_object()) result.refuse("__metadata__: found " + describe_json(value) + ", expected an object");
+    if (!value.is_object()) result.refuse(detail::message({"__metadata__: found ", describe_json(value), ", expected an object"}));
     for (auto const& [entry, text] : value.get_ref<Json::object_t const&>())
-      result.metadata_.emplace(entry, require<std::string>(value, entry, name + ": __metadata__"));
+      result.metadata_.emplace(entry, require<std::string>(value, entry, detail::message({name, ": __metadata__"})));
   }
-  auto& tensors = result.tensors_;
-  std::ranges::sort(tensors, [](TensorInfo const& a, TensorInfo const& b) {
-    return std::tie(a.begin, a.bytes, a.name) < std::tie(b.begin, b.bytes, b.name);
-  });
   result.check_layout(data_begin);
-  result.by_name_.resize(tensors.size());
-  for (std::size_t i = 0; i < tensors.size(); ++i) result.by_name_[i] = i;
-  std::ranges::sort(result.by_name_, {}, [&](std::size_t i) -> std::string const& { return tensors[i].name; });
   return result;
 }
 
 inline std::string SafetensorsFile::read_header() const {
   std::size_t const size = file_.size();
-  if (size < 8) refuse("has " + std::to_string(size) + " bytes, expected a safetensors file, which begins with 8 bytes of length");
+  if (size < 8) refuse(detail::message({"has ", size, " bytes, expected a safetensors file, which begins with 8 bytes of length"}));
   std::array<char, 8> first;
   file_.read_at(0, std::as_writable_bytes(std::span(first)));
   if (std::string_view(first.data(), first.size()) == "version ")
     refuse("is the pointer that Git LFS leaves when the file itself was not fetched, expected a safetensors file");
   auto const length = std::bit_cast<std::uint64_t>(first);
   if (length > size - 8)
-    refuse("says that its header has " + std::to_string(length) + " bytes, expected at most the " + std::to_string(size - 8) +
-           " bytes that follow (the file is truncated, or is not a safetensors file)");
+    refuse(detail::message({"says that its header has ", length, " bytes, expected at most the ", size - 8,
+                            " bytes that follow (the file is truncated, or is not a safetensors file)"}));
   if (length > detail::largest_safetensors_header)
-    refuse("says that its header has " + std::to_string(length) + " bytes, expected at most " +
-           std::to_string(detail::largest_safetensors_header));
+    refuse(detail::message({"says that its header has ", length, " bytes, expected at most ", detail::largest_safetensors_header}));
   std::string header(static_cast<std::size_t>(length), '\0');
   file_.read_at(8, std::as_writable_bytes(std::span(header.data(), header.size())));
-  if (!header.starts_with('{')) refuse("has a header that begins with " + detail::in_quotes(header.substr(0, 1)) + ", expected \"{\"");
+  if (!header.starts_with('{'))
+    refuse(detail::message({"has a header that begins with ", detail::in_quotes(header.substr(0, 1)), ", expected \"{\""}));
   return header;
 }
 
 /// One tensor's entry, checked by itself: its type, its shape, and that its bytes lie in the file and are as many as the shape asks for.
 inline TensorInfo SafetensorsFile::checked_info(std::string const& name, Json const& entry, std::size_t data_begin) const {
-  std::string const where = file_.name() + ": " + detail::printable(name);
+  std::string const where = detail::message({file_.name(), ": ", detail::printable(name)});
   auto const type_name = require<std::string>(entry, "dtype", where);
   auto const type = element_type_named(type_name);
-  if (!type) refuse(name, "found the element type " + detail::in_quotes(type_name) + ", which safetensors does not have");
+  if (!type) refuse(name, detail::message({"found the element type ", detail::in_quotes(type_name), ", which safetensors does not have"}));
   if (std::size_t const rank = require_array(entry, "shape", where).size(); rank > detail::largest_rank)
-    refuse(name, "found a shape of " + std::to_string(rank) + " lengths, expected at most " + std::to_string(detail::largest_rank));
+    refuse(name, detail::message({"found a shape of ", rank, " lengths, expected at most ", detail::largest_rank}));
   TensorInfo info{.name = name, .element_type = *type, .shape = require<std::vector<std::size_t>>(entry, "shape", where)};
   if (std::size_t const count = require_array(entry, "data_offsets", where).size(); count != 2)
-    refuse(name, "data_offsets: found " + std::to_string(count) + " numbers, expected 2");
+    refuse(name, detail::message({"data_offsets: found ", count, " numbers, expected 2"}));
   auto const offsets = require<std::vector<std::size_t>>(entry, "data_offsets", where);
   std::size_t const data_bytes = file_.size() - data_begin;
-  std::string const range = "[" + std::to_string(offsets[0]) + ", " + std::to_string(offsets[1]) + ")";
-  if (offsets[0] > offsets[1]) refuse(name, "found the bytes " + range + ", which end before they begin");
+  std::string const range = detail::message({"[", offsets[0], ", ", offsets[1], ")"});
+  if (offsets[0] > offsets[1]) refuse(name, detail::message({"found the bytes ", range, ", which end before they begin"}));
   if (offsets[1] > data_bytes)
-    refuse(name, "found the bytes " + range + ", expected them within the " + std::to_string(data_bytes) +
-                     " bytes of data that the file has (is it truncated?)");
+    refuse(name, detail::message({"found the bytes ", range, ", expected them within the ", data_bytes,
+                                  " bytes of data that the file has (is it truncated?)"}));
   info.begin = data_begin + offsets[0];
   info.bytes = offsets[1] - offsets[0];
-  std::string const described = "the shape " + shape_to_string(info.shape) + " of " + type_name;
+  std::string const described = detail::message({"the shape ", shape_to_string(info.shape), " of ", type_name});
   auto const bits = detail::bits_of_shape(info.shape, *type);
-  if (!bits) refuse(name, "found " + described + ", which is larger than any file");
-  if (*bits % 8 != 0) refuse(name, "found " + described + ", which does not fill whole bytes");
-  if (*bits / 8 != info.bytes)
-    refuse(name, "found " + std::to_string(info.bytes) + " bytes, expected " + std::to_string(*bits / 8) + " for " + described);
+  if (!bits) refuse(name, detail::message({"found ", described, ", which is larger than any file"}));
+  if (*bits % 8 != 0) refuse(name, detail::message({"found ", described, ", which does not fill whole bytes"}));
+  if (*bits / 8 != info.bytes) refuse(name, detail::message({"found ", info.bytes, " bytes, expected ", *bits / 8, " for ", described}));
   return info;
 }
 
@@ -216,32 +207,36 @@ inline TensorInfo SafetensorsFile::checked_info(std::string const& name, Json co
 inline void SafetensorsFile::check_layout(std::size_t data_begin) const {
   std::size_t end = data_begin;
   std::string previous = "the header";
-  for (TensorInfo const& info : tensors_) {
-    if (info.begin < end) refuse(info.name, "its bytes overlap those of " + previous);
-    if (info.begin > end) refuse(info.name, "its bytes leave a hole of " + std::to_string(info.begin - end) + " after " + previous);
+  std::vector<TensorInfo const*> order;
+  for (TensorInfo const& info : tensors_) order.push_back(&info);
+  std::sort(order.begin(), order.end(),
+            [](TensorInfo const* a, TensorInfo const* b) { return std::tie(a->begin, a->bytes, a) < std::tie(b->begin, b->bytes, b); });
+  for (TensorInfo const* const tensor : order) {
+    TensorInfo const& info = *tensor;
+    if (info.begin < end) refuse(info.name, detail::message({"its bytes overlap those of ", previous}));
+    if (info.begin > end) refuse(info.name, detail::message({"its bytes leave a hole of ", info.begin - end, " after ", previous}));
     end = info.begin + info.bytes;
     previous = detail::printable(info.name);
   }
-  if (end != file_.size()) refuse("has " + std::to_string(file_.size() - end) + " bytes after " + previous + ", expected none");
+  if (end != file_.size()) refuse(detail::message({"has ", file_.size() - end, " bytes after ", previous, ", expected none"}));
 }
 
 inline TensorInfo const* SafetensorsFile::find(std::string_view name) const noexcept {
-  auto const name_at = [&](std::size_t i) { return std::string_view(tensors_[i].name); };
-  auto const place = std::ranges::lower_bound(by_name_, name, {}, name_at);
-  return place != by_name_.end() && name_at(*place) == name ? &tensors_[*place] : nullptr;
+  auto const place = std::lower_bound(tensors_.begin(), tensors_.end(), name,
+                                      [](TensorInfo const& info, std::string_view wanted) { return info.name < wanted; });
+  return place != tensors_.end() && place->name == name ? &*place : nullptr;
 }
 
 inline void SafetensorsFile::read(TensorInfo const& info, std::span<std::byte> out) const {
   if (out.size() != info.bytes)
-    throw ArgumentError(detail::printable(info.name) + ": found room for " + std::to_string(out.size()) + " bytes, expected " +
-                        std::to_string(info.bytes));
+    throw ArgumentError(detail::message({detail::printable(info.name), ": found room for ", out.size(), " bytes, expected ", info.bytes}));
   file_.read_at(info.begin, out);
 }
 
 inline void SafetensorsFile::check_range(TensorInfo const& info, std::size_t first, std::size_t count) const {
   if (std::size_t const elements = info.element_count(); first > elements || count > elements - first)
-    throw ArgumentError(detail::printable(info.name) + ": asked for " + std::to_string(count) + " elements from " + std::to_string(first) +
-                        ", expected them within its " + std::to_string(elements));
+    throw ArgumentError(detail::message(
+        {detail::printable(info.name), ": asked for ", count, " elements from ", first, ", expected them within its ", elements}));
 }
 
 /// Through a buffer on the stack that stays in the first-level cache.
@@ -276,8 +271,8 @@ void SafetensorsFile::read_real(TensorInfo const& info, std::size_t first, std::
     case ElementType::bf16:
       return read_converted<std::uint16_t>(info, first, out, float_from_bfloat16);
     default:
-      throw CheckpointError(file_.name() + ": " + detail::printable(info.name) + ": found the element type " +
-                            std::string(name_of(info.element_type)) + ", expected F32, F16, BF16 or F64");
+      throw CheckpointError(detail::message({file_.name(), ": ", detail::printable(info.name), ": found the element type ",
+                                             name_of(info.element_type), ", expected F32, F16, BF16 or F64"}));
   }
 }
 
@@ -309,8 +304,8 @@ inline void SafetensorsFile::read_integers(TensorInfo const& info, std::size_t f
     case ElementType::boolean:
       return read_converted<std::uint8_t>(info, first, out, [](std::uint8_t x) { return x != 0; });
     default:
-      throw CheckpointError(file_.name() + ": " + detail::printable(info.name) + ": found the element type " +
-                            std::string(name_of(info.element_type)) + ", expected an integer type or BOOL");
+      throw CheckpointError(detail::message({file_.name(), ": ", detail::printable(info.name), ": found the element type ",
+                                             name_of(info.element_type), ", expected an integer type or BOOL"}));
   }
 }
 

@@ -22,6 +22,7 @@
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/printable.hpp>
 #include <axiform/io/safetensors.hpp>
 
 namespace axiform {
@@ -49,12 +50,12 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<Tenso
   std::vector<TensorData const*> order;
   for (TensorData const& tensor : tensors) {
     std::string const name = detail::printable(tensor.name);
-    if (tensor.name == "__metadata__") throw ArgumentError(name + ": a tensor cannot have this name");
-    if (!names.insert(tensor.name).second) throw ArgumentError(name + ": two tensors have this name");
+    if (tensor.name == "__metadata__") throw ArgumentError(detail::message({name, ": a tensor cannot have this name"}));
+    if (!names.insert(tensor.name).second) throw ArgumentError(detail::message({name, ": two tensors have this name"}));
     auto const bits = detail::bits_of_shape(tensor.shape, tensor.element_type);
     if (tensor.shape.size() > detail::largest_rank || !bits || *bits % 8 != 0 || *bits / 8 != tensor.bytes.size())
-      throw ArgumentError(name + ": found " + std::to_string(tensor.bytes.size()) + " bytes for the shape " +
-                          shape_to_string(tensor.shape) + " of " + std::string(name_of(tensor.element_type)));
+      throw ArgumentError(detail::message({name, ": found ", tensor.bytes.size(), " bytes for the shape ", shape_to_string(tensor.shape),
+                                           " of ", name_of(tensor.element_type)}));
     order.push_back(&tensor);
   }
   std::ranges::stable_sort(order, std::ranges::greater{}, [](TensorData const* tensor) { return bits_of(tensor->element_type); });
@@ -71,11 +72,12 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<Tenso
   try {
     text = header.dump();
   } catch (Json::exception const&) {
-    throw ArgumentError(path.string() + ": a tensor's name or the metadata is not UTF-8, as a safetensors header must be");
+    throw ArgumentError(
+        detail::message({path.string(), ": a tensor's name or the metadata is not UTF-8, as a safetensors header must be"}));
   }
   text.append((8 - text.size() % 8) % 8, ' ');  // The data begins at a multiple of 8.
   if (text.size() > detail::largest_safetensors_header)
-    throw ArgumentError(path.string() + ": the header would be too large to read again");
+    throw ArgumentError(detail::message({path.string(), ": the header would be too large to read again"}));
 
   auto const length = std::bit_cast<std::array<std::byte, 8>>(static_cast<std::uint64_t>(text.size()));
   write_file_atomically(path, [&](FileWriter& file) {
