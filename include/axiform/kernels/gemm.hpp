@@ -48,7 +48,7 @@ struct Product {
   void run_full(Step const& step, Tile tile) const noexcept {
     std::size_t const column = step.panel * panel_width;
     std::size_t const columns = step.panels * panel_width;
-    std::size_t const prefetched = panel_width * sizeof(float) * (step.k1 - step.k0) / step.shares;
+    std::size_t const piece = panel_width * sizeof(float) * (step.k1 - step.k0) / step.shares / 2;
     TileOperands operands{.k = step.k1 - step.k0,
                           .a = a + step.first_row * a_stride + step.k0,
                           .a_stride = a_stride,
@@ -58,8 +58,9 @@ struct Product {
                           .c = c + step.first_row * c_stride + column,
                           .c_stride = c_stride,
                           .resume = step.k0 != 0};
-    operands.prefetch = reinterpret_cast<std::uintptr_t>(operands.b) + columns * k * sizeof(float) + step.share * prefetched;
-    operands.prefetch_apart = prefetched / 2;
+    // This tile's share of the panel behind: a piece of its first half and one of its second, so that the streams of the tiles join.
+    operands.prefetch = reinterpret_cast<std::uintptr_t>(operands.b) + columns * k * sizeof(float) + step.share * piece;
+    operands.prefetch_apart = step.shares * piece;
     operands.prefetch_step = (panel_width * sizeof(float) / step.shares + 1) / 2;
     if (step.k1 < k) return tile(operands);
 
