@@ -1,5 +1,5 @@
-// What a function costs for each element of a row that lies in L1, beside what the machine could do: a vector of fma without dependencies, and a
-// load and a store for each vector.
+// What a function costs for each element of a row that lies in L1, beside what the machine could do: independent fma, and a load and a
+// store for each vector.
 //
 //   build/release/bench/kernels_math_bench --benchmark_repetitions=5 --benchmark_report_aggregates_only
 #include <axiform/kernels/activation.hpp>

@@ -81,7 +81,8 @@ def fit_floats(name, target, weight, low, high, degree):
         fixed.append(to_float(coefficients[0]))
     grid = [low + (high - low) * i / mpf(2000) for i in range(2001)]
     worst = max(fabs(weight(t) * (polynomial(fixed, t) - target(t))) for t in grid)
-    print(f"// {name}: degree {degree} on [{float(low):.6g}, {float(high):.6g}], error 2^{float(log(worst, 2)):.1f} (2^{float(log(ideal, 2)):.1f} before rounding)")
+    errors = [f"2^{float(log(error, 2)):.1f}" for error in (worst, ideal)]
+    print(f"// {name}: degree {degree} on [{float(low):.6g}, {float(high):.6g}], error {errors[0]} ({errors[1]} before rounding)")
     print("    " + ", ".join(hexadecimal(c) for c in fixed))
 
 

@@ -57,7 +57,8 @@ std::vector<double> reference_layer_norm(std::vector<float> const& x, std::vecto
   variance /= static_cast<double>(x.size());
   std::vector<double> result(x.size());
   for (std::size_t i = 0; i < x.size(); ++i)
-    result[i] = (static_cast<double>(x[i]) - mean) / std::sqrt(variance + epsilon) * static_cast<double>(weight[i]) + static_cast<double>(bias[i]);
+    result[i] =
+        (static_cast<double>(x[i]) - mean) / std::sqrt(variance + epsilon) * static_cast<double>(weight[i]) + static_cast<double>(bias[i]);
   return result;
 }
 
@@ -81,7 +82,8 @@ std::vector<float> softmax_of(std::vector<float> scores, float scale) {
 TEST_CASE("softmax: every count at every alignment agrees with float64 and touches nothing beyond the padding") {
   for (std::size_t count = 0; count <= 67; ++count) {
     for (std::size_t offset = 0; offset < simd::lanes; ++offset) {
-      for (std::size_t const padding : {std::size_t{0}, std::size_t{1}, (simd::lanes - count % simd::lanes) % simd::lanes, 2 * simd::lanes + 1}) {
+      for (std::size_t const padding :
+           {std::size_t{0}, std::size_t{1}, (simd::lanes - count % simd::lanes) % simd::lanes, 2 * simd::lanes + 1}) {
         CAPTURE(count);
         CAPTURE(offset);
         CAPTURE(padding);
@@ -161,13 +163,14 @@ TEST_CASE("layer norm: every number of columns at every alignment agrees with fl
       auto const x = random_values(offset + rows * x_stride, static_cast<unsigned>(columns), 0.5, 2.0);
       auto const weight = random_values(columns + offset, 1, 1.0, 0.3), bias = random_values(columns + offset, 2);
       std::vector<float> y(offset + rows * y_stride + simd::lanes, guard);
-      kernels::layer_norm(x.data() + offset, x_stride, weight.data() + offset, bias.data() + offset, 1e-12F, y.data() + offset, y_stride, rows,
-                          columns);
+      kernels::layer_norm(x.data() + offset, x_stride, weight.data() + offset, bias.data() + offset, 1e-12F, y.data() + offset, y_stride,
+                          rows, columns);
       for (std::size_t i = 0; i < rows; ++i) {
         auto const x_row = x.begin() + static_cast<long>(offset + i * x_stride);
         auto const y_row = y.begin() + static_cast<long>(offset + i * y_stride);
-        auto const expected = reference_layer_norm({x_row, x_row + static_cast<long>(columns)}, {weight.begin() + static_cast<long>(offset), weight.end()},
-                                                   {bias.begin() + static_cast<long>(offset), bias.end()}, 1e-12);
+        auto const expected =
+            reference_layer_norm({x_row, x_row + static_cast<long>(columns)}, {weight.begin() + static_cast<long>(offset), weight.end()},
+                                 {bias.begin() + static_cast<long>(offset), bias.end()}, 1e-12);
         CHECK(greatest_difference({y_row, y_row + static_cast<long>(columns)}, expected) <= 2e-6);
         CHECK(y_row[static_cast<long>(columns)] == guard);
       }

@@ -29,12 +29,18 @@ enum class Activation {
 /// The activation of each lane. With `kind` known to the compiler only its own code remains.
 [[gnu::always_inline]] inline simd::Floats activate(Activation kind, simd::Floats x) noexcept {
   switch (kind) {
-    case Activation::none: return x;
-    case Activation::gelu: return gelu(x);
-    case Activation::gelu_tanh: return gelu_tanh(x);
-    case Activation::relu: return relu(x);
-    case Activation::tanh: return tanh(x);
-    case Activation::silu: return silu(x);
+    case Activation::none:
+      return x;
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::gelu_tanh:
+      return gelu_tanh(x);
+    case Activation::relu:
+      return relu(x);
+    case Activation::tanh:
+      return tanh(x);
+    case Activation::silu:
+      return silu(x);
   }
   return x;
 }
@@ -57,12 +63,18 @@ template <Activation Kind>
 /// Applies `kind` in place to `rows` rows of `columns` floats, `stride` floats apart.
 inline void activate_rows(Activation kind, float* values, std::size_t stride, std::size_t rows, std::size_t columns) noexcept {
   switch (kind) {
-    case Activation::none: return;
-    case Activation::gelu: return detail::activate_rows_as<Activation::gelu>(values, stride, rows, columns);
-    case Activation::gelu_tanh: return detail::activate_rows_as<Activation::gelu_tanh>(values, stride, rows, columns);
-    case Activation::relu: return detail::activate_rows_as<Activation::relu>(values, stride, rows, columns);
-    case Activation::tanh: return detail::activate_rows_as<Activation::tanh>(values, stride, rows, columns);
-    case Activation::silu: return detail::activate_rows_as<Activation::silu>(values, stride, rows, columns);
+    case Activation::none:
+      return;
+    case Activation::gelu:
+      return detail::activate_rows_as<Activation::gelu>(values, stride, rows, columns);
+    case Activation::gelu_tanh:
+      return detail::activate_rows_as<Activation::gelu_tanh>(values, stride, rows, columns);
+    case Activation::relu:
+      return detail::activate_rows_as<Activation::relu>(values, stride, rows, columns);
+    case Activation::tanh:
+      return detail::activate_rows_as<Activation::tanh>(values, stride, rows, columns);
+    case Activation::silu:
+      return detail::activate_rows_as<Activation::silu>(values, stride, rows, columns);
   }
 }
 

@@ -28,8 +28,8 @@ inline void add_row(float const* source, float* target, std::size_t count) noexc
   detail::combine_row(source, target, count, [](simd::Floats a, simd::Floats b) { return b + a; });
 }
 
-/// target[i] += source[i] for each of `rows` rows of `columns` floats, `source_stride` and `target_stride` floats apart. With a source_stride of
-/// 0 one row, a bias, is added to all.
+/// target[i] += source[i] for each of `rows` rows of `columns` floats, `source_stride` and `target_stride` floats apart. With a
+/// source_stride of 0 one row, a bias, is added to all.
 inline void add_rows(float const* source, std::size_t source_stride, float* target, std::size_t target_stride, std::size_t rows,
                      std::size_t columns) noexcept {
   for (std::size_t i = 0; i < rows; ++i) add_row(source + i * source_stride, target + i * target_stride, columns);
@@ -45,7 +45,8 @@ inline void scale_row(float* values, std::size_t count, float factor) noexcept {
 /// @param table  [ids, columns], without gaps.
 /// @param target [count, columns], rows `target_stride` floats apart.
 template <class Id>
-void add_table_rows(float const* table, Id const* ids, std::size_t count, float* target, std::size_t target_stride, std::size_t columns) noexcept {
+void add_table_rows(float const* table, Id const* ids, std::size_t count, float* target, std::size_t target_stride,
+                    std::size_t columns) noexcept {
   for (std::size_t i = 0; i < count; ++i) add_row(table + static_cast<std::size_t>(ids[i]) * columns, target + i * target_stride, columns);
 }
 

@@ -3,6 +3,13 @@
 ///
 /// All three are x times a probability. They are computed as max(x, 0) - |x| * q(|x|), where q is the probability of the far side: it falls
 /// from 1/2 to 0, so the negative tail keeps its relative accuracy, nothing overflows, and both signs share one formula without a branch.
+///
+/// Greatest error in ulp against double precision, where the result is a normal number: with fma | without (SSE)
+///
+///     gelu 3.84 | 3.82    gelu_tanh 2.88 | 3.04    silu 2.56 | 2.80
+///
+/// Measured on every float of 2^-14 <= |x| < 128 and one in 61 of the others. The far tail is no exception: the exponent, whose rounding
+/// error would be multiplied by its size, is computed to twice the precision. Subnormal results are within 1.7 units of the last place.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +57,7 @@ namespace detail {
   return less_tail(x, exponential(square.high, square.low).times<-1>(simd::divide(a * numerator, denominator)));
 }
 
-/// GELU's approximation x / (1 + e^-2u), u = sqrt(2 / pi) * (x + 0.044715 x^3): x * (1 + tanh u) / 2 (Hendrycks and Gimpel 2016, section 2).
+/// GELU's approximation x * (1 + tanh u) / 2 = x / (1 + e^-2u), u = sqrt(2 / pi) * (x + 0.044715 x^3) (Hendrycks and Gimpel 2016).
 [[gnu::always_inline]] inline simd::Floats gelu_tanh(simd::Floats x) noexcept {
   using namespace detail;
   // 2u = x * (linear + cubic * x^2), each constant in two parts: in the tail a rounding error of u would be multiplied by up to 88.
@@ -61,7 +68,8 @@ namespace detail {
   Floats const a = simd::min(xsimd::abs(x), broadcast(11.0F));  // beyond 10.8 the tail is 0; NaN comes back with x below
   Pair const square = two_square(a);
   Pair factor = sum_of_product(broadcast(linear_high), broadcast(cubic_high), square.high);
-  factor.low = factor.low + simd::fma(broadcast(cubic_high), square.low, simd::fma(broadcast(cubic_low), square.high, broadcast(linear_low)));
+  factor.low =
+      factor.low + simd::fma(broadcast(cubic_high), square.low, simd::fma(broadcast(cubic_low), square.high, broadcast(linear_low)));
   Pair const u = two_product(-a, factor.high);
   return less_tail(x, logistic_tail(a, u.high, simd::fnma(a, factor.low, u.low)));
 }

@@ -21,8 +21,8 @@ struct Normalization {
   float offset;
 };
 
-// The mean, then the deviations from it; both passes find the row in L1. The deviations' own mean is what rounding the mean lost: it is taken
-// out again, or a row of equal elements would come out as noise with an epsilon as small as BERT's (1e-12).
+// The mean, then the deviations from it; both passes find the row in L1. The deviations' own mean is what rounding the mean lost: it is
+// taken out again, or a row of equal elements would come out as noise with an epsilon as small as BERT's (1e-12).
 [[gnu::always_inline]] inline Normalization normalization_of(float const* x, std::size_t columns, float epsilon) noexcept {
   float const count = static_cast<float>(columns);
   std::size_t const whole = columns / simd::lanes * simd::lanes, rest = columns - whole;
@@ -51,8 +51,8 @@ struct Normalization {
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias for each row (Ba et al. 2016, eq. 4; the variance is that of the population).
 ///
-/// A row's bits depend on that row alone: sums run in the order of its columns, lane by lane. Within 1e-6 of a float64 reference, relative to
-/// the greatest result, for rows whose mean is not far above their deviation.
+/// A row's bits depend on that row alone: sums run in the order of its columns, lane by lane. With weight 1 and bias 0, rows of up to
+/// 3072 columns whose mean is up to 1000 deviations from zero are within 1e-6 of a float64 reference.
 ///
 /// @param x    [rows, columns], rows `x_stride` floats apart.
 /// @param weight,bias [columns].
@@ -70,10 +70,10 @@ inline void layer_norm(float const* x, std::size_t x_stride, float const* weight
     for (std::size_t i = 0; i < whole; i += simd::lanes)
       simd::store(y + i, normalized(simd::load(x + i), simd::load(weight + i), simd::load(bias + i)));
     if (rest != 0)
-      simd::store_partial(y + whole,
-                          normalized(simd::load_partial(x + whole, rest), simd::load_partial(weight + whole, rest),
-                                     simd::load_partial(bias + whole, rest)),
-                          rest);
+      simd::store_partial(
+          y + whole,
+          normalized(simd::load_partial(x + whole, rest), simd::load_partial(weight + whole, rest), simd::load_partial(bias + whole, rest)),
+          rest);
   }
 }
 

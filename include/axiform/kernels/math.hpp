@@ -2,6 +2,12 @@
 /// exp, tanh, erf and erfc on registers of floats.
 ///
 /// Each is a pure function of its lane, without branches, so a value has the same bits in any lane, any vector and any batch.
+///
+/// Greatest error in ulp against double precision, where the result is a normal number: with fma | without (SSE)
+///
+///     exp 1.04 | 1.01    tanh 2.57 | 2.61    erf 0.99 | 1.32    erfc 2.85 | 3.81
+///
+/// Measured on every float of 2^-14 <= |x| < 128 and one in 61 of the others. Subnormal results are within 1.6 units of the last place.
 /// The polynomials come from scripts/derive_math_coefficients.py.
 #pragma once
 
@@ -113,8 +119,8 @@ struct Fraction {
   Floats denominator;
 };
 
-// A rounding error of N is in the numerator and, for all but small x, mostly in the denominator too, where it cancels: erfc errs by 2.7 ulp at
-// most, against 4.6 for a plain quotient of polynomials of the same number of steps, and GELU by 3.5 against 4.9.
+// A rounding error of N is in the numerator and, for all but small x, mostly in the denominator too, where it cancels: with fma erfc errs
+// by 2.9 ulp at most and GELU by 3.9, against 4.6 and 4.9 for a plain quotient of polynomials with a step less.
 [[gnu::always_inline]] inline Fraction fraction(Quotient const& terms, Floats x) noexcept {
   Floats n = broadcast(terms.n[4]), m = broadcast(terms.m[5]);
   for (std::size_t i = 4; i-- > 0;) n = simd::fma(n, x, broadcast(terms.n[i]));

@@ -12,7 +12,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 
 namespace detail {
 
-// A row is summed by four vectors: element i goes to lane i % lanes of vector i / lanes % 4, elements of the last, partial vector to vector 0.
+// A row is summed by four vectors: element i goes to lane i % lanes of vector i / lanes % 4, those of a last, partial vector to vector 0.
 // The order follows from the row's length alone. Four hide the latency of an addition, and four short sums lose less than a long one.
 inline constexpr std::size_t accumulators = 4;
 
@@ -42,7 +42,8 @@ inline float row_maximum(float const* values, std::size_t count) noexcept {
   detail::for_vectors(count, [&](std::size_t v, std::size_t i) { maxima[v] = greater(maxima[v], simd::load(values + i)); });
   std::size_t const whole = count / simd::lanes * simd::lanes, rest = count - whole;
   if (rest != 0)
-    maxima[0] = greater(maxima[0], simd::keep_first(simd::load_partial(values + whole, rest), rest, -std::numeric_limits<float>::infinity()));
+    maxima[0] =
+        greater(maxima[0], simd::keep_first(simd::load_partial(values + whole, rest), rest, -std::numeric_limits<float>::infinity()));
   return simd::max_lanes(simd::max(simd::max(maxima[0], maxima[1]), simd::max(maxima[2], maxima[3])));
 }
 

@@ -13,7 +13,8 @@
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// values[i] = e^(scale * values[i]) / sum of e^(scale * values[j]), over the first `count` of a row; the rest up to `padded_count` becomes 0.
+/// values[i] = e^(scale * values[i]) / sum of e^(scale * values[j]), over the first `count` of a row; the rest up to `padded_count`
+/// becomes 0.
 ///
 /// The first `count` results have bits that depend on the first `count` values alone: neither on the padding nor on what it held. A row of
 /// nothing but -infinity (all of it masked) gives zeros; one with NaN or +infinity gives NaN.
@@ -30,8 +31,7 @@ inline void softmax_row(float* values, std::size_t count, std::size_t padded_cou
   bool const padded = rest != 0 && padded_count - whole >= simd::lanes;
   Floats last = broadcast(-infinity);
   if (rest != 0) last = simd::keep_first(padded ? simd::load(values + whole) : simd::load_partial(values + whole, rest), rest, -infinity);
-  float const maximum =
-      simd::max_lanes(simd::max(simd::max(simd::max(maxima[0], maxima[1]), simd::max(maxima[2], maxima[3])), last));
+  float const maximum = simd::max_lanes(simd::max(simd::max(simd::max(maxima[0], maxima[1]), simd::max(maxima[2], maxima[3])), last));
 
   if (maximum == -infinity && std::all_of(values, values + count, [](float value) { return value == -infinity; })) {
     std::fill_n(values, padded_count, 0.0F);

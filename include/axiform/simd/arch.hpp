@@ -15,7 +15,7 @@ namespace axiform::inline AXIFORM_ARCH::simd {
 namespace detail {
 
 // The instruction set that xsimd takes for best, with two corrections. xsimd 13's `avxvnni` derives from plain `avx2` and so drops fma on
-// every processor that has AVX-VNNI; `fma3<avx2>` is the same registers with it. And SVE, whose length is a compiler flag, is left for NEON.
+// every processor that has AVX-VNNI; `fma3<avx2>` is the same registers with it. SVE, whose length is a compiler flag, is left for NEON.
 template <class Best>
 struct Choose {
   using type = Best;

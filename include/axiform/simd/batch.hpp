@@ -1,5 +1,5 @@
 /// @file
-/// The vocabulary of the kernels: a register of floats, how it is loaded and stored, and the few operations whose order or rounding matters.
+/// The vocabulary of the kernels: a register of floats, how it is loaded and stored, and the operations whose order or rounding matters.
 ///
 /// Arithmetic, comparison and `xsimd::select` come from xsimd itself. What is here is what xsimd leaves open: tails that never touch memory
 /// beyond their count, a horizontal sum of one documented order, and `fma` with one meaning for each instruction set.
@@ -73,7 +73,7 @@ template <std::size_t Chunk>
 
 /// a / b, rounded once.
 [[gnu::always_inline]] inline Floats divide(Floats a, Floats b) noexcept {
-  // For NEON xsimd (13.2 and 14.3) multiplies by a refined estimate of 1 / b, which is up to 2 ulp off; the instruction exists in 64-bit mode.
+  // For NEON xsimd (13.2 and 14.3) multiplies by a refined estimate of 1 / b; the instruction exists in 64-bit mode.
   if constexpr (std::is_base_of_v<xsimd::neon64, Arch>) return Floats(a.data / b.data);
   return a / b;
 }
@@ -101,7 +101,8 @@ template <std::size_t Distance, class Combine>
 
 }  // namespace detail
 
-/// The sum of all lanes, by halving: lane i + lane i + lanes/2, then lane i + lane i + lanes/4, and so on: ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)).
+/// The sum of all lanes, by halving: lane i and lane i + lanes/2, then lane i and lane i + lanes/4, and so on: of eight lanes,
+/// ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7)).
 /// Lanes of zero change nothing, so a partial vector filled with zeros has the sum of its valid lanes in that same order.
 [[gnu::always_inline]] inline float sum_lanes(Floats values) noexcept {
   return detail::fold<lanes / 2>(values, [](Floats a, Floats b) { return a + b; }).get(0);
@@ -114,7 +115,8 @@ template <std::size_t Distance, class Combine>
 
 /// 0, 1, 2 … in the lanes, to mask tails with: `lane_indices() < broadcast(count)`.
 [[gnu::always_inline]] inline Floats lane_indices() noexcept {
-  return []<std::size_t... Lane>(std::index_sequence<Lane...>) { return Floats(static_cast<float>(Lane)...); }(std::make_index_sequence<lanes>{});
+  return []<std::size_t... Lane>(std::index_sequence<Lane...>) { return Floats(static_cast<float>(Lane)...); }
+  (std::make_index_sequence<lanes>{});
 }
 
 /// The first `count` lanes of `values`, `filler` in the others.
