@@ -30,33 +30,33 @@ enum class ConfigActivation {
 
 /// What a BERT's `config.json` says.
 struct BertConfig {
-  std::vector<std::string> architectures;  ///< The classes that the checkpoint was saved from: "BertModel".
-  std::size_t vocabulary = 30522;
-  std::size_t hidden = 768;
-  std::size_t layers = 12;
-  std::size_t heads = 12;
-  std::size_t head_size = 64;  ///< hidden / heads.
-  std::size_t inner = 3072;
-  std::size_t positions = 512;
-  std::size_t token_types = 2;
-  double layer_norm_epsilon = 1e-12;
-  ConfigActivation activation = ConfigActivation::gelu;
-  std::optional<std::size_t> padding_id = 0;
+  std::vector<std::string> architectures;                ///< The classes that the checkpoint was saved from: "BertModel".
+  std::size_t vocabulary = 30522;                        ///< Rows of the token embedding: `vocab_size`.
+  std::size_t hidden = 768;                              ///< Width of the hidden states: `hidden_size`, `n_embd`.
+  std::size_t layers = 12;                               ///< Blocks: `num_hidden_layers`, `n_layer`.
+  std::size_t heads = 12;                                ///< Attention heads: `num_attention_heads`, `n_head`.
+  std::size_t head_size = 64;                            ///< hidden / heads.
+  std::size_t inner = 3072;                              ///< Width inside the feed-forward block: `intermediate_size`.
+  std::size_t positions = 512;                           ///< The longest sequence: `max_position_embeddings`, `n_positions`.
+  std::size_t token_types = 2;                           ///< Segments: `type_vocab_size`.
+  double layer_norm_epsilon = 1e-12;                     ///< Added to the variance: `layer_norm_eps`, `layer_norm_epsilon`.
+  ConfigActivation activation = ConfigActivation::gelu;  ///< Of the feed-forward block: `hidden_act`, `activation_function`.
+  std::optional<std::size_t> padding_id = 0;             ///< `pad_token_id`.
 };
 
 /// What a GPT-2's `config.json` says.
 struct Gpt2Config {
-  std::vector<std::string> architectures;
-  std::size_t vocabulary = 50257;
-  std::size_t hidden = 768;
-  std::size_t layers = 12;
-  std::size_t heads = 12;
-  std::size_t head_size = 64;
-  std::size_t inner = 3072;  ///< 4 * hidden unless the config says otherwise.
-  std::size_t positions = 1024;
-  double layer_norm_epsilon = 1e-5;
-  ConfigActivation activation = ConfigActivation::gelu_tanh;
-  std::vector<std::size_t> end_of_text_ids = {50256};  ///< A config may name several, or none.
+  std::vector<std::string> architectures;                     ///< The classes that the checkpoint was saved from.
+  std::size_t vocabulary = 50257;                             ///< Rows of the token embedding: `vocab_size`.
+  std::size_t hidden = 768;                                   ///< Width of the hidden states: `hidden_size`, `n_embd`.
+  std::size_t layers = 12;                                    ///< Blocks: `num_hidden_layers`, `n_layer`.
+  std::size_t heads = 12;                                     ///< Attention heads: `num_attention_heads`, `n_head`.
+  std::size_t head_size = 64;                                 ///< hidden / heads.
+  std::size_t inner = 3072;                                   ///< 4 * hidden unless the config says otherwise.
+  std::size_t positions = 1024;                               ///< The longest sequence: `max_position_embeddings`, `n_positions`.
+  double layer_norm_epsilon = 1e-5;                           ///< Added to the variance: `layer_norm_eps`, `layer_norm_epsilon`.
+  ConfigActivation activation = ConfigActivation::gelu_tanh;  ///< Of the feed-forward block: `hidden_act`, `activation_function`.
+  std::vector<std::size_t> end_of_text_ids = {50256};         ///< A config may name several, or none.
 };
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.

@@ -31,7 +31,9 @@ class File {
   /// @throws FileError when the file is absent, may not be read, or is not a regular file.
   static File open_read(std::filesystem::path const& path);
 
+  /// Takes over; `other` has no file then.
   File(File&& other) noexcept : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_) {}
+  /// Exchanges the two.
   File& operator=(File&& other) noexcept {
     path_.swap(other.path_);
     std::swap(descriptor_, other.descriptor_);
@@ -42,9 +44,9 @@ class File {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
-  std::filesystem::path const& path() const noexcept { return path_; }
-  std::string name() const { return path_.string(); }  ///< The path, as messages say it.
-  std::size_t size() const noexcept { return size_; }  ///< Bytes in the file when it was opened.
+  std::filesystem::path const& path() const noexcept { return path_; }  ///< The path as it was given.
+  std::string name() const { return path_.string(); }                   ///< The path, as messages say it.
+  std::size_t size() const noexcept { return size_; }                   ///< Bytes in the file when it was opened.
 
   /// Fills `out` from the bytes at `offset`.
   /// @throws FileError when the file ends before `out` is full, also when it has shrunk since it was opened.
@@ -67,6 +69,7 @@ class FileWriter {
  public:
   /// @throws FileError when the bytes cannot be written: no space, for one.
   void write(std::span<std::byte const> bytes);
+  /// The same for text.
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
  private:

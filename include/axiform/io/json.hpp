@@ -30,6 +30,7 @@
 
 namespace axiform {
 
+/// A JSON value.
 using Json = nlohmann::json;
 
 /// What `parse_json` takes at most.

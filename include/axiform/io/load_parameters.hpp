@@ -32,9 +32,9 @@ enum class Presence { required, optional };
 /// A parameter to load. Rows and shape are canonical: [out, in] for a matrix, [rows, width] for a table, [length] for a vector, which is
 /// one row. The functions are called from several threads at once, each time with values that no other call has.
 struct ParameterRequest {
-  std::string name = {};                ///< Canonical; the `NameTable` says what it is called in the file.
-  std::vector<std::size_t> shape = {};  ///< Canonical.
-  Presence presence = Presence::required;
+  std::string name = {};                   ///< Canonical; the `NameTable` says what it is called in the file.
+  std::vector<std::size_t> shape = {};     ///< Canonical.
+  Presence presence = Presence::required;  ///< Whether the file must have it.
 
   /// Takes whole rows from `first_row` on: [n, columns].
   std::function<void(std::size_t first_row, std::span<float const> rows)> write_rows = {};
@@ -53,10 +53,10 @@ struct LoadReport {
     std::string expected;  ///< "shape [768, 3072]".
   };
 
-  std::vector<std::string> loaded;   ///< Canonical names.
-  std::vector<std::string> ignored;  ///< Names in the file that nobody asked for: heads, buffers.
-  std::vector<std::string> missing;  ///< Canonical names that the file lacks.
-  std::vector<Mismatch> mismatched;
+  std::vector<std::string> loaded;      ///< Canonical names.
+  std::vector<std::string> ignored;     ///< Names in the file that nobody asked for: heads, buffers.
+  std::vector<std::string> missing;     ///< Canonical names that the file lacks.
+  std::vector<Mismatch> mismatched;     ///< Tensors of another shape or type.
   std::vector<std::string> unexpected;  ///< Names in the file that belong to the model itself, yet nobody asked for.
   std::vector<std::string> ambiguous;   ///< Canonical names that the file has twice, and the names that it has them under.
 

@@ -39,7 +39,7 @@ struct NameRule {
   std::string in_file;                           ///< Pattern of the tensor's name in the file, without prefix.
   Arrangement arrangement = Arrangement::as_is;  ///< Of matrices; vectors are as they are.
   std::size_t part = 0;  ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
-  std::size_t parts = 1;
+  std::size_t parts = 1;  ///< Parameters that the tensor holds.
 };
 
 /// Another spelling of names in files, tried beside the first.
@@ -62,10 +62,10 @@ struct NameTable {
 
 /// A name that a parameter may have in a file, and how it is kept there.
 struct NameCandidate {
-  std::string name;
-  Arrangement arrangement = Arrangement::as_is;
-  std::size_t part = 0;
-  std::size_t parts = 1;
+  std::string name;                              ///< In the file.
+  Arrangement arrangement = Arrangement::as_is;  ///< How the file keeps it.
+  std::size_t part = 0;                          ///< Which of `parts` it is.
+  std::size_t parts = 1;                         ///< Parameters that the tensor holds.
 };
 
 /// What the wildcards of `pattern` match in `name`, in order, or nothing when it does not match.

@@ -36,12 +36,13 @@ namespace axiform {
 
 /// Where a tensor is in its file, and what it is.
 struct TensorInfo {
-  std::string name;
-  ElementType element_type = ElementType::f32;
-  std::vector<std::size_t> shape;  ///< Empty for a scalar.
-  std::size_t begin = 0;           ///< Of its first byte, from the beginning of the file.
-  std::size_t bytes = 0;
+  std::string name;                             ///< In the file.
+  ElementType element_type = ElementType::f32;  ///< What it is made of.
+  std::vector<std::size_t> shape;               ///< Empty for a scalar.
+  std::size_t begin = 0;                        ///< Of its first byte, from the beginning of the file.
+  std::size_t bytes = 0;                        ///< Its size.
 
+  /// The product of the lengths.
   std::size_t element_count() const noexcept { return bytes * 8 / bits_of(element_type); }
 };
 
@@ -52,6 +53,7 @@ class SafetensorsFile {
   /// @throws FileError when it cannot be read; FormatError, naming the file and the tensor, when its header is not what the format allows.
   static SafetensorsFile open(std::filesystem::path const& path);
 
+  /// The path as it was given.
   std::filesystem::path const& path() const noexcept { return file_.path(); }
 
   /// All tensors, in the order of their names.

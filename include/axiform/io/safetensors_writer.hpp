@@ -29,10 +29,10 @@ namespace axiform {
 
 /// A tensor to write: its bytes in row-major order, little-endian. Refers to them, does not own them.
 struct TensorData {
-  std::string name;
-  ElementType element_type = ElementType::f32;
-  std::vector<std::size_t> shape;
-  std::span<std::byte const> bytes;
+  std::string name;                             ///< In the file.
+  ElementType element_type = ElementType::f32;  ///< What it is made of.
+  std::vector<std::size_t> shape;               ///< Empty for a scalar.
+  std::span<std::byte const> bytes;             ///< As many as the shape and the type take.
 };
 
 /// An F32 tensor of values that stay where they are until it is written.

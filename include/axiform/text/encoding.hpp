@@ -14,15 +14,15 @@ namespace axiform {
 
 /// Where a token lies in its text: [begin, end).
 struct Offset {
-  std::uint32_t begin = 0;
-  std::uint32_t end = 0;
+  std::uint32_t begin = 0;  ///< The first.
+  std::uint32_t end = 0;    ///< Behind the last.
 
-  bool operator==(Offset const&) const = default;
+  bool operator==(Offset const&) const = default;  ///< The same place.
 };
 
 /// The tokens of a text, or of a pair of texts; all vectors have one element a token.
 struct Encoding {
-  std::vector<TokenId> ids;
+  std::vector<TokenId> ids;  ///< In the vocabulary, as the model takes them.
   std::vector<TokenId> type_ids;     ///< The segment: 0, or 1 for the second text of a pair (BERT).
   std::vector<Offset> offsets;       ///< In code points of the original text, as Hugging Face gives them; {0, 0} for special tokens.
   std::vector<Offset> byte_offsets;  ///< The same places in bytes of the original text, invalid ones included.
@@ -30,12 +30,12 @@ struct Encoding {
 
   /// A token that is written otherwise than the vocabulary writes it: an added token together with the spaces that it strips.
   struct Spelling {
-    std::size_t index;
-    std::string text;
+    std::size_t index;  ///< Of the token in `ids`.
+    std::string text;   ///< How it is written.
   };
   std::vector<Spelling> spellings;  ///< In order of `index`; almost always empty. `Tokenizer::tokens` honours it.
 
-  std::size_t size() const noexcept { return ids.size(); }
+  std::size_t size() const noexcept { return ids.size(); }  ///< The number of tokens.
 };
 
 /// What is cut when an encoding is longer than `EncodeOptions::max_length`.
@@ -52,8 +52,8 @@ enum class TruncationSide : std::uint8_t { right, left };
 struct EncodeOptions {
   bool add_special_tokens = true;                                    ///< `[CLS]`, `[SEP]` and the like round the text.
   std::size_t max_length = std::numeric_limits<std::size_t>::max();  ///< Tokens at most, special ones included.
-  Truncation truncation = Truncation::longest_first;
-  TruncationSide truncation_side = TruncationSide::right;
+  Truncation truncation = Truncation::longest_first;                 ///< Which text of a pair is cut.
+  TruncationSide truncation_side = TruncationSide::right;            ///< At which end.
 };
 
 /// Whether decoding closes the gaps that tokenizing English opens: "it 's ." becomes "it's.".
@@ -65,8 +65,8 @@ enum class CleanUp : std::uint8_t {
 
 /// How to decode.
 struct DecodeOptions {
-  bool skip_special_tokens = false;
-  CleanUp clean_up_tokenization_spaces = CleanUp::as_configured;
+  bool skip_special_tokens = false;                               ///< Leaves `[CLS]`, `[SEP]` and the like out.
+  CleanUp clean_up_tokenization_spaces = CleanUp::as_configured;  ///< Under Hugging Face's name.
 };
 
 namespace detail {

@@ -20,15 +20,18 @@ namespace axiform {
 
 /// A part of a template: one of the texts, or special tokens.
 struct TemplatePart {
+  /// What stands there.
   enum class Kind : std::uint8_t { first_text, second_text, special };
-  Kind kind = Kind::first_text;
-  std::vector<TokenId> ids;  ///< Of `special`.
-  TokenId type_id = 0;
+  Kind kind = Kind::first_text;  ///< What stands there.
+  std::vector<TokenId> ids;      ///< Of `special`.
+  TokenId type_id = 0;           ///< The segment of its tokens.
 };
 
 /// What goes round the texts: `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]` in BERT, nothing in GPT-2.
 struct PostProcessor {
+  /// Round one text.
   std::vector<TemplatePart> single{{TemplatePart::Kind::first_text, {}, 0}};
+  /// Round two.
   std::vector<TemplatePart> pair{{TemplatePart::Kind::first_text, {}, 0}, {TemplatePart::Kind::second_text, {}, 1}};
   bool trim_offsets = false;      ///< Leaves the spaces that a byte-level token begins or ends with out of its offsets.
   bool add_prefix_space = false;  ///< Spares the space that the tokenizer put before the text from trimming.

@@ -41,40 +41,46 @@ namespace axiform {
 
 /// The ids of tokens that have a part to play; those that a vocabulary lacks are empty.
 struct SpecialTokens {
-  std::optional<TokenId> cls = {}, sep = {}, pad = {}, mask = {}, unk = {}, bos = {}, eos = {};
+  std::optional<TokenId> cls = {};   ///< Begins an encoding.
+  std::optional<TokenId> sep = {};   ///< Ends a text.
+  std::optional<TokenId> pad = {};   ///< Fills up batches elsewhere; nothing is padded here.
+  std::optional<TokenId> mask = {};  ///< Stands for a word to be guessed.
+  std::optional<TokenId> unk = {};   ///< What a word that is in no token becomes.
+  std::optional<TokenId> bos = {};   ///< Begins a document.
+  std::optional<TokenId> eos = {};   ///< Ends one.
 };
 
 /// How text becomes tokens when only vocab.txt is there: BERT's tokenizer, under the names of tokenizer_config.json.
 struct BertTokenizerOptions {
-  bool do_lower_case = true;
+  bool do_lower_case = true;                         ///< Each character by itself.
   std::optional<bool> strip_accents = std::nullopt;  ///< As `do_lower_case` says when not given.
-  bool tokenize_chinese_chars = true;
-  std::string unk_token = "[UNK]";
-  std::string sep_token = "[SEP]";
-  std::string pad_token = "[PAD]";
-  std::string cls_token = "[CLS]";
-  std::string mask_token = "[MASK]";
+  bool tokenize_chinese_chars = true;                ///< Makes each ideograph a word.
+  std::string unk_token = "[UNK]";                   ///< What a word that is in no token becomes.
+  std::string sep_token = "[SEP]";                   ///< Ends a text.
+  std::string pad_token = "[PAD]";                   ///< Fills up batches elsewhere; here nothing is padded.
+  std::string cls_token = "[CLS]";                   ///< Begins an encoding.
+  std::string mask_token = "[MASK]";                 ///< Stands for a word to be guessed.
 };
 
 /// How text becomes tokens when only vocab.json and merges.txt are there: GPT-2's tokenizer.
 struct Gpt2TokenizerOptions {
-  bool add_prefix_space = false;
-  std::string unk_token = "<|endoftext|>";
-  std::string bos_token = "<|endoftext|>";
-  std::string eos_token = "<|endoftext|>";
-  std::string pad_token = {};  ///< None when empty.
+  bool add_prefix_space = false;            ///< Puts a space before the text.
+  std::string unk_token = "<|endoftext|>";  ///< Never produced: every byte has a token.
+  std::string bos_token = "<|endoftext|>";  ///< Begins a document.
+  std::string eos_token = "<|endoftext|>";  ///< Ends one.
+  std::string pad_token = {};               ///< None when empty.
 };
 
 /// What a tokenizer is made of. The loaders of text/tokenizer_files.hpp fill it; a program may do so itself.
 struct TokenizerParts {
-  Vocabulary vocabulary;  ///< The model's tokens, then added tokens that the model does not have.
-  std::variant<WordPieceOptions, ByteBpeOptions> model;
-  detail::ByteBpe::Merges merges;  ///< Of byte-level BPE, by rank.
-  std::vector<AddedToken> added_tokens;
-  PostProcessor post_processor;
-  DecoderOptions decoder;
-  SpecialTokens special_tokens;
-  std::optional<std::size_t> model_max_length;  ///< From tokenizer_config.json; encoding does not heed it.
+  Vocabulary vocabulary;                                 ///< The model's tokens, then added tokens that the model does not have.
+  std::variant<WordPieceOptions, ByteBpeOptions> model;  ///< How words become tokens.
+  detail::ByteBpe::Merges merges;                        ///< Of byte-level BPE, by rank.
+  std::vector<AddedToken> added_tokens;                  ///< Found in the text before the model splits it.
+  PostProcessor post_processor;                          ///< What goes round the texts.
+  DecoderOptions decoder;                                ///< How tokens become text again.
+  SpecialTokens special_tokens;                          ///< Those that have a part to play.
+  std::optional<std::size_t> model_max_length;           ///< From tokenizer_config.json; encoding does not heed it.
 };
 
 /// Text to token ids and back. Immutable and cheap to copy; all methods may be called by any number of threads at once.
@@ -122,6 +128,7 @@ class Tokenizer {
     SerialExecutor executor;
     return encode_batch(texts, options, executor);
   }
+  /// The same on the threads of `executor`.
   template <class Texts>
     requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view> std::vector<Encoding> encode_batch(
         Texts const& texts, EncodeOptions const& options, Executor& executor)
@@ -130,6 +137,7 @@ class Tokenizer {
     return encode_views(views, options, executor);
   }
 
+  /// The same of a list.
   std::vector<Encoding> encode_batch(std::initializer_list<std::string_view> texts, EncodeOptions const& options = {}) const {
     SerialExecutor executor;
     return encode_views(std::span(texts.begin(), texts.size()), options, executor);
@@ -164,11 +172,13 @@ class Tokenizer {
   }
   /// Tokens in all, added ones included: ids are below it.
   std::size_t vocabulary_size() const noexcept { return state_->vocabulary.size(); }
+  /// The ids of `[CLS]`, `[SEP]` and the like.
   SpecialTokens const& special_tokens() const noexcept { return state_->special_tokens; }
   /// Whether decoding with `skip_special_tokens` leaves `id` out. @throws ArgumentError when there is no such id.
   bool is_special(TokenId id) const { return state_->vocabulary.token(id), state_->is_special[static_cast<std::size_t>(id)]; }
   /// Special tokens that `encode` (`encode_pair`) adds.
   std::size_t added_to_text() const noexcept { return PostProcessor::count_special(state_->post_processor.single); }
+  /// Special tokens that `encode_pair` adds.
   std::size_t added_to_pair() const noexcept { return PostProcessor::count_special(state_->post_processor.pair); }
   /// tokenizer_config.json's `model_max_length`, where it is a number of tokens.
   std::optional<std::size_t> model_max_length() const noexcept { return state_->model_max_length; }
@@ -187,9 +197,9 @@ class Tokenizer {
     std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
     std::vector<bool> is_special;
     std::vector<detail::SpaceCounts> spaces;  // By id, where offsets are trimmed.
-    PostProcessor post_processor;
-    DecoderOptions decoder;
-    SpecialTokens special_tokens;
+    PostProcessor post_processor;  ///< What goes round the texts.
+    DecoderOptions decoder;        ///< How tokens become text again.
+    SpecialTokens special_tokens;  ///< Those that have a part to play.
     std::optional<std::size_t> model_max_length;
   };
 
@@ -200,10 +210,11 @@ class Tokenizer {
     std::string repaired;  // When it was invalid.
     std::string_view valid;
     bool is_ascii = false;
+    /// A stretch of bytes that was not UTF-8, and what stands for it.
     struct Replacement {
-      std::size_t valid_begin;
-      std::size_t original_begin;
-      std::size_t original_length;
+      std::size_t valid_begin;      ///< Where it is in `valid`.
+      std::size_t original_begin;   ///< Where it was in what was given.
+      std::size_t original_length;  ///< Bytes that it had there.
     };
     std::vector<Replacement> replacements;
     detail::EncodedText encoded;
