@@ -32,11 +32,14 @@ void report_elements(benchmark::State& state, std::size_t elements) {
 template <class Each>
 void over_row(benchmark::State& state, Each each) {
   std::size_t const count = 3072;
-  auto const in = inputs(count);
-  std::vector<float> out(count);
+  // Half a page lies between what is read and what is written. Whole pages and a few bytes apart, each load would wait
+  // for the store before it.
+  auto buffer = inputs(2 * count + 512);
+  float const* const in = buffer.data();
+  float* const out = buffer.data() + count + 512;
   for (auto _ : state) {
-    for (std::size_t i = 0; i < count; i += simd::lanes) simd::store(out.data() + i, each(simd::load(in.data() + i)));
-    benchmark::DoNotOptimize(out.data());
+    for (std::size_t i = 0; i < count; i += simd::lanes) simd::store(out + i, each(simd::load(in + i)));
+    benchmark::DoNotOptimize(out);
     benchmark::ClobberMemory();
   }
   report_elements(state, count);
