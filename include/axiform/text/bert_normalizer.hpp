@@ -69,6 +69,7 @@ class BertNormalizer {
     std::uint8_t combining_class;
     bool is_first;  // Of the code points that one code point decomposes into.
     char32_t value;
+    std::size_t order;  // Of equal classes, what came first stays first.
   };
 
   /// Canonical decomposition with canonical order, then without nonspacing marks. The crate aligns what comes out in order: the n-th first
@@ -82,14 +83,15 @@ class BertNormalizer {
       if (!properties_of(c).is_mark()) decomposed_.push_back({c, cleaned_[taken - 1].begin, cleaned_[taken - 1].end});
     };
     auto const flush = [&] {
-      std::stable_sort(pending_.begin(), pending_.end(),
-                       [](Pending const& a, Pending const& b) { return a.combining_class < b.combining_class; });
+      std::sort(pending_.begin(), pending_.end(), [](Pending const& a, Pending const& b) {
+        return a.combining_class != b.combining_class ? a.combining_class < b.combining_class : a.order < b.order;
+      });
       for (Pending const& p : pending_) emit(p.value, p.is_first);
       pending_.clear();
     };
     auto const put = [&](char32_t c, bool is_first) {
       if (properties_of(c).is_combining()) {
-        pending_.push_back({combining_class(c), is_first, c});
+        pending_.push_back({combining_class(c), is_first, c, pending_.size()});
       } else {
         if (!pending_.empty()) flush();
         emit(c, is_first);
