@@ -76,7 +76,7 @@ constexpr bool is_floating_point(ElementType type) noexcept {
 
 /// The value of an IEEE 754 binary16, exactly; a NaN keeps its sign and payload.
 ///
-/// Only integer selects and one subtraction, so loops over it vectorise; no step meets a subnormal float, so flush-to-zero modes do not
+/// Only integer operations and one subtraction, so loops over it vectorise; no step meets a subnormal float, so flush-to-zero modes do not
 /// matter.
 constexpr float float_from_half(std::uint16_t half) noexcept {
   std::uint32_t const magnitude = (half & 0x7fffu) << 13;  // Exponent and fraction, where a float has them.
@@ -86,8 +86,10 @@ constexpr float float_from_half(std::uint16_t half) noexcept {
   // A subnormal f * 2^-24 with exponent field 113 reads as 2^-14 + f * 2^-24.
   std::uint32_t const subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(normal + (1u << 23)) - 0x1p-14f);
   std::uint32_t const special = normal + rebias;  // Infinity and NaN: the exponent field 31 becomes 255.
-  std::uint32_t const finite = magnitude < (1u << 23) ? subnormal : normal;
-  return std::bit_cast<float>(sign | (magnitude >= (31u << 23) ? special : finite));
+  // Selects by mask: behind a condition GCC 12 moves the subtraction into a branch, and loops are not vectorised.
+  std::uint32_t const is_subnormal = 0u - static_cast<std::uint32_t>(magnitude < (1u << 23));
+  std::uint32_t const is_special = 0u - static_cast<std::uint32_t>(magnitude >= (31u << 23));
+  return std::bit_cast<float>(sign | (subnormal & is_subnormal) | (special & is_special) | (normal & ~(is_subnormal | is_special)));
 }
 
 /// The value of a bfloat16, exactly: the upper half of a float.

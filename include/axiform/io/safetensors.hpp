@@ -241,7 +241,8 @@ inline void SafetensorsFile::check_range(TensorInfo const& info, std::size_t fir
         {detail::printable(info.name), ": asked for ", count, " elements from ", first, ", expected them within its ", elements}));
 }
 
-/// Through a buffer on the stack that stays in the first-level cache.
+/// Through a buffer on the stack that stays in the first-level cache. `convert` is a lambda, not a pointer to a function: loops over
+/// pointers are not vectorised.
 template <class Source, class Target, class Convert>
 void SafetensorsFile::read_converted(TensorInfo const& info, std::size_t first, std::span<Target> out, Convert convert) const {
   check_range(info, first, out.size());
@@ -269,9 +270,9 @@ void SafetensorsFile::read_real(TensorInfo const& info, std::size_t first, std::
     case ElementType::f32:
       return read_converted<float>(info, first, out, identity);
     case ElementType::f16:
-      return read_converted<std::uint16_t>(info, first, out, float_from_half);
+      return read_converted<std::uint16_t>(info, first, out, [](std::uint16_t x) { return float_from_half(x); });
     case ElementType::bf16:
-      return read_converted<std::uint16_t>(info, first, out, float_from_bfloat16);
+      return read_converted<std::uint16_t>(info, first, out, [](std::uint16_t x) { return float_from_bfloat16(x); });
     default:
       throw CheckpointError(detail::message({file_.name(), ": ", detail::printable(info.name), ": found the element type ",
                                              name_of(info.element_type), ", expected F32, F16, BF16 or F64"}));
