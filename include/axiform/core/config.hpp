@@ -16,6 +16,8 @@
 #define AXIFORM_ARCH avx2_fma
 #elif defined(__AVX2__)
 #define AXIFORM_ARCH avx2
+#elif defined(__AVX__) && defined(__FMA__)
+#define AXIFORM_ARCH avx_fma
 #elif defined(__AVX__)
 #define AXIFORM_ARCH avx
 #elif defined(__SSE4_2__)
