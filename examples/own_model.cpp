@@ -1,0 +1,123 @@
+// How do I build a model of my own? The encoder-decoder of "Attention is all you need" (Vaswani et al. 2017), put together from the library's
+// layers, with dimensions fixed below and random weights. It is run greedily on a source of ids; what comes out means nothing.
+#include <cmath>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <axiform/generate/generate.hpp>
+#include <axiform/inspect/attention_table.hpp>
+#include <axiform/inspect/folded_tree.hpp>
+#include <axiform/inspect/module_tree.hpp>
+#include <axiform/nn/decoder.hpp>
+#include <axiform/nn/describe.hpp>
+#include <axiform/nn/embedding.hpp>
+#include <axiform/nn/initialize.hpp>
+#include <axiform/ops/select_rows.hpp>
+
+#include "command_line.hpp"
+
+using namespace axiform;
+
+using Own = Dimensions<Const<64>, Const<4>, Const<16>, Const<256>>;  // hidden, heads, size of a head, feed-forward
+constexpr std::size_t layers = 2, vocabulary = 100, longest = 64;
+constexpr TokenId begin_of_text = 0, end_of_text = 1;
+
+// A model is members, call operators, and `visit`, which names the members for all who walk them: seeding, counting, printing, loading.
+struct OwnModel {
+  TiedEmbedding<VocabularyEntries, Own::Hidden> tokens;  // of source and target, and the output layer (section 3.4)
+  Encoder<Own, NormPlacement::after> encoder;
+  Decoder<Own, NormPlacement::after> decoder;
+
+  static OwnModel create() {
+    LayerSettings const settings{.activation = Activation::relu};
+    return {{vocabulary, {}},
+            Encoder<Own, NormPlacement::after>::create({}, layers, settings),
+            Decoder<Own, NormPlacement::after>::create({}, layers, settings)};
+  }
+
+  // Embeddings times the root of their width, plus sines and cosines of the position (section 3.5), which goes on behind `past` tokens.
+  template <Axis Rows>
+  Tensor<float, Rows, Own::Hidden> embed(std::span<TokenId const> ids, std::size_t past, Context& context) const {
+    auto x = make_tensor<float>(context, Shape<Rows, Own::Hidden>(ids.size()));
+    tokens.write_rows(ids, x.data(), "token id");
+    for (std::size_t i = 0; i < x.rows(); ++i) {
+      for (std::size_t column = 0; column < x.columns(); ++column) {
+        double const angle =
+            static_cast<double>(past + i) / std::pow(10000.0, static_cast<double>(column / 2 * 2) / static_cast<double>(x.columns()));
+        x(i, column) = static_cast<float>(x(i, column) * std::sqrt(static_cast<double>(x.columns())) +
+                                          (column % 2 == 0 ? std::sin(angle) : std::cos(angle)));
+      }
+    }
+    return x;
+  }
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("tokens", self.tokens);
+    visitor("encoder", self.encoder);
+    visitor("decoder", self.decoder);
+  }
+};
+
+// The decoder beside one encoded source is a causal language model: what `generate` asks for.
+struct Translation {
+  using Cache = KeyValueCache;
+  OwnModel const& model;
+  EncoderOutput<Own> source;
+
+  std::size_t positions() const { return longest; }
+  Cache make_cache(std::size_t sequences, std::size_t capacity) const {
+    return Cache({layers, Own{}.heads, Own{}.head_size}, sequences, capacity);
+  }
+  Tensor<float, Sequences, VocabularyEntries> last_logits(std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences,
+                                                          Cache& cache, Context& context) const {
+    auto const x = model.embed<Tokens>(ids, cache.lengths()[0], context);
+    auto const states = model.decoder(x, sequences, source, cache, context);
+    return model.tokens.product(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
+  }
+};
+
+int main(int argc, char** argv) {
+  CommandLine command("own_model", "Builds a small encoder-decoder with random weights, and runs it.");
+  std::string source_text = "17,42,5,88,23";
+  std::uint64_t seed = 0;
+  GenerateOptions options{.max_length = 12, .decoding = Decoding::greedy, .end_of_text = {end_of_text}};
+  command.add_option("--ids", source_text, "The source: ids from 0 to 99")->type_name("1,2,3");
+  command.add_number("--max-length", options.max_length, "Tokens of the target, with the one that begins it");
+  command.add_number("--seed", seed, "Seed of the weights");
+
+  return command.run(argc, argv, [&](Context& context) {
+    auto const source_ids = parse_ids(source_text);
+    auto model = OwnModel::create();
+    initialize(model, {.seed = seed, .standard_deviation = 0.25}, context);
+
+    auto const source_sequences = SequenceOffsets<SourceTokens>::single(source_ids.size());
+    auto const encoded = model.encoder(model.embed<SourceTokens>(source_ids, 0, context), source_sequences, context);
+    Translation const translation{model, {encoded, source_sequences}};
+    std::vector<TokenId> const prompt{begin_of_text};
+    auto const target_ids = generate(translation, prompt, options, context)[0];
+
+    if (command.json()) {
+      std::cout << Json{{"source", source_ids}, {"target", target_ids}, {"parameters", count_parameters(model)}} << '\n';
+      return;
+    }
+    print_module_tree(std::cout, fold_equal_modules(describe_modules(model)));
+    std::cout << "\n\n" << count_parameters(model) << " parameters\n\nsource:";
+    for (TokenId const id : source_ids) std::cout << ' ' << id;
+    std::cout << "\ntarget:";
+    for (TokenId const id : target_ids) std::cout << ' ' << id;
+
+    // The whole target once more, to see what each of its tokens attends to in the source.
+    Capture capture;
+    context.observe(&capture);
+    model.decoder(model.embed<Tokens>(target_ids, 0, context), SequenceOffsets<Tokens>::single(target_ids.size()), translation.source,
+                  context);
+    auto const label = [](auto const& ids) {
+      std::vector<std::string> labels;
+      for (TokenId const id : ids) labels.push_back(std::to_string(id));
+      return labels;
+    };
+    std::cout << "\n\nCross-attention of the last layer, mean over heads: the target's tokens by the source's\n";
+    print_attention_table(std::cout, mean_over_heads(capture.cross_attention(layers - 1)), label(target_ids), label(source_ids));
+  });
+}

@@ -1,0 +1,78 @@
+// How does a model cut a text into tokens? Prints each token with its id and where it lies in the text: the same that Hugging Face's
+// tokenizers give. With --jsonl it is a filter: a JSON string a line in, a JSON object a line out, as fast as they come.
+#include <iomanip>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <axiform/text/tokenizer_files.hpp>
+
+#include "command_line.hpp"
+
+using namespace axiform;
+
+// By hand, since most of the time would go into a tree of thousands of small arrays.
+void print_json(Tokenizer const& tokenizer, Encoding const& encoding) {
+  std::cout << "{\"ids\":" << Json(encoding.ids) << ",\"tokens\":" << dump_json(tokenizer.tokens(encoding)) << ",\"offsets\":[";
+  for (std::size_t i = 0; i < encoding.size(); ++i)
+    std::cout << (i ? ",[" : "[") << encoding.offsets[i].begin << ',' << encoding.offsets[i].end << ']';
+  std::cout << "]}";
+}
+
+void print(Tokenizer const& tokenizer, Encoding const& encoding) {
+  auto const tokens = tokenizer.tokens(encoding);
+  std::cout << "     id   characters   token\n";
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::cout << std::setw(7) << encoding.ids[i];
+    if (encoding.special_tokens_mask[i]) {
+      std::cout << std::string(16, ' ');
+    } else {
+      std::cout << std::setw(7) << encoding.offsets[i].begin << " - " << std::left << std::setw(6) << encoding.offsets[i].end << std::right;
+    }
+    std::cout << tokens[i] << '\n';
+  }
+}
+
+void print_lookup(Tokenizer const& tokenizer, std::string const& word, CommandLine const& command) {
+  auto const id = tokenizer.token_to_id(word);
+  if (command.json()) {
+    std::cout << dump_json({{"word", word}, {"in_vocabulary", id.has_value()}, {"id", id ? Json(*id) : Json()}}) << '\n';
+  } else {
+    std::cout << replace_invalid_utf8(word)
+              << (id ? " is in the vocabulary, with the id " + std::to_string(*id) : " is not in the vocabulary") << '\n';
+  }
+}
+
+int main(int argc, char** argv) {
+  CommandLine command("tokenize", "Cuts texts into a model's tokens.");
+  std::string word;
+  bool jsonl = false;
+  EncodeOptions options;
+  command.add_bert_option();
+  auto* const texts = command.add_texts("Texts to cut");
+  auto* const lookup = command.add_option("--lookup", word, "Say whether the vocabulary has this word")->type_name("WORD");
+  command.add_flag("--jsonl", jsonl, "A JSON string a line on stdin, an object a line on stdout");
+  command.add_flag_callback(
+      "--no-special", [&] { options.add_special_tokens = false; }, "Leave out special tokens such as [CLS]");
+
+  return command.run(argc, argv, [&](Context& context) {
+    if (!*texts + !jsonl + !*lookup != 2) throw CLI::ValidationError("expected one of: texts, --jsonl, --lookup");
+    auto const tokenizer = Tokenizer::from_directory(command.model());
+    if (jsonl) {
+      for_each_json_line(std::cin, [&](std::string const& text) {
+        print_json(tokenizer, tokenizer.encode(text, options));
+        std::cout << '\n';
+      });
+    } else if (*lookup) {
+      print_lookup(tokenizer, word, command);
+    } else {
+      auto const encodings = tokenizer.encode_batch(texts->results(), options, context.executor());
+      if (command.json()) std::cout << '[';
+      for (std::size_t i = 0; i < encodings.size(); ++i) {
+        if (i > 0) std::cout << (command.json() ? "," : "\n");
+        command.json() ? print_json(tokenizer, encodings[i]) : print(tokenizer, encodings[i]);
+      }
+      if (command.json()) std::cout << "]\n";
+    }
+  });
+}

@@ -1,0 +1,45 @@
+/// @file
+/// `fold_equal_modules`: a module tree that fits a screen, as newer PyTorch prints it.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/module_node.hpp>
+
+namespace axiform {
+
+/// Whether two modules print alike, their own names apart.
+inline bool equal_modules(ModuleNode const& a, ModuleNode const& b) {
+  return a.description == b.description && std::ranges::equal(a.children, b.children, [](ModuleNode const& x, ModuleNode const& y) {
+           return x.name == y.name && equal_modules(x, y);
+         });
+}
+
+/// The tree with neighbours that print alike as one: `(0-11): 12 x GPT2Block(…)`. Only the numbered modules of a list are folded.
+///
+///     print_module_tree(std::cout, fold_equal_modules(gpt2.module_tree()));
+inline ModuleNode fold_equal_modules(ModuleNode const& node) {
+  auto const is_numbered = [](ModuleNode const& child) {
+    return !child.name.empty() && std::ranges::all_of(child.name, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  ModuleNode folded{node.name, node.description, {}};
+  for (std::size_t first = 0, last; first < node.children.size(); first = last + 1) {
+    last = first;
+    while (is_numbered(node.children[first]) && last + 1 < node.children.size() && is_numbered(node.children[last + 1]) &&
+           equal_modules(node.children[first], node.children[last + 1]))
+      ++last;
+    ModuleNode child = fold_equal_modules(node.children[first]);
+    if (last > first) {
+      child.name += "-" + node.children[last].name;
+      child.description.insert(0, std::to_string(last - first + 1) + " x ");
+    }
+    folded.children.push_back(std::move(child));
+  }
+  return folded;
+}
+
+}  // namespace axiform

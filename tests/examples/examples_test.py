@@ -1,0 +1,465 @@
+"""Runs the built examples as a user does, and looks at what comes out: values, exit statuses, one line of error, one JSON document.
+
+    python3 examples_test.py FOLDER_OF_PROGRAMS FIXTURES MODELS [PROGRAM]     # PROGRAM: one example's tests alone
+"""
+
+import array
+import json
+import math
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
+MINILM = MODELS / "minilm-l6"
+TINY_GPT2, PREFIXED_GPT2, TINY_BERT = (FIXTURES / "models" / name for name in ("gpt2-tiny", "gpt2-prefixed", "bert-tiny"))
+SENTENCE = "My friend told me about this class and I love it so far. She was right."
+SENTENCE_IDS = [101, 2026, 2767, 2409, 2033, 2055, 2023, 2465, 1998, 1045, 2293, 2009, 2061, 2521, 1012, 2016, 2001, 2157, 1012, 102]
+
+
+def read_safetensors(path):
+    """The tensors of a file, flat."""
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", data)
+    tensors = {}
+    for name, entry in json.loads(data[8 : 8 + length]).items():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            tensors[name] = array.array({"F64": "d", "F32": "f", "I64": "q", "U8": "B"}[entry["dtype"]], data[8 + length + begin : 8 + length + end])
+    return tensors
+
+
+class ExampleTest(unittest.TestCase):
+    """`run` runs the class's program."""
+
+    program = None
+
+    def run_raw(self, *arguments, stdin=b"", **options):
+        command = [PROGRAMS / self.program, *arguments]
+        return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, **options)
+
+    def output(self, *arguments, **options):
+        """What a successful run prints."""
+        result = self.run_raw(*arguments, **options)
+        self.assertEqual((result.returncode, result.stderr), (0, b""), arguments)
+        return result.stdout.decode()  # valid UTF-8, or an error
+
+    def json(self, *arguments, **options):
+        return json.loads(self.output("--json", *arguments, **options))
+
+    def check_error(self, status, text, *arguments, **options):
+        """One line on stderr that names the program and has `text`, nothing on stdout, the status."""
+        result = self.run_raw(*arguments, **options)
+        message = result.stderr.decode()
+        self.assertEqual(result.returncode, status, message)
+        self.assertRegex(message, rf"\A{self.program}: [^\n]+\n\Z")
+        self.assertIn(text, message)
+        self.assertEqual(result.stdout, b"")
+
+    def check_close(self, found, expected, tolerance):
+        self.assertEqual(len(found), len(expected))
+        self.assertLess(max(abs(a - b) for a, b in zip(found, expected)), tolerance)
+
+    def check_common(self, *valid):
+        """What holds for every program; `valid` are arguments that it runs with."""
+        self.assertIn("--threads", self.output("--help"))
+        self.check_error(2, "--nonsense", *valid, "--nonsense")
+        self.check_error(1, "threads: found 0", *valid, "--threads", "0")
+        self.check_error(2, "--threads", *valid, "--threads", "-1")
+        self.check_error(2, "--threads", *valid, "--threads", "two")
+        self.check_error(1, "threads: found 1000000", *valid, "--threads", "1000000")
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run([PROGRAMS / self.program, *valid], stdout=full, stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual((result.returncode, result.stderr.decode()), (1, f"{self.program}: standard output: cannot be written\n"))
+
+    def check_models(self, *valid):
+        """Directories that are none, or no model; `valid` are arguments but for --model."""
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            self.check_error(1, "nowhere", *valid, "--model", folder / "nowhere")
+            self.check_error(1, str(folder), *valid, "--model", folder)
+            (folder / "config.json").write_text("{ this is not JSON")
+            (folder / "tokenizer.json").write_text("{}")
+            self.check_error(1, str(folder), *valid, "--model", folder)
+
+    def check_truncated(self, model, *valid):
+        """Weights that end too early, and a config that is another model's."""
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(shutil.copytree(model, Path(folder) / "model"))
+            weights = copy / "model.safetensors"
+            complete = weights.read_bytes()
+            weights.write_bytes(complete[: len(complete) // 2])
+            self.check_error(1, "model.safetensors", *valid, "--model", copy)
+            weights.write_bytes(b"")
+            self.check_error(1, "model.safetensors", *valid, "--model", copy)
+            weights.unlink()
+            self.check_error(1, "model.safetensors", *valid, "--model", copy)
+            weights.write_bytes(complete)
+            (copy / "config.json").write_text('{"model_type": "t5"}')
+            self.check_error(1, "t5", *valid, "--model", copy)
+
+
+class Tokenize(ExampleTest):
+    program = "tokenize"
+
+    def test_the_notebooks_sentence_has_the_notebooks_ids(self):
+        (encoding,) = self.json("--model", MINILM, SENTENCE)
+        self.assertEqual(encoding["ids"], SENTENCE_IDS)
+        self.assertEqual(encoding["tokens"][:4], ["[CLS]", "my", "friend", "told"])
+        self.assertEqual(encoding["offsets"][:3], [[0, 0], [0, 2], [3, 9]])
+        readable = self.output("--model", MINILM, SENTENCE).split()
+        self.assertTrue({"2767", "friend", "[SEP]"} <= set(readable))
+
+    def test_texts_are_taken_as_they_are(self):
+        for text in ["[MASK]", "{}", "[a,b]", "%%", "", "--", "-x", "a\nb", "a\tb"]:
+            (encoding,) = self.json("--model", MINILM, "--no-special", "--", text)
+            lines = self.output("--model", MINILM, "--jsonl", "--no-special", stdin=json.dumps(text).encode()).splitlines()
+            self.assertEqual([encoding], [json.loads(line) for line in lines], text)
+        self.assertEqual(self.json("--model", MINILM, "[MASK]")[0]["ids"], [101, 103, 102])
+        self.assertEqual(self.json("--model", MINILM, "")[0]["ids"], [101, 102])
+        self.assertEqual([e["ids"] for e in self.json("--model", MINILM, "--no-special", "a", "b")], [[1037], [1038]])
+
+    def test_lines_are_what_arguments_are(self):
+        texts = [SENTENCE, "", "naïve café", "\N{GRINNING FACE} 日本", "a\u0000b"]
+        lines = self.output("--model", MINILM, "--jsonl", stdin="".join(json.dumps(text) + "\n" for text in texts).encode()).splitlines()
+        self.assertEqual(len(lines), len(texts))
+        self.assertEqual(json.loads(lines[0])["ids"], SENTENCE_IDS)
+        self.assertEqual(json.loads(lines[1])["ids"], [101, 102])
+        self.assertEqual(json.loads(lines[2])["offsets"][1:3], [[0, 5], [6, 10]])
+
+    def test_lines_are_answered_as_they_come(self):
+        process = subprocess.Popen([PROGRAMS / "tokenize", "--model", MINILM, "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for word in ("one", "two"):
+            process.stdin.write(json.dumps(word).encode() + b"\n")
+            process.stdin.flush()
+            self.assertEqual(json.loads(process.stdout.readline())["tokens"][1], word)  # it would wait forever otherwise
+        process.communicate()
+        self.assertEqual(process.returncode, 0)
+
+    def test_a_wrong_line_is_named_behind_the_answers_to_those_before(self):
+        for wrong in (b"{}", b"not json", b"", b'"a" "b"', b"3", b'"\\ud800"', b"[" * 100000):
+            result = self.run_raw("--model", MINILM, "--jsonl", stdin=b'"good"\n' + wrong + b'\n"later"\n')
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(len(result.stdout.splitlines()), 1)
+            self.assertRegex(result.stderr.decode(), r"\Atokenize: standard input: line 2: [^\n]{1,400}\n\Z")
+
+    def test_invalid_utf8_is_replaced(self):
+        (encoding,) = self.json("--model", MINILM, b"caf\xff\xc3 \xed\xa0\x80 x")
+        self.assertIn("caf", encoding["tokens"])
+        line = self.output("--model", MINILM, "--jsonl", stdin=b'"caf\xff\xc3 \xed\xa0\x80 x"\n')
+        self.assertEqual(json.loads(line), encoding)
+        self.assertIn("�", self.output("--model", MINILM, "--lookup", b"\xff"))
+
+    def test_long_texts(self):
+        text = "The quick brown fox. " * 5000
+        self.assertEqual(len(self.json("--model", MINILM, text)[0]["ids"]), 25002)
+        lines = self.output("--model", MINILM, "--jsonl", stdin=(json.dumps(text) + "\n").encode() * 3).splitlines()
+        self.assertEqual(len(json.loads(lines[2])["ids"]), 25002)
+
+    def test_lookup(self):
+        self.assertEqual(self.json("--model", MINILM, "--lookup", "friend"), {"word": "friend", "in_vocabulary": True, "id": 2767})
+        self.assertEqual(self.json("--model", MINILM, "--lookup", "[MASK]")["id"], 103)
+        self.assertEqual(self.json("--model", MINILM, "--lookup", "Friend"), {"word": "Friend", "in_vocabulary": False, "id": None})
+        self.assertIn("not in the vocabulary", self.output("--model", MINILM, "--lookup", "qwertyuiop"))
+
+    def test_byte_level_bpe(self):
+        (encoding,) = self.json("--model", PREFIXED_GPT2, "a\N{GRINNING FACE}")
+        self.assertEqual(encoding["offsets"][-1], [1, 2])
+
+    def test_usage_and_models(self):
+        self.check_common("--model", MINILM, "a")
+        for arguments in ([], ["a", "--jsonl"], ["--jsonl", "--lookup", "a"], ["a", "--lookup", "b"], ["--lookup"]):
+            self.check_error(2, "", *arguments)
+        self.check_models("a")
+
+    def test_the_default_model_is_found_from_anywhere(self):
+        if MODELS.parent not in PROGRAMS.parents:
+            self.skipTest("the programs are not in the repository")
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(json.loads(self.output("--json", SENTENCE, cwd=folder))[0]["ids"], SENTENCE_IDS)
+
+
+class BertEmbed(ExampleTest):
+    program = "bert_embed"
+
+    def cosine(self, a, b):
+        return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+    def test_the_two_eating_sentences_are_similar(self):
+        found = self.json("--model", MINILM, "A man is eating food.", "A man eats a meal.")
+        self.assertEqual(found["dimensions"], 384)
+        self.assertEqual([len(row) for row in found["embeddings"]], [384, 384])
+        self.assertAlmostEqual(self.cosine(*found["embeddings"]), 0.9082, delta=5e-5)
+        self.assertAlmostEqual(sum(x * x for x in found["embeddings"][0]), 1, delta=1e-5)
+        readable = self.output("--model", MINILM, "A man is eating food.", "A man eats a meal.")
+        self.assertIn("0.908", readable)
+        self.assertIn("A man eats a meal.", readable)
+
+    def test_embeddings_are_the_references(self):
+        golden = read_safetensors(FIXTURES / "models" / "minilm" / "goldens.safetensors")
+        texts = json.loads((FIXTURES / "models" / "minilm" / "sentences.json").read_text())
+        found = self.json("--model", MINILM, "--", *texts)["embeddings"]
+        for i, row in enumerate(found):
+            self.check_close(row, golden[f"sentence{i}.embedding"], 2e-5)
+
+    def test_bits_do_not_depend_on_batch_threads_or_neighbours(self):
+        texts = ["one", SENTENCE, "", "A man is eating food. " * 40, "two words"]
+        lines = "".join(json.dumps(text) + "\n" for text in texts).encode()
+        whole = json.loads(self.output("--model", MINILM, "--jsonl", stdin=lines))
+        for arguments in (["--batch", "1"], ["--batch", "2", "--threads", "1"], ["--threads", "3"]):
+            self.assertEqual(json.loads(self.output("--model", MINILM, "--jsonl", *arguments, stdin=lines)), whole)
+        self.assertEqual(self.json("--model", MINILM, SENTENCE)["embeddings"][0], whole["embeddings"][1])
+
+    def test_absurd_texts(self):
+        self.assertEqual(json.loads(self.output("--model", MINILM, "--jsonl")), {"embeddings": [], "dimensions": 384})
+        self.assertEqual(len(self.json("--model", MINILM, "")["embeddings"]), 1)
+        self.assertIn("1.000", self.output("--model", MINILM, b"\xff\xfe\n", "x" * 100000, "日本語" * 10000))
+        self.check_error(1, "line 1", "--model", MINILM, "--jsonl", stdin=b"5\n")
+
+    def test_usage_and_models(self):
+        self.check_common("--model", MINILM, "a")
+        self.check_error(1, "batch_size: found 0", "--model", MINILM, "a", "--batch", "0")
+        for arguments in ([], ["a", "--jsonl"], ["a", "--batch", "many"]):
+            self.check_error(2, "", *arguments)
+        self.check_models("a")
+        self.check_truncated(TINY_BERT, "a")
+
+
+class BertAttention(ExampleTest):
+    program = "bert_attention"
+
+    def test_the_last_layers_mean_is_the_references(self):
+        golden = read_safetensors(FIXTURES / "models" / "minilm" / "goldens.safetensors")
+        text = json.loads((FIXTURES / "models" / "minilm" / "sentences.json").read_text())[2]
+        found = self.json("--model", MINILM, "--hidden-states", text)
+        self.assertEqual(found["ids"], list(golden["sentence2.ids"]))
+        self.check_close(sum(found["attention"], []), golden["sentence2.last_attention_mean"], 2e-5)
+        self.assertEqual(len(found["hidden_states"]), 7)
+        self.check_close(sum(found["hidden_states"][6], []), golden["sentence2.last_hidden_state"], 1e-4)
+
+    def test_layers_and_heads(self):
+        everything = [[self.json("--model", MINILM, "hi there", "--layer", str(layer), "--head", head)["attention"] for head in ("mean", "0", "11")]
+                      for layer in (-6, 0, 5, -1)]
+        self.assertEqual(everything[0], everything[1])
+        self.assertEqual(everything[2], everything[3])
+        self.assertNotEqual(everything[0], everything[2])
+        self.assertEqual(everything[3][0], self.json("--model", MINILM, "hi there")["attention"])
+        for row in sum(sum(everything, []), []):
+            self.assertAlmostEqual(sum(row), 1, delta=1e-5)
+        self.check_error(1, "layer: found 99, expected -6 to 5", "--model", MINILM, "a", "--layer", "99")
+        self.check_error(1, "layer: found -7", "--model", MINILM, "a", "--layer", "-7")
+        self.check_error(1, "head: found 12, expected 0 to 11", "--model", MINILM, "a", "--head", "12")
+        for head in ("-1", "some", "", "1x"):
+            self.check_error(1, "head: found", "--model", MINILM, "a", "--head", head)
+        self.check_error(2, "--layer", "--model", MINILM, "a", "--layer", "last")
+
+    def test_the_table_is_labelled_and_rounded(self):
+        lines = self.output("--model", MINILM, "hi there").splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["[CLS]", "[CLS]", "hi", "there", "[SEP]"])
+        for line in lines[1:]:
+            self.assertRegex(line, r"^ *\S+( +[01]\.\d{3}){4}$")
+        self.assertIn("[4, 384]", self.output("--model", MINILM, "hi there", "--hidden-states"))
+
+    def test_absurd_texts(self):
+        self.assertEqual(self.json("--model", MINILM, "")["tokens"], ["[CLS]", "[SEP]"])
+        self.json("--model", MINILM, b"\xff\xfe \xc3")
+        self.check_error(1, "512 positions", "--model", MINILM, "word " * 20000)
+
+    def test_usage_and_models(self):
+        self.check_common("--model", MINILM, "a")
+        self.check_error(2, "", "--model", MINILM)
+        self.check_error(2, "", "--model", MINILM, "a", "b")
+        self.check_models("a")
+        self.check_truncated(TINY_BERT, "a")
+        self.check_error(1, "GPT-2", "--model", PREFIXED_GPT2, "a")
+
+
+class Gpt2Generate(ExampleTest):
+    program = "gpt2_generate"
+
+    def setUp(self):
+        self.golden = read_safetensors(TINY_GPT2 / "goldens.safetensors")
+
+    def tiny(self, *arguments):
+        return self.json("--model", TINY_GPT2, *arguments)
+
+    def test_greedy_ids_are_the_references(self):
+        for name in ("greedy0", "greedy1", "greedy2"):
+            prompt = list(self.golden[name + ".prompt"])
+            (found,) = self.tiny("--greedy", "--max-new-tokens", "20", "--ids", ",".join(map(str, prompt)))
+            self.assertEqual(found, {"generated_text": None, "ids": prompt + list(self.golden[name + ".ids"])})
+
+    def test_logits_are_the_references(self):
+        for case in ("case0", "case2", "case4"):
+            found = self.tiny("--logits", "--ids", ",".join(map(str, self.golden[case + ".ids"])))
+            self.assertEqual(found["ids"], list(self.golden[case + ".ids"]))
+            self.check_close(found["logits"], self.golden[case + ".last_logits"], 2e-5)
+        self.assertIn("logits", self.output("--model", TINY_GPT2, "--logits", "--ids", "1,2"))
+
+    def test_a_seed_gives_the_same_tokens_with_any_number_of_threads(self):
+        arguments = ["--ids", "1,2,3", "--max-length", "30", "--num-return-sequences", "3", "--temperature", "0.9", "--top-k", "40", "--top-p", "0.95"]
+        first = self.tiny(*arguments, "--seed", "7")
+        self.assertEqual(len(first), 3)
+        self.assertTrue(all(s["ids"][:3] == [1, 2, 3] and len(s["ids"]) <= 30 for s in first))
+        self.assertEqual(self.tiny(*arguments, "--seed", "7", "--threads", "1"), first)
+        self.assertEqual(self.tiny(*arguments, "--seed", "7", "--threads", "3"), first)
+        self.assertNotEqual(self.tiny(*arguments, "--seed", "8"), first)
+
+    def test_text_in_text_out(self):
+        arguments = ["--model", PREFIXED_GPT2, "--prompt", "the", "--max-length", "14", "--seed", "3"]
+        (found,) = self.json(*arguments)
+        self.assertTrue(found["generated_text"].startswith("the"))
+        self.assertEqual(self.output(*arguments), found["generated_text"] + "\n")  # streamed, and the same
+        self.assertEqual(self.json(*arguments, "--threads", "1"), [found])
+        (empty,) = self.json("--model", PREFIXED_GPT2, "--prompt", "", "--max-length", "5")
+        self.assertEqual(empty["ids"][0], 299)  # the end of the text before
+        self.json("--model", PREFIXED_GPT2, "--prompt", b"\xff\xc3", "--max-length", "12")
+
+    def test_absurd_options(self):
+        for status, text, *arguments in [
+            (1, "temperature: found 0", "--temperature", "0"),
+            (1, "temperature", "--temperature", "-1"),
+            (1, "temperature", "--temperature", "nan"),
+            (1, "top_p: found 2", "--top-p", "2"),
+            (1, "top_p", "--top-p", "0"),
+            (1, "max_length: found 3, expected more than the prompt's 3 tokens", "--max-length", "3"),
+            (1, "max_length", "--max-length", "2"),
+            (1, "positions", "--max-length", "145"),
+            (1, "positions", "--max-length", "18446744073709551615"),
+            (1, "max_new_tokens", "--max-new-tokens", "0"),
+            (1, "positions", "--max-new-tokens", "18446744073709551615"),
+            (1, "num_return_sequences: found 0", "--num-return-sequences", "0"),
+            (1, "greedy", "--greedy", "--num-return-sequences", "2"),
+            (2, "--max-length", "--max-length", "-5"),
+            (2, "--top-k", "--top-k", "-1"),
+            (2, "--temperature", "--temperature", "hot"),
+            (2, "--seed", "--seed", "x"),
+        ]:
+            self.check_error(status, text, "--model", TINY_GPT2, "--ids", "1,2,3", *arguments)
+
+    def test_absurd_ids(self):
+        for status, text, ids in [
+            (1, "101", "1,101"),
+            (1, "-1", "-1"),
+            (1, "99999999999", "99999999999"),
+            (2, "--ids", "1,two"),
+            (2, "--ids", ""),
+            (2, "--ids", "1,,2"),
+            (2, "--ids", "1,2,"),
+            (2, "--ids", "1.5"),
+            (1, "positions", ",".join(["1"] * 200)),
+        ]:
+            self.check_error(status, text, "--model", TINY_GPT2, "--logits", "--ids=" + ids)
+            self.check_error(status, text if status == 2 or text != "positions" else "", "--model", TINY_GPT2, "--ids=" + ids)
+
+    def test_usage_and_models(self):
+        self.check_common("--model", TINY_GPT2, "--ids", "1,2")
+        self.check_error(2, "--model", "--ids", "1,2")
+        self.check_error(2, "--prompt", "--model", TINY_GPT2)
+        self.check_error(2, "--prompt", "--model", PREFIXED_GPT2, "--ids", "1", "--prompt", "a")
+        self.check_error(1, "tokenizer", "--model", TINY_GPT2, "--prompt", "a")
+        self.check_error(1, "tokens", "--model", PREFIXED_GPT2, "--prompt", "a" * 100000)
+        self.check_models("--ids", "1,2")
+        self.check_truncated(TINY_GPT2, "--ids", "1,2")
+        self.check_error(1, "BERT", "--model", TINY_BERT, "--ids", "1,2")
+
+
+class Gpt2Attention(ExampleTest):
+    program = "gpt2_attention"
+
+    def test_attention_is_the_references(self):
+        golden = read_safetensors(TINY_GPT2 / "goldens.safetensors")
+        ids = list(golden["case2.ids"])
+        size = len(ids)
+        for layer in (0, 1, 2):
+            for head in (0, 2):
+                found = self.json("--model", TINY_GPT2, "--ids", ",".join(map(str, ids)), "--layer", str(layer), "--head", str(head))
+                expected = golden[f"case2.attentions.{layer}"][head * size * size : (head + 1) * size * size]
+                self.check_close(sum(found["attention"], []), expected, 1e-5)
+                self.assertEqual(found["ids"], ids)
+        states = self.json("--model", TINY_GPT2, "--ids", ",".join(map(str, ids)), "--hidden-states")["hidden_states"]
+        self.check_close(sum(states[3], []), golden["case2.last_hidden_state"], 5e-5)
+
+    def test_a_text(self):
+        found = self.json("--model", PREFIXED_GPT2, "the cat")
+        self.assertEqual(len(found["tokens"]), len(found["attention"]))
+        self.assertIn("0.000", self.output("--model", PREFIXED_GPT2, "the cat"))
+        self.json("--model", PREFIXED_GPT2, b"\xff\xc3")
+        self.check_error(1, "no tokens", "--model", PREFIXED_GPT2, "")
+        self.check_error(1, "16 positions", "--model", PREFIXED_GPT2, "x" * 100000)
+
+    def test_usage_and_models(self):
+        self.check_common("--model", TINY_GPT2, "--ids", "1,2")
+        self.check_error(1, "layer: found 9, expected -3 to 2", "--model", TINY_GPT2, "--ids", "1", "--layer", "9")
+        self.check_error(1, "head: found 3, expected 0 to 2", "--model", TINY_GPT2, "--ids", "1", "--head", "3")
+        self.check_error(2, "", "--model", TINY_GPT2)
+        self.check_error(2, "", "--model", TINY_GPT2, "a", "--ids", "1")
+        self.check_error(2, "--model", "--ids", "1")
+        self.check_models("--ids", "1")
+        self.check_truncated(TINY_GPT2, "--ids", "1")
+
+
+class Gpt2Assemble(ExampleTest):
+    program = "gpt2_assemble"
+
+    def test_what_the_type_knows_and_the_notebooks_tree(self):
+        found = self.json("--max-new-tokens", "2")
+        self.assertEqual(found["parameters"], 124439808)
+        self.assertEqual(found["key_value_bytes_per_token"], 2 * 12 * 768 * 4)
+        self.assertEqual(found["module_tree"], (FIXTURES / "models" / "expected" / "gpt2_small_notebook.txt").read_text().rstrip("\n"))
+        self.assertEqual(len(found["ids"]), 5)
+        self.assertGreater(found["tokens_per_second"], 0)
+
+    def test_usage(self):
+        self.assertIn("folded", self.output("--help"))
+        self.check_error(2, "--tree", "--tree", "sideways")
+        self.check_error(1, "threads: found 0", "--threads", "0")
+        self.check_error(2, "--ids", "--ids", "a")
+
+
+class OwnModel(ExampleTest):
+    program = "own_model"
+
+    def test_it_runs_and_prints_itself(self):
+        found = self.json("--ids", "5,6,7", "--max-length", "9")
+        self.assertEqual(found["source"], [5, 6, 7])
+        self.assertTrue(2 <= len(found["target"]) <= 9)
+        self.assertEqual(self.json("--ids", "5,6,7", "--max-length", "9", "--threads", "1"), found)
+        readable = self.output()
+        self.assertIn("2 x DecoderLayer", readable)
+        self.assertIn(f"{found['parameters']} parameters", readable)
+
+    def test_usage(self):
+        self.check_common()
+        self.check_error(1, "token id", "--ids", "100")
+        self.check_error(1, "max_length", "--max-length", "1")
+        self.check_error(1, "positions", "--max-length", "65")
+
+
+class OwnCheckpoint(ExampleTest):
+    program = "own_checkpoint"
+
+    def test_a_directory_of_its_shape_runs_and_others_are_refused_by_name(self):
+        golden = read_safetensors(FIXTURES / "models" / "minilm" / "goldens.safetensors")
+        text = json.loads((FIXTURES / "models" / "minilm" / "sentences.json").read_text())[2]
+        found = self.json("--model", MINILM, text)
+        self.check_close(sum(found["hidden_states"], []), golden["sentence2.last_hidden_state"], 1e-4)
+        self.assertIn("22713216", self.output("--model", MINILM))
+        self.check_error(1, "found hidden size 40 instead of 384, heads 5 instead of 12", "--model", TINY_BERT)
+        self.check_error(1, "GPT-2", "--model", TINY_GPT2)
+
+    def test_usage_and_models(self):
+        self.check_common("--model", MINILM)
+        self.check_models()
+
+
+if __name__ == "__main__":
+    classes = {test.program: test for test in ExampleTest.__subclasses__()}
+    chosen = [classes[name] for name in sys.argv[4:] or classes]  # an example without tests is an error
+    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(test) for test in chosen)
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    sys.exit(not (result.wasSuccessful() and result.testsRun))
