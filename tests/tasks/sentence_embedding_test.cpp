@@ -64,6 +64,19 @@ TEST_CASE("sentence embedding: the same bits for any batch size, and alone") {
   CHECK_THROWS_WITH_AS(model.embed(texts, {.batch_size = 0}, context), "batch_size: found 0, expected at least 1", ArgumentError);
 }
 
+TEST_CASE("sentence embedding: many texts, whose batches threads share out, have the same bits as on one thread, in the same order") {
+  Context context = Context::with_threads(3);
+  Context one;
+  auto const model = SentenceEmbedding<MiniLmL6>::from_directory(minilm, context);
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < 41; ++i) texts.push_back("number " + std::to_string(i) + std::string(i % 7 * 3, '!'));
+  auto const expected = model.embed(texts, {}, one);
+  for (std::size_t batch : {1, 32}) {
+    auto const found = model.embed(texts, {.batch_size = batch}, context);
+    CHECK(std::memcmp(found.data(), expected.data(), expected.size() * sizeof(float)) == 0);
+  }
+}
+
 TEST_CASE("sentence embedding: pooling by first token and maximum, and empty sequences") {
   Context context;
   Tensor<float, Tokens, Const<2>> states(3);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -95,8 +96,22 @@ class SentenceEmbedding {
     std::vector<std::size_t> order(texts.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return encodings[a].size() > encodings[b].size(); });
-    for (std::size_t first = 0; first < order.size(); first += options.batch_size)
-      embed_batch(encodings, std::span(order).subspan(first, std::min(options.batch_size, order.size() - first)), embeddings, context);
+    auto const embed_from = [&](std::size_t first, std::size_t size, Context& own) {
+      embed_batch(encodings, std::span(order).subspan(first, std::min(size, order.size() - first)), embeddings, own);
+    };
+    std::size_t const threads = context.executor().concurrency();
+    if (threads == 1 || texts.size() < 8 * threads || context.observer()) {
+      for (std::size_t first = 0; first < order.size(); first += options.batch_size) embed_from(first, options.batch_size, context);
+      return embeddings;
+    }
+    // Many texts: whole batches to threads, which take the next when they are done and never wait for each other within a layer. 2 000 sentences
+    // of 27 tokens took MiniLM-L6 1.18 times as long when two threads shared each operation.
+    std::size_t const size = std::clamp<std::size_t>(texts.size() / (4 * threads), 1, options.batch_size);
+    std::atomic<std::size_t> next{0};
+    context.executor().parallel_for(threads, [&](std::size_t) {
+      Context own;
+      for (std::size_t first = next.fetch_add(size); first < order.size(); first = next.fetch_add(size)) embed_from(first, size, own);
+    });
     return embeddings;
   }
   /// The same for a list.
