@@ -1,0 +1,43 @@
+/// @file
+/// Inputs of whole models that do not repeat from one run to the next: what a branch predictor or a cache has seen says nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <axiform/core/random.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/token_id.hpp>
+
+namespace bench {
+
+using namespace axiform;
+
+/// Token ids, uniform in [0, vocabulary), new ones at each call.
+class TokenSource {
+ public:
+  explicit TokenSource(std::size_t vocabulary) : vocabulary_(vocabulary) {}
+
+  std::span<TokenId const> next(std::size_t count) {
+    ids_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) ids_[i] = static_cast<TokenId>((std::uint64_t{random_(0, drawn_++)[0]} * vocabulary_) >> 32);
+    return ids_;
+  }
+
+ private:
+  Philox random_{1};
+  std::size_t vocabulary_;
+  std::uint64_t drawn_ = 0;
+  std::vector<TokenId> ids_;
+};
+
+/// `count` sequences of `length` tokens.
+inline SequenceOffsets<Tokens> equal_sequences(std::size_t count, std::size_t length) {
+  SequenceOffsets<Tokens> sequences;
+  for (std::size_t s = 0; s < count; ++s) sequences.append(length);
+  return sequences;
+}
+
+}  // namespace bench

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Writes what the peers run into a folder: BERT base and GPT-2 124M with random weights, and MiniLM-L6, in each peer's own format.
+
+    make_models.py FOLDER MINILM_DIRECTORY
+
+Weights do not change a time; that they are equal on both sides would take longer to arrange than to say that they are not.
+"""
+import pathlib
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import numpy as np
+import torch
+from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
+
+
+class Hidden(torch.nn.Module):
+    """Ids and mask in, the last layer's hidden states out."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids, mask):
+        return self.model(input_ids=ids, attention_mask=mask)[0]
+
+
+def export_onnx(model, path, heads, width):
+    """Plain for OpenVINO, which fuses by itself, and fused by ONNX Runtime's own optimiser for ONNX Runtime."""
+    ids = torch.randint(0, 30000, (2, 128))
+    names = {"ids": {0: "batch", 1: "tokens"}, "mask": {0: "batch", 1: "tokens"}, "hidden": {0: "batch", 1: "tokens"}}
+    torch.onnx.export(Hidden(model.eval()), (ids, torch.ones_like(ids)), str(path), input_names=["ids", "mask"], output_names=["hidden"],
+                      dynamic_axes=names, dynamo=False)
+    from onnxruntime.transformers import optimizer
+    fused = optimizer.optimize_model(str(path), model_type="bert", num_heads=heads, hidden_size=width)
+    fused.save_model_to_file(str(path.with_suffix(".fused.onnx")))
+    print(path.name, fused.get_fused_operator_statistics())
+
+
+def write_gguf(state, path):
+    """GPT-2 in float32 as llama.cpp reads it, with a vocabulary of placeholders."""
+    import gguf
+    writer = gguf.GGUFWriter(str(path), "gpt2")
+    writer.add_block_count(12)
+    writer.add_context_length(1024)
+    writer.add_embedding_length(768)
+    writer.add_feed_forward_length(3072)
+    writer.add_head_count(12)
+    writer.add_layer_norm_eps(1e-5)
+    writer.add_file_type(0)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list([f"t{i}".encode() for i in range(50257)])
+    writer.add_token_types([1] * 50257)
+    writer.add_token_merges(["a b"])
+    writer.add_bos_token_id(50256)
+    writer.add_eos_token_id(50256)
+
+    def add(name, key, transposed=False):
+        value = state["transformer." + key].numpy()
+        writer.add_tensor(name, np.ascontiguousarray(value.T if transposed else value, dtype=np.float32))
+
+    add("token_embd.weight", "wte.weight")
+    add("output.weight", "wte.weight")
+    add("position_embd.weight", "wpe.weight")
+    add("output_norm.weight", "ln_f.weight")
+    add("output_norm.bias", "ln_f.bias")
+    parts = {"attn_norm": "ln_1", "ffn_norm": "ln_2", "attn_qkv": "attn.c_attn", "attn_output": "attn.c_proj", "ffn_up": "mlp.c_fc",
+             "ffn_down": "mlp.c_proj"}
+    for layer in range(12):
+        for ours, theirs in parts.items():
+            add(f"blk.{layer}.{ours}.weight", f"h.{layer}.{theirs}.weight", transposed="norm" not in ours)
+            add(f"blk.{layer}.{ours}.bias", f"h.{layer}.{theirs}.bias")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def write_ctranslate2(source, target):
+    from ctranslate2.converters import TransformersConverter
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+    vocabulary = {f"t{i}": i for i in range(50256)} | {"<|endoftext|>": 50256}
+    PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE(vocab=vocabulary, merges=[])), bos_token="<|endoftext|>",
+                            eos_token="<|endoftext|>", unk_token="<|endoftext|>").save_pretrained(source)
+    TransformersConverter(str(source)).convert(str(target), force=True)
+
+
+def fetch_sentences(folder):
+    """2 000 snippets of film reviews out of vaderSentiment's source package, one a line."""
+    subprocess.run([sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "-d", str(folder),
+                    "vaderSentiment==3.3.2"], check=True)
+    name = "movieReviewSnippets_GroundTruth.txt"
+
+    def snippets(archive):
+        with archive as opened:
+            names = opened.getnames() if isinstance(opened, tarfile.TarFile) else opened.namelist()
+            read = lambda member: opened.extractfile(member) if isinstance(opened, tarfile.TarFile) else opened.open(member)
+            for member in names:
+                if member.endswith(name):
+                    return read(member).read()
+                if member.endswith((".tar.gz", ".tgz")):
+                    return snippets(tarfile.open(fileobj=read(member)))
+                if member.endswith(".zip"):
+                    return snippets(zipfile.ZipFile(read(member)))
+        return None
+
+    text = snippets(tarfile.open(next(folder.glob("vader*3.3.2.tar.gz")))).decode("utf-8", "replace")
+    lines = [line.split("\t")[2].strip() for line in text.splitlines()[:2000]]
+    (folder / "sentences.txt").write_text("\n".join(lines) + "\n")
+
+
+def main():
+    folder, minilm = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    bert = BertModel(BertConfig(), add_pooling_layer=False).eval()
+    bert.save_pretrained(folder / "bert")
+    export_onnx(BertModel.from_pretrained(folder / "bert", attn_implementation="eager", add_pooling_layer=False), folder / "bert.onnx", 12, 768)
+    export_onnx(BertModel.from_pretrained(minilm, attn_implementation="eager"), folder / "minilm.onnx", 12, 384)
+    gpt2 = GPT2LMHeadModel(GPT2Config()).eval()
+    gpt2.save_pretrained(folder / "gpt2")
+    write_gguf(gpt2.state_dict(), folder / "gpt2.gguf")
+    write_ctranslate2(folder / "gpt2", folder / "gpt2-ctranslate2")
+    fetch_sentences(folder)
+
+
+main()

@@ -1,0 +1,112 @@
+// What peers/compare.py talks to: reads `WORK REPETITIONS` a line, runs it on the given number of threads, answers with a JSON list: seconds, or
+// what a limit is. WORK is a benchmark of this folder, or limit/fma (GFLOP/s) or limit/read (GB/s).
+//
+//     respond THREADS [MINILM_DIRECTORY SENTENCES]
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <axiform/models/bert.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/nn/initialize.hpp>
+#include <axiform/tasks/sentence_embedding.hpp>
+
+#include "inputs.hpp"
+#include "limits.hpp"
+
+namespace {
+
+using namespace axiform;
+
+template <class Model>
+std::shared_ptr<Model> seeded(Context& context) {
+  auto model = std::make_shared<Model>(Model::create());
+  initialize(*model, {.seed = 1}, context);
+  return model;
+}
+
+// Each returns what runs once and gives seconds.
+using Work = std::function<double(Context&)>;
+
+Work bert(std::shared_ptr<Bert<BertBase>> const& model, std::size_t batch, std::size_t tokens) {
+  return [=, source = bench::TokenSource(BertBase::sizes.vocabulary)](Context& context) mutable {
+    auto const sequences = bench::equal_sequences(batch, tokens);
+    auto const ids = source.next(batch * tokens);
+    return bench::seconds([&] { benchmark::DoNotOptimize((*model)({.ids = ids, .sequences = sequences}, context).data()); });
+  };
+}
+
+Work decode(std::shared_ptr<Gpt2<Gpt2Small>> const& model, std::size_t first, std::size_t last) {
+  return [=, source = bench::TokenSource(Gpt2Small::sizes.vocabulary)](Context& context) mutable {
+    auto cache = model->make_cache(1, last);
+    auto const one = bench::equal_sequences(1, 1);
+    model->last_logits(source.next(first), bench::equal_sequences(1, first), cache, context);
+    auto const ids = source.next(last - first);
+    Context::Pass const pass(context);
+    return bench::seconds([&] {
+      for (std::size_t i = 0; i < ids.size(); ++i)
+        benchmark::DoNotOptimize(model->last_logits(ids.subspan(i, 1), one, cache, context).data());
+    });
+  };
+}
+
+Work prefill(std::shared_ptr<Gpt2<Gpt2Small>> const& model, std::size_t tokens) {
+  return [=, source = bench::TokenSource(Gpt2Small::sizes.vocabulary)](Context& context) mutable {
+    auto cache = model->make_cache(1, tokens);
+    auto const sequences = bench::equal_sequences(1, tokens);
+    auto const ids = source.next(tokens);
+    return bench::seconds([&] { benchmark::DoNotOptimize(model->last_logits(ids, sequences, cache, context).data()); });
+  };
+}
+
+Work sentences(std::string const& directory, std::string const& file, Context& context) {
+  auto const model = std::make_shared<SentenceEmbedding<MiniLmL6>>(SentenceEmbedding<MiniLmL6>::from_directory(directory, context));
+  std::vector<std::string> lines;
+  std::ifstream input(file);
+  for (std::string line; std::getline(input, line);) lines.push_back(line);
+  return [=](Context& own) { return bench::seconds([&] { benchmark::DoNotOptimize(model->embed(lines, {}, own).data()); }); };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  std::string const directory = argc > 2 ? argv[2] : "", file = argc > 3 ? argv[3] : "";
+  auto context = Context::with_threads(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 2);
+  std::map<std::string, Work> works;
+  works["limit/fma"] = [](Context& own) { return bench::fma_peak(own.executor()); };
+  works["limit/read"] = [](Context& own) { return bench::streaming_read(own.executor()); };
+  std::puts("ready");
+  std::fflush(stdout);
+  std::string name;
+  for (std::size_t repetitions = 0; std::cin >> name >> repetitions;) {
+    if (!works.contains(name)) {
+      std::size_t batch = 0, tokens = 0;
+      if (std::sscanf(name.c_str(), "bert_base/%zux%zu", &batch, &tokens) == 2) {
+        static auto const model = seeded<Bert<BertBase>>(context);
+        works[name] = bert(model, batch, tokens);
+      } else if (name.starts_with("gpt2/")) {
+        static auto const model = seeded<Gpt2<Gpt2Small>>(context);
+        works[name] = name == "gpt2/prefill/512" ? prefill(model, 512) : decode(model, 16, 80);
+      } else if (name == "minilm/sentences" && !file.empty()) {
+        works[name] = sentences(directory, file, context);
+      } else {
+        throw ArgumentError("unknown work: " + name);
+      }
+      works[name](context);
+    }
+    std::string answer = "[";
+    for (std::size_t i = 0; i < repetitions; ++i) answer += (i ? ", " : "") + std::to_string(works[name](context));
+    std::puts((answer + "]").c_str());
+    std::fflush(stdout);
+  }
+  return 0;
+} catch (std::exception const& error) {
+  std::fprintf(stderr, "respond: %s\n", error.what());
+  return 1;
+}
