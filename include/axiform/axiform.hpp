@@ -79,5 +79,7 @@
 #include <axiform/generate/sampler.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/inspect/attention_table.hpp>
+#include <axiform/inspect/chosen_attention.hpp>
+#include <axiform/inspect/folded_tree.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/version.hpp>

@@ -31,6 +31,7 @@ struct AttentionChoice {
 /// @throws ArgumentError when the layer, the head or the sequence is not there; the message says which are.
 inline Tensor<float, Queries, Keys> chosen_attention(Capture const& capture, AttentionChoice const& choice, std::size_t sequence = 0) {
   auto const layers = static_cast<std::ptrdiff_t>(capture.layers());
+  if (layers == 0) throw ArgumentError("layer: found " + std::to_string(choice.layer) + ", and no layer was seen");
   if (choice.layer < -layers || choice.layer >= layers)
     throw ArgumentError("layer: found " + std::to_string(choice.layer) + ", expected " + std::to_string(-layers) + " to " +
                         std::to_string(layers - 1));
