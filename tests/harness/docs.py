@@ -1,11 +1,10 @@
 """Checks that what the documentation shows is true.
 
-docs.py quotes ROOT             every ```cpp block of README.md and docs/architecture.md stands, line for line, in a file of docs/snippets, which is
-                                compiled, or of tests/compile_fail, which must not be
-docs.py prints ROOT SNIPPET PROGRAM
-                                the program prints what the comment at the end of its snippet says, numbers to within 1e-4: the last digit
-                                depends on the instruction set
-docs.py names ROOT              no public name lacks a comment; needs doxygen, and without it has the exit status 77
+docs.py quotes ROOT                   Every ```cpp block of README.md and docs/architecture.md stands, line for line, in a file of
+                                      docs/snippets, or in a unit of tests/compile_fail.
+docs.py prints ROOT SNIPPET PROGRAM   The program prints what the comment at the end of its snippet says; numbers may differ by 1e-4, for
+                                      the last digit depends on the instruction set.
+docs.py names ROOT                    No public name lacks a comment. Needs doxygen, and without it has the exit status 77.
 """
 
 import math
@@ -32,13 +31,14 @@ def stands_in(block, source):
 
 
 def quotes(root):
-    sources = {file: file.read_text(encoding="utf-8") for folder in ("docs/snippets", "tests/compile_fail") for file in sorted((root / folder).glob("*.cpp"))}
+    files = [file for folder in ("docs/snippets", "tests/compile_fail") for file in (root / folder).glob("*.cpp")]
+    sources = [file.read_text(encoding="utf-8") for file in files]
     problems, count = [], 0
     for page in PAGES:
-        for match in re.finditer(r"^```cpp\n(.*?)^```$", (root / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for match in re.finditer(r"^ *```cpp\n(.*?)^ *```$", (root / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
             count += 1
             block = without_indent(match[1])
-            if not any(stands_in(block, source) for source in sources.values()):
+            if not any(stands_in(block, source) for source in sources):
                 problems.append(f"{page}: this code is in no file of docs/snippets or tests/compile_fail:\n{match[1]}")
     if count == 0:
         problems.append("found no code in " + " or ".join(PAGES))

@@ -42,6 +42,11 @@ COMPILED = [
     ("// expect-error: x\n", "has no twin"),
 ]
 
+PAGE = "# Page\n\n- a list\n\n  ```cpp\n  int f() {{\n    return {};\n  }}\n  ```\n"
+SNIPPET = "int f() {\n  return 1;\n}\n\n// Prints:\n// 0.25 and\n// more\n"
+QUOTED = [(PAGE.format(1), "2 pieces of code are"), (PAGE.format(2), "this code is in no file"), ("# Page\n", "found no code")]
+PRINTED = [("0.25001 and\nmore", "0.25001"), ("0.26 and more", "expected"), ("0.25 and", "expected"), ("0.25 or more", "expected")]
+
 
 def run(script, *arguments):
     return subprocess.run([sys.executable, HERE / script, *arguments], capture_output=True, text=True)
@@ -68,7 +73,19 @@ def main(compiler):
             unit.write_text(source, encoding="utf-8")
             result = run("compile_fail.py", unit, compiler, "-std=c++20", "-fsyntax-only")
             problems += check(f"unit\n{source}", result, expected, good=number == 0)
-    print("\n".join(problems) or f"{len(LAYOUTS) + len(COMPILED)} cases are told apart")
+        for number, (page, expected) in enumerate(QUOTED):
+            root = Path(folder, f"docs{number}")
+            (root / "docs/snippets").mkdir(parents=True)
+            (root / "docs/snippets/f.cpp").write_text(SNIPPET, encoding="utf-8")
+            for path in ("README.md", "docs/architecture.md"):
+                (root / path).write_text(page, encoding="utf-8")
+            problems += check(f"page\n{page}", run("docs.py", "quotes", root), expected, good=number == 0)
+        for number, (output, expected) in enumerate(PRINTED):
+            program = Path(folder, f"program{number}")
+            program.write_text(f"#!/bin/sh\ncat <<'END'\n{output}\nEND\n", encoding="utf-8")
+            program.chmod(0o755)
+            problems += check(f"output {output}", run("docs.py", "prints", Path(folder, "docs0"), "f", program), expected, good=number == 0)
+    print("\n".join(problems) or f"{len(LAYOUTS) + len(COMPILED) + len(QUOTED) + len(PRINTED)} cases are told apart")
     return 1 if problems else 0
 
 
