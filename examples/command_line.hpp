@@ -53,9 +53,8 @@ class CommandLine : public CLI::App {
 
   // Any number of texts, in `results()` as they were given. (Asking for impossibly many keeps CLI11 from taking "[MASK]" for a list.)
   CLI::Option* add_texts(std::string const& description) {
-    auto* const texts = add_option(
-                            "text", [](CLI::results_t const&) { return true; }, description)
-                            ->type_name("TEXT");
+    auto const accept = [](CLI::results_t const&) { return true; };
+    auto* const texts = add_option("text", accept, description)->type_name("TEXT");
     texts->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     return texts->expected(1 << 28, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
   }
