@@ -226,7 +226,7 @@ struct LoadChunk {
   std::size_t rows;
 };
 
-/// Rows in chunks of about 1 MiB; their number is a multiple of 64 where it can be, so that panels of a packed matrix are filled by one call.
+/// Rows in chunks of about 1 MiB; their number is a multiple of 64 where it can be, so that one call fills whole panels of a packed matrix.
 inline std::vector<LoadChunk> chunks_of(std::span<LoadGroup const> groups) {
   std::vector<LoadChunk> chunks;
   for (LoadGroup const& group : groups) {
