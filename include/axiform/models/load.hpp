@@ -13,6 +13,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
+#include <axiform/io/family_names.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/models/bert.hpp>
@@ -27,47 +28,6 @@ struct Loaded {
   Model model;        ///< Ready to run.
   LoadReport report;  ///< Loaded, ignored and missing names.
 };
-
-/// Names of BERT's tensors in Hugging Face's checkpoints.
-inline NameTable bert_names() {
-  return {.family = "BERT",
-          .prefixes = {"", "bert."},
-          .rules = {{"embeddings.words.*", "embeddings.word_embeddings.*"},
-                    {"embeddings.positions.*", "embeddings.position_embeddings.*"},
-                    {"embeddings.token_types.*", "embeddings.token_type_embeddings.*"},
-                    {"embeddings.norm.*", "embeddings.LayerNorm.*"},
-                    {"encoder.layers.*.attention.output.*", "encoder.layer.*.attention.output.dense.*"},
-                    {"encoder.layers.*.attention.*.*", "encoder.layer.*.attention.self.*.*"},
-                    {"encoder.layers.*.attention_norm.*", "encoder.layer.*.attention.output.LayerNorm.*"},
-                    {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
-                    {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
-                    {"encoder.layers.*.mlp_norm.*", "encoder.layer.*.output.LayerNorm.*"},
-                    {"pooler.*", "pooler.dense.*"}},
-          .spellings = {{"**LayerNorm.weight", "**LayerNorm.gamma"}, {"**LayerNorm.bias", "**LayerNorm.beta"}},
-          .body = {"embeddings.**", "encoder.**"},
-          .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}};
-}
-
-/// Names of GPT-2's tensors in Hugging Face's checkpoints: matrices are [in, out], and query, key and value are one.
-inline NameTable gpt2_names() {
-  auto const transposed = Arrangement::transposed;
-  return {.family = "GPT-2",
-          .prefixes = {"", "transformer."},
-          .rules = {{"tokens.*", "wte.*"},
-                    {"positions.*", "wpe.*"},
-                    {"layers.*.attention_norm.*", "h.*.ln_1.*"},
-                    {"layers.*.attention.query.*", "h.*.attn.c_attn.*", transposed, 0, 3},
-                    {"layers.*.attention.key.*", "h.*.attn.c_attn.*", transposed, 1, 3},
-                    {"layers.*.attention.value.*", "h.*.attn.c_attn.*", transposed, 2, 3},
-                    {"layers.*.attention.output.*", "h.*.attn.c_proj.*", transposed},
-                    {"layers.*.mlp_norm.*", "h.*.ln_2.*"},
-                    {"layers.*.mlp.up.*", "h.*.mlp.c_fc.*", transposed},
-                    {"layers.*.mlp.down.*", "h.*.mlp.c_proj.*", transposed},
-                    {"final_norm.*", "ln_f.*"}},
-          .spellings = {},
-          .body = {"wte.**", "wpe.**", "h.**", "ln_f.**"},
-          .buffers = {"h.*.attn.bias", "h.*.attn.masked_bias"}};
-}
 
 namespace internal {
 
