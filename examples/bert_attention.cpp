@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   CommandLine command("bert_attention", "Prints what each token of a text attends to in a BERT.");
   std::string text;
   command.add_bert_option();
-  command.add_option("text", text, "The text")->type_name("TEXT")->required();
+  command.add_text("text", text, "The text")->required();
   AttentionOptions options(command);
 
   return command.run(argc, argv, [&](Context& context) {

@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   return command.run(argc, argv, [&](Context& context) {
     if (!*given + !jsonl != 1) throw CLI::ValidationError("expected one of: texts, --jsonl");
     auto const bert = SentenceEmbedding<>::from_directory(command.model(), context);
-    std::vector<std::string> texts = given->results();
+    std::vector<std::string> texts = command.texts();
     if (jsonl) for_each_json_line(std::cin, [&](std::string text) { texts.push_back(std::move(text)); });
 
     auto const embeddings = bert.embed(texts, options, context);

@@ -51,13 +51,19 @@ class CommandLine : public CLI::App {
     return add_option(name, parse, description)->type_name("N");
   }
 
-  // Any number of texts, in `results()` as they were given. (Asking for impossibly many keeps CLI11 from taking "[MASK]" for a list.)
-  CLI::Option* add_texts(std::string const& description) {
-    auto const accept = [](CLI::results_t const&) { return true; };
-    auto* const texts = add_option("text", accept, description)->type_name("TEXT");
-    texts->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    return texts->expected(1 << 28, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
+  // One text, or any number of them, in `texts()`: as they were given, whatever is in them.
+  CLI::Option* add_text(std::string const& name, std::string& text, std::string const& description) {
+    auto const keep = [&text](CLI::results_t const& given) { return text = unguarded(given.at(0)), true; };
+    return add_option(name, keep, description)->type_name("TEXT");
   }
+  CLI::Option* add_texts(std::string const& description) {
+    auto const keep = [this](CLI::results_t const&) {
+      for (std::string const& text : get_option("text")->results()) texts_.push_back(unguarded(text));
+      return true;
+    };
+    return add_option("text", keep, description)->type_name("TEXT")->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
+  }
+  std::vector<std::string> const& texts() const { return texts_; }
 
   std::filesystem::path model() const { return model_.empty() ? find_minilm() : std::filesystem::path(model_); }
   bool json() const { return json_; }
@@ -68,7 +74,9 @@ class CommandLine : public CLI::App {
     std::cin.tie(nullptr);
     try {
       try {
-        parse(argc, argv);
+        std::vector<std::string> arguments;  // the last one first, as CLI11 wants them
+        for (int i = argc - 1; i > 0; --i) arguments.push_back(guarded(argv[i]));
+        parse(std::move(arguments));
         auto context = axiform::Context::with_threads(threads_);
         body(context);
       } catch (CLI::CallForHelp const&) {
@@ -86,7 +94,15 @@ class CommandLine : public CLI::App {
   }
 
  private:
+  // CLI11 takes what is in square brackets for a list: "[MASK]" goes through it with a byte behind.
+  static std::string guarded(std::string text) { return text.starts_with('[') ? text + '\x01' : text; }
+  static std::string unguarded(std::string text) {
+    if (text.starts_with('[') && text.ends_with('\x01')) text.pop_back();
+    return text;
+  }
+
   int fail(int status, std::string message) const {
+    std::erase(message, '\x01');
     std::ranges::replace(message, '\n', ' ');
     std::cerr << get_name() << ": " << axiform::replace_invalid_utf8(message) << '\n';
     return status;
@@ -104,6 +120,7 @@ class CommandLine : public CLI::App {
   }
 
   std::string model_;
+  std::vector<std::string> texts_;
   std::size_t threads_ = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 1024);
   bool json_ = false;
 };

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   CommandLine command("gpt2_attention", "Prints what each token of a text attends to in a GPT-2.");
   std::string text, ids_text;
   command.add_gpt2_option();
-  auto* const given = command.add_option("text", text, "The text")->type_name("TEXT");
+  auto* const given = command.add_text("text", text, "The text");
   auto* const given_ids = command.add_option("--ids", ids_text, "Token ids instead of a text; needs no tokenizer")->type_name("1,2,3");
   AttentionOptions options(command);
 

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
   bool logits = false;
   GenerateOptions options;
   command.add_gpt2_option();
-  auto* const given_prompt = command.add_option("--prompt", prompt, "The text to continue")->type_name("TEXT");
+  auto* const given_prompt = command.add_text("--prompt", prompt, "The text to continue");
   auto* const given_ids = command.add_option("--ids", ids_text, "Token ids instead of a prompt; needs no tokenizer")->type_name("1,2,3");
   auto* const max_length = command.add_number("--max-length", options.max_length, "Tokens in all, the prompt included; 50 unless given");
   command.add_number("--max-new-tokens", options.max_new_tokens, "Tokens behind the prompt, instead of --max-length");

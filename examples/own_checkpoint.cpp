@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   CommandLine command("own_checkpoint", "Loads a checkpoint of the dimensions written in the program, and runs it.");
   std::string text = "A man is eating food.";
   command.add_bert_option();
-  command.add_option("text", text, "The text to run; a sentence unless given")->type_name("TEXT");
+  command.add_text("text", text, "The text to run; a sentence unless given");
 
   return command.run(argc, argv, [&](Context& context) {
     auto const [bert, report] = load_with_report<Bert<MyBert>>(command.model(), context);

@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   EncodeOptions options;
   command.add_bert_option();
   auto* const texts = command.add_texts("Texts to cut");
-  auto* const lookup = command.add_option("--lookup", word, "Say whether the vocabulary has this word")->type_name("WORD");
+  auto* const lookup = command.add_text("--lookup", word, "Say whether the vocabulary has this word")->type_name("WORD");
   command.add_flag("--jsonl", jsonl, "A JSON string a line on stdin, an object a line on stdout");
   command.add_flag_callback(
       "--no-special", [&] { options.add_special_tokens = false; }, "Leave out special tokens such as [CLS]");
@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
     } else if (*lookup) {
       print_lookup(tokenizer, word, command);
     } else {
-      auto const encodings = tokenizer.encode_batch(texts->results(), options, context.executor());
+      auto const encodings = tokenizer.encode_batch(command.texts(), options, context.executor());
       if (command.json()) std::cout << '[';
       for (std::size_t i = 0; i < encodings.size(); ++i) {
         if (i > 0) std::cout << (command.json() ? "," : "\n");

@@ -115,7 +115,7 @@ class Tokenize(ExampleTest):
         self.assertTrue({"2767", "friend", "[SEP]"} <= set(readable))
 
     def test_texts_are_taken_as_they_are(self):
-        for text in ["[MASK]", "{}", "[a,b]", "%%", "", "--", "-x", "a\nb", "a\tb"]:
+        for text in ["[MASK]", "{}", "[a,b]", "[a", "[a]\x01", "a]", "[]", "[", "%%", "", "--", "-x", "a\nb", "a\tb"]:
             (encoding,) = self.json("--model", MINILM, "--no-special", "--", text)
             lines = self.output("--model", MINILM, "--jsonl", "--no-special", stdin=json.dumps(text).encode()).splitlines()
             self.assertEqual([encoding], [json.loads(line) for line in lines], text)
@@ -162,7 +162,9 @@ class Tokenize(ExampleTest):
 
     def test_lookup(self):
         self.assertEqual(self.json("--model", MINILM, "--lookup", "friend"), {"word": "friend", "in_vocabulary": True, "id": 2767})
-        self.assertEqual(self.json("--model", MINILM, "--lookup", "[MASK]")["id"], 103)
+        for arguments in (["--lookup", "[MASK]"], ["--lookup=[MASK]"]):
+            self.assertEqual(self.json("--model", MINILM, *arguments), {"word": "[MASK]", "in_vocabulary": True, "id": 103})
+        self.assertEqual(self.json("--model", MINILM, "--lookup", "{}")["word"], "{}")
         self.assertEqual(self.json("--model", MINILM, "--lookup", "Friend"), {"word": "Friend", "in_vocabulary": False, "id": None})
         self.assertIn("not in the vocabulary", self.output("--model", MINILM, "--lookup", "qwertyuiop"))
 
@@ -266,6 +268,7 @@ class BertAttention(ExampleTest):
 
     def test_absurd_texts(self):
         self.assertEqual(self.json("--model", MINILM, "")["tokens"], ["[CLS]", "[SEP]"])
+        self.assertEqual(self.json("--model", MINILM, "[MASK]")["tokens"], ["[CLS]", "[MASK]", "[SEP]"])
         self.json("--model", MINILM, b"\xff\xfe \xc3")
         self.check_error(1, "512 positions", "--model", MINILM, "word " * 20000)
 
