@@ -40,7 +40,7 @@ struct OwnModel {
   template <Axis Rows>
   Tensor<float, Rows, Own::Hidden> embed(std::span<TokenId const> ids, std::size_t past, Context& context) const {
     auto x = make_tensor<float>(context, Shape<Rows, Own::Hidden>(ids.size()));
-    tokens.write_rows(ids, x.data(), "token id");
+    tokens.write_rows(ids, x.view(), "token id");
     for (std::size_t i = 0; i < x.rows(); ++i) {
       for (std::size_t column = 0; column < x.columns(); ++column) {
         double const angle =

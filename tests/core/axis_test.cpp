@@ -95,3 +95,13 @@ TEST_CASE("sequences: offsets of a packed batch, empty sequences included") {
   CHECK_NOTHROW(sequences.check_rows(5, "test"));
   CHECK_THROWS_WITH_AS(sequences.check_rows(6, "attention"), "attention: the sequences hold 5 rows, the tensor 6", ShapeError);
 }
+
+TEST_CASE("sequences: what is not there, and more rows than can be counted, are refused") {
+  auto sequences = SequenceOffsets<Tokens>::of_lengths({3, 0});
+  std::size_t const most = static_cast<std::size_t>(-1);
+  CHECK_THROWS_AS(sequences.offset(3), ArgumentError);
+  CHECK_THROWS_AS(sequences.length(2), ArgumentError);
+  CHECK_THROWS_AS(sequences.length(most), ArgumentError);
+  CHECK_THROWS_AS(sequences.append(most - 2), ShapeError);
+  CHECK(sequences.total() == 3);
+}

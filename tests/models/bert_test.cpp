@@ -137,3 +137,14 @@ TEST_CASE("bert: what cannot be run is refused by name") {
   CHECK_THROWS_AS(bert.pool(bert(std::vector<TokenId>{1}, context), one, context), ArgumentError);
   CHECK(bert(std::vector<TokenId>{}, context).rows() == 0);
 }
+
+TEST_CASE("bert: without token types none is added, and any that is asked for is refused") {
+  Context context;
+  auto const bert = Bert<>::create({8, 2, 4, 16}, {.layers = 1, .vocabulary = 5, .positions = 4, .token_types = 0});
+  std::vector<TokenId> const ids{1, 2};
+  std::vector<TokenId> const types{0, 0};
+  auto const two = SequenceOffsets<Tokens>::single(2);
+  CHECK_NOTHROW(bert(ids, context));
+  CHECK_THROWS_WITH_AS(bert({.ids = ids, .sequences = two, .token_types = types}, context),
+                       "token type 0 at position 0: expected none, the table is empty", ArgumentError);
+}

@@ -120,3 +120,24 @@ TEST_CASE("gpt2: what cannot be run is refused by name") {
   CHECK_THROWS_AS(cache.truncate(0, 4), ArgumentError);
   CHECK_THROWS_AS(cache.fork(0, 1), ArgumentError);
 }
+
+TEST_CASE("gpt2: a cache that was made for another model is refused, and does not grow") {
+  Context context;
+  auto const gpt2 = Gpt2<>::create({64, 4, 16, 128}, {.layers = 4, .vocabulary = 11, .positions = 32});
+  std::vector<TokenId> const ids{1, 2, 3};
+  auto const three = SequenceOffsets<Tokens>::single(3);
+  auto const run = [&](CacheWidths const& widths) {
+    KeyValueCache cache(widths, 1, 8);
+    try {
+      gpt2({.ids = ids, .sequences = three}, cache, context);
+    } catch (...) {
+      CHECK(cache.lengths()[0] == 0);
+      throw;
+    }
+  };
+  CHECK_NOTHROW(run({.layers = 4, .heads = 4, .head_size = 16}));
+  CHECK_THROWS_WITH_AS(run({.layers = 1, .heads = 4, .head_size = 16}), "cache: found layer 1, expected one of the cache's 1", ArgumentError);
+  CHECK_THROWS_AS(run({.layers = 4, .heads = 2, .head_size = 32}), ShapeError);
+  CHECK_THROWS_AS(run({.layers = 4, .heads = 4, .head_size = 8}), ShapeError);
+  CHECK_THROWS_AS(run({.layers = 0, .heads = 4, .head_size = 16}), ArgumentError);
+}

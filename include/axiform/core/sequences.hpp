@@ -37,16 +37,31 @@ class SequenceOffsets {
   static SequenceOffsets single(std::size_t length) { return of_lengths({length}); }
 
   /// Adds a sequence at the end.
-  void append(std::size_t length) { offsets_.push_back(offsets_.back() + length); }
+  /// @throws ShapeError when the rows in all are more than can be counted.
+  void append(std::size_t length) {
+    if (length > static_cast<std::size_t>(-1) - offsets_.back())
+      throw ShapeError("sequences: found a length of " + std::to_string(length) + " behind " + std::to_string(offsets_.back()) + " rows");
+    offsets_.push_back(offsets_.back() + length);
+  }
 
   /// The number of sequences.
   std::size_t count() const noexcept { return offsets_.size() - 1; }
   /// The number of rows of all sequences.
   std::size_t total() const noexcept { return offsets_.back(); }
   /// The first row of sequence `sequence`; `offset(count())` is the number of rows.
-  std::size_t offset(std::size_t sequence) const { return offsets_.at(sequence); }
+  /// @throws ArgumentError when there is no such sequence.
+  std::size_t offset(std::size_t sequence) const {
+    if (sequence >= offsets_.size())
+      throw ArgumentError("sequence " + std::to_string(sequence) + " of a batch of " + std::to_string(count()) + " sequences");
+    return offsets_[sequence];
+  }
   /// The rows of sequence `sequence`.
-  std::size_t length(std::size_t sequence) const { return offsets_.at(sequence + 1) - offsets_.at(sequence); }
+  /// @throws ArgumentError when there is no such sequence.
+  std::size_t length(std::size_t sequence) const {
+    if (sequence >= count())
+      throw ArgumentError("sequence " + std::to_string(sequence) + " of a batch of " + std::to_string(count()) + " sequences");
+    return offsets_[sequence + 1] - offsets_[sequence];
+  }
   /// count() + 1 offsets.
   std::size_t const* data() const noexcept { return offsets_.data(); }
 

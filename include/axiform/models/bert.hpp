@@ -43,13 +43,13 @@ struct BertEmbeddings {
   Tensor<float, Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
     check_batch(batch, positions.rows());
     auto sum = make_tensor<float>(context, Shape<Tokens, typename D::Hidden>::of({batch.ids.size(), words.columns()}));
-    words.write_rows(batch.ids, sum.data(), "token id");
-    if (batch.token_types.empty()) {
-      token_types.add_row(0, sum.data(), sum.rows());
-    } else {
-      token_types.add_rows(batch.token_types, sum.data(), "token type");
+    words.write_rows(batch.ids, sum.view(), "token id");
+    if (!batch.token_types.empty()) {
+      token_types.add_rows(batch.token_types, sum.view(), "token type");
+    } else if (token_types.rows() != 0) {
+      token_types.add_row(0, sum.view());
     }
-    positions.add_positions(batch.sequences, sum.data());
+    positions.add_positions(batch.sequences, sum.view());
     return norm(sum, context);
   }
 
@@ -127,7 +127,7 @@ struct Bert {
   Tensor<float, Sequences, typename D::Hidden> pool(View<Tokens, typename D::Hidden> hidden_states, SequenceOffsets<Tokens> const& sequences,
                                                     Context& context) const {
     if (!pooler) throw ArgumentError("pooler: this BERT has none");
-    return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, tanh);
+    return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, activate(Activation::tanh));
   }
 
   /// Parameters in all, the pooler included, from the lengths alone.

@@ -202,9 +202,9 @@ struct Gpt2 {
   // Positions go on behind what is in the cache. A token type k, which GPT-2 was not trained with, adds row k of the token embedding.
   States embed(TokenBatch const& batch, Cache const* cache, Context& context) const {
     auto sum = make_tensor<float>(context, Shape<Tokens, typename D::Hidden>::of({batch.ids.size(), position_table.columns()}));
-    tokens.write_rows(batch.ids, sum.data(), "token id");
-    position_table.add_positions(batch.sequences, sum.data(), cache ? cache->lengths() : std::span<std::size_t const>());
-    if (!batch.token_types.empty()) tokens.add_rows(batch.token_types, sum.data(), "token type");
+    tokens.write_rows(batch.ids, sum.view(), "token id");
+    position_table.add_positions(batch.sequences, sum.view(), cache ? cache->lengths() : std::span<std::size_t const>());
+    if (!batch.token_types.empty()) tokens.add_rows(batch.token_types, sum.view(), "token type");
     return sum;
   }
 

@@ -97,13 +97,14 @@ class CausalSelfAttention : public internal::FusedSelfAttention<D> {
   ///
   /// @param x         [Rows, Hidden]: the new tokens of each of the cache's first `sequences.count()` sequences.
   /// @return          [Rows, Hidden], the same bits as without a cache.
-  /// @throws ShapeError when the cache has too few sequences or too little room.
+  /// @throws ShapeError when the cache has too few sequences, too little room or other heads; ArgumentError when it lacks the layer.
   template <RowsOf<typename D::Hidden> X, class... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, KeyValueCache& cache,
                                                            std::size_t layer, Context& context, Epilogues const&... epilogues) const {
     auto const fused = this->projection_(x, context);
     auto const attended =
-        cached_attention(this->part(fused, 0), this->part(fused, 1), this->part(fused, 2), sequences, cache.layer(layer), context);
+        cached_attention(this->part(fused, 0), this->part(fused, 1), this->part(fused, 2), this->heads_, sequences, cache.layer(layer),
+                         context);
     return this->output_(attended, context, epilogues...);
   }
 };

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include <axiform/core/context.hpp>
+#include <axiform/core/error.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
@@ -18,7 +20,19 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// A table of learned rows, [Rows, Columns]. What it writes to or adds to is [ids, Columns], without gaps.
+namespace internal {
+
+/// @throws ShapeError when what is written to is not [rows, columns].
+template <Axis A, Axis Columns>
+void check_target(TensorView<float, A, Columns> target, std::size_t rows, std::size_t columns) {
+  if (target.rows() != rows || target.columns() != columns)
+    throw ShapeError("embedding: found a target " + target.shape().to_string() + ", expected [" + std::to_string(rows) + ", " +
+                     std::to_string(columns) + "]");
+}
+
+}  // namespace internal
+
+/// A table of learned rows, [Rows, Columns]. Its methods throw ShapeError when the target is not [ids, Columns].
 template <Axis Rows, Axis Columns>
 class Embedding {
  public:
@@ -30,26 +44,42 @@ class Embedding {
 
   /// Writes the row of each id to `target`.
   /// @throws ArgumentError when an id has no row; `what` says what ids are.
-  void write_rows(std::span<TokenId const> ids, float* target, char const* what) const {
+  template <Axis A>
+  void write_rows(std::span<TokenId const> ids, TensorView<float, A, Columns> target, char const* what) const {
+    internal::check_target(target, ids.size(), columns());
     check_ids(ids, rows(), what);
-    for (std::size_t i = 0; i < ids.size(); ++i) std::copy_n(row(static_cast<std::size_t>(ids[i])), columns(), target + i * columns());
+    for (std::size_t i = 0; i < ids.size(); ++i) std::copy_n(row(static_cast<std::size_t>(ids[i])), columns(), target.row(i).data());
   }
   /// Adds the row of each id to `target`. @throws As `write_rows`.
-  void add_rows(std::span<TokenId const> ids, float* target, char const* what) const {
+  template <Axis A>
+  void add_rows(std::span<TokenId const> ids, TensorView<float, A, Columns> target, char const* what) const {
+    internal::check_target(target, ids.size(), columns());
     check_ids(ids, rows(), what);
-    for (std::size_t i = 0; i < ids.size(); ++i) kernels::add_row(row(static_cast<std::size_t>(ids[i])), target + i * columns(), columns());
+    for (std::size_t i = 0; i < ids.size(); ++i) kernels::add_row(row(static_cast<std::size_t>(ids[i])), target.row(i).data(), columns());
   }
-  /// Adds one row to each of `count` rows.
-  void add_row(std::size_t index, float* target, std::size_t count) const {
-    for (std::size_t i = 0; i < count; ++i) kernels::add_row(row(index), target + i * columns(), columns());
+  /// Adds one row of the table to each row of `target`.
+  /// @throws ArgumentError when the table has no such row.
+  template <Axis A>
+  void add_row(std::size_t index, TensorView<float, A, Columns> target) const {
+    internal::check_target(target, target.rows(), columns());
+    check_row(index);
+    for (std::size_t i = 0; i < target.rows(); ++i) kernels::add_row(row(index), target.row(i).data(), columns());
   }
   /// Adds row 0, 1, 2, … to the rows of each sequence, or past, past + 1, … where `past` says how many tokens came before.
+  /// @throws ArgumentError when the table has too few rows; ShapeError when `past` has too few sequences.
   template <Axis A>
-  void add_positions(SequenceOffsets<A> const& sequences, float* target, std::span<std::size_t const> past = {}) const {
+  void add_positions(SequenceOffsets<A> const& sequences, TensorView<float, A, Columns> target,
+                     std::span<std::size_t const> past = {}) const {
+    internal::check_target(target, sequences.total(), columns());
+    if (!past.empty() && past.size() < sequences.count())
+      throw ShapeError("positions: found the past of " + std::to_string(past.size()) + " sequences, expected " +
+                       std::to_string(sequences.count()));
     for (std::size_t s = 0; s < sequences.count(); ++s) {
       std::size_t const first = past.empty() ? 0 : past[s];
-      for (std::size_t i = 0; i < sequences.length(s); ++i)
-        kernels::add_row(row(first + i), target + (sequences.offset(s) + i) * columns(), columns());
+      for (std::size_t i = 0; i < sequences.length(s); ++i) {
+        check_row(first + i);
+        kernels::add_row(row(first + i), target.row(sequences.offset(s) + i).data(), columns());
+      }
     }
   }
 
@@ -57,6 +87,9 @@ class Embedding {
   static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", self.table_.ref()); }
 
  private:
+  void check_row(std::size_t index) const {
+    if (index >= rows()) throw ArgumentError("row " + std::to_string(index) + " of an embedding of " + std::to_string(rows()) + " rows");
+  }
   float const* row(std::size_t index) const noexcept { return table_.data() + index * columns(); }
 
   Parameter<Rows, Columns> table_;
@@ -74,14 +107,18 @@ class TiedEmbedding {
 
   /// Writes the row of each id to `target`, [ids, Columns].
   /// @throws ArgumentError when an id has no row; `what` says what ids are.
-  void write_rows(std::span<TokenId const> ids, float* target, char const* what) const {
+  template <Axis A>
+  void write_rows(std::span<TokenId const> ids, TensorView<float, A, Columns> target, char const* what) const {
+    internal::check_target(target, ids.size(), columns());
     check_ids(ids, rows(), what);
-    for (std::size_t i = 0; i < ids.size(); ++i) table_.read_output(static_cast<std::size_t>(ids[i]), target + i * columns());
+    for (std::size_t i = 0; i < ids.size(); ++i) table_.read_output(static_cast<std::size_t>(ids[i]), target.row(i).data());
   }
   /// Adds the row of each id to `target`. @throws As `write_rows`.
-  void add_rows(std::span<TokenId const> ids, float* target, char const* what) const {
+  template <Axis A>
+  void add_rows(std::span<TokenId const> ids, TensorView<float, A, Columns> target, char const* what) const {
+    internal::check_target(target, ids.size(), columns());
     check_ids(ids, rows(), what);
-    for (std::size_t i = 0; i < ids.size(); ++i) table_.add_output(static_cast<std::size_t>(ids[i]), target + i * columns());
+    for (std::size_t i = 0; i < ids.size(); ++i) table_.add_output(static_cast<std::size_t>(ids[i]), target.row(i).data());
   }
   /// x * tableᵀ.
   /// @param x [XRows, Columns].

@@ -80,7 +80,10 @@ class KeyValueCache {
   }
 
   /// One layer, for attention.
-  CacheLayer layer(std::size_t index) noexcept {
+  /// @throws ArgumentError when there is no such layer: the cache was made for a model of fewer.
+  CacheLayer layer(std::size_t index) {
+    if (index >= layers_)
+      throw ArgumentError("cache: found layer " + std::to_string(index) + ", expected one of the cache's " + std::to_string(layers_));
     auto* const data = static_cast<float*>(buffer_.data());
     return {layout_, data + index * sequences() * layout_.floats(), layout_.floats(), lengths_};
   }

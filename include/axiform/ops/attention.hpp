@@ -109,14 +109,18 @@ Tensor<float, Rows, Width> attention(View<Rows, Width> query, View<KeyRows, Widt
 /// @param sequences       Where the new tokens of each of the cache's first sequences begin.
 /// @param cache           Its lengths are those before the new tokens.
 /// @return                [Rows, Width], the same bits as `attention` over whole sequences.
-/// @throws ShapeError when the cache has fewer sequences, too little room or another width.
+/// @throws ShapeError when the cache has fewer sequences, too little room or other heads.
 template <Axis Rows, Axis Width>
-Tensor<float, Rows, Width> cached_attention(View<Rows, Width> query, View<Rows, Width> key, View<Rows, Width> value,
+Tensor<float, Rows, Width> cached_attention(View<Rows, Width> query, View<Rows, Width> key, View<Rows, Width> value, std::size_t heads,
                                             SequenceOffsets<Rows> const& sequences, CacheLayer const& cache, Context& context) {
   kernels::KeyValueLayout const& layout = cache.layout;
-  if (query.columns() != layout.heads * layout.head_size)
+  if (heads != layout.heads || query.columns() != layout.heads * layout.head_size)
     throw ShapeError("attention: found a cache of " + std::to_string(layout.heads) + " heads of " + std::to_string(layout.head_size) +
-                     " for a width of " + std::to_string(query.columns()));
+                     ", expected " +
+                     std::to_string(heads) + " heads in a width of " + std::to_string(query.columns()));
+  if (key.rows() != query.rows() || value.rows() != query.rows() || key.columns() != query.columns() || value.columns() != query.columns())
+    throw ShapeError("attention: found queries " + query.shape().to_string() + ", keys " + key.shape().to_string() + " and values " +
+                     value.shape().to_string() + ", expected one shape");
   if (sequences.count() > cache.lengths.size())
     throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences, the cache holds " +
                      std::to_string(cache.lengths.size()));

@@ -16,8 +16,8 @@ namespace axiform::inline AXIFORM_ARCH {
 inline void check_ids(std::span<TokenId const> ids, std::size_t count, char const* what) {
   for (std::size_t i = 0; i < ids.size(); ++i)
     if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= count)
-      throw ArgumentError(std::string(what) + " " + std::to_string(ids[i]) + " at position " + std::to_string(i) + ": expected 0 to " +
-                          std::to_string(count - 1));
+      throw ArgumentError(std::string(what) + " " + std::to_string(ids[i]) + " at position " + std::to_string(i) + ": expected " +
+                          (count == 0 ? "none, the table is empty" : "0 to " + std::to_string(count - 1)));
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

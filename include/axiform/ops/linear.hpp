@@ -24,7 +24,6 @@ constexpr ActivationEpilogue activate(Activation activation) noexcept { return {
 inline constexpr ActivationEpilogue gelu{Activation::gelu};            ///< GELU with erf, as BERT has it.
 inline constexpr ActivationEpilogue gelu_tanh{Activation::gelu_tanh};  ///< GELU with tanh, as GPT-2 has it (`gelu_new`).
 inline constexpr ActivationEpilogue relu{Activation::relu};            ///< max(x, 0).
-inline constexpr ActivationEpilogue tanh{Activation::tanh};            ///< The hyperbolic tangent.
 
 /// Epilogue: a residual, added last.
 template <Axis Rows, Axis Columns>
