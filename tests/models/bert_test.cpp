@@ -39,14 +39,7 @@ void check_cases(char const* fixture) {
     if (bert.pooler) {
       CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals(name + ".pooler_output")) < tolerance);
     }
-    for (std::size_t layer = 0; layer <= bert.encoder.layers.size(); ++layer) {
-      std::string const hidden = name + ".hidden_states." + std::to_string(layer);
-      if (golden.has(hidden))
-        CHECK(largest_difference(capture.all_hidden_states().at(layer).elements(), golden.reals(hidden)) < tolerance);
-      std::string const attention = name + ".attentions." + std::to_string(layer);
-      if (golden.has(attention))
-        CHECK(largest_difference(capture.attention(layer).elements(), golden.reals(attention)) < tolerance);
-    }
+    goldens::check_captured(capture, golden, name, bert.encoder.layers.size(), tolerance);
   }
 }
 

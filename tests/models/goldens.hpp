@@ -1,6 +1,7 @@
 // What the pinned reference computed in float64, read from tests/fixtures/models (see README.md there).
 #pragma once
 
+#include <axiform/core/observer.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/safetensors.hpp>
@@ -67,6 +68,18 @@ inline double largest_difference(std::span<float const> found, std::span<double 
     largest = std::max(largest, std::abs(found[i] - expected[i]));
   }
   return largest;
+}
+
+// Hidden states and attentions of a case, as far as the goldens have them, against what an observer saw.
+inline void check_captured(axiform::Capture const& capture, Goldens const& golden, std::string const& name, std::size_t layers,
+                           double tolerance) {
+  for (std::size_t layer = 0; layer <= layers; ++layer) {
+    std::string const hidden = name + ".hidden_states." + std::to_string(layer);
+    if (golden.has(hidden))
+      CHECK(largest_difference(capture.all_hidden_states().at(layer).elements(), golden.reals(hidden)) < tolerance);
+    std::string const attention = name + ".attentions." + std::to_string(layer);
+    if (golden.has(attention)) CHECK(largest_difference(capture.attention(layer).elements(), golden.reals(attention)) < tolerance);
+  }
 }
 
 }  // namespace goldens

@@ -37,14 +37,7 @@ void check_cases(char const* fixture) {
     if (golden.has(name + ".logits")) CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < logit_tolerance);
     if (golden.has(name + ".last_logits"))
       CHECK(largest_difference(logits.row(ids.size() - 1), golden.reals(name + ".last_logits")) < logit_tolerance);
-    for (std::size_t layer = 0; layer <= gpt2.layers.size(); ++layer) {
-      std::string const hidden = name + ".hidden_states." + std::to_string(layer);
-      if (golden.has(hidden))
-        CHECK(largest_difference(capture.all_hidden_states().at(layer).elements(), golden.reals(hidden)) < tolerance);
-      std::string const attention = name + ".attentions." + std::to_string(layer);
-      if (golden.has(attention))
-        CHECK(largest_difference(capture.attention(layer).elements(), golden.reals(attention)) < tolerance);
-    }
+    goldens::check_captured(capture, golden, name, gpt2.layers.size(), tolerance);
   }
 }
 

@@ -51,15 +51,13 @@ class SequenceOffsets {
   /// The first row of sequence `sequence`; `offset(count())` is the number of rows.
   /// @throws ArgumentError when there is no such sequence.
   std::size_t offset(std::size_t sequence) const {
-    if (sequence >= offsets_.size())
-      throw ArgumentError("sequence " + std::to_string(sequence) + " of a batch of " + std::to_string(count()) + " sequences");
+    check_below(sequence, count() + 1);
     return offsets_[sequence];
   }
   /// The rows of sequence `sequence`.
   /// @throws ArgumentError when there is no such sequence.
   std::size_t length(std::size_t sequence) const {
-    if (sequence >= count())
-      throw ArgumentError("sequence " + std::to_string(sequence) + " of a batch of " + std::to_string(count()) + " sequences");
+    check_below(sequence, count());
     return offsets_[sequence + 1] - offsets_[sequence];
   }
   /// count() + 1 offsets.
@@ -80,6 +78,11 @@ class SequenceOffsets {
   }
 
  private:
+  void check_below(std::size_t sequence, std::size_t end) const {
+    if (sequence >= end)
+      throw ArgumentError("sequence " + std::to_string(sequence) + " of a batch of " + std::to_string(count()) + " sequences");
+  }
+
   std::vector<std::size_t> offsets_;
 };
 

@@ -138,7 +138,7 @@ struct Bert {
   /// Floating-point operations that one token takes in a sequence of `context_length` tokens: two for each weight of a product, and the two
   /// products of attention.
   static constexpr std::size_t flops_per_token(D const& d, ModelSizes const& sizes, std::size_t context_length) {
-    return sizes.layers * (2 * (4 * d.hidden * d.width() + 2 * d.hidden * d.inner) + 4 * context_length * d.width());
+    return sizes.layers * internal::layer_flops_per_token(d, context_length);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.

@@ -96,8 +96,7 @@ struct Gpt2 {
   /// A GPT-2 with zero weights, to be loaded or initialised.
   static Gpt2 create(D const& d, ModelSizes const& sizes, Gpt2Settings const& settings = {}) {
     Gpt2 gpt2{d, sizes, {sizes.vocabulary, d.hidden}, {sizes.positions, d.hidden}, {}, {d.hidden, settings.layers.layer_norm_epsilon}};
-    gpt2.layers.reserve(sizes.layers);
-    for (std::size_t i = 0; i < sizes.layers; ++i) gpt2.layers.push_back(Gpt2Block<D>::create(d, settings.layers));
+    gpt2.layers = internal::make_layers<Gpt2Block<D>>(d, sizes.layers, settings.layers);
     return gpt2;
   }
   /// The same where the type has all dimensions.
@@ -165,8 +164,7 @@ struct Gpt2 {
   /// Floating-point operations that one token takes behind `context_length` tokens: two for each weight of a product, the head included, and
   /// the two products of attention.
   static constexpr std::size_t flops_per_token(D const& d, ModelSizes const& sizes, std::size_t context_length) {
-    return sizes.layers * (2 * (4 * d.hidden * d.width() + 2 * d.hidden * d.inner) + 4 * context_length * d.width()) +
-           2 * sizes.vocabulary * d.hidden;
+    return sizes.layers * internal::layer_flops_per_token(d, context_length) + 2 * sizes.vocabulary * d.hidden;
   }
   /// Bytes that a token takes in the key-value cache.
   static constexpr std::size_t key_value_bytes_per_token(D const& d, ModelSizes const& sizes) {

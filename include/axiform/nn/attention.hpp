@@ -41,11 +41,22 @@ class FusedSelfAttention {
   }
 
  protected:
-  /// The query, key or value of every row: a range of columns of the fused product.
-  template <Axis Rows, Axis Fused>
-  View<Rows, Width> part(Tensor<float, Rows, Fused> const& fused, std::size_t index) const {
-    std::size_t const width = heads_ * head_size_;
-    return {fused.data() + index * width, Shape<Rows, Width>::of({fused.rows(), width}), fused.row_stride()};
+  // `attend(query, key, value)` on the three parts of the projection of x, then the output's product.
+  template <class X, class Attend, class... Epilogues>
+  Tensor<float, RowAxis<X>, HiddenAxis> project(X const& x, Context& context, Attend const& attend, Epilogues const&... epilogues) const {
+    auto const fused = projection_(x, context);
+    auto const part = [&](std::size_t index) { return fused_part<Width>(fused, index, heads_ * head_size_); };
+    return output_(attend(part(0), part(1), part(2)), context, epilogues...);
+  }
+
+  // Whole sequences, nothing before them.
+  template <class X, class... Epilogues>
+  Tensor<float, RowAxis<X>, HiddenAxis> attend_within(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, AttentionMask mask,
+                                                      Context& context, Epilogues const&... epilogues) const {
+    auto const attend = [&](auto query, auto key, auto value) {
+      return attention(query, key, value, heads_, sequences, sequences, AttentionKind::self, mask, context);
+    };
+    return project(x, context, attend, epilogues...);
   }
 
   Linear<HiddenAxis, Product<Const<3>, Width>> projection_;
@@ -69,10 +80,7 @@ class SelfAttention : public internal::FusedSelfAttention<D> {
   template <RowsOf<typename D::Hidden> X, class... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, Context& context,
                                                            Epilogues const&... epilogues) const {
-    auto const fused = this->projection_(x, context);
-    auto const attended = attention(this->part(fused, 0), this->part(fused, 1), this->part(fused, 2), this->heads_, sequences, sequences,
-                                    AttentionKind::self, AttentionMask::none, context);
-    return this->output_(attended, context, epilogues...);
+    return this->attend_within(x, sequences, AttentionMask::none, context, epilogues...);
   }
 };
 
@@ -86,10 +94,7 @@ class CausalSelfAttention : public internal::FusedSelfAttention<D> {
   template <RowsOf<typename D::Hidden> X, class... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, Context& context,
                                                            Epilogues const&... epilogues) const {
-    auto const fused = this->projection_(x, context);
-    auto const attended = attention(this->part(fused, 0), this->part(fused, 1), this->part(fused, 2), this->heads_, sequences, sequences,
-                                    AttentionKind::self, AttentionMask::causal, context);
-    return this->output_(attended, context, epilogues...);
+    return this->attend_within(x, sequences, AttentionMask::causal, context, epilogues...);
   }
 
   /// New tokens behind those in the cache. Their keys and values are appended to layer `layer` of the cache; the cache's lengths
@@ -101,11 +106,10 @@ class CausalSelfAttention : public internal::FusedSelfAttention<D> {
   template <RowsOf<typename D::Hidden> X, class... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, KeyValueCache& cache,
                                                            std::size_t layer, Context& context, Epilogues const&... epilogues) const {
-    auto const fused = this->projection_(x, context);
-    auto const attended =
-        cached_attention(this->part(fused, 0), this->part(fused, 1), this->part(fused, 2), this->heads_, sequences, cache.layer(layer),
-                         context);
-    return this->output_(attended, context, epilogues...);
+    auto const attend = [&](auto query, auto key, auto value) {
+      return cached_attention(query, key, value, this->heads_, sequences, cache.layer(layer), context);
+    };
+    return this->project(x, context, attend, epilogues...);
   }
 };
 

@@ -37,12 +37,9 @@ class CrossAttention {
                                                    Epilogues const&... epilogues) const {
     auto const query = query_(x, context);
     auto const key_value = key_value_(memory, context);
-    auto const half = [&](std::size_t index) {
-      std::size_t const width = query.columns();
-      return View<RowAxis<Memory>, Width>(key_value.data() + index * width,
-                                          Shape<RowAxis<Memory>, Width>::of({key_value.rows(), width}), key_value.row_stride());
-    };
-    auto const attended = attention(as_view(query), half(0), half(1), heads_, sequences, source, AttentionKind::cross, AttentionMask::none, context);
+    auto const half = [&](std::size_t index) { return internal::fused_part<Width>(key_value, index, query.columns()); };
+    auto const attended =
+        attention(as_view(query), half(0), half(1), heads_, sequences, source, AttentionKind::cross, AttentionMask::none, context);
     return output_(attended, context, epilogues...);
   }
 

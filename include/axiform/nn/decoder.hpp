@@ -90,8 +90,7 @@ struct Decoder {
   /// A stack with zero weights, to be loaded or initialised.
   static Decoder create(D const& d, std::size_t layers, LayerSettings const& settings) {
     Decoder decoder;
-    decoder.layers.reserve(layers);
-    for (std::size_t i = 0; i < layers; ++i) decoder.layers.push_back(DecoderLayer<D, placement>::create(d, settings));
+    decoder.layers = internal::make_layers<DecoderLayer<D, placement>>(d, layers, settings);
     if (placement == NormPlacement::before) decoder.final_norm.emplace(d.hidden, settings.layer_norm_epsilon);
     return decoder;
   }

@@ -55,7 +55,7 @@ class Embedding {
   void add_rows(std::span<TokenId const> ids, TensorView<float, A, Columns> target, char const* what) const {
     internal::check_target(target, ids.size(), columns());
     check_ids(ids, rows(), what);
-    for (std::size_t i = 0; i < ids.size(); ++i) kernels::add_row(row(static_cast<std::size_t>(ids[i])), target.row(i).data(), columns());
+    kernels::add_table_rows(table_.data(), ids.data(), ids.size(), target.data(), target.row_stride(), columns());
   }
   /// Adds one row of the table to each row of `target`.
   /// @throws ArgumentError when the table has no such row.
@@ -63,7 +63,7 @@ class Embedding {
   void add_row(std::size_t index, TensorView<float, A, Columns> target) const {
     internal::check_target(target, target.rows(), columns());
     check_row(index);
-    for (std::size_t i = 0; i < target.rows(); ++i) kernels::add_row(row(index), target.row(i).data(), columns());
+    kernels::add_rows(row(index), 0, target.data(), target.row_stride(), target.rows(), columns());
   }
   /// Adds row 0, 1, 2, … to the rows of each sequence, or past, past + 1, … where `past` says how many tokens came before.
   /// @throws ArgumentError when the table has too few rows; ShapeError when `past` has too few sequences.

@@ -84,6 +84,21 @@ void observe_hidden_states(Context& context, std::size_t stage, X const& states)
     observer->hidden_states(stage, View<Tokens, Hidden>(states.data(), Shape<Tokens, Hidden>::of(states.lengths()), states.row_stride()));
 }
 
+// Operations that one token takes in a layer of self-attention and feed-forward block, among `context_length` tokens.
+template <DimensionsLike D>
+constexpr std::size_t layer_flops_per_token(D const& d, std::size_t context_length) {
+  return 2 * (4 * d.hidden * d.width() + 2 * d.hidden * d.inner) + 4 * context_length * d.width();
+}
+
+// `count` layers with zero weights.
+template <class L, DimensionsLike D>
+std::vector<L> make_layers(D const& d, std::size_t count, LayerSettings const& settings) {
+  std::vector<L> layers;
+  layers.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) layers.push_back(L::create(d, settings));
+  return layers;
+}
+
 // Layers one after another, and the final norm where there is one, all of it observed.
 template <class Result, class Norm, class X, class RunLayer>
 Result run_layers(char const* name, std::size_t layers, Norm const& final_norm, X const& x, Context& context, RunLayer const& run_layer) {
@@ -111,8 +126,7 @@ struct Encoder {
   /// A stack with zero weights, to be loaded or initialised.
   static Encoder create(D const& d, std::size_t layers, LayerSettings const& settings) {
     Encoder encoder;
-    encoder.layers.reserve(layers);
-    for (std::size_t i = 0; i < layers; ++i) encoder.layers.push_back(EncoderLayer<D, placement>::create(d, settings));
+    encoder.layers = internal::make_layers<EncoderLayer<D, placement>>(d, layers, settings);
     if (placement == NormPlacement::before) encoder.final_norm.emplace(d.hidden, settings.layer_norm_epsilon);
     return encoder;
   }

@@ -95,8 +95,10 @@ class KeyValueCache {
  private:
   static std::size_t bytes_of(CacheWidths const& widths, kernels::KeyValueLayout const& layout, std::size_t sequences) {
     std::size_t bytes = sizeof(float);
-    for (std::size_t factor : {layout.capacity, std::max(widths.head_size, layout.value_panels() * layout.value_width()), 2 * widths.heads, widths.layers, sequences})
-      if (__builtin_mul_overflow(bytes, factor, &bytes)) throw ShapeError("cache: " + std::to_string(sequences) + " sequences of " + std::to_string(layout.capacity) + " tokens are too many");
+    std::size_t const columns = std::max(widths.head_size, layout.value_panels() * layout.value_width());
+    for (std::size_t factor : {layout.capacity, columns, 2 * widths.heads, widths.layers, sequences})
+      if (__builtin_mul_overflow(bytes, factor, &bytes))
+        throw ShapeError("cache: " + std::to_string(sequences) + " sequences of " + std::to_string(layout.capacity) + " tokens are too many");
     return layout.floats() * widths.layers * sequences * sizeof(float);
   }
   void check_sequence(std::size_t sequence) const {

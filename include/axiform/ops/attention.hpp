@@ -48,6 +48,12 @@ void run_attention(kernels::AttentionQueries& queries, Keys const& keys, KeyCoun
   kernels::attention(queries, keys, scratch.data(), context.executor());
 }
 
+// The part `index` of a fused projection, such as the keys of every row: a range of `width` columns.
+template <Axis Width, Axis Rows, Axis Fused>
+View<Rows, Width> fused_part(Tensor<float, Rows, Fused> const& fused, std::size_t index, std::size_t width) {
+  return {fused.data() + index * width, Shape<Rows, Width>::of({fused.rows(), width}), fused.row_stride()};
+}
+
 template <Axis Rows, Axis Width>
 kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, SequenceOffsets<Rows> const& sequences,
                                      TensorView<float, Rows, Width> output) {

@@ -26,41 +26,29 @@ class PackedMatrix {
 
   /// Writes `count` outputs from `first` on. @param values [count, inputs], row-major: a part of a matrix [out, in].
   void write_outputs(std::size_t first, std::size_t count, float const* values) noexcept {
-    std::size_t const width = kernels::panel_width;
-    for (std::size_t output = first; output < first + count;) {
-      std::size_t const lane = output % width;
-      std::size_t const group = std::min(width - lane, first + count - output);
-      float* const panel = panel_of(output);
-      float const* const source = values + (output - first) * inputs_;
-      for (std::size_t input = 0; input < inputs_; ++input)
-        for (std::size_t i = 0; i < group; ++i) panel[input * width + lane + i] = source[i * inputs_ + input];
-      output += group;
-    }
+    for_panels(first, count, [&](std::size_t output, std::size_t group, float* columns) {
+      kernels::transpose(group, inputs_, values + (output - first) * inputs_, inputs_, columns, kernels::panel_width);
+    });
   }
 
   /// Writes inputs [first, first + count) of `outputs` outputs from `first_output` on.
   /// @param values [count, outputs] with `stride` from one input to the next: a part of a matrix [in, out], as Conv1D has it.
   void write_inputs(std::size_t first, std::size_t count, std::size_t first_output, std::size_t outputs, float const* values,
                     std::size_t stride) noexcept {
-    std::size_t const width = kernels::panel_width;
-    for (std::size_t output = first_output; output < first_output + outputs;) {
-      std::size_t const lane = output % width;
-      std::size_t const group = std::min(width - lane, first_output + outputs - output);
-      float* const panel = panel_of(output);
+    for_panels(first_output, outputs, [&](std::size_t output, std::size_t group, float* columns) {
       for (std::size_t i = 0; i < count; ++i)
-        std::copy_n(values + i * stride + (output - first_output), group, panel + (first + i) * width + lane);
-      output += group;
-    }
+        std::copy_n(values + i * stride + (output - first_output), group, columns + (first + i) * kernels::panel_width);
+    });
   }
 
   /// Reads one output: a row of the matrix [out, in].
   void read_output(std::size_t output, float* values) const noexcept {
-    float const* const column = column_of(output);
+    float const* const column = data() + place_of(output);
     for (std::size_t input = 0; input < inputs_; ++input) values[input] = column[input * kernels::panel_width];
   }
   /// Adds one output to `values`.
   void add_output(std::size_t output, float* values) const noexcept {
-    float const* const column = column_of(output);
+    float const* const column = data() + place_of(output);
     for (std::size_t input = 0; input < inputs_; ++input) values[input] += column[input * kernels::panel_width];
   }
 
@@ -72,11 +60,18 @@ class PackedMatrix {
       throw ShapeError("a weight matrix of [" + std::to_string(outputs) + ", " + std::to_string(inputs) + "] is too large");
     return bytes;
   }
-  float const* column_of(std::size_t output) const noexcept {
-    return data() + output / kernels::panel_width * kernels::panel_width * inputs_ + output % kernels::panel_width;
+  // Where the first input of an output lies; the next is a panel's width behind.
+  std::size_t place_of(std::size_t output) const noexcept {
+    return output / kernels::panel_width * kernels::panel_width * inputs_ + output % kernels::panel_width;
   }
-  float* panel_of(std::size_t output) noexcept {
-    return static_cast<float*>(buffer_.data()) + output / kernels::panel_width * kernels::panel_width * inputs_;
+  // Calls write(output, group, columns) for the outputs [first, first + count), as many at once as lie in one panel.
+  template <class Write>
+  void for_panels(std::size_t first, std::size_t count, Write const& write) noexcept {
+    for (std::size_t output = first; output < first + count;) {
+      std::size_t const group = std::min(kernels::panel_width - output % kernels::panel_width, first + count - output);
+      write(output, group, static_cast<float*>(buffer_.data()) + place_of(output));
+      output += group;
+    }
   }
 
   std::size_t inputs_;
