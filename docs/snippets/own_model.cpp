@@ -8,35 +8,34 @@
 
 using namespace axiform;
 
-struct Labels : DynamicAxis {};
+struct Topics : DynamicAxis {};
 
-/// A BERT that says to which class each text belongs (Hugging Face's BertForSequenceClassification).
+/// A BERT that scores each text on topics. (What Hugging Face has of heads is in models/bert_heads.hpp; this is one of your own.)
 template <DimensionsLike D = DynamicDimensions>
-struct Classifier {
+struct TopicModel {
   Bert<D> bert;
-  Linear<typename D::Hidden, Labels> head;
+  Linear<typename D::Hidden, Topics> topics;
 
-  static Classifier create(D const& d, ModelSizes const& sizes, std::size_t labels) {
-    return {Bert<D>::create(d, sizes), {d.hidden, labels}};
+  static TopicModel create(D const& d, ModelSizes const& sizes, std::size_t topics) {
+    return {Bert<D>::create(d, sizes), {d.hidden, topics}};
   }
 
-  /// @return [Sequences, Labels].
-  Tensor<float, Sequences, Labels> operator()(TokenBatch const& batch, Context& context) const {
+  /// @return [Sequences, Topics].
+  Tensor<float, Sequences, Topics> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
-    return head(bert.pool(bert(batch, context), batch.sequences, context), context);
+    return topics(bert.pool(bert(batch, context), batch.sequences, context), context);
   }
 
   static constexpr void visit(auto& self, auto&& visitor) {
-    visitor("bert", self.bert);
-    visitor("head", self.head);
+    visitor("", self.bert);  // under no name of its own: "encoder.layers.0.…", as BERT alone has it
+    visitor("topics", self.topics);
   }
 };
 
 /// How its checkpoints name its tensors: BERT's as BERT does, the head's by another name.
-NameTable classifier_names() {
+NameTable topic_model_names() {
   NameTable names = bert_names();
-  for (NameRule& rule : names.rules) rule.canonical = "bert." + rule.canonical;
-  names.rules.push_back({"head.*", "classifier.*"});
+  names.rules.push_back({"topics.*", "topic_head.*"});
   return names;
 }
 
@@ -60,12 +59,12 @@ int main() {
   std::filesystem::create_directories(directory);
   DynamicDimensions const dimensions{64, 4, 16, 128};
   ModelSizes const sizes{.layers = 2, .vocabulary = 100, .positions = 32, .token_types = 2};
-  auto made = Classifier<>::create(dimensions, sizes, 3);
+  auto made = TopicModel<>::create(dimensions, sizes, 3);
   initialize(made, {.seed = 1}, context);
-  save(made, classifier_names(), directory / "model.safetensors");
+  save(made, topic_model_names(), directory / "model.safetensors");
 
-  auto model = Classifier<>::create(dimensions, sizes, 3);
-  auto const report = load_parameters(model, Checkpoint::open(directory), classifier_names(), context);
+  auto model = TopicModel<>::create(dimensions, sizes, 3);
+  auto const report = load_parameters(model, Checkpoint::open(directory), topic_model_names(), context);
   std::vector<TokenId> const ids{2, 17, 5, 3, 2, 40, 3};
   auto const sequences = SequenceOffsets<Tokens>::of_lengths({4, 3});
   auto const before = made({.ids = ids, .sequences = sequences}, context);

@@ -47,6 +47,7 @@
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/load_parameters.hpp>
+#include <axiform/io/model_family.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/safetensors.hpp>
@@ -69,10 +70,14 @@
 #include <axiform/text/utf8.hpp>
 #include <axiform/text/vocabulary.hpp>
 #include <axiform/text/word_piece.hpp>
+#include <axiform/models/any.hpp>
 #include <axiform/models/bert.hpp>
+#include <axiform/models/bert_heads.hpp>
+#include <axiform/models/bert_tree.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/models/facts.hpp>
 #include <axiform/models/gpt2.hpp>
+#include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/generate/generate.hpp>
 #include <axiform/generate/options.hpp>

@@ -78,6 +78,59 @@ TEST_CASE("config: the family is named by model_type, or by the architecture whe
   CHECK(family(R"({"model_type":"gpt2"})") == ModelFamily::gpt2);
   CHECK(family(R"({"architectures":["GPT2LMHeadModel"]})") == ModelFamily::gpt2);
   CHECK(family(R"({"architectures":["BertModel"]})") == ModelFamily::bert);
+  CHECK(family(R"({"architectures":["XLMRobertaForMaskedLM"]})") == ModelFamily::xlm_roberta);
+  CHECK(family(R"({"model_type":"xlm-roberta"})") == ModelFamily::xlm_roberta);
+  CHECK(family(R"({"model_type":"roberta","architectures":["BertModel"]})") == ModelFamily::roberta);
+  CHECK(family(R"({"model_type":"camembert"})") == ModelFamily::roberta);
+  CHECK(family(R"({"model_type":"distilbert"})") == ModelFamily::distilbert);
+}
+
+TEST_CASE("config: RoBERTa and DistilBERT have their own names and defaults") {
+  auto const roberta = bert(R"({"model_type":"roberta","max_position_embeddings":514,"type_vocab_size":1,"layer_norm_eps":1e-5})");
+  CHECK(roberta.vocabulary == 50265);
+  CHECK(roberta.padding_id == 1);
+  CHECK(roberta.token_types == 1);
+  CHECK(roberta.head_weights == HeadWeights::tied);
+  auto const distilbert = bert(R"({"model_type":"distilbert","dim":48,"n_layers":3,"n_heads":4,"hidden_dim":60,"activation":"relu",
+      "sinusoidal_pos_embds":true,"tie_word_embeddings":false})");
+  CHECK(distilbert.hidden == 48);
+  CHECK(distilbert.layers == 3);
+  CHECK(distilbert.head_size == 12);
+  CHECK(distilbert.inner == 60);
+  CHECK(distilbert.token_types == 0);
+  CHECK(distilbert.activation == ConfigActivation::relu);
+  CHECK(distilbert.head_weights == HeadWeights::own);
+  CHECK(bert(R"({"model_type":"distilbert"})").layers == 6);
+  CHECK(contains(message_of<CheckpointError>([] { bert(R"({"model_type":"roberta","pad_token_id":null})"); }), "pad_token_id: found none"));
+  CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":9,"max_position_embeddings":10})"); }),
+                 "max_position_embeddings: found 10, expected more than pad_token_id + 1, 10"));
+}
+
+TEST_CASE("config: the architecture names the head") {
+  auto const head = [](std::string const& name) { return model_head(parse_json(R"({"architectures":[")" + name + R"("]})", "f"), "f"); };
+  CHECK(model_head(parse_json("{}", "f"), "f") == ModelHead::none);
+  CHECK(head("BertModel") == ModelHead::none);
+  CHECK(head("GPT2LMHeadModel") == ModelHead::causal_lm);
+  CHECK(head("RobertaForMaskedLM") == ModelHead::masked_lm);
+  CHECK(head("BertForNextSentencePrediction") == ModelHead::next_sentence);
+  CHECK(head("BertForPreTraining") == ModelHead::pre_training);
+  CHECK(head("DistilBertForQuestionAnswering") == ModelHead::question_answering);
+  CHECK(head("GPT2ForSequenceClassification") == ModelHead::sequence_classification);
+  CHECK(head("XLMRobertaForTokenClassification") == ModelHead::token_classification);
+  CHECK(contains(message_of<CheckpointError>([&] { head("BertForMultipleChoice"); }), "architectures: found \"BertForMultipleChoice\""));
+}
+
+TEST_CASE("config: labels come by id, and ids have no gaps") {
+  auto const labels = [](char const* text) { return read_label_config(parse_json(text, "config.json"), "config.json"); };
+  CHECK(labels("{}").labels == std::vector<std::string>{"LABEL_0", "LABEL_1"});
+  CHECK(labels(R"({"num_labels":1})").labels == std::vector<std::string>{"LABEL_0"});
+  auto const several = labels(R"({"id2label":{"1":"good","0":"bad","2":"so-so"},"problem_type":"multi_label_classification"})");
+  CHECK(several.labels == std::vector<std::string>{"bad", "good", "so-so"});
+  CHECK(several.problem_type == ProblemType::multi_label);
+  CHECK(labels(R"({"problem_type":null})").problem_type == ProblemType::unspecified);
+  CHECK(contains(message_of<FormatError>([&] { labels(R"({"id2label":{"0":"a","2":"b"}})"); }), "id2label: found no label 1 among 2"));
+  CHECK(contains(message_of<FormatError>([&] { labels(R"({"num_labels":0})"); }), "num_labels: found 0"));
+  CHECK(contains(message_of<CheckpointError>([&] { labels(R"({"problem_type":"ranking"})"); }), "problem_type: found \"ranking\""));
 }
 
 TEST_CASE("config: what the library does not have is refused by name") {
@@ -85,8 +138,7 @@ TEST_CASE("config: what the library does not have is refused by name") {
     std::string text, message;
   };
   for (auto const& [text, message] : std::vector<Case>{
-           {R"({"model_type":"llama"})", "found the model_type \"llama\", expected a BERT or a GPT-2"},
-           {R"({"model_type":"roberta","architectures":["BertModel"]})", "found the model_type \"roberta\""},
+           {R"({"model_type":"llama"})", "found the model_type \"llama\", expected a BERT, RoBERTa, DistilBERT or GPT-2"},
            {R"({"architectures":["LlamaForCausalLM"]})", "found the architecture \"LlamaForCausalLM\""},
            {R"({})", "found no model_type"},
            {R"({"model_type":"gpt2"})", "model_type: found a GPT-2, which is not supported; expected a BERT"},

@@ -39,6 +39,7 @@ struct Inner : DynamicAxis {};              ///< Width inside the feed-forward b
 struct VocabularyEntries : DynamicAxis {};  ///< Entries of the vocabulary.
 struct Positions : DynamicAxis {};          ///< Positions that have an embedding.
 struct TokenTypes : DynamicAxis {};         ///< Segments that have an embedding.
+struct Labels : DynamicAxis {};             ///< Classes that a classifier tells apart.
 
 namespace detail {
 template <class T>

@@ -1,7 +1,7 @@
 /// @file
-/// `config.json` of BERT and GPT-2, read into plain structs; what the library does not have is refused by name.
+/// `config.json` of BERT, RoBERTa, DistilBERT and GPT-2, read into plain structs; what the library does not have is refused by name.
 ///
-/// A key that is absent has the default that transformers' `BertConfig` and `GPT2Config` give it (5.24).
+/// A key that is absent has the default that transformers' config class gives it (5.24).
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,10 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_family.hpp>
 #include <axiform/io/printable.hpp>
 
 namespace axiform {
-
-/// The families of models that a config can describe.
-enum class ModelFamily { bert, gpt2 };
 
 /// The activations that a config can name.
 enum class ConfigActivation {
@@ -28,8 +26,9 @@ enum class ConfigActivation {
   relu        ///< "relu".
 };
 
-/// What a BERT's `config.json` says.
+/// What the `config.json` of a BERT, RoBERTa or DistilBERT says.
 struct BertConfig {
+  ModelFamily family = ModelFamily::bert;                ///< Which of them.
   std::vector<std::string> architectures;                ///< The classes that the checkpoint was saved from: "BertModel".
   std::size_t vocabulary = 30522;                        ///< Rows of the token embedding: `vocab_size`.
   std::size_t hidden = 768;                              ///< Width of the hidden states: `hidden_size`, `n_embd`.
@@ -37,11 +36,12 @@ struct BertConfig {
   std::size_t heads = 12;                                ///< Attention heads: `num_attention_heads`, `n_head`.
   std::size_t head_size = 64;                            ///< hidden / heads.
   std::size_t inner = 3072;                              ///< Width inside the feed-forward block: `intermediate_size`.
-  std::size_t positions = 512;                           ///< The longest sequence: `max_position_embeddings`, `n_positions`.
-  std::size_t token_types = 2;                           ///< Segments: `type_vocab_size`.
+  std::size_t positions = 512;                           ///< Rows of the position table: `max_position_embeddings`.
+  std::size_t token_types = 2;                           ///< Segments: `type_vocab_size`; 0 for DistilBERT.
   double layer_norm_epsilon = 1e-12;                     ///< Added to the variance: `layer_norm_eps`, `layer_norm_epsilon`.
   ConfigActivation activation = ConfigActivation::gelu;  ///< Of the feed-forward block: `hidden_act`, `activation_function`.
   std::optional<std::size_t> padding_id = 0;             ///< `pad_token_id`.
+  HeadWeights head_weights = HeadWeights::tied;          ///< `tie_word_embeddings`.
 };
 
 /// What a GPT-2's `config.json` says.
@@ -57,13 +57,36 @@ struct Gpt2Config {
   double layer_norm_epsilon = 1e-5;                           ///< Added to the variance: `layer_norm_eps`, `layer_norm_epsilon`.
   ConfigActivation activation = ConfigActivation::gelu_tanh;  ///< Of the feed-forward block: `hidden_act`, `activation_function`.
   std::vector<std::size_t> end_of_text_ids = {50256};         ///< A config may name several, or none.
+  std::optional<std::size_t> padding_id = {};                 ///< `pad_token_id`.
+};
+
+/// What a classifier's logits stand for.
+enum class ProblemType {
+  unspecified,   ///< The config does not say: one label is regression, more are one out of several.
+  regression,    ///< Numbers.
+  single_label,  ///< One out of several.
+  multi_label    ///< Each by itself.
+};
+
+/// What a classifier's `config.json` says about its labels.
+struct LabelConfig {
+  std::vector<std::string> labels;                      ///< By id: `id2label`, else LABEL_0, LABEL_1, …
+  ProblemType problem_type = ProblemType::unspecified;  ///< `problem_type`.
 };
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.
 /// @throws FormatError when the config is not an object; CheckpointError when the model is of another family.
 ModelFamily model_family(Json const& config, std::string const& file);
 
-/// Reads a BERT's config. `file` says in messages where it comes from.
+/// The head that the first of `architectures` names; none when there is no architecture.
+/// @throws FormatError when the list is malformed; CheckpointError, by name, when the library does not have it.
+ModelHead model_head(Json const& config, std::string const& file);
+
+/// Reads the labels. Without any, there are two, as in transformers.
+/// @throws FormatError when ids have gaps or a value has the wrong type; CheckpointError for another problem type.
+LabelConfig read_label_config(Json const& config, std::string const& file);
+
+/// Reads the config of a BERT, RoBERTa or DistilBERT. `file` says in messages where it comes from.
 /// @throws FormatError when a value has the wrong type or a size is zero or absurd; CheckpointError, by name, for a setting that the
 ///         library does not have: another model, relative positions, a decoder, another activation.
 BertConfig read_bert_config(Json const& config, std::string const& file);
@@ -75,6 +98,12 @@ Gpt2Config read_gpt2_config(Json const& config, std::string const& file);
 inline BertConfig read_bert_config(std::filesystem::path const& directory) {
   auto const path = directory / "config.json";
   return read_bert_config(read_json(path), path.string());
+}
+
+/// Reads `directory / "config.json"`. @throws FileError when it is missing, else as for one that is parsed.
+inline LabelConfig read_label_config(std::filesystem::path const& directory) {
+  auto const path = directory / "config.json";
+  return read_label_config(read_json(path), path.string());
 }
 
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as `read_gpt2_config`.
@@ -140,11 +169,6 @@ struct ConfigReader {
     return hidden / heads;
   }
 
-  void family(ModelFamily expected) const {
-    if (model_family(config, file) != expected)
-      refuse("model_type", expected == ModelFamily::bert ? "a GPT-2" : "a BERT", expected == ModelFamily::bert ? "a BERT" : "a GPT-2");
-  }
-
   /// What neither family may ask for.
   void common() const {
     only("is_encoder_decoder", false);
@@ -174,37 +198,116 @@ inline std::vector<std::size_t> token_ids(Json const& config, std::string_view k
 }  // namespace detail
 
 inline ModelFamily model_family(Json const& config, std::string const& file) {
+  struct Known {
+    ModelFamily family;
+    std::string_view type, prefix;
+  };
+  // The longer prefix first: "XLMRoberta" is not "Roberta", which "CamembertModel" is under another name.
+  constexpr Known known[] = {{ModelFamily::xlm_roberta, "xlm-roberta", "XLMRoberta"}, {ModelFamily::roberta, "roberta", "Roberta"},
+                             {ModelFamily::roberta, "camembert", "Camembert"},        {ModelFamily::distilbert, "distilbert", "DistilBert"},
+                             {ModelFamily::bert, "bert", "Bert"},                     {ModelFamily::gpt2, "gpt2", "GPT2"}};
   auto const type = get_optional<std::string>(config, "model_type", file);
   auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
   std::string const architecture = architectures.empty() ? "" : architectures.front();
-  if (type ? *type == "bert" : architecture.starts_with("Bert")) return ModelFamily::bert;
-  if (type ? *type == "gpt2" : architecture.starts_with("GPT2")) return ModelFamily::gpt2;
+  for (Known const& each : known)
+    if (type ? *type == each.type : architecture.starts_with(each.prefix)) return each.family;
   std::string const found = type                   ? detail::message({"the model_type ", detail::in_quotes(*type)})
                             : architecture.empty() ? "no model_type"
                                                    : detail::message({"the architecture ", detail::in_quotes(architecture)});
-  throw CheckpointError(detail::message({file, ": found ", found, ", expected a BERT or a GPT-2 (\"bert\", \"gpt2\")"}));
+  throw CheckpointError(detail::message({file, ": found ", found,
+                                         ", expected a BERT, RoBERTa, DistilBERT or GPT-2 (\"bert\", \"roberta\", \"xlm-roberta\", "
+                                         "\"camembert\", \"distilbert\", \"gpt2\")"}));
+}
+
+inline ModelHead model_head(Json const& config, std::string const& file) {
+  struct Known {
+    ModelHead head;
+    std::string_view suffix;
+  };
+  constexpr Known known[] = {{ModelHead::masked_lm, "ForMaskedLM"},
+                             {ModelHead::next_sentence, "ForNextSentencePrediction"},
+                             {ModelHead::pre_training, "ForPreTraining"},
+                             {ModelHead::question_answering, "ForQuestionAnswering"},
+                             {ModelHead::sequence_classification, "ForSequenceClassification"},
+                             {ModelHead::token_classification, "ForTokenClassification"},
+                             {ModelHead::causal_lm, "LMHeadModel"},
+                             {ModelHead::none, "Model"}};
+  auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
+  if (architectures.empty()) return ModelHead::none;
+  for (Known const& each : known)
+    if (architectures.front().ends_with(each.suffix)) return each.head;
+  throw CheckpointError(detail::message({file, ": architectures: found ", detail::in_quotes(architectures.front()),
+                                         ", expected a model alone or one for masked language modelling, next sentences, pre-training, "
+                                         "question answering, sequence or token classification, or generation"}));
+}
+
+inline LabelConfig read_label_config(Json const& json, std::string const& file) {
+  LabelConfig config;
+  Json const* const names = find_member(json, "id2label", file);
+  if (names != nullptr && names->is_object() && !names->empty()) {
+    config.labels.resize(names->size());
+    for (std::size_t id = 0; id < config.labels.size(); ++id) {
+      auto const label = get_optional<std::string>(*names, std::to_string(id), file);
+      if (!label)
+        throw FormatError(detail::message({file, ": id2label: found no label ", id, " among ", names->size(), ", expected ids from 0 on"}));
+      config.labels[id] = *label;
+    }
+  } else {
+    auto const count = get_or<std::size_t>(json, "num_labels", 2, file);
+    if (count == 0 || count > detail::largest_table)
+      throw FormatError(detail::message({file, ": num_labels: found ", count, ", expected 1 to ", detail::largest_table}));
+    for (std::size_t id = 0; id < count; ++id) config.labels.push_back("LABEL_" + std::to_string(id));
+  }
+  auto const problem = get_optional<std::string>(json, "problem_type", file);
+  if (!problem) return config;
+  if (*problem == "regression") {
+    config.problem_type = ProblemType::regression;
+  } else if (*problem == "single_label_classification") {
+    config.problem_type = ProblemType::single_label;
+  } else if (*problem == "multi_label_classification") {
+    config.problem_type = ProblemType::multi_label;
+  } else {
+    detail::ConfigReader{json, file}.refuse(
+        "problem_type", detail::in_quotes(*problem), "\"regression\", \"single_label_classification\" or \"multi_label_classification\"");
+  }
+  return config;
 }
 
 inline BertConfig read_bert_config(Json const& json, std::string const& file) {
   detail::ConfigReader const reader{json, file};
-  reader.family(ModelFamily::bert);
+  BertConfig config;
+  config.family = model_family(json, file);
+  if (config.family == ModelFamily::gpt2) reader.refuse("model_type", "a GPT-2", "a BERT, RoBERTa or DistilBERT");
+  bool const is_distilbert = config.family == ModelFamily::distilbert;
+  if (is_roberta(config.family)) config.vocabulary = config.family == ModelFamily::roberta ? 50265 : 30522, config.padding_id = 1;
+  if (is_distilbert) config.layers = 6;
   reader.common();
   reader.only("is_decoder", false);
   if (auto const kind = get_or<std::string>(json, "position_embedding_type", "absolute", file); kind != "absolute")
     reader.refuse("position_embedding_type", detail::in_quotes(kind), "\"absolute\"");
-  BertConfig config;
+  // DistilBERT has names of its own, which for the others mean nothing.
+  auto const size = [&](std::string_view usual, std::string_view distilbert, std::size_t otherwise, std::size_t largest) {
+    return is_distilbert ? reader.size({distilbert, usual}, otherwise, largest) : reader.size({usual}, otherwise, largest);
+  };
   config.architectures = get_or<std::vector<std::string>>(json, "architectures", {}, file);
   config.vocabulary = reader.size({"vocab_size"}, config.vocabulary, detail::largest_table);
-  config.hidden = reader.size({"hidden_size"}, config.hidden, detail::largest_width);
-  config.layers = reader.size({"num_hidden_layers"}, config.layers, detail::largest_depth);
-  config.heads = reader.size({"num_attention_heads"}, config.heads, detail::largest_width);
+  config.hidden = size("hidden_size", "dim", config.hidden, detail::largest_width);
+  config.layers = size("num_hidden_layers", "n_layers", config.layers, detail::largest_depth);
+  config.heads = size("num_attention_heads", "n_heads", config.heads, detail::largest_width);
   config.head_size = reader.head_size(config.hidden, config.heads);
-  config.inner = reader.size({"intermediate_size"}, config.inner, 4 * detail::largest_width);
+  config.inner = size("intermediate_size", "hidden_dim", config.inner, 4 * detail::largest_width);
   config.positions = reader.size({"max_position_embeddings"}, config.positions, detail::largest_table);
-  config.token_types = reader.size({"type_vocab_size"}, config.token_types, detail::largest_table);
-  config.layer_norm_epsilon = reader.epsilon("layer_norm_eps", config.layer_norm_epsilon);
-  config.activation = reader.activation("hidden_act", "gelu");
+  config.token_types = is_distilbert ? 0 : reader.size({"type_vocab_size"}, config.token_types, detail::largest_table);
+  if (!is_distilbert) config.layer_norm_epsilon = reader.epsilon("layer_norm_eps", config.layer_norm_epsilon);
+  config.activation = reader.activation(is_distilbert ? "activation" : "hidden_act", "gelu");
   if (find_member(json, "pad_token_id", file) != nullptr) config.padding_id = get_optional<std::size_t>(json, "pad_token_id", file);
+  if (is_roberta(config.family)) {
+    if (!config.padding_id) reader.refuse("pad_token_id", "none", "the id that positions are counted from");
+    if (*config.padding_id + 1 >= config.positions)
+      throw FormatError(detail::message({file, ": max_position_embeddings: found ", config.positions, ", expected more than pad_token_id + 1, ",
+                                         *config.padding_id + 1}));
+  }
+  config.head_weights = get_or<bool>(json, "tie_word_embeddings", true, file) ? HeadWeights::tied : HeadWeights::own;
   if (auto const width = reader.optional_size({"embedding_size"}, detail::largest_width); width && *width != config.hidden)
     reader.refuse("embedding_size", std::to_string(*width), detail::message({"the hidden size, ", config.hidden}));
   return config;
@@ -212,7 +315,7 @@ inline BertConfig read_bert_config(Json const& json, std::string const& file) {
 
 inline Gpt2Config read_gpt2_config(Json const& json, std::string const& file) {
   detail::ConfigReader const reader{json, file};
-  reader.family(ModelFamily::gpt2);
+  if (model_family(json, file) != ModelFamily::gpt2) reader.refuse("model_type", "a BERT", "a GPT-2");
   reader.common();
   reader.only("scale_attn_weights", true);
   reader.only("scale_attn_by_inverse_layer_idx", false);
@@ -231,6 +334,7 @@ inline Gpt2Config read_gpt2_config(Json const& json, std::string const& file) {
   config.layer_norm_epsilon = reader.epsilon("layer_norm_epsilon", config.layer_norm_epsilon);
   config.activation = reader.activation("activation_function", "gelu_new");
   config.end_of_text_ids = detail::token_ids(json, "eos_token_id", config.end_of_text_ids, file);
+  config.padding_id = get_optional<std::size_t>(json, "pad_token_id", file);
   return config;
 }
 

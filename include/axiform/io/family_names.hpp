@@ -1,37 +1,113 @@
 /// @file
-/// The name tables of BERT and GPT-2: Hugging Face's names on the right, this library's on the left.
+/// The name tables of the families: Hugging Face's names on the right, this library's on the left.
 #pragma once
 
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/model_family.hpp>
 #include <axiform/io/names.hpp>
 
 namespace axiform {
 
-/// BertModel, by itself or within BertForPreTraining and the like; also in the spelling of TensorFlow's checkpoints (`gamma`, `beta`).
-inline NameTable bert_names() {
+namespace detail {
+
+/// The masked-LM head's matrix: the token table again, whatever else the file holds, or one of its own.
+inline NameRule decoder_rule(HeadWeights weights, char const* own) {
+  return {"mlm.decoder.weight", weights == HeadWeights::tied ? "embeddings.word_embeddings.weight" : own};
+}
+
+/// What BERT and RoBERTa call alike.
+inline std::vector<NameRule> bert_body_rules() {
   return {
-      .family = "BERT",
-      .prefixes = {"", "bert."},
+      {"embeddings.words.weight", "embeddings.word_embeddings.weight"},
+      {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
+      {"embeddings.token_types.weight", "embeddings.token_type_embeddings.weight"},
+      {"embeddings.norm.*", "embeddings.LayerNorm.*"},
+      {"encoder.layers.*.attention.output.*", "encoder.layer.*.attention.output.dense.*"},
+      {"encoder.layers.*.attention.*.*", "encoder.layer.*.attention.self.*.*"},  // query, key, value
+      {"encoder.layers.*.attention_norm.*", "encoder.layer.*.attention.output.LayerNorm.*"},
+      {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
+      {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
+      {"encoder.layers.*.mlp_norm.*", "encoder.layer.*.output.LayerNorm.*"},
+      {"pooler.*", "pooler.dense.*"},
+      {"span.*", "qa_outputs.*"},
+  };
+}
+
+inline NameTable with_rules(NameTable table, std::vector<NameRule> const& more) {
+  table.rules.insert(table.rules.end(), more.begin(), more.end());
+  return table;
+}
+
+}  // namespace detail
+
+/// BertModel and what is built on it (BertForMaskedLM, …); also in the spelling of TensorFlow's checkpoints (`gamma`, `beta`).
+inline NameTable bert_names(HeadWeights weights = HeadWeights::tied) {
+  return detail::with_rules({.family = "BERT",
+                             .prefixes = {"", "bert."},
+                             .rules = detail::bert_body_rules(),
+                             .spellings = {{"**LayerNorm.weight", "**LayerNorm.gamma"}, {"**LayerNorm.bias", "**LayerNorm.beta"}},
+                             .body = {"embeddings.**", "encoder.**"},
+                             .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
+                            {detail::decoder_rule(weights, "cls.predictions.decoder.weight"),
+                             {.canonical = "mlm.decoder.bias", .in_file = "cls.predictions.bias", .otherwise = "cls.predictions.decoder.bias"},
+                             {"mlm.dense.*", "cls.predictions.transform.dense.*"},
+                             {"mlm.norm.*", "cls.predictions.transform.LayerNorm.*"},
+                             {"next_sentence.*", "cls.seq_relationship.*"},
+                             {"head.dense.*", "pooler.dense.*"},
+                             {"head.output.*", "classifier.*"}});
+}
+
+/// RobertaModel and what is built on it; XLM-RoBERTa and CamemBERT have the same names.
+inline NameTable roberta_names(HeadWeights weights = HeadWeights::tied) {
+  return detail::with_rules({.family = "RoBERTa",
+                             .prefixes = {"", "roberta."},
+                             .rules = detail::bert_body_rules(),
+                             .spellings = {},
+                             .body = {"embeddings.**", "encoder.**"},
+                             .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
+                            {detail::decoder_rule(weights, "lm_head.decoder.weight"),
+                             {.canonical = "mlm.decoder.bias", .in_file = "lm_head.bias", .otherwise = "lm_head.decoder.bias"},
+                             {"mlm.dense.*", "lm_head.dense.*"},
+                             {"mlm.norm.*", "lm_head.layer_norm.*"},
+                             {"head.dense.*", "classifier.dense.*"},
+                             {"head.output.*", "classifier.out_proj.*"}});
+}
+
+/// DistilBertModel and what is built on it.
+inline NameTable distilbert_names(HeadWeights weights = HeadWeights::tied) {
+  return {
+      .family = "DistilBERT",
+      .prefixes = {"", "distilbert."},
       .rules =
           {
               {"embeddings.words.weight", "embeddings.word_embeddings.weight"},
               {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
-              {"embeddings.token_types.weight", "embeddings.token_type_embeddings.weight"},
               {"embeddings.norm.*", "embeddings.LayerNorm.*"},
-              {"encoder.layers.*.attention.output.*", "encoder.layer.*.attention.output.dense.*"},
-              {"encoder.layers.*.attention.*.*", "encoder.layer.*.attention.self.*.*"},  // query, key, value
-              {"encoder.layers.*.attention_norm.*", "encoder.layer.*.attention.output.LayerNorm.*"},
-              {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
-              {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
-              {"encoder.layers.*.mlp_norm.*", "encoder.layer.*.output.LayerNorm.*"},
-              {"pooler.*", "pooler.dense.*"},
+              {"encoder.layers.*.attention.query.*", "transformer.layer.*.attention.q_lin.*"},
+              {"encoder.layers.*.attention.key.*", "transformer.layer.*.attention.k_lin.*"},
+              {"encoder.layers.*.attention.value.*", "transformer.layer.*.attention.v_lin.*"},
+              {"encoder.layers.*.attention.output.*", "transformer.layer.*.attention.out_lin.*"},
+              {"encoder.layers.*.attention_norm.*", "transformer.layer.*.sa_layer_norm.*"},
+              {"encoder.layers.*.mlp.up.*", "transformer.layer.*.ffn.lin1.*"},
+              {"encoder.layers.*.mlp.down.*", "transformer.layer.*.ffn.lin2.*"},
+              {"encoder.layers.*.mlp_norm.*", "transformer.layer.*.output_layer_norm.*"},
+              detail::decoder_rule(weights, "vocab_projector.weight"),
+              {"mlm.decoder.bias", "vocab_projector.bias"},
+              {"mlm.dense.*", "vocab_transform.*"},
+              {"mlm.norm.*", "vocab_layer_norm.*"},
+              {"span.*", "qa_outputs.*"},
+              {"head.dense.*", "pre_classifier.*"},
+              {"head.output.*", "classifier.*"},
           },
-      .spellings = {{"**LayerNorm.weight", "**LayerNorm.gamma"}, {"**LayerNorm.bias", "**LayerNorm.beta"}},
-      .body = {"embeddings.**", "encoder.**"},
-      .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"},
+      .spellings = {},
+      .body = {"embeddings.**", "transformer.**"},
+      .buffers = {"embeddings.position_ids"},
   };
 }
 
-/// GPT2Model, by itself or within GPT2LMHeadModel, whose `lm_head.weight` is the token table again. Matrices are [in, out] (Conv1D), and
+/// GPT2Model and what is built on it; the `lm_head.weight` of GPT2LMHeadModel is the token table again. Matrices are [in, out] (Conv1D), and
 /// query, key and value are one.
 inline NameTable gpt2_names() {
   constexpr auto transposed = Arrangement::transposed;
@@ -56,6 +132,18 @@ inline NameTable gpt2_names() {
       .body = {"wte.**", "wpe.**", "h.**", "ln_f.**"},
       .buffers = {"h.*.attn.bias", "h.*.attn.masked_bias"},
   };
+}
+
+/// The table of a family.
+inline NameTable family_names(ModelFamily family, HeadWeights weights = HeadWeights::tied) {
+  switch (family) {
+    case ModelFamily::bert: return bert_names(weights);
+    case ModelFamily::roberta:
+    case ModelFamily::xlm_roberta: return roberta_names(weights);
+    case ModelFamily::distilbert: return distilbert_names(weights);
+    case ModelFamily::gpt2: return gpt2_names();
+  }
+  throw ArgumentError("family_names: found no family of that number");
 }
 
 }  // namespace axiform

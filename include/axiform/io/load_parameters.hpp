@@ -148,13 +148,16 @@ inline void LoadPlan::find(ParameterRequest const& request) {
   std::optional<TensorRef> tensor;
   FoundParameter found{&request, {}};
   std::vector<std::string> names;
-  for (NameCandidate& candidate : name_candidates(table_, request.name)) {
-    auto const match = checkpoint_.find(candidate.name);
-    if (!match) continue;
-    used_.insert(match->info);
-    names.push_back(candidate.name);
-    tensor = match;
-    found.place = std::move(candidate);
+  for (auto candidates : {&name_candidates, &name_candidates_otherwise}) {
+    if (tensor) break;
+    for (NameCandidate& candidate : candidates(table_, request.name)) {
+      auto const match = checkpoint_.find(candidate.name);
+      if (!match) continue;
+      used_.insert(match->info);
+      names.push_back(candidate.name);
+      tensor = match;
+      found.place = std::move(candidate);
+    }
   }
   if (names.size() > 1) {
     report_.ambiguous.push_back(message({request.name, " (", join_names(names, " and "), ")"}));

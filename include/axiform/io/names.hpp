@@ -40,6 +40,7 @@ struct NameRule {
   Arrangement arrangement = Arrangement::as_is;  ///< Of matrices; vectors are as they are.
   std::size_t part = 0;  ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
   std::size_t parts = 1;  ///< Parameters that the tensor holds.
+  std::string otherwise = {};  ///< Pattern of the name in files that lack the first; it needs the same wildcards.
 };
 
 /// Another spelling of names in files, tried beside the first.
@@ -77,6 +78,9 @@ std::string fill_pattern(std::string_view pattern, std::vector<std::string_view>
 
 /// Every name that a canonical one may have in a file: with each prefix, in each spelling.
 std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical);
+
+/// The same for the name that counts when the file has none of those: empty where the rule gives no other.
+std::vector<NameCandidate> name_candidates_otherwise(NameTable const& table, std::string_view canonical);
 
 /// Whether a tensor that no parameter asks for may be ignored: it is a buffer, or is not of the model's body.
 bool is_ignorable(NameTable const& table, std::string_view name_in_file);
@@ -122,14 +126,10 @@ inline std::string fill_pattern(std::string_view pattern, std::vector<std::strin
   return result;
 }
 
-inline std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical) {
-  NameCandidate usual{.name = std::string(canonical)};
-  for (NameRule const& rule : table.rules) {
-    auto const texts = match_pattern(rule.canonical, canonical);
-    if (!texts) continue;
-    usual = {fill_pattern(rule.in_file, *texts), rule.arrangement, rule.part, rule.parts};
-    break;
-  }
+namespace detail {
+
+/// `usual` with each prefix, in each spelling.
+inline std::vector<NameCandidate> spelled_out(NameTable const& table, NameCandidate const& usual) {
   std::vector<std::string> spellings{usual.name};
   for (Spelling const& spelling : table.spellings)
     if (auto const texts = match_pattern(spelling.usual, usual.name)) spellings.push_back(fill_pattern(spelling.other, *texts));
@@ -141,6 +141,25 @@ inline std::vector<NameCandidate> name_candidates(NameTable const& table, std::s
     }
   }
   return candidates;
+}
+
+}  // namespace detail
+
+inline std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical) {
+  for (NameRule const& rule : table.rules)
+    if (auto const texts = match_pattern(rule.canonical, canonical))
+      return detail::spelled_out(table, {fill_pattern(rule.in_file, *texts), rule.arrangement, rule.part, rule.parts});
+  return detail::spelled_out(table, {.name = std::string(canonical)});
+}
+
+inline std::vector<NameCandidate> name_candidates_otherwise(NameTable const& table, std::string_view canonical) {
+  for (NameRule const& rule : table.rules) {
+    auto const texts = match_pattern(rule.canonical, canonical);
+    if (!texts) continue;
+    if (rule.otherwise.empty()) return {};
+    return detail::spelled_out(table, {fill_pattern(rule.otherwise, *texts), rule.arrangement, rule.part, rule.parts});
+  }
+  return {};
 }
 
 inline bool is_ignorable(NameTable const& table, std::string_view name_in_file) {

@@ -1,88 +1,275 @@
 /// @file
-/// `modules.json` and what it names: how a sentence-transformers model turns hidden states into embeddings.
+/// `modules.json` and what it names: how a sentence-transformers model turns text into hidden states, and those into embeddings.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/pooling.hpp>
 
 namespace axiform {
 
-/// How the hidden states of a sentence's tokens become one vector.
-enum class Pooling {
-  mean,         ///< Their mean.
-  first_token,  ///< The first token's ([CLS]).
-  maximum       ///< The greatest of each dimension.
+/// What follows the linear map of a module `Dense`.
+enum class DenseActivation {
+  none,  ///< torch.nn.Identity.
+  tanh,  ///< torch.nn.Tanh, the default.
+  relu,  ///< torch.nn.ReLU.
+  gelu,  ///< torch.nn.GELU, with erf.
+  silu   ///< torch.nn.SiLU.
 };
 
-/// What is done with a vector after pooling.
-enum class Normalization {
-  none,
-  unit_length  ///< Scaled to a Euclidean length of 1; a vector of zeros stays.
+/// What a module `Dense` has besides its matrix.
+enum class DensePart {
+  absent,  ///< It has none.
+  present  ///< It has one.
+};
+
+/// A module `Dense`: activation(x * weightᵀ + bias), and x added to it where there is a residual.
+struct DenseConfig {
+  std::filesystem::path directory;                     ///< Where its `model.safetensors` is.
+  std::size_t inputs = 0;                              ///< Width of what it takes.
+  std::size_t outputs = 0;                             ///< Width of what it gives.
+  DensePart bias = DensePart::present;                 ///< Whether it has a bias.
+  DensePart residual = DensePart::absent;              ///< Whether x, mapped to the outputs where they are of another width, is added.
+  DenseActivation activation = DenseActivation::tanh;  ///< Behind the linear map.
+};
+
+/// A module behind the pooling.
+using SentenceModule = std::variant<Normalization, DenseConfig>;
+
+/// Who puts texts in lower case.
+enum class LowerCase {
+  as_tokenizer,  ///< The tokenizer, if its own files say so.
+  required       ///< It must be done: the files ask for it beside the tokenizer's own.
 };
 
 /// What a sentence-transformers directory says beside the model itself.
 struct SentenceConfig {
-  Pooling pooling = Pooling::mean;                    ///< As the module `Pooling` says.
-  Normalization normalization = Normalization::none;  ///< Unit length where there is a module `Normalize`.
-  std::optional<std::size_t> max_sequence_length;     ///< Tokens, special ones included; longer texts are cut.
+  std::filesystem::path transformer = {};                 ///< The directory of the transformer and its tokenizer.
+  std::vector<Pooling> pooling = {Pooling::mean};         ///< As the module `Pooling` says; the results of several lie side by side.
+  std::optional<std::size_t> pooling_width = {};          ///< The hidden width that the pooling says the model has.
+  PromptPooling prompt_pooling = PromptPooling::included; ///< Whether the prompt's tokens count.
+  std::vector<SentenceModule> modules = {};               ///< What follows the pooling, in order.
+  std::optional<std::size_t> max_sequence_length = {};    ///< Tokens, special ones included; longer texts are cut.
+  std::map<std::string, std::string> prompts = {};        ///< What is put before a text, by name: "query", "passage".
+  std::optional<std::string> default_prompt_name = {};    ///< The prompt of a text that is given none.
+  std::optional<ScoreFunction> score = {};                ///< How its embeddings are to be compared, where the file says.
+  LowerCase lower_case = LowerCase::as_tokenizer;         ///< `do_lower_case`.
 };
+
+/// Reads `modules.json`, the folders that it names, `sentence_bert_config.json` and `config_sentence_transformers.json`, as
+/// sentence-transformers 2 to 6 write them. Without `modules.json` the pooling is the mean, and nothing is normalised, as
+/// sentence-transformers has it for a plain transformer.
+/// @throws FileError when a file that is named is missing; FormatError when one is malformed; CheckpointError, by name, for a module or a
+///         setting that is not supported.
+SentenceConfig read_sentence_config(std::filesystem::path const& directory);
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 namespace detail {
 
-/// The one pooling that `1_Pooling/config.json` switches on.
-inline Pooling read_pooling(std::filesystem::path const& path) {
+inline Pooling pooling_named(std::string const& name, std::string const& file) {
+  using enum Pooling;
+  constexpr std::array<std::pair<std::string_view, Pooling>, 6> known{{{"cls", first_token},
+                                                                       {"max", maximum},
+                                                                       {"mean", mean},
+                                                                       {"mean_sqrt_len_tokens", mean_sqrt_length},
+                                                                       {"weightedmean", weighted_mean},
+                                                                       {"lasttoken", last_token}}};
+  for (auto const& [known_name, pooling] : known)
+    if (name == known_name) return pooling;
+  throw CheckpointError(message({file, ": pooling_mode: found ", in_quotes(name),
+                                 ", expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken"}));
+}
+
+/// `pooling_mode` (a name or a list of them); in older files one key for each mode. sentence-transformers puts several results side by side
+/// in a list's order, or in the order below.
+inline std::vector<Pooling> read_pooling_modes(Json const& json, std::string const& file) {
+  std::vector<Pooling> modes;
+  if (Json const* const mode = find_member(json, "pooling_mode", file)) {
+    if (mode->is_string()) return {pooling_named(require<std::string>(json, "pooling_mode", file), file)};
+    for (std::string const& name : require<std::vector<std::string>>(json, "pooling_mode", file)) modes.push_back(pooling_named(name, file));
+  } else {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> keys{
+        {{"pooling_mode_cls_token", "cls"},
+         {"pooling_mode_max_tokens", "max"},
+         {"pooling_mode_mean_tokens", "mean"},
+         {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"},
+         {"pooling_mode_weightedmean_tokens", "weightedmean"},
+         {"pooling_mode_lasttoken", "lasttoken"}}};
+    for (auto const& [key, value] : json.items())
+      if (key.starts_with("pooling_mode_") && std::ranges::find(keys, key, &std::pair<std::string_view, std::string_view>::first) == keys.end())
+        throw CheckpointError(message({file, ": ", printable(key), ": this pooling is not supported"}));
+    for (auto const& [key, name] : keys)
+      if (get_or<bool>(json, key, false, file)) modes.push_back(pooling_named(std::string(name), file));
+  }
+  if (modes.empty()) modes.push_back(Pooling::mean);
+  return modes;
+}
+
+/// The folder of a module: below the directory, wherever its name leads.
+inline std::filesystem::path module_directory(std::filesystem::path const& directory, Json const& module, std::string const& file) {
+  std::filesystem::path const path = require<std::string>(module, "path", file);
+  if (path.is_absolute() || std::ranges::find(path, "..") != path.end())
+    throw FormatError(message({file, ": path: found ", in_quotes(path.string()), ", expected a folder of the same directory"}));
+  return path.empty() ? directory : directory / path;
+}
+
+/// @throws CheckpointError when `key` is there and is not `expected`.
+template <class Value>
+void require_setting(Json const& json, std::string_view key, Value const& expected, std::string const& file) {
+  auto const found = get_optional<Value>(json, key, file);
+  if (found && *found != expected)
+    throw CheckpointError(message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
+}
+
+inline DenseConfig read_dense(std::filesystem::path const& directory) {
+  std::string const file = (directory / "config.json").string();
+  Json const json = read_json(file);
+  require_setting<std::string>(json, "module_input_name", "sentence_embedding", file);
+  require_setting<std::string>(json, "module_output_name", "sentence_embedding", file);
+  DenseConfig dense{.directory = directory};
+  constexpr std::size_t widest = 1 << 20;
+  auto const width = [&](std::string_view key) {
+    auto const found = require<std::size_t>(json, key, file);
+    if (found == 0 || found > widest) throw FormatError(message({file, ": ", key, ": found ", found, ", expected 1 to ", widest}));
+    return found;
+  };
+  dense.inputs = width("in_features");
+  dense.outputs = width("out_features");
+  if (!get_or<bool>(json, "bias", true, file)) dense.bias = DensePart::absent;
+  if (get_or<bool>(json, "use_residual", false, file)) dense.residual = DensePart::present;
+  auto const activation = get_or<std::string>(json, "activation_function", "torch.nn.modules.activation.Tanh", file);
+  std::string const name = activation.substr(activation.rfind('.') + 1);
+  using enum DenseActivation;
+  constexpr std::array<std::pair<std::string_view, DenseActivation>, 5> known{
+      {{"Identity", none}, {"Tanh", tanh}, {"ReLU", relu}, {"GELU", gelu}, {"SiLU", silu}}};
+  auto const place = std::ranges::find(known, name, &std::pair<std::string_view, DenseActivation>::first);
+  if (place == known.end() || !activation.starts_with("torch.nn."))
+    throw CheckpointError(message(
+        {file, ": activation_function: found ", in_quotes(activation), ", expected torch.nn's Identity, Tanh, ReLU, GELU or SiLU"}));
+  dense.activation = place->second;
+  return dense;
+}
+
+/// `modules.json`.
+class SentenceModules {
+ public:
+  SentenceModules(std::filesystem::path const& directory, SentenceConfig& config)
+      : directory_(directory), file_((directory / "modules.json").string()), config_(config) {}
+
+  void read() {
+    Json const modules = read_json(file_);
+    if (!modules.is_array()) throw FormatError(message({file_, ": found ", describe_json(modules), ", expected a list of modules"}));
+    for (Json const& module : modules) read_module(module);
+    if (!has_pooling_) throw CheckpointError(message({file_, ": found no module Pooling"}));
+  }
+
+ private:
+  void read_module(Json const& module) {
+    auto const type = require<std::string>(module, "type", file_);
+    std::string const name = type.substr(type.rfind('.') + 1);
+    auto const expect = [&](bool is_in_place, std::string_view place) {
+      if (!is_in_place) throw CheckpointError(message({file_, ": found the module ", printable(type), " ", place}));
+    };
+    if (name == "Transformer") {
+      expect(!has_transformer_, "twice");
+      config_.transformer = module_directory(directory_, module, file_);
+      has_transformer_ = true;
+    } else if (name == "Pooling") {
+      expect(has_transformer_, "before the transformer");
+      expect(!has_pooling_, "twice");
+      read_pooling((module_directory(directory_, module, file_) / "config.json").string());
+      has_pooling_ = true;
+    } else if (name == "Normalize" || name == "Dense" || name == "Dropout") {
+      expect(has_pooling_, "before the pooling");
+      if (name == "Normalize") read_normalize(module_directory(directory_, module, file_) / "config.json");
+      if (name == "Dense") config_.modules.push_back(read_dense(module_directory(directory_, module, file_)));
+    } else {  // A Dropout does nothing when a model runs.
+      throw CheckpointError(
+          message({file_, ": found the module ", printable(type), ", expected Transformer, Pooling, Dense, Normalize or Dropout"}));
+    }
+  }
+
+  void read_pooling(std::string const& file) {
+    Json const json = read_json(file);
+    config_.pooling = read_pooling_modes(json, file);
+    for (char const* key : {"word_embedding_dimension", "embedding_dimension"})
+      if (auto const width = get_optional<std::size_t>(json, key, file)) config_.pooling_width = width;
+    if (!get_or<bool>(json, "include_prompt", true, file)) config_.prompt_pooling = PromptPooling::excluded;
+  }
+
+  void read_normalize(std::filesystem::path const& path) {  // Newer versions write one.
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) {
+      Json const json = read_json(path);
+      for (char const* key : {"module_input_name", "module_output_name"})
+        require_setting<std::string>(json, key, "sentence_embedding", path.string());
+    }
+    config_.modules.push_back(Normalization::unit_length);
+  }
+
+  std::filesystem::path const& directory_;
+  std::string const file_;
+  SentenceConfig& config_;
+  bool has_transformer_ = false;
+  bool has_pooling_ = false;
+};
+
+/// The transformer's own settings; older versions have the family in the file's name.
+inline void read_transformer_settings(SentenceConfig& config) {
+  std::error_code ignored;
+  for (char const* family : {"bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"}) {
+    auto const path = config.transformer / message({"sentence_", family, "_config.json"});
+    if (!std::filesystem::exists(path, ignored)) continue;
+    std::string const file = path.string();
+    Json const json = read_json(path);
+    config.max_sequence_length = get_optional<std::size_t>(json, "max_seq_length", file);
+    if (get_or<bool>(json, "do_lower_case", false, file)) config.lower_case = LowerCase::required;
+    require_setting<std::string>(json, "transformer_task", "feature-extraction", file);
+    require_setting<std::string>(json, "module_output_name", "token_embeddings", file);
+    return;
+  }
+}
+
+inline void read_prompts(std::filesystem::path const& path, SentenceConfig& config) {
   Json const json = read_json(path);
   std::string const file = path.string();
-  std::optional<Pooling> pooling;
-  auto const consider = [&](char const* key, std::optional<Pooling> mode) {
-    if (!get_or<bool>(json, key, false, file)) return;
-    if (!mode) throw CheckpointError(file + ": " + key + ": this pooling is not supported; expected cls, mean or max");
-    if (pooling) throw CheckpointError(file + ": " + key + ": found a second pooling, expected one (concatenation is not supported)");
-    pooling = mode;
-  };
-  consider("pooling_mode_mean_tokens", Pooling::mean);
-  consider("pooling_mode_cls_token", Pooling::first_token);
-  consider("pooling_mode_max_tokens", Pooling::maximum);
-  consider("pooling_mode_mean_sqrt_len_tokens", std::nullopt);
-  consider("pooling_mode_weightedmean_tokens", std::nullopt);
-  consider("pooling_mode_lasttoken", std::nullopt);
-  if (!pooling) throw CheckpointError(file + ": found no pooling that is true, expected one of cls, mean and max");
-  return *pooling;
+  require_setting<std::string>(json, "model_type", "SentenceTransformer", file);
+  if (Json const* const prompts = find_member(json, "prompts", file); prompts != nullptr && !prompts->is_null()) {
+    if (!prompts->is_object()) throw FormatError(message({file, ": prompts: found ", describe_json(*prompts), ", expected an object"}));
+    for (auto const& [name, prompt] : prompts->items()) config.prompts[name] = get_or<std::string>(*prompts, name, "", file);
+  }
+  config.default_prompt_name = get_optional<std::string>(json, "default_prompt_name", file);
+  if (config.default_prompt_name && !config.prompts.contains(*config.default_prompt_name))
+    throw CheckpointError(message({file, ": default_prompt_name: found ", in_quotes(*config.default_prompt_name),
+                                   ", expected the name of one of the prompts"}));
+  auto const score = get_optional<std::string>(json, "similarity_fn_name", file);
+  if (score == "cosine") config.score = ScoreFunction::cosine;
+  if (score == "dot") config.score = ScoreFunction::dot;
 }
 
 }  // namespace detail
 
-/// Reads `modules.json`, the pooling that it names, and `sentence_bert_config.json`. Without `modules.json` the pooling is the mean, and
-/// nothing is normalised, as sentence-transformers has it for a plain transformer.
-/// @throws FormatError when a file is malformed; CheckpointError, by name, for a module that is not supported.
 inline SentenceConfig read_sentence_config(std::filesystem::path const& directory) {
-  SentenceConfig config;
+  SentenceConfig config{.transformer = directory};
   std::error_code ignored;
-  if (auto const path = directory / "sentence_bert_config.json"; std::filesystem::exists(path, ignored))
-    config.max_sequence_length = get_optional<std::size_t>(read_json(path), "max_seq_length", path.string());
-  auto const path = directory / "modules.json";
-  if (!std::filesystem::exists(path, ignored)) return config;
-  Json const modules = read_json(path);
-  std::string const file = path.string();
-  if (!modules.is_array()) throw FormatError(file + ": found " + describe_json(modules) + ", expected a list of modules");
-  for (Json const& module : modules) {
-    auto const type = require<std::string>(module, "type", file);
-    std::string const name = type.substr(type.rfind('.') + 1);
-    if (name == "Transformer") continue;
-    if (name == "Pooling") {
-      config.pooling = detail::read_pooling(directory / require<std::string>(module, "path", file) / "config.json");
-    } else if (name == "Normalize") {
-      config.normalization = Normalization::unit_length;
-    } else {
-      throw CheckpointError(file + ": found the module " + type + ", expected Transformer, Pooling or Normalize");
-    }
-  }
+  if (std::filesystem::exists(directory / "modules.json", ignored)) detail::SentenceModules(directory, config).read();
+  detail::read_transformer_settings(config);
+  auto const prompts = directory / "config_sentence_transformers.json";
+  if (std::filesystem::exists(prompts, ignored)) detail::read_prompts(prompts, config);
   return config;
 }
 

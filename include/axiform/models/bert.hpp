@@ -1,7 +1,9 @@
 /// @file
-/// BERT (Devlin et al. 2019): embeddings, a post-norm encoder, a pooler.
+/// BERT (Devlin et al. 2019): embeddings, a post-norm encoder, a pooler. RoBERTa (Liu et al. 2019) and DistilBERT (Sanh et al. 2019) are the
+/// same encoder with other embeddings.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -13,8 +15,9 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/io/model_family.hpp>
+#include <axiform/models/bert_tree.hpp>
 #include <axiform/models/dimensions.hpp>
-#include <axiform/nn/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/encoder.hpp>
 #include <axiform/nn/layer_norm.hpp>
@@ -26,22 +29,36 @@
 namespace axiform::inline AXIFORM_ARCH {
 
 /// Token, position and segment embeddings, summed and normalised.
+///
+/// BERT counts positions from 0. RoBERTa counts from `padding_id` + 1, and a literal padding token stands at position `padding_id` without
+/// being counted (`create_position_ids_from_input_ids` of transformers).
 template <DimensionsLike D>
 struct BertEmbeddings {
   Embedding<VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary.
-  Embedding<Positions, typename D::Hidden> positions;      ///< One row a position, from 0.
-  Embedding<TokenTypes, typename D::Hidden> token_types;   ///< One row a segment.
+  Embedding<Positions, typename D::Hidden> positions;      ///< One row a position.
+  Embedding<TokenTypes, typename D::Hidden> token_types;   ///< One row a segment; none in DistilBERT.
   LayerNorm<typename D::Hidden> norm;                      ///< Of their sum.
+  std::optional<TokenId> padding_id;                       ///< Where positions begin behind it (RoBERTa); else empty.
 
   /// Tables of zeros, to be loaded or initialised.
-  static BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon) {
-    return {{sizes.vocabulary, d.hidden}, {sizes.positions, d.hidden}, {sizes.token_types, d.hidden}, {d.hidden, layer_norm_epsilon}};
+  static BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon, std::optional<TokenId> padding_id = {}) {
+    return {{sizes.vocabulary, d.hidden},
+            {sizes.positions, d.hidden},
+            {sizes.token_types, d.hidden},
+            {d.hidden, layer_norm_epsilon},
+            padding_id};
+  }
+
+  /// The longest sequence, in tokens: 512 of RoBERTa's 514 positions.
+  std::size_t longest() const noexcept {
+    std::size_t const skipped = padding_id ? static_cast<std::size_t>(*padding_id) + 1 : 0;
+    return positions.rows() - std::min(positions.rows(), skipped);
   }
 
   /// @return [Tokens, Hidden].
-  /// @throws ArgumentError when an id or a segment has no row; ShapeError when a sequence is longer than the positions.
+  /// @throws ArgumentError when an id or a segment has no row, or a sequence is longer than the positions.
   Tensor<float, Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
-    check_batch(batch, positions.rows());
+    check_batch(batch, longest());
     auto sum = make_tensor<float>(context, Shape<Tokens, typename D::Hidden>::of({batch.ids.size(), words.columns()}));
     words.write_rows(batch.ids, sum.view(), "token id");
     if (!batch.token_types.empty()) {
@@ -49,7 +66,11 @@ struct BertEmbeddings {
     } else if (token_types.rows() != 0) {
       token_types.add_row(0, sum.view());
     }
-    positions.add_positions(batch.sequences, sum.view());
+    if (padding_id) {
+      add_positions_behind_padding(batch, sum.view());
+    } else {
+      positions.add_positions(batch.sequences, sum.view());
+    }
     return norm(sum, context);
   }
 
@@ -64,6 +85,20 @@ struct BertEmbeddings {
     visitor("positions", self.positions);
     visitor("token_types", self.token_types);
     visitor("norm", self.norm);
+    visitor("padding_id", self.padding_id);
+  }
+
+ private:
+  void add_positions_behind_padding(TokenBatch const& batch, TensorView<float, Tokens, typename D::Hidden> sum) const {
+    auto const padding = static_cast<std::size_t>(*padding_id);
+    for (std::size_t s = 0; s < batch.sequences.count(); ++s) {
+      std::size_t next = padding + 1;
+      for (std::size_t i = batch.sequences.offset(s); i < batch.sequences.offset(s + 1); ++i) {
+        std::size_t const position = batch.ids[i] == *padding_id ? padding : next++;
+        positions.add_row(position, TensorView<float, Tokens, typename D::Hidden>(
+                                        sum.row(i).data(), Shape<Tokens, typename D::Hidden>::of({1, sum.columns()})));
+      }
+    }
   }
 };
 
@@ -74,18 +109,22 @@ enum class Pooler { present, absent };
 struct BertSettings {
   /// Of the encoder's layers; the epsilon is also that of the embeddings' norm.
   LayerSettings layers = {.activation = Activation::gelu, .layer_norm_epsilon = 1e-12f};
-  Pooler pooler = Pooler::present;  ///< Whether there is one.
+  Pooler pooler = Pooler::present;           ///< Whether there is one.
+  ModelFamily family = ModelFamily::bert;    ///< BERT, RoBERTa, XLM-RoBERTa or DistilBERT.
+  std::optional<TokenId> padding_id = 1;     ///< RoBERTa's positions begin behind it; the other families do not heed it.
 };
 
-/// A BERT encoder without a task's head (Hugging Face's BertModel).
+/// A BERT encoder without a task's head (Hugging Face's BertModel, RobertaModel, XLMRobertaModel, DistilBertModel). What the families do
+/// differently is in the embeddings: RoBERTa's positions, and no segments in DistilBERT.
 ///
 ///     auto bert = load<Bert<MiniLmL6>>("models/minilm-l6", context);     // dimensions in the type
-///     auto bert = load<Bert<>>(directory, context);                      // dimensions of the checkpoint
+///     auto bert = load<Bert<>>(directory, context);                      // dimensions and family of the checkpoint
 ///     auto hidden_states = bert(ids, context);                           // [Tokens, Hidden]
 template <DimensionsLike D = DynamicDimensions>
 struct Bert {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
+  ModelFamily family;                                                    ///< BERT, RoBERTa, XLM-RoBERTa or DistilBERT.
   D dimensions;                                                          ///< The widths.
   ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
   BertEmbeddings<D> embeddings;                                          ///< What enters the first layer.
@@ -94,7 +133,8 @@ struct Bert {
 
   /// A BERT with zero weights, to be loaded or initialised.
   static Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
-    Bert bert{d, sizes, BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon),
+    auto const padding_id = is_roberta(settings.family) ? settings.padding_id : std::nullopt;
+    Bert bert{settings.family, d, sizes, BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon, padding_id),
               Encoder<D, NormPlacement::after>::create(d, sizes.layers, settings.layers), std::nullopt};
     if (settings.pooler == Pooler::present) bert.pooler.emplace(d.hidden, d.hidden);
     return bert;
@@ -108,8 +148,8 @@ struct Bert {
 
   /// The hidden states of the last layer.
   /// @return [Tokens, Hidden], packed as the batch.
-  /// @throws ArgumentError when an id or a segment has no row; ShapeError when the batch does not fit together or a sequence is longer
-  ///         than the positions.
+  /// @throws ArgumentError when an id or a segment has no row or a sequence is longer than `positions()`; ShapeError when the batch does not
+  ///         fit together.
   Tensor<float, Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return encoder(embeddings(batch, context), batch.sequences, context);
@@ -130,6 +170,9 @@ struct Bert {
     return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, activate(Activation::tanh));
   }
 
+  /// The longest sequence, in tokens.
+  std::size_t positions() const noexcept { return embeddings.longest(); }
+
   /// Parameters in all, the pooler included, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
     return BertEmbeddings<D>::parameter_count(d, sizes) + Encoder<D, NormPlacement::after>::parameter_count(d, sizes.layers) +
@@ -143,6 +186,7 @@ struct Bert {
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("family", self.family);
     visitor("dimensions", self.dimensions);
     visitor("sizes", self.sizes);
     visitor("embeddings", self.embeddings);
@@ -150,43 +194,11 @@ struct Bert {
     visitor("pooler", self.pooler);
   }
 
-  /// The tree that PyTorch prints for Hugging Face's BertModel.
+  /// The tree that PyTorch prints for the family's model.
   ModuleNode module_tree() const {
-    ModuleNode layers{{}, "ModuleList", {}};
-    for (std::size_t i = 0; i < encoder.layers.size(); ++i) layers.add(std::to_string(i), layer_tree(encoder.layers[i]));
-    ModuleNode tree{{}, "BertModel", {}};
-    tree.add("embeddings", ModuleNode{{}, "BertEmbeddings", {}}
-                               .add("word_embeddings", embedding_leaf(sizes.vocabulary, dimensions.hidden, ", padding_idx=0"))
-                               .add("position_embeddings", embedding_leaf(sizes.positions, dimensions.hidden))
-                               .add("token_type_embeddings", embedding_leaf(sizes.token_types, dimensions.hidden))
-                               .add("LayerNorm", describe(embeddings.norm))
-                               .add("dropout", dropout_leaf()));
-    tree.add("encoder", ModuleNode{{}, "BertEncoder", {}}.add("layer", std::move(layers)));
-    if (pooler) tree.add("pooler", ModuleNode{{}, "BertPooler", {}}.add("dense", describe(*pooler)).add("activation", module_leaf("Tanh()")));
+    ModuleNode tree = internal::bert_tree(*this);
+    if (pooler) tree.add("pooler", internal::pooler_tree(family, dimensions.hidden));
     return tree;
-  }
-
- private:
-  ModuleNode layer_tree(EncoderLayer<D, NormPlacement::after> const& layer) const {
-    ModuleNode const square = linear_leaf(dimensions.hidden, dimensions.width());
-    ModuleNode const self = ModuleNode{{}, "BertSelfAttention", {}}
-                                .add("query", square)
-                                .add("key", square)
-                                .add("value", square)
-                                .add("dropout", dropout_leaf());
-    ModuleNode const self_output = ModuleNode{{}, "BertSelfOutput", {}}
-                                       .add("dense", linear_leaf(dimensions.width(), dimensions.hidden))
-                                       .add("LayerNorm", describe(layer.attention_norm))
-                                       .add("dropout", dropout_leaf());
-    return ModuleNode{{}, "BertLayer", {}}
-        .add("attention", ModuleNode{{}, "BertAttention", {}}.add("self", self).add("output", self_output))
-        .add("intermediate", ModuleNode{{}, "BertIntermediate", {}}
-                                 .add("dense", describe(layer.mlp.up))
-                                 .add("intermediate_act_fn", activation_leaf(layer.mlp.activation)))
-        .add("output", ModuleNode{{}, "BertOutput", {}}
-                           .add("dense", describe(layer.mlp.down))
-                           .add("LayerNorm", describe(layer.mlp_norm))
-                           .add("dropout", dropout_leaf()));
   }
 };
 

@@ -33,6 +33,30 @@ struct BertLarge : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>> {
   static constexpr ModelSizes sizes{.layers = 24, .vocabulary = 30522, .positions = 512, .token_types = 2};
 };
 
+/// distilbert-base-uncased.
+struct DistilBertBase : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions; no segments.
+  static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 30522, .positions = 512, .token_types = 0};
+};
+
+/// roberta-base; 512 of the positions are usable.
+struct RobertaBase : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions, segments.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 50265, .positions = 514, .token_types = 1};
+};
+
+/// roberta-large.
+struct RobertaLarge : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>> {
+  /// Layers, vocabulary, positions, segments.
+  static constexpr ModelSizes sizes{.layers = 24, .vocabulary = 50265, .positions = 514, .token_types = 1};
+};
+
+/// xlm-roberta-base.
+struct XlmRobertaBase : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions, segments.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 250002, .positions = 514, .token_types = 1};
+};
+
 /// gpt2.
 struct Gpt2Small : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
   /// Layers, vocabulary, positions, segments.

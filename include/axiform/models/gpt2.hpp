@@ -149,8 +149,18 @@ struct Gpt2 {
     return logits(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
   }
 
+  /// Logits behind every new token. They take 4 bytes a token and entry of the vocabulary: run long texts in parts.
+  /// @return [Tokens, VocabularyEntries].
+  Tensor<float, Tokens, VocabularyEntries> all_logits(std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences, Cache& cache,
+                                                      Context& context) const {
+    Context::Pass const pass(context);
+    return logits((*this)({.ids = ids, .sequences = sequences}, cache, context), context);
+  }
+
   /// The longest sequence, in tokens.
   std::size_t positions() const noexcept { return sizes.positions; }
+  /// Tokens that there are: ids are below it.
+  std::size_t vocabulary() const noexcept { return sizes.vocabulary; }
   /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
     return Cache({.layers = layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
@@ -181,18 +191,21 @@ struct Gpt2 {
     visitor("final_norm", self.final_norm);
   }
 
-  /// The tree that PyTorch prints for Hugging Face's GPT2LMHeadModel.
-  ModuleNode module_tree() const {
+  /// The tree that PyTorch prints for Hugging Face's GPT2Model.
+  ModuleNode transformer_tree() const {
     ModuleNode blocks{{}, "ModuleList", {}};
     for (std::size_t i = 0; i < layers.size(); ++i) blocks.add(std::to_string(i), block_tree(layers[i]));
-    ModuleNode transformer{{}, "GPT2Model", {}};
-    transformer.add("wte", embedding_leaf(sizes.vocabulary, dimensions.hidden))
+    return ModuleNode{{}, "GPT2Model", {}}
+        .add("wte", embedding_leaf(sizes.vocabulary, dimensions.hidden))
         .add("wpe", embedding_leaf(sizes.positions, dimensions.hidden))
         .add("drop", dropout_leaf())
         .add("h", std::move(blocks))
         .add("ln_f", describe(final_norm));
+  }
+  /// The tree that PyTorch prints for Hugging Face's GPT2LMHeadModel.
+  ModuleNode module_tree() const {
     return ModuleNode{{}, "GPT2LMHeadModel", {}}
-        .add("transformer", std::move(transformer))
+        .add("transformer", transformer_tree())
         .add("lm_head", linear_leaf(dimensions.hidden, sizes.vocabulary, "False"));
   }
 

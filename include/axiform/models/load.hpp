@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,10 +15,13 @@
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/family_names.hpp>
+#include <axiform/io/json.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/models/bert.hpp>
+#include <axiform/models/bert_heads.hpp>
 #include <axiform/models/gpt2.hpp>
+#include <axiform/models/gpt2_heads.hpp>
 #include <axiform/nn/visit.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -29,11 +33,14 @@ struct Loaded {
   LoadReport report;  ///< Loaded, ignored and missing names.
 };
 
-namespace internal {
-
-/// What is specific to a family: how its config becomes sizes and settings, and its names.
+/// How `load` makes a model of a type. Specialise it for a model of your own, with two static functions:
+///
+///     static MyModel create(std::filesystem::path const& directory, Checkpoint const& checkpoint);   // zero weights, of the config's sizes
+///     static NameTable names(std::filesystem::path const& directory);                                // what the file calls them
 template <class Model>
 struct ModelLoader;
+
+namespace internal {
 
 inline Activation activation_of(ConfigActivation activation) {
   switch (activation) {
@@ -73,36 +80,175 @@ D dimensions_of(Config const& config, ModelSizes const& sizes, std::string const
   }
 }
 
+/// The name table that a directory's config asks for.
+inline NameTable bert_family_names(std::filesystem::path const& directory) {
+  BertConfig const config = read_bert_config(directory);
+  return family_names(config.family, config.head_weights);
+}
+
+/// A config, and the encoder that it describes, with zero weights.
 template <DimensionsLike D>
-struct ModelLoader<Bert<D>> {
-  static Bert<D> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+struct BertBody {
+  BertConfig config;
+  Bert<D> bert;
+
+  static BertBody create(std::filesystem::path const& directory, Pooler pooler) {
     BertConfig const config = read_bert_config(directory);
     ModelSizes const sizes{.layers = config.layers,
                            .vocabulary = config.vocabulary,
                            .positions = config.positions,
                            .token_types = config.token_types};
-    bool const has_pooler = checkpoint.find("pooler.dense.weight") || checkpoint.find("bert.pooler.dense.weight");
-    return Bert<D>::create(dimensions_of<D>(config, sizes, (directory / "config.json").string()), sizes,
-                           {.layers = {.activation = activation_of(config.activation),
-                                       .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)},
-                            .pooler = has_pooler ? Pooler::present : Pooler::absent});
+    BertSettings settings{.layers = {.activation = activation_of(config.activation),
+                                     .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)},
+                          .pooler = pooler,
+                          .family = config.family};
+    if (config.padding_id) settings.padding_id = static_cast<TokenId>(*config.padding_id);
+    D const d = dimensions_of<D>(config, sizes, (directory / "config.json").string());
+    return {config, Bert<D>::create(d, sizes, settings)};
   }
-  static NameTable names() { return bert_names(); }
+
+  MaskedLmHead<D> masked_lm_head() const {
+    // RoBERTa's head has the exact GELU whatever the config says of the layers.
+    Activation const activation = is_roberta(config.family) ? Activation::gelu : activation_of(config.activation);
+    return MaskedLmHead<D>::create(bert.dimensions, config.vocabulary, activation, static_cast<float>(config.layer_norm_epsilon));
+  }
 };
 
+/// " (config.json: the checkpoint was saved from BertForMaskedLM)": what a message about missing tensors ends with.
+inline std::string saved_from(std::filesystem::path const& directory) {
+  auto const path = directory / "config.json";
+  auto const architectures = get_or<std::vector<std::string>>(read_json(path), "architectures", {}, path.string());
+  if (architectures.empty()) return {};
+  return detail::message({"\n(config.json: the checkpoint was saved from ", detail::printable(architectures.front()), ")"});
+}
+
+inline std::size_t label_count(std::filesystem::path const& directory) { return read_label_config(directory).labels.size(); }
+
+}  // namespace internal
+
+/// Loads BERT, RoBERTa and DistilBERT encoders; the pooler where the file has one.
+template <DimensionsLike D>
+struct ModelLoader<Bert<D>> {
+  /// Zero weights, of the config's sizes.
+  static Bert<D> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+    bool has_pooler = false;
+    for (char const* prefix : {"", "bert.", "roberta."}) has_pooler |= checkpoint.find(std::string(prefix) + "pooler.dense.weight").has_value();
+    return internal::BertBody<D>::create(directory, has_pooler ? Pooler::present : Pooler::absent).bert;
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+};
+
+/// Loads the masked-LM models of the three families.
+template <DimensionsLike D>
+struct ModelLoader<BertForMaskedLm<D>> {
+  /// Zero weights, of the config's sizes.
+  static BertForMaskedLm<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+    auto body = internal::BertBody<D>::create(directory, Pooler::absent);
+    auto head = body.masked_lm_head();
+    return {std::move(body.bert), std::move(head)};
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+};
+
+/// Loads BertForNextSentencePrediction, and the same part of BertForPreTraining.
+template <DimensionsLike D>
+struct ModelLoader<BertForNextSentence<D>> {
+  /// Zero weights, of the config's sizes.
+  static BertForNextSentence<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+    auto body = internal::BertBody<D>::create(directory, Pooler::present);
+    auto const hidden = body.bert.dimensions.hidden;
+    return {std::move(body.bert), {hidden, {}}};
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+};
+
+/// Loads BertForPreTraining.
+template <DimensionsLike D>
+struct ModelLoader<BertForPreTraining<D>> {
+  /// Zero weights, of the config's sizes.
+  static BertForPreTraining<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+    auto body = internal::BertBody<D>::create(directory, Pooler::present);
+    auto head = body.masked_lm_head();
+    auto const hidden = body.bert.dimensions.hidden;
+    return {std::move(body.bert), std::move(head), {hidden, {}}};
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+};
+
+/// Loads the question-answering models of the three families.
+template <DimensionsLike D>
+struct ModelLoader<BertForQuestionAnswering<D>> {
+  /// Zero weights, of the config's sizes.
+  static BertForQuestionAnswering<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+    auto body = internal::BertBody<D>::create(directory, Pooler::absent);
+    auto const hidden = body.bert.dimensions.hidden;
+    return {std::move(body.bert), {hidden, {}}};
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+};
+
+/// Loads the classifiers of texts of the three families.
+template <DimensionsLike D>
+struct ModelLoader<BertForSequenceClassification<D>> {
+  /// Zero weights, of the config's sizes and as many labels as it names.
+  static BertForSequenceClassification<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+    auto body = internal::BertBody<D>::create(directory, Pooler::absent);
+    auto const hidden = body.bert.dimensions.hidden;
+    auto const activation = body.config.family == ModelFamily::distilbert ? Activation::relu : Activation::tanh;
+    return {std::move(body.bert), {{hidden, hidden}, activation, {hidden, internal::label_count(directory)}}};
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+};
+
+/// Loads the classifiers of tokens of the three families.
+template <DimensionsLike D>
+struct ModelLoader<BertForTokenClassification<D>> {
+  /// Zero weights, of the config's sizes and as many labels as it names.
+  static BertForTokenClassification<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+    auto body = internal::BertBody<D>::create(directory, Pooler::absent);
+    auto const hidden = body.bert.dimensions.hidden;
+    return {std::move(body.bert), {hidden, internal::label_count(directory)}};
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+};
+
+/// Loads GPT2LMHeadModel, and the model alone.
 template <DimensionsLike D>
 struct ModelLoader<Gpt2<D>> {
+  /// Zero weights, of the config's sizes.
   static Gpt2<D> create(std::filesystem::path const& directory, Checkpoint const&) {
     Gpt2Config const config = read_gpt2_config(directory);
     ModelSizes const sizes{.layers = config.layers, .vocabulary = config.vocabulary, .positions = config.positions, .token_types = 0};
-    return Gpt2<D>::create(dimensions_of<D>(config, sizes, (directory / "config.json").string()), sizes,
-                           {.layers = {.activation = activation_of(config.activation),
+    return Gpt2<D>::create(internal::dimensions_of<D>(config, sizes, (directory / "config.json").string()), sizes,
+                           {.layers = {.activation = internal::activation_of(config.activation),
                                        .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)}});
   }
-  static NameTable names() { return gpt2_names(); }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const&) { return gpt2_names(); }
 };
 
-}  // namespace internal
+/// Loads GPT2ForSequenceClassification.
+template <DimensionsLike D>
+struct ModelLoader<Gpt2ForSequenceClassification<D>> {
+  /// Zero weights, of the config's sizes and as many labels as it names.
+  static Gpt2ForSequenceClassification<D> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+    auto gpt2 = ModelLoader<Gpt2<D>>::create(directory, checkpoint);
+    auto const padding = read_gpt2_config(directory).padding_id;
+    auto const hidden = gpt2.dimensions.hidden;
+    return {std::move(gpt2),
+            {hidden, internal::label_count(directory)},
+            padding ? std::optional(static_cast<TokenId>(*padding)) : std::nullopt};
+  }
+  /// What the file calls them.
+  static NameTable names(std::filesystem::path const&) { return gpt2_names(); }
+};
 
 /// Loads the parameters of any layer from a checkpoint, straight into their packed form, on the context's threads.
 /// @throws CheckpointError listing every tensor that is missing, of another shape or type, or not part of the model.
@@ -110,6 +256,7 @@ template <Layer L>
 LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable const& names, Context& context) {
   std::vector<ParameterRequest> requests;
   for_each_parameter(layer, [&](std::string_view name, ParameterRef const& parameter) {
+    if (parameter.size() == 0) return;  // DistilBERT's segments: no file names what has no row
     requests.push_back({.name = std::string(name),
                         .shape = parameter.shape(),
                         .write_rows = [parameter](std::size_t first, std::span<float const> rows) { parameter.write_rows(first, rows); },
@@ -125,17 +272,21 @@ LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable con
 ///         of `Model`: every difference is listed by name.
 template <class Model>
 Loaded<Model> load_with_report(std::filesystem::path const& directory, Context& context) {
-  using Loader = internal::ModelLoader<Model>;
   Checkpoint const checkpoint = Checkpoint::open(directory);
-  Model model = Loader::create(directory, checkpoint);
-  LoadReport report = load_parameters(model, checkpoint, Loader::names(), context);
-  return {std::move(model), std::move(report)};
+  Model model = ModelLoader<Model>::create(directory, checkpoint);
+  try {
+    LoadReport report = load_parameters(model, checkpoint, ModelLoader<Model>::names(directory), context);
+    return {std::move(model), std::move(report)};
+  } catch (CheckpointError const& error) {
+    throw CheckpointError(error.what() + internal::saved_from(directory));
+  }
 }
 
 /// Loads a model from a Hugging Face directory.
 ///
 ///     auto bert = load<Bert<MiniLmL6>>("models/minilm-l6", context);   // another shape is refused
 ///     auto gpt2 = load<Gpt2<>>(directory, context);                    // any dimensions
+///     auto model = load<BertForMaskedLm<>>(directory, context);        // BERT, RoBERTa or DistilBERT, with the head
 ///
 /// @throws As `load_with_report`.
 template <class Model>

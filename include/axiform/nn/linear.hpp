@@ -1,5 +1,5 @@
 /// @file
-/// `Linear`: y = x * Wᵀ + b.
+/// `Linear`: y = x * Wᵀ + b. `Projection`: the same without b.
 #pragma once
 
 #include <cstddef>
@@ -81,6 +81,34 @@ class Linear {
 
   PackedMatrix weight_;
   Parameter<Out> bias_;
+};
+
+/// A linear map from `In` to `Out`, without a bias.
+template <Axis In, Axis Out>
+class Projection {
+ public:
+  /// Zero weights, to be loaded or initialised.
+  Projection(Length<In> in, Length<Out> out) : weight_(in, out) {}
+
+  /// @param x [Rows, In]; `epilogues` as for `Linear`.
+  /// @return  [Rows, Out].
+  /// @throws ShapeError when free lengths differ.
+  template <RowsOf<In> X, class... Epilogues>
+  Tensor<float, RowAxis<X>, Out> operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
+    return linear<In, Out>(x, weight_, nullptr, context, epilogues...);
+  }
+
+  std::size_t inputs() const noexcept { return weight_.inputs(); }    ///< The length of In.
+  std::size_t outputs() const noexcept { return weight_.outputs(); }  ///< The length of Out.
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", ref(self.weight_)); }
+
+ private:
+  static ParameterRef ref(PackedMatrix& weight) { return {weight, 0, weight.outputs()}; }
+  static ConstParameterRef ref(PackedMatrix const& weight) { return {weight, 0, weight.outputs()}; }
+
+  PackedMatrix weight_;
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -14,7 +14,8 @@
 ///       }
 ///     };
 ///
-/// A member of an aggregate that is not visited is a compile-time error.
+/// A member of an aggregate that is not visited is a compile-time error. A member that is visited under the empty name lends its own members'
+/// names: `visitor("", self.bert)` makes "embeddings.words.weight", as the encoder alone has it, not "bert.embeddings.words.weight".
 #pragma once
 
 #include <concepts>
@@ -172,7 +173,7 @@ struct ParameterWalk {
 
   void operator()(std::string_view name, auto& member) const {
     std::size_t const length = path.size();
-    if (!path.empty()) path += '.';
+    if (!path.empty() && !name.empty()) path += '.';
     path += name;
     walk(member);
     path.resize(length);

@@ -1,0 +1,273 @@
+/// @file
+/// What is built on BERT, RoBERTa and DistilBERT: heads for masked words, next sentences, answers, and labels of texts and tokens.
+///
+///     auto const model = load<BertForMaskedLm<>>(directory, context);
+///     auto const logits = model({.ids = ids, .sequences = sequences}, context);   // [Tokens, VocabularyEntries]
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/models/bert.hpp>
+#include <axiform/models/bert_tree.hpp>
+#include <axiform/nn/layer_norm.hpp>
+#include <axiform/nn/linear.hpp>
+#include <axiform/nn/token_batch.hpp>
+#include <axiform/nn/visit.hpp>
+#include <axiform/ops/select_rows.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// From hidden states to logits over the vocabulary: dense layer, activation, layer norm, decoder (Devlin et al. 2019, section 3.1).
+///
+/// The decoder's matrix is a packed copy of its own, also where a checkpoint ties it to the token table, which stays unpacked for look-up:
+/// for BERT base 94 MB. Row by row; call it on the rows of the masks alone and nothing else is computed.
+template <DimensionsLike D>
+struct MaskedLmHead {
+  Linear<typename D::Hidden, typename D::Hidden> dense;        ///< Before the norm.
+  Activation activation;                                       ///< Behind the dense layer.
+  LayerNorm<typename D::Hidden> norm;                          ///< Behind the activation.
+  Linear<typename D::Hidden, VocabularyEntries> decoder;       ///< To the vocabulary.
+
+  /// Zero weights, to be loaded or initialised.
+  static MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon) {
+    return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary}};
+  }
+
+  /// @param hidden_states [Rows, Hidden].
+  /// @return              [Rows, VocabularyEntries].
+  template <RowsOf<typename D::Hidden> X>
+  Tensor<float, RowAxis<X>, VocabularyEntries> operator()(X const& hidden_states, Context& context) const {
+    return decoder(norm(dense(hidden_states, context, activate(activation)), context), context);
+  }
+
+  /// Parameters beside the token table, for a decoder that is tied to it.
+  static constexpr std::size_t tied_parameter_count(D const& d, std::size_t vocabulary) {
+    return Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
+           LayerNorm<typename D::Hidden>::parameter_count(d.hidden) + vocabulary;
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("dense", self.dense);
+    visitor("activation", self.activation);
+    visitor("norm", self.norm);
+    visitor("decoder", self.decoder);
+  }
+};
+
+/// BERT that guesses masked words (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM).
+template <DimensionsLike D = DynamicDimensions>
+struct BertForMaskedLm {
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+
+  Bert<D> bert;         ///< The encoder, without pooler.
+  MaskedLmHead<D> mlm;  ///< The head; call it on chosen rows of the hidden states.
+
+  /// Logits of every token.
+  /// @return [Tokens, VocabularyEntries]. @throws As `Bert`.
+  Tensor<float, Tokens, VocabularyEntries> operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    return mlm(bert(batch, context), context);
+  }
+
+  /// Parameters in all, the tied table once, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
+    return Bert<D>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
+           MaskedLmHead<D>::tied_parameter_count(d, sizes.vocabulary);
+  }
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.bert);
+    visitor("mlm", self.mlm);
+  }
+  /// The tree that PyTorch prints.
+  ModuleNode module_tree() const { return internal::masked_lm_tree(*this); }
+};
+
+/// BERT that says whether one sentence follows another (BertForNextSentencePrediction).
+template <DimensionsLike D = DynamicDimensions>
+struct BertForNextSentence {
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+
+  Bert<D> bert;                                         ///< The encoder, with its pooler.
+  Linear<typename D::Hidden, Const<2>> next_sentence;  ///< On the pooler.
+
+  /// Logits of each pair of sentences: column 0 says "B follows A", column 1 that it does not.
+  /// @return [Sequences, 2]. @throws As `Bert`; ArgumentError for an empty sequence.
+  Tensor<float, Sequences, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    return next_sentence(bert.pool(bert(batch, context), batch.sequences, context), context);
+  }
+
+  /// Parameters in all, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
+    return Bert<D>::parameter_count(d, sizes) + Linear<typename D::Hidden, Const<2>>::parameter_count(d.hidden, {});
+  }
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.bert);
+    visitor("next_sentence", self.next_sentence);
+  }
+  /// The tree that PyTorch prints.
+  ModuleNode module_tree() const {
+    return internal::module(internal::class_prefix(bert.family) + "ForNextSentencePrediction")
+        .add("bert", bert.module_tree())
+        .add("cls", internal::module("BertOnlyNSPHead").add("seq_relationship", describe(next_sentence)));
+  }
+};
+
+/// What BERT is pre-trained to say.
+struct PreTrainingLogits {
+  Tensor<float, Tokens, VocabularyEntries> tokens;  ///< Of every token: [Tokens, VocabularyEntries].
+  Tensor<float, Sequences, Const<2>> next_sentence;  ///< Of every pair; column 0 says "B follows A": [Sequences, 2].
+};
+
+/// BERT with both heads of its pre-training (BertForPreTraining).
+template <DimensionsLike D = DynamicDimensions>
+struct BertForPreTraining {
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+
+  Bert<D> bert;                                         ///< The encoder, with its pooler.
+  MaskedLmHead<D> mlm;                                  ///< On every token.
+  Linear<typename D::Hidden, Const<2>> next_sentence;  ///< On the pooler.
+
+  /// @throws As `Bert`; ArgumentError for an empty sequence.
+  PreTrainingLogits operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    auto const states = bert(batch, context);
+    return {mlm(states, context), next_sentence(bert.pool(states, batch.sequences, context), context)};
+  }
+
+  /// Parameters in all, the tied table once, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
+    return BertForNextSentence<D>::parameter_count(d, sizes) + MaskedLmHead<D>::tied_parameter_count(d, sizes.vocabulary);
+  }
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.bert);
+    visitor("mlm", self.mlm);
+    visitor("next_sentence", self.next_sentence);
+  }
+  /// The tree that PyTorch prints.
+  ModuleNode module_tree() const {
+    return internal::module(internal::class_prefix(bert.family) + "ForPreTraining")
+        .add("bert", bert.module_tree())
+        .add("cls", internal::module("BertPreTrainingHeads")
+                        .add("predictions", internal::bert_predictions_tree(mlm))
+                        .add("seq_relationship", describe(next_sentence)));
+  }
+};
+
+/// BERT that finds an answer in a text (BertForQuestionAnswering and those of RoBERTa and DistilBERT).
+template <DimensionsLike D = DynamicDimensions>
+struct BertForQuestionAnswering {
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+
+  Bert<D> bert;                                ///< The encoder, without pooler.
+  Linear<typename D::Hidden, Const<2>> span;  ///< On every token.
+
+  /// Logits of each token for being the first (column 0) and the last (column 1) of the answer.
+  /// @return [Tokens, 2]. @throws As `Bert`.
+  Tensor<float, Tokens, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    return span(bert(batch, context), context);
+  }
+
+  /// Parameters in all, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
+    return Bert<D>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
+           Linear<typename D::Hidden, Const<2>>::parameter_count(d.hidden, {});
+  }
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.bert);
+    visitor("span", self.span);
+  }
+  /// The tree that PyTorch prints.
+  ModuleNode module_tree() const {
+    auto tree = internal::module(internal::class_prefix(bert.family) + "ForQuestionAnswering")
+                    .add(internal::body_name(bert.family), bert.module_tree())
+                    .add("qa_outputs", describe(span));
+    return bert.family == ModelFamily::distilbert ? tree.add("dropout", dropout_leaf()) : tree;
+  }
+};
+
+/// From a sequence's first hidden state to its labels: dense layer, activation, and a map to the labels. BERT's dense layer is its pooler
+/// (tanh), RoBERTa's is the classifier's own (tanh), DistilBERT's is `pre_classifier` (ReLU).
+template <DimensionsLike D>
+struct SequenceClassificationHead {
+  Linear<typename D::Hidden, typename D::Hidden> dense;  ///< On the first token.
+  Activation activation;                                 ///< Behind it.
+  Linear<typename D::Hidden, Labels> output;             ///< To the labels.
+
+  /// @param first_states [Rows, Hidden].
+  /// @return             [Rows, Labels].
+  template <RowsOf<typename D::Hidden> X>
+  Tensor<float, RowAxis<X>, Labels> operator()(X const& first_states, Context& context) const {
+    return output(dense(first_states, context, activate(activation)), context);
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("dense", self.dense);
+    visitor("activation", self.activation);
+    visitor("output", self.output);
+  }
+};
+
+/// BERT that labels texts, or pairs of texts (BertForSequenceClassification and those of RoBERTa and DistilBERT). What the logits stand for,
+/// one label, several or numbers, is the config's to say (`read_label_config`).
+template <DimensionsLike D = DynamicDimensions>
+struct BertForSequenceClassification {
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+
+  Bert<D> bert;                         ///< The encoder; BERT's pooler is the head's dense layer.
+  SequenceClassificationHead<D> head;  ///< On the first token.
+
+  /// @return [Sequences, Labels]. @throws As `Bert`; ArgumentError for an empty sequence.
+  Tensor<float, Sequences, Labels> operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    return head(select_rows(bert(batch, context), batch.sequences, SequenceRow::first, context), context);
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.bert);
+    visitor("head", self.head);
+  }
+  /// The tree that PyTorch prints.
+  ModuleNode module_tree() const { return internal::sequence_classification_tree(*this); }
+};
+
+/// BERT that labels tokens (BertForTokenClassification and those of RoBERTa and DistilBERT).
+template <DimensionsLike D = DynamicDimensions>
+struct BertForTokenClassification {
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+
+  Bert<D> bert;                                   ///< The encoder, without pooler.
+  Linear<typename D::Hidden, Labels> classifier;  ///< On every token.
+
+  /// @return [Tokens, Labels]. @throws As `Bert`.
+  Tensor<float, Tokens, Labels> operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    return classifier(bert(batch, context), context);
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.bert);
+    visitor("classifier", self.classifier);
+  }
+  /// The tree that PyTorch prints.
+  ModuleNode module_tree() const {
+    return internal::module(internal::class_prefix(bert.family) + "ForTokenClassification")
+        .add(internal::body_name(bert.family), bert.module_tree())
+        .add("dropout", dropout_leaf())
+        .add("classifier", describe(classifier));
+  }
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

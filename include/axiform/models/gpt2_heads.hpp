@@ -1,0 +1,62 @@
+/// @file
+/// GPT-2 that labels texts.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/nn/linear.hpp>
+#include <axiform/nn/token_batch.hpp>
+#include <axiform/nn/visit.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// GPT-2 that labels texts by their last token (GPT2ForSequenceClassification).
+template <DimensionsLike D = DynamicDimensions>
+struct Gpt2ForSequenceClassification {
+  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+
+  Gpt2<D> gpt2;                                  ///< The model; its language-model head is not used.
+  Projection<typename D::Hidden, Labels> score;  ///< On the last token.
+  std::optional<TokenId> padding_id;             ///< Tokens with this id do not count as a text's last.
+
+  /// @return [Sequences, Labels]. @throws As `Gpt2`; ArgumentError for an empty sequence.
+  Tensor<float, Sequences, Labels> operator()(TokenBatch const& batch, Context& context) const {
+    Context::Pass const pass(context);
+    auto const states = gpt2(batch, context);
+    auto last = make_tensor<float>(context, Shape<Sequences, typename D::Hidden>::of({batch.sequences.count(), states.columns()}));
+    for (std::size_t s = 0; s < batch.sequences.count(); ++s) std::ranges::copy(states.row(last_token(batch, s)), last.row(s).begin());
+    return score(last, context);
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.gpt2);
+    visitor("score", self.score);
+    visitor("padding_id", self.padding_id);
+  }
+  /// The tree that PyTorch prints.
+  ModuleNode module_tree() const {
+    return ModuleNode{{}, "GPT2ForSequenceClassification", {}}
+        .add("transformer", gpt2.transformer_tree())
+        .add("score", linear_leaf(score.inputs(), score.outputs(), "False"));
+  }
+
+ private:
+  // The row of the last token that is not padding; of the first token when all are (as transformers has it).
+  std::size_t last_token(TokenBatch const& batch, std::size_t sequence) const {
+    std::size_t const first = batch.sequences.offset(sequence);
+    std::size_t row = batch.sequences.offset(sequence + 1);
+    if (row == first) throw ArgumentError("sequence " + std::to_string(sequence) + ": is empty, expected at least one token");
+    for (--row; row > first && padding_id && batch.ids[row] == *padding_id;) --row;
+    return row;
+  }
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH
