@@ -82,6 +82,7 @@
 #include <axiform/generate/generate.hpp>
 #include <axiform/generate/options.hpp>
 #include <axiform/generate/sampler.hpp>
+#include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/inspect/attention_table.hpp>
 #include <axiform/inspect/chosen_attention.hpp>
