@@ -17,6 +17,13 @@ inline NameRule decoder_rule(HeadWeights weights, char const* own) {
   return {"mlm.decoder.weight", weights == HeadWeights::tied ? "embeddings.word_embeddings.weight" : own};
 }
 
+/// The masked-LM head's bias, which lies in the file under two names, or one of them. transformers adds the decoder's; where head and table
+/// are tied, that is the head's own.
+inline NameRule decoder_bias_rule(HeadWeights weights, char const* head, char const* decoder) {
+  bool const is_tied = weights == HeadWeights::tied;
+  return {.canonical = "mlm.decoder.bias", .in_file = is_tied ? head : decoder, .otherwise = is_tied ? decoder : head};
+}
+
 /// What BERT and RoBERTa call alike.
 inline std::vector<NameRule> bert_body_rules() {
   return {
@@ -51,7 +58,7 @@ inline NameTable bert_names(HeadWeights weights = HeadWeights::tied) {
                              .body = {"embeddings.**", "encoder.**"},
                              .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
                             {detail::decoder_rule(weights, "cls.predictions.decoder.weight"),
-                             {.canonical = "mlm.decoder.bias", .in_file = "cls.predictions.bias", .otherwise = "cls.predictions.decoder.bias"},
+                             detail::decoder_bias_rule(weights, "cls.predictions.bias", "cls.predictions.decoder.bias"),
                              {"mlm.dense.*", "cls.predictions.transform.dense.*"},
                              {"mlm.norm.*", "cls.predictions.transform.LayerNorm.*"},
                              {"next_sentence.*", "cls.seq_relationship.*"},
@@ -68,7 +75,7 @@ inline NameTable roberta_names(HeadWeights weights = HeadWeights::tied) {
                              .body = {"embeddings.**", "encoder.**"},
                              .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
                             {detail::decoder_rule(weights, "lm_head.decoder.weight"),
-                             {.canonical = "mlm.decoder.bias", .in_file = "lm_head.bias", .otherwise = "lm_head.decoder.bias"},
+                             detail::decoder_bias_rule(weights, "lm_head.bias", "lm_head.decoder.bias"),
                              {"mlm.dense.*", "lm_head.dense.*"},
                              {"mlm.norm.*", "lm_head.layer_norm.*"},
                              {"head.dense.*", "classifier.dense.*"},

@@ -1,0 +1,141 @@
+// Every head of BERT, RoBERTa, DistilBERT and GPT-2 against transformers in float64, from checkpoints as transformers saves them.
+#include <axiform/core/context.hpp>
+#include <axiform/models/load.hpp>
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "goldens.hpp"
+
+using namespace axiform;
+using goldens::Goldens;
+using goldens::largest_difference;
+
+namespace {
+
+// The end-to-end bound of the design; logits of the fixtures are of magnitude 1 to 20.
+constexpr double tolerance = 2e-5;
+
+// Runs each case of a fixture, alone and as a packed batch; `check(name, outputs)` compares.
+template <class Model, class Check>
+void check_cases(char const* fixture, Check const& check) {
+  CAPTURE(fixture);
+  Context context = Context::with_threads(2);
+  auto const model = load<Model>(goldens::models / fixture, context);
+  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
+  for (std::string const name : {"case0", "case1", "batch"}) {
+    CAPTURE(name);
+    auto const ids = golden.ids(name + ".ids");
+    auto const token_types = golden.has(name + ".token_types") ? golden.ids(name + ".token_types") : std::vector<TokenId>{};
+    auto const sequences =
+        name == "batch" ? SequenceOffsets<Tokens>::of_lengths(golden.lengths("batch.offsets")) : SequenceOffsets<Tokens>::single(ids.size());
+    check(golden, name, model({.ids = ids, .sequences = sequences, .token_types = token_types}, context), model, sequences, context);
+  }
+}
+
+template <class Model>
+void check_logits(std::initializer_list<char const*> fixtures) {
+  for (char const* fixture : fixtures) {
+    check_cases<Model>(fixture, [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+      CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < tolerance);
+    });
+  }
+}
+
+template <class Model>
+std::string refusal(std::filesystem::path const& directory) {
+  Context context;
+  try {
+    load<Model>(directory, context);
+  } catch (CheckpointError const& error) {
+    return error.what();
+  }
+  return "loaded";
+}
+
+bool holds(std::string const& text, std::string const& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("heads: masked-LM logits are transformers' for all three families, tied, untied and in legacy spelling") {
+  check_logits<BertForMaskedLm<>>(
+      {"bert-mlm", "bert-mlm-legacy", "bert-mlm-untied", "roberta-mlm", "xlm-roberta-mlm", "distilbert-mlm"});
+}
+
+TEST_CASE("heads: next-sentence logits are transformers'") { check_logits<BertForNextSentence<>>({"bert-nsp"}); }
+
+TEST_CASE("heads: logits of sequences are transformers' for each problem type and family") {
+  check_logits<BertForSequenceClassification<>>(
+      {"bert-single-label", "bert-multi-label", "bert-regression", "roberta-classifier", "distilbert-classifier"});
+  check_logits<Gpt2ForSequenceClassification<>>({"gpt2-classifier"});
+}
+
+TEST_CASE("heads: logits of tokens are transformers' for all three families") {
+  check_logits<BertForTokenClassification<>>({"bert-tokens", "roberta-tokens", "distilbert-tokens"});
+}
+
+TEST_CASE("heads: both heads of pre-training give transformers' logits, and each loads alone") {
+  check_cases<BertForPreTraining<>>("bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+    CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
+    CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
+  });
+  check_cases<BertForMaskedLm<>>("bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+    CHECK(largest_difference(logits.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
+  });
+  check_cases<BertForNextSentence<>>("bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+    CHECK(largest_difference(logits.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
+  });
+}
+
+TEST_CASE("heads: start and end logits are transformers' for all three families, with and without the prefix") {
+  for (char const* fixture : {"bert-qa", "bert-qa-bare", "roberta-qa", "distilbert-qa"}) {
+    check_cases<BertForQuestionAnswering<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+      std::vector<float> start, end;
+      for (std::size_t i = 0; i < logits.rows(); ++i) start.push_back(logits(i, 0)), end.push_back(logits(i, 1));
+      CHECK(largest_difference(start, golden.reals(name + ".start_logits")) < tolerance);
+      CHECK(largest_difference(end, golden.reals(name + ".end_logits")) < tolerance);
+    });
+  }
+}
+
+TEST_CASE("heads: RoBERTa and DistilBERT alone give transformers' hidden states, RoBERTa's padding tokens included") {
+  for (char const* fixture : {"roberta", "xlm-roberta", "distilbert"}) {
+    check_cases<Bert<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& states, auto const& bert, auto const& sequences,
+                                    Context& context) {
+      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < tolerance);
+      CHECK(bert.positions() == 32);
+      REQUIRE(bert.pooler.has_value() == golden.has(name + ".pooler_output"));
+      if (bert.pooler)
+        CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals(name + ".pooler_output")) < tolerance);
+    });
+  }
+}
+
+TEST_CASE("heads: the masked-LM head on chosen rows gives the bits of those rows") {
+  Context context;
+  auto const model = load<BertForMaskedLm<>>(goldens::models / "roberta-mlm", context);
+  std::vector<TokenId> const ids{0, 17, 303, 40, 2};
+  auto const states = model.bert(ids, context);
+  auto const all = model.mlm(states, context);
+  auto rows = Tensor<float, Tokens, Hidden>(1, states.columns());
+  std::ranges::copy(states.row(2), rows.row(0).begin());
+  auto const one = model.mlm(rows, context);
+  CHECK(std::ranges::equal(one.row(0), all.row(2)));
+}
+
+TEST_CASE("heads: a checkpoint of another head is refused with the names of what is missing and of what it was saved from") {
+  auto const of_masked_lm = refusal<BertForQuestionAnswering<>>(goldens::models / "bert-mlm");
+  CHECK(holds(of_masked_lm, "qa_outputs.weight"));
+  CHECK(holds(of_masked_lm, "qa_outputs.bias"));
+  CHECK(holds(of_masked_lm, "BertForMaskedLM"));
+  CHECK(holds(refusal<BertForMaskedLm<>>(goldens::models / "roberta-qa"), "lm_head.dense.weight"));
+  CHECK(holds(refusal<BertForMaskedLm<>>(goldens::models / "distilbert-qa"), "vocab_transform.weight"));
+  CHECK(holds(refusal<BertForNextSentence<>>(goldens::models / "bert-mlm"), "cls.seq_relationship.weight"));
+  CHECK(holds(refusal<BertForTokenClassification<>>(goldens::models / "bert-qa"), "classifier.weight"));
+  CHECK(holds(refusal<BertForSequenceClassification<>>(goldens::models / "roberta-tokens"), "classifier.dense.weight"));
+  CHECK(holds(refusal<BertForSequenceClassification<>>(goldens::models / "distilbert-tokens"), "pre_classifier.weight"));
+  CHECK(holds(refusal<Gpt2ForSequenceClassification<>>(goldens::models / "gpt2-tiny"), "score.weight"));
+  CHECK(holds(refusal<BertForMaskedLm<>>(goldens::models / "gpt2-tiny"), "GPT-2"));
+  CHECK(holds(refusal<Gpt2ForSequenceClassification<>>(goldens::models / "bert-mlm"), "BERT"));
+}
