@@ -1,0 +1,61 @@
+// The module trees of models with heads, against what PyTorch prints for them.
+#include <axiform/inspect/module_tree.hpp>
+#include <axiform/models/any.hpp>
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <map>
+#include <string>
+
+using namespace axiform;
+
+namespace {
+
+std::filesystem::path const models = std::filesystem::path(AXIFORM_FIXTURES) / "models";
+
+// Name of a fixture to its tree.
+std::map<std::string, std::string> expected_trees() {
+  std::map<std::string, std::string> trees;
+  std::ifstream file(models / "expected" / "heads.txt");
+  std::string* tree = nullptr;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("# ")) {
+      tree = &trees[line.substr(2)];
+    } else {
+      REQUIRE(tree);
+      *tree += (tree->empty() ? "" : "\n") + line;
+    }
+  }
+  return trees;
+}
+
+}  // namespace
+
+TEST_CASE("any model: architectures picks the type, and its tree is what PyTorch prints") {
+  Context context;
+  auto const trees = expected_trees();
+  CHECK(trees.size() >= 20);
+  for (auto const& [name, expected] : trees) {
+    CAPTURE(name);
+    CHECK(std::visit([](auto const& model) { return module_tree(model); }, load_any(models / name, context)) == expected);
+  }
+}
+
+TEST_CASE("any model: the bits are those of the type that is named") {
+  Context context;
+  std::vector<TokenId> const ids{2, 7, 5, 3};
+  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  TokenBatch const batch{.ids = ids, .sequences = sequences};
+  auto const any = load_any(models / "bert-mlm", context);
+  auto const found = std::get<BertForMaskedLm<>>(any)(batch, context);
+  auto const expected = load<BertForMaskedLm<>>(models / "bert-mlm", context)(batch, context);
+  CHECK(std::ranges::equal(found.elements(), expected.elements()));
+}
+
+// Counts as transformers has them, for the dimensions of bert-base-uncased and roberta-base.
+static_assert(BertForMaskedLm<BertBase>::parameter_count({}, BertBase::sizes) == 109'514'298);
+static_assert(BertForPreTraining<BertBase>::parameter_count({}, BertBase::sizes) == 110'106'428);
+static_assert(BertForNextSentence<BertBase>::parameter_count({}, BertBase::sizes) == 109'483'778);
+static_assert(BertForQuestionAnswering<BertBase>::parameter_count({}, BertBase::sizes) == 108'893'186);
+static_assert(BertForMaskedLm<RobertaBase>::parameter_count({}, RobertaBase::sizes) == 124'697'433);
+static_assert(BertForQuestionAnswering<RobertaBase>::parameter_count({}, RobertaBase::sizes) == 124'056'578);
