@@ -163,6 +163,17 @@ class Tokenizer {
     return result;
   }
 
+  /// The word that each token is a part of, counted from 0 on (over both texts of a pair); none for tokens that the tokenizer
+  /// added. A word is what the model splits:
+  /// between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE; an added token is a word.
+  /// @throws ArgumentError for an id that the vocabulary lacks.
+  std::vector<std::optional<std::uint32_t>> word_ids(Encoding const& encoding) const;
+  /// Whether tokens that continue a word are marked as such (WordPiece's `##`), so that those without a mark begin one.
+  bool marks_continuations() const noexcept {
+    auto const* const word_piece = std::get_if<detail::WordPiece>(&state_->model);
+    return word_piece != nullptr && !word_piece->options().continuing_subword_prefix.empty();
+  }
+
   /// The id of a token as the vocabulary writes it, if it is there.
   std::optional<TokenId> token_to_id(std::string_view token) const noexcept { return state_->vocabulary.find(token); }
   /// The token of an id. @throws ArgumentError when there is none.
@@ -196,6 +207,7 @@ class Tokenizer {
     detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
     std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
     std::vector<bool> is_special;
+    std::vector<bool> is_added;
     std::vector<detail::SpaceCounts> spaces;  // By id, where offsets are trimmed.
     PostProcessor post_processor;  ///< What goes round the texts.
     DecoderOptions decoder;        ///< How tokens become text again.
@@ -244,6 +256,8 @@ class Tokenizer {
   void encode_text(std::string_view text, Scratch& scratch, Text& result) const;
   void finish_text(Text& text) const;
   Encoding finish(Text& first, Text* second, EncodeOptions const& options) const;
+  std::uint32_t number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,
+                                        std::span<std::optional<std::uint32_t>> words) const;
   bool append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const;
   bool cleans_up(DecodeOptions const& options) const noexcept {
     return options.clean_up_tokenization_spaces == CleanUp::as_configured ? state_->decoder.clean_up_tokenization_spaces

@@ -51,7 +51,9 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
     matcher.add(std::move(pattern), token);
   }
   is_special.resize(vocabulary.size());
+  is_added.resize(vocabulary.size());
   for (AddedToken const& token : parts.added_tokens) {
+    if (!token.content.empty()) is_added[static_cast<std::size_t>(token.id)] = true;
     // The crate compares the written forms, so a special token whose normal form is another is never left out.
     if (token.special && !token.content.empty()) is_special[static_cast<std::size_t>(token.id)] = !normal_forms.contains(token.id);
   }
@@ -166,6 +168,63 @@ inline std::vector<Encoding> Tokenizer::encode_views(std::span<std::string_view 
       result[i] = encode(texts[i], options, scratch);
   });
   return result;
+}
+
+// Numbers the words of a run of byte-level tokens, none of them added, from `first` on; gives the number that comes next. The run's bytes are
+// split again as they were before their merges.
+inline std::uint32_t Tokenizer::number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,
+                                                        std::span<std::optional<std::uint32_t>> words) const {
+  std::string bytes;
+  std::vector<std::size_t> begins;
+  for (TokenId const id : run) {
+    begins.push_back(bytes.size());
+    bytes += detail::bytes_of_token(state_->vocabulary.token(id));
+  }
+  for (std::size_t done = 0; done < bytes.size();) {  // A cut encoding may begin or end within a character.
+    auto const [valid, invalid] = scan_utf8(std::string_view(bytes).substr(done));
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(done + valid), invalid, '\x01');
+    done += valid + invalid;
+  }
+  bool const splits = std::get<detail::ByteBpe>(state_->model).options().use_regex;
+  char const* const text = bytes.data();
+  char const* const end = text + bytes.size();
+  char const* piece_end = text;
+  std::uint32_t next = first;
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    for (; piece_end != end && piece_end <= text + begins[i]; ++next) piece_end = splits ? detail::end_of_piece(piece_end, end) : end;
+    words[i] = next == first ? first : next - 1;
+  }
+  return std::max(next, first + 1);
+}
+
+inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding const& encoding) const {
+  std::vector<std::optional<std::uint32_t>> words(encoding.ids.size());
+  auto const is_word = [&](std::size_t i) { return i >= encoding.special_tokens_mask.size() || encoding.special_tokens_mask[i] == 0; };
+  auto const is_added = [&](std::size_t i) {
+    state_->vocabulary.token(encoding.ids[i]);  // Which throws where there is none.
+    return state_->is_added[static_cast<std::size_t>(encoding.ids[i])];
+  };
+  auto const* const word_piece = std::get_if<detail::WordPiece>(&state_->model);
+  std::uint32_t next = 0;
+  bool continues = false;  // Whether the token before is one that another can continue.
+  for (std::size_t i = 0; i < words.size();) {
+    if (!is_word(i) || is_added(i)) {
+      if (is_word(i)) words[i] = next++;
+      continues = false;
+      ++i;
+    } else if (word_piece != nullptr) {
+      continues = continues && marks_continuations() &&
+                  state_->vocabulary.token(encoding.ids[i]).starts_with(word_piece->options().continuing_subword_prefix);
+      words[i++] = continues ? next - 1 : next++;
+      continues = true;
+    } else {
+      std::size_t last = i + 1;
+      while (last < words.size() && is_word(last) && !is_added(last)) ++last;
+      next = number_byte_level_words(std::span(encoding.ids).subspan(i, last - i), next, std::span(words).subspan(i, last - i));
+      i = last;
+    }
+  }
+  return words;
 }
 
 inline bool Tokenizer::append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const {
