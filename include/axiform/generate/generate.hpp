@@ -1,118 +1,200 @@
 /// @file
-/// `generate`: tokens from any causal language model, with its key-value cache.
+/// `generate`: tokens from any causal language model, with its key-value cache; one prompt or a batch, by sampling, greedily or with beams.
 #pragma once
 
-#include <concepts>
+#include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
-#include <axiform/core/random.hpp>
 #include <axiform/core/sequences.hpp>
-#include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/generate/beam_generation.hpp>
+#include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/options.hpp>
-#include <axiform/generate/sampler.hpp>
+#include <axiform/generate/result.hpp>
+#include <axiform/generate/stopping.hpp>
+#include <axiform/generate/token_chooser.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// What generation asks of a model.
-///
-/// `make_cache(sequences, capacity)` makes a cache for that many sequences of up to `capacity` tokens, `fork(from, to)` of the cache
-/// gives sequence `to` the past of `from`, and `last_logits(ids, sequences, cache, context)` runs new tokens, appends
-/// them to the cache and returns the logits behind the last token of each sequence, [Sequences, VocabularyEntries].
-template <class M>
-concept CausalLanguageModel = requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences,
-                                       typename M::Cache& cache, Context& context, std::size_t n) {
-  { model.positions() } -> std::convertible_to<std::size_t>;
-  { model.make_cache(n, n) } -> std::same_as<typename M::Cache>;
-  { model.last_logits(ids, sequences, cache, context) } -> std::same_as<Tensor<float, Sequences, VocabularyEntries>>;
-  cache.fork(n, n);
-};
-
 namespace internal {
 
-/// The sequences of one call of `generate` that are still growing.
-template <class Model>
-class Generation {
+/// The sequences of some prompts while they grow, each token chosen by itself. Sequence r of prompt p has slot p * num_return_sequences + r
+/// of the cache. What the cache holds of a prompt already is not run again.
+template <CausalLanguageModel Model>
+class TokenGeneration {
  public:
-  Generation(Model const& model, std::span<TokenId const> prompt, GenerateOptions const& options, Context& context)
-      : model_(model),
-        options_(options),
-        context_(context),
-        length_(options.checked_length(prompt.size(), model.positions())),
-        cache_(model.make_cache(options.num_return_sequences, length_)),
-        results_(options.num_return_sequences),
-        ended_(options.num_return_sequences, 0) {
-    for (auto& result : results_) {
-      result.reserve(length_);
-      result.assign(prompt.begin(), prompt.end());
+  TokenGeneration(Model const& model, std::span<std::span<TokenId const> const> prompts, std::size_t first_sequence,
+                  GenerateOptions const& options, Stopping const& stopping, typename Model::Cache& cache, Context& context)
+      : model_(model), options_(options), stopping_(stopping), first_sequence_(first_sequence), cache_(cache), context_(context) {
+    choosers_.reserve(prompts.size());
+    sequences_.reserve(prompts.size() * options.num_return_sequences);
+    for (auto const prompt : prompts) {
+      std::size_t const length = options.checked_length(prompt.size(), model.positions());
+      choosers_.emplace_back(options, prompt.size(), length);
+      for (std::size_t r = 0; r < options.num_return_sequences; ++r) {
+        Sequence& sequence = sequences_.emplace_back(Sequence{{}, length, FinishReason::length, Growth::growing});
+        sequence.text.ids.reserve(length);
+        sequence.text.ids.assign(prompt.begin(), prompt.end());
+        sequence.text.prompt_length = prompt.size();
+      }
     }
-    next_.reserve(results_.size());
   }
 
-  std::vector<std::vector<TokenId>> run() {
+  std::vector<GeneratedSequence> run() {
     Context::Pass const pass(context_);
-    if (options_.stop.stop_requested()) return std::move(results_);
-    prefill();
-    std::size_t const prompt = results_[0].size() - 1;
-    for (std::size_t step = 1; prompt + step < length_ && !all_ended() && !options_.stop.stop_requested(); ++step) decode(step);
-    return std::move(results_);
+    std::optional<FinishReason> end = stopping_.all();
+    if (!end) {
+      prefill();
+      while (!(end = stopping_.all()) && grows()) decode();
+    }
+    std::vector<GeneratedSequence> results;
+    results.reserve(sequences_.size());
+    for (Sequence& sequence : sequences_) {
+      sequence.text.finish = sequence.growth == Growth::ended ? sequence.finish : *end;
+      results.push_back(std::move(sequence.text));
+    }
+    return results;
   }
 
  private:
-  // The prompt runs once; every sequence starts from its cache.
+  enum class Growth { growing, ended };
+  struct Sequence {
+    GeneratedSequence text;
+    std::size_t length;
+    FinishReason finish;
+    Growth growth;
+  };
+
+  // A prompt runs once; all its sequences start from its cache and from its row of logits.
   void prefill() {
-    std::size_t const count = results_.size();
-    SequenceOffsets<Tokens> offsets;
-    offsets.append(results_[0].size());
-    for (std::size_t s = 1; s < count; ++s) offsets.append(0);
-    auto const logits = model_.last_logits(results_[0], offsets, cache_, context_);
-    for (std::size_t s = 1; s < count; ++s) cache_.fork(0, s);
-    for (std::size_t s = 0; s < count; ++s) choose(s, 0, logits.row(0));
+    std::size_t const each = options_.num_return_sequences;
+    auto logits = feed([&](std::size_t s) { return s % each == 0; });
+    for (std::size_t s = 0; s < sequences_.size(); ++s) {
+      std::size_t const source = s / each * each;
+      if (s == source) {
+        choosers_[s / each].read(logits.row(s), sequences_[s].text.ids);
+      } else {
+        cache_.fork(source, s, 0);
+      }
+      choose(s);
+    }
   }
 
-  void decode(std::size_t step) {
+  void decode() {
+    auto logits = feed([&](std::size_t s) { return sequences_[s].growth == Growth::growing; });
+    for (std::size_t s = 0; s < sequences_.size(); ++s) {
+      if (sequences_[s].growth == Growth::ended) continue;
+      choosers_[s / options_.num_return_sequences].read(logits.row(s), sequences_[s].text.ids);
+      choose(s);
+    }
+  }
+
+  // Runs what the cache lacks of the sequences that are `wanted`. Slots behind the last of these are left out.
+  template <class Wanted>
+  auto feed(Wanted wanted) {
     next_.clear();
     SequenceOffsets<Tokens> offsets;
-    for (std::size_t s = 0; s < results_.size(); ++s) {
-      if (!ended_[s]) next_.push_back(results_[s].back());
-      offsets.append(ended_[s] ? 0 : 1);
+    std::size_t end = sequences_.size();
+    while (end > 1 && !wanted(end - 1)) --end;
+    for (std::size_t s = 0; s < end; ++s) {
+      std::span<TokenId const> missing;
+      if (wanted(s)) missing = std::span(sequences_[s].text.ids).subspan(cache_.lengths()[s]);
+      next_.insert(next_.end(), missing.begin(), missing.end());
+      offsets.append(missing.size());
     }
-    auto const logits = model_.last_logits(next_, offsets, cache_, context_);
-    for (std::size_t s = 0; s < results_.size(); ++s)
-      if (!ended_[s]) choose(s, step, logits.row(s));
+    return model_.last_logits(next_, offsets, cache_, context_);
   }
 
-  void choose(std::size_t sequence, std::size_t step, std::span<float const> logits) {
-    TokenId id;
-    if (options_.decoding == Decoding::greedy) {
-      id = most_probable(logits);
-    } else {
-      auto const words = Philox(options_.seed)(sequence, step);
-      id = sampler_.draw(logits, options_.sampling, uniform_from(words[0], words[1]));
+  void choose(std::size_t s) {
+    Sequence& sequence = sequences_[s];
+    TokenChooser const& chooser = choosers_[s / options_.num_return_sequences];
+    TokenId const id = chooser.choose(s % options_.num_return_sequences, sequence.text.ids.size());
+    sequence.text.ids.push_back(id);
+    if (auto report = chooser.report(id)) sequence.text.reports.push_back(*std::move(report));
+    if (options_.on_token) options_.on_token({first_sequence_ + s, id});
+    if (auto const reason = stopping_.one(first_sequence_ + s, sequence.text.ids, sequence.length)) {
+      sequence.finish = *reason;
+      sequence.growth = Growth::ended;
     }
-    results_[sequence].push_back(id);
-    ended_[sequence] = std::ranges::find(options_.end_of_text, id) != options_.end_of_text.end();
-    if (options_.on_token) options_.on_token({sequence, id});
   }
 
-  bool all_ended() const { return std::ranges::find(ended_, 0) == ended_.end(); }
+  bool grows() const {
+    return std::ranges::any_of(sequences_, [](Sequence const& sequence) { return sequence.growth == Growth::growing; });
+  }
 
   Model const& model_;
   GenerateOptions const& options_;
+  Stopping const& stopping_;
+  std::size_t first_sequence_;
+  typename Model::Cache& cache_;
   Context& context_;
-  std::size_t length_;
-  typename Model::Cache cache_;
-  Sampler sampler_;
-  std::vector<std::vector<TokenId>> results_;
-  std::vector<char> ended_;
+  std::vector<TokenChooser> choosers_;  // one for each prompt
+  std::vector<Sequence> sequences_;
   std::vector<TokenId> next_;
 };
 
 }  // namespace internal
+
+/// Continues several prompts of any lengths. They run packed, without padding; each text is the same, bit for bit, as alone.
+///
+///     auto const texts = generate_batch(gpt2, std::vector{first.ids, second.ids}, {.max_new_tokens = 20, .seed = 1}, context);
+///     std::vector<TokenId> const& ids = texts[1][0].ids;   // prompt 1, its first sequence
+///
+/// @param prompts A range of ranges of ids, at least one id each.
+/// @return        For each prompt `num_return_sequences` sequences, the prompt included, each ended by its own end; beams best first.
+/// @throws ArgumentError when an option is absurd, options contradict each other or the model, or an id is not in the vocabulary.
+template <CausalLanguageModel Model, class Prompts>
+std::vector<std::vector<GeneratedSequence>> generate_batch(Model const& model, Prompts const& prompts, GenerateOptions const& options,
+                                                           Context& context) {
+  options.check(model.vocabulary());
+  std::vector<std::span<TokenId const>> const all(std::begin(prompts), std::end(prompts));
+  for (auto const prompt : all) options.checked_length(prompt.size(), model.positions());
+  std::size_t const each = options.has_beams() ? options.num_beams : options.num_return_sequences;
+  std::size_t const together = std::max<std::size_t>(options.batch_size / each, 1);
+  Stopping const stopping(options);
+  std::vector<std::vector<GeneratedSequence>> results;
+  results.reserve(all.size());
+  for (std::size_t first = 0; first < all.size(); first += together) {
+    auto const part = std::span(all).subspan(first, std::min(together, all.size() - first));
+    std::size_t longest = 0;
+    for (auto const prompt : part) longest = std::max(longest, options.checked_length(prompt.size(), model.positions()));
+    auto cache = model.make_cache(part.size() * each, longest);
+    std::size_t const first_sequence = first * options.num_return_sequences;
+    std::vector<GeneratedSequence> texts;
+    if (options.has_beams()) {
+      texts = internal::BeamGeneration<Model>(model, part, first_sequence, options, stopping, cache, context).run();
+    } else {
+      texts = internal::TokenGeneration<Model>(model, part, first_sequence, options, stopping, cache, context).run();
+    }
+    for (std::size_t p = 0; p < part.size(); ++p) {
+      auto const begin = std::make_move_iterator(texts.begin() + static_cast<std::ptrdiff_t>(p * options.num_return_sequences));
+      results.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(options.num_return_sequences));
+    }
+  }
+  return results;
+}
+
+/// Continues one prompt, and tells all about the texts: why each ended, its score, reports on its tokens where the options ask for them.
+///
+///     auto const text = generate_sequences(gpt2, prompt, {.decoding = Decoding::greedy, .report = ReportOptions{.alternatives = 5}},
+/// context)[0];
+///     double const surprise = -text.reports[0].log_probability;
+///
+/// @param prompt Ids, at least one.
+/// @return       `num_return_sequences` sequences, as `generate_batch`.
+/// @throws ArgumentError as `generate_batch`.
+template <CausalLanguageModel Model>
+std::vector<GeneratedSequence> generate_sequences(Model const& model, std::span<TokenId const> prompt, GenerateOptions const& options,
+                                                  Context& context) {
+  return std::move(generate_batch(model, std::span(&prompt, 1), options, context).front());
+}
 
 /// Continues `prompt` token by token.
 ///
@@ -120,11 +202,13 @@ class Generation {
 ///
 /// @param prompt Ids, at least one.
 /// @return       `num_return_sequences` sequences of ids, the prompt included, each ended by its own end-of-text or at full length.
-/// @throws ArgumentError when an option is absurd, an id is not in the vocabulary, or the length exceeds the model's positions.
+/// @throws ArgumentError as `generate_batch`.
 template <CausalLanguageModel Model>
 std::vector<std::vector<TokenId>> generate(Model const& model, std::span<TokenId const> prompt, GenerateOptions const& options,
                                            Context& context) {
-  return internal::Generation<Model>(model, prompt, options, context).run();
+  std::vector<std::vector<TokenId>> results;
+  for (auto& sequence : generate_sequences(model, prompt, options, context)) results.push_back(std::move(sequence.ids));
+  return results;
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -1,18 +1,20 @@
 /// @file
-/// `Sampler`: from the logits of one row to a token.
+/// `Sampler`: from the scores of one row to a token.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
+#include <numeric>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/generate/greatest.hpp>
 #include <axiform/generate/options.hpp>
 
 namespace axiform {
@@ -28,87 +30,144 @@ inline TokenId most_probable(std::span<float const> logits) {
   return static_cast<TokenId>(best);
 }
 
-/// Draws tokens from logits after temperature, top-k and top-p, in this order (Hugging Face's TemperatureLogitsWarper,
-/// TopKLogitsWarper, TopPLogitsWarper). Keeps its working memory from call to call.
+/// Draws tokens from logits after temperature, top-k, top-p, min-p and typical-p, in this order (Hugging Face's TemperatureLogitsWarper,
+/// TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper, TypicalLogitsWarper). Keeps its working memory from call to call.
+///
+///     Sampler sampler;
+///     sampler.distribution(logits, {.temperature = 0.8, .top_k = 40});
+///     TokenId const id = sampler.draw(0.25);
 class Sampler {
  public:
   /// One token that may be drawn.
   struct Candidate {
     TokenId id;          ///< The token.
-    double probability;  ///< After temperature, top-k and top-p.
+    double probability;  ///< Among those that may be drawn.
+    double score;        ///< Its logit / temperature.
   };
 
   /// The tokens that may be drawn with their probabilities, in the order of their ids.
+  /// @param least Tokens that every step leaves at least, if there are so many.
   /// @throws ArgumentError when an option cannot be used, or a logit is not a number.
-  std::span<Candidate const> distribution(std::span<float const> logits, SamplingOptions const& options) {
+  std::span<Candidate const> distribution(std::span<float const> logits, SamplingOptions const& options, std::size_t least = 1) {
     options.check();
-    keep_top_k(logits, options.top_k);
-    to_probabilities(options.temperature);
-    if (options.top_p < 1) keep_top_p(options.top_p);
+    least = std::max<std::size_t>(least, 1);
+    keep_top_k(logits, options.top_k == 0 ? 0 : std::max(options.top_k, least));
+    for (Candidate& candidate : candidates_) candidate.score /= options.temperature;
+    to_probabilities();
+    if (options.top_p < 1) keep_top_p(options.top_p, least);
+    if (options.min_p > 0) keep_min_p(options.min_p, least);
+    if (options.typical_p < 1) keep_typical_p(options.typical_p, least);
     return candidates_;
   }
+  /// What `distribution` returned last.
+  std::span<Candidate const> candidates() const noexcept { return candidates_; }
 
   /// The token at `uniform` in [0, 1) of the cumulated probabilities, in the order of ids.
-  TokenId draw(std::span<float const> logits, SamplingOptions const& options, double uniform) {
-    auto const candidates = distribution(logits, options);
+  /// @throws ArgumentError when `distribution` has not been called.
+  TokenId draw(double uniform) const {
+    if (candidates_.empty()) throw ArgumentError("sampler: found no distribution to draw from; call `distribution` first");
     double cumulated = 0;
-    for (Candidate const& candidate : candidates) {
+    for (Candidate const& candidate : candidates_) {
       cumulated += candidate.probability;
       if (uniform < cumulated) return candidate.id;
     }
-    auto const possible = std::find_if(candidates.rbegin(), candidates.rend(), [](Candidate const& c) { return c.probability > 0; });
+    auto const possible = std::find_if(candidates_.rbegin(), candidates_.rend(), [](Candidate const& c) { return c.probability > 0; });
     return possible->id;  // rounding left the sum below `uniform`
+  }
+  /// The same after `distribution(logits, options)`.
+  TokenId draw(std::span<float const> logits, SamplingOptions const& options, double uniform) {
+    distribution(logits, options);
+    return draw(uniform);
   }
 
  private:
-  // Fills candidates_ with ids and, for now, logits.
+  // Fills candidates_ with ids and logits. Tokens that cannot come are left out.
   void keep_top_k(std::span<float const> logits, std::size_t top_k) {
-    float least = -std::numeric_limits<float>::infinity();
+    float least = std::numeric_limits<float>::lowest();
     if (top_k != 0 && top_k < logits.size()) {
-      values_.assign(logits.begin(), logits.end());
-      auto const kth = values_.begin() + static_cast<std::ptrdiff_t>(top_k - 1);
-      std::nth_element(values_.begin(), kth, values_.end(), std::greater<>{});
-      least = *kth;
+      greatest_.restart(top_k);
+      for (float const logit : logits) greatest_.offer(logit);
+      least = std::max(least, greatest_.least());
     }
     candidates_.clear();
     for (std::size_t i = 0; i < logits.size(); ++i) {
       if (std::isnan(logits[i])) throw ArgumentError("logits: found NaN for token " + std::to_string(i));
-      if (logits[i] >= least) candidates_.push_back({static_cast<TokenId>(i), logits[i]});
+      if (logits[i] >= least) candidates_.push_back({static_cast<TokenId>(i), 0, logits[i]});
     }
   }
 
-  void to_probabilities(double temperature) {
+  // The softmax of the scores.
+  void to_probabilities() {
     double greatest = -std::numeric_limits<double>::infinity();
-    for (Candidate const& candidate : candidates_) greatest = std::max(greatest, candidate.probability);
+    for (Candidate const& candidate : candidates_) greatest = std::max(greatest, candidate.score);
     if (std::isinf(greatest)) throw ArgumentError("logits: found no finite logit");
     double sum = 0;
-    for (Candidate& candidate : candidates_) sum += candidate.probability = std::exp((candidate.probability - greatest) / temperature);
+    for (Candidate& candidate : candidates_) sum += candidate.probability = std::exp(candidate.score - greatest);
     for (Candidate& candidate : candidates_) candidate.probability /= sum;
   }
 
-  // From the least probable on, tokens go whose cumulated probability does not exceed 1 - top_p; the most probable always stays.
-  void keep_top_p(double top_p) {
-    order_.resize(candidates_.size());
-    for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
-    std::stable_sort(order_.begin(), order_.end(),
-                     [&](std::size_t a, std::size_t b) { return candidates_[a].probability < candidates_[b].probability; });
-    double cumulated = 0, kept = 0;
-    for (std::size_t rank = 0; rank < order_.size(); ++rank) {
-      double& probability = candidates_[order_[rank]].probability;
-      cumulated += probability;
-      if (cumulated <= 1 - top_p && rank + 1 < order_.size()) {
-        probability = -1;
-      } else {
-        kept += probability;
-      }
+  // From the least probable on, tokens go whose cumulated probability does not exceed 1 - top_p; the `least` most probable always stay.
+  void keep_top_p(double top_p, std::size_t least) {
+    order_by([](Candidate const& candidate) { return candidate.probability; });
+    double cumulated = 0;
+    for (std::size_t rank = 0; rank + least < order_.size(); ++rank) {
+      cumulated += candidates_[order_[rank]].probability;
+      if (cumulated > 1 - top_p) break;
+      removed_[order_[rank]] = 1;
     }
-    std::erase_if(candidates_, [](Candidate const& candidate) { return candidate.probability < 0; });
-    for (Candidate& candidate : candidates_) candidate.probability /= kept;
+    remove();
   }
 
-  std::vector<float> values_;
+  // Tokens go that are less probable than min_p times the most probable one.
+  void keep_min_p(double min_p, std::size_t least) {
+    order_by([](Candidate const& candidate) { return candidate.probability; });
+    double const threshold = min_p * candidates_[order_.back()].probability;
+    for (std::size_t rank = 0; rank + least < order_.size() && candidates_[order_[rank]].probability < threshold; ++rank)
+      removed_[order_[rank]] = 1;
+    remove();
+  }
+
+  // Tokens stay whose information is nearest to the entropy, until their probabilities reach typical_p (Meister et al. 2022, "Locally
+  // typical sampling"), and those as near as the last of them.
+  void keep_typical_p(double typical_p, std::size_t least) {
+    double entropy = 0;
+    for (Candidate const& candidate : candidates_)
+      if (candidate.probability > 0) entropy -= candidate.probability * std::log(candidate.probability);
+    auto const distance = [entropy](Candidate const& candidate) { return std::abs(-std::log(candidate.probability) - entropy); };
+    order_by(distance);
+    double cumulated = 0;
+    std::size_t last = 0;
+    for (; last + 1 < order_.size(); ++last) {
+      cumulated += candidates_[order_[last]].probability;
+      if (!(cumulated < typical_p)) break;
+    }
+    double const farthest = distance(candidates_[order_[last]]);
+    for (std::size_t rank = least; rank < order_.size(); ++rank)
+      if (distance(candidates_[order_[rank]]) > farthest) removed_[order_[rank]] = 1;
+    remove();
+  }
+
+  // order_: the candidates from the least key to the greatest, in the order of their ids among equals.
+  template <class Key>
+  void order_by(Key key) {
+    order_.resize(candidates_.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    std::ranges::stable_sort(order_, [&](std::size_t a, std::size_t b) { return key(candidates_[a]) < key(candidates_[b]); });
+    removed_.assign(candidates_.size(), 0);
+  }
+
+  void remove() {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < candidates_.size(); ++i)
+      if (!removed_[i]) candidates_[kept++] = candidates_[i];
+    candidates_.resize(kept);
+    to_probabilities();
+  }
+
+  Greatest<float> greatest_;
   std::vector<Candidate> candidates_;
   std::vector<std::size_t> order_;
+  std::vector<char> removed_;
 };
 
 }  // namespace axiform

@@ -44,17 +44,30 @@ class KeyValueCache {
   std::span<std::size_t const> lengths() const noexcept { return lengths_; }
 
   /// Gives sequence `to` the past of sequence `from`.
-  /// @throws ArgumentError when there is no such sequence.
-  void fork(std::size_t from, std::size_t to) {
+  /// @param common Tokens at the beginning that are the same in both, and are not copied: beams mostly share their past.
+  /// @throws ArgumentError when there is no such sequence, or one has fewer tokens than are common.
+  void fork(std::size_t from, std::size_t to, std::size_t common = 0) {
     check_sequence(from);
     check_sequence(to);
+    if (common > std::min(lengths_[from], lengths_[to]))
+      throw ArgumentError("cache: found " + std::to_string(common) + " common tokens of sequences that have " +
+                          std::to_string(lengths_[from]) + " and " + std::to_string(lengths_[to]));
     if (from == to) return;
-    for (std::size_t l = 0; l < layers_; ++l) {
-      CacheLayer const part = layer(l);
-      kernels::move_keys_values(layout_, part.data + from * part.sequence_stride, layout_, part.data + to * part.sequence_stride,
-                                lengths_[from]);
-    }
-    lengths_[to] = lengths_[from];
+    copy_tokens(*this, from, to, common);
+  }
+
+  /// Gives sequence `to` the past of sequence `from` of another cache.
+  /// @throws ArgumentError when there is no such sequence, or its past does not fit; ShapeError when the caches have other widths.
+  void copy(KeyValueCache const& other, std::size_t from, std::size_t to) {
+    other.check_sequence(from);
+    check_sequence(to);
+    if (other.layers_ != layers_ || other.layout_.heads != layout_.heads || other.layout_.head_size != layout_.head_size)
+      throw ShapeError("cache: found one of " + other.widths() + ", expected " + widths());
+    if (other.lengths_[from] > capacity_)
+      throw ArgumentError("cache: found " + std::to_string(other.lengths_[from]) + " tokens, expected at most " +
+                          std::to_string(capacity_));
+    if (&other == this && from == to) return;
+    copy_tokens(other, from, to, 0);
   }
 
   /// Forgets what came behind the first `length` tokens of a sequence.
@@ -84,8 +97,7 @@ class KeyValueCache {
   CacheLayer layer(std::size_t index) {
     if (index >= layers_)
       throw ArgumentError("cache: found layer " + std::to_string(index) + ", expected one of the cache's " + std::to_string(layers_));
-    auto* const data = static_cast<float*>(buffer_.data());
-    return {layout_, data + index * sequences() * layout_.floats(), layout_.floats(), lengths_};
+    return {layout_, data() + index * sequences() * layout_.floats(), layout_.floats(), lengths_};
   }
   /// The new tokens have passed all layers: they are now part of the past.
   void advance(SequenceOffsets<Tokens> const& added) {
@@ -100,6 +112,30 @@ class KeyValueCache {
       if (__builtin_mul_overflow(bytes, factor, &bytes))
         throw ShapeError("cache: " + std::to_string(sequences) + " sequences of " + std::to_string(layout.capacity) + " tokens are too many");
     return layout.floats() * widths.layers * sequences * sizeof(float);
+  }
+  // Keys and values of the tokens [first, end) of a sequence of `other`, where both hold them in their own layout. Panels of keys are
+  // whole.
+  void copy_tokens(KeyValueCache const& other, std::size_t from, std::size_t to, std::size_t first) {
+    std::size_t const end = other.lengths_[from];
+    std::size_t const panel = first / kernels::panel_width * kernels::panel_width;
+    std::size_t const last_panel = kernels::panel_count(end) * kernels::panel_width;
+    std::size_t const width = layout_.value_width();
+    for (std::size_t l = 0; first < end && l < layers_; ++l) {
+      float const* const source = other.data() + (l * other.sequences() + from) * other.layout_.floats();
+      float* const target = data() + (l * sequences() + to) * layout_.floats();
+      for (std::size_t head = 0; head < layout_.heads; ++head) {
+        std::copy_n(source + other.layout_.keys_of(head) + panel * layout_.head_size, (last_panel - panel) * layout_.head_size,
+                    target + layout_.keys_of(head) + panel * layout_.head_size);
+        for (std::size_t p = 0; p < layout_.value_panels(); ++p)
+          std::copy_n(source + other.layout_.values_of(head) + (p * other.layout_.capacity + first) * width, (end - first) * width,
+                      target + layout_.values_of(head) + (p * layout_.capacity + first) * width);
+      }
+    }
+    lengths_[to] = end;
+  }
+  float* data() const noexcept { return static_cast<float*>(buffer_.data()); }
+  std::string widths() const {
+    return std::to_string(layers_) + " layers of " + std::to_string(layout_.heads) + " heads of " + std::to_string(layout_.head_size);
   }
   void check_sequence(std::size_t sequence) const {
     if (sequence >= sequences())

@@ -1,0 +1,204 @@
+/// @file
+/// `BeamSearch`: which texts are followed, from rows of logits alone. It is transformers' (5.24, generation/utils.py), choice for choice.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/random.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/generate/greatest.hpp>
+#include <axiform/generate/log_probabilities.hpp>
+#include <axiform/generate/logits_processors.hpp>
+#include <axiform/generate/options.hpp>
+#include <axiform/generate/result.hpp>
+#include <axiform/generate/sampler.hpp>
+#include <axiform/generate/stopping.hpp>
+
+namespace axiform {
+
+/// The beams of one prompt. Refers to the options, which must outlive it.
+///
+///     BeamSearch search(prompt, options, max_length);
+///     while (!search.is_done()) search.step(rows);   // rows[i]: the logits behind search.beams()[i]
+///     auto const best = search.results();
+class BeamSearch {
+ public:
+  /// A text that is followed.
+  struct Beam {
+    std::vector<TokenId> ids;          ///< The prompt and what was chosen.
+    double score;                      ///< The sum of its processed log-probabilities.
+    std::size_t parent;                ///< Which of the beams of the step before it continues.
+    std::vector<TokenReport> reports;  ///< Of the tokens that were chosen, where the options ask for it.
+  };
+
+  /// @param sequence The number that `stop_when` is told.
+  BeamSearch(std::span<TokenId const> prompt, GenerateOptions const& options, std::size_t max_length, Stopping const& stopping,
+             std::size_t sequence = 0)
+      : options_(options),
+        stopping_(stopping),
+        process_(options, prompt.size(), max_length),
+        prompt_length_(prompt.size()),
+        max_length_(max_length),
+        sequence_(sequence) {
+    beams_.push_back({{prompt.begin(), prompt.end()}, 0, 0, {}});
+  }
+
+  /// The texts that are followed, best first: one at the beginning, `num_beams` later on.
+  std::span<Beam const> beams() const noexcept { return beams_; }
+  /// Whether nothing better can come, as far as `early_stopping` looks.
+  bool is_done() const noexcept { return done_; }
+
+  /// Goes on by one token.
+  /// @param rows For each beam [VocabularyEntries]: the logits behind its last token, overwritten.
+  /// @throws ArgumentError when a logit is not a number, or no token is possible.
+  void step(std::span<std::span<float> const> rows) {
+    std::size_t const length = beams_[0].ids.size() + 1;  // of the texts that this step makes
+    // So many that enough go on when all the best end.
+    auto const candidates = best_continuations(rows, std::max<std::size_t>(2, 1 + options_.end_of_text.size()) * options_.num_beams);
+    std::vector<Beam> next;
+    for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
+      Candidate const& candidate = candidates[rank];
+      if (rank >= options_.num_beams && next.size() == options_.num_beams) break;
+      Beam beam = continued(candidate);
+      if (auto const reason = stopping_.one(sequence_, beam.ids, max_length_)) {
+        // Only the first `num_beams` may end: the others are there to go on instead of these.
+        if (rank < options_.num_beams) finish(std::move(beam), *reason, length);
+      } else if (next.size() < options_.num_beams) {
+        next.push_back(std::move(beam));
+      }
+    }
+    std::ranges::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
+    if (finished_.size() > options_.num_beams) finished_.resize(options_.num_beams);
+    beams_ = std::move(next);
+    done_ = beams_.empty() || !can_improve(length);
+  }
+
+  /// Ends all that still grows, for the given reason.
+  void stop(FinishReason reason) {
+    for (Beam& beam : std::exchange(beams_, {})) {
+      std::size_t const length = beam.ids.size();
+      finish(std::move(beam), reason, length);
+    }
+    std::ranges::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
+    done_ = true;
+  }
+
+  /// The `num_return_sequences` best texts, best first; those that still grow come last, if there are not enough others.
+  std::vector<GeneratedSequence> results() {
+    if (finished_.size() < options_.num_return_sequences) stop(FinishReason::stopped);
+    // Without enough texts (a vocabulary of one token) the last is repeated.
+    finished_.resize(options_.num_return_sequences, finished_.back());
+    return std::move(finished_);
+  }
+
+ private:
+  struct Candidate {
+    double key;    // what it is chosen by: the score, and noise where it is drawn
+    double score;  // of the text
+    std::size_t beam;
+    TokenId id;
+    bool operator>(Candidate const& other) const noexcept { return key > other.key; }
+  };
+
+  std::vector<Candidate> best_continuations(std::span<std::span<float> const> rows, std::size_t count) {
+    best_.restart(count);
+    reports_.clear();
+    std::size_t const ends = options_.end_of_text.size();
+    for (std::size_t b = 0; b < beams_.size(); ++b) {
+      std::span<float> const row = rows[b];
+      if (options_.report) {
+        reports_.push_back(report_token(row, 0, options_.report->alternatives));
+        model_rows_.resize(std::max(model_rows_.size(), b + 1));
+        to_log_probabilities(row);
+        model_rows_[b].assign(row.begin(), row.end());
+      } else {
+        to_log_probabilities(row);
+      }
+      process_(beams_[b].ids, row);
+      if (options_.decoding == Decoding::beam_sample) {
+        offer_drawn(b, sampler_.distribution(row, options_.sampling, ends + 1), row.size());
+        continue;
+      }
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        double const score = beams_[b].score + row[i];
+        if (!best_.full() || score > best_.least().key) best_.offer({score, score, b, static_cast<TokenId>(i)});
+      }
+    }
+    auto found = best_.take();
+    std::ranges::stable_sort(found, [](Candidate const& a, Candidate const& b) {
+      return a.score > b.score || (a.score == b.score && std::pair(a.beam, a.id) < std::pair(b.beam, b.id));
+    });
+    std::erase_if(found, [](Candidate const& candidate) { return std::isinf(candidate.score); });
+    if (found.empty()) throw ArgumentError("logits: found no possible token");
+    return found;
+  }
+
+  // The greatest of score + Gumbel noise are a draw without replacement (Kool et al. 2019, "Stochastic beams and where to find them").
+  void offer_drawn(std::size_t b, std::span<Sampler::Candidate const> candidates, std::size_t vocabulary) {
+    Philox const random(options_.seed);
+    for (auto const& candidate : candidates) {
+      if (candidate.probability <= 0) continue;
+      auto const words = random(b * vocabulary + static_cast<std::size_t>(candidate.id), beams_[b].ids.size());
+      double const uniform = uniform_from(words[0], words[1]) + 0x1p-54;  // in (0, 1)
+      double const score = beams_[b].score + candidate.score;
+      best_.offer({score - std::log(-std::log(uniform)), score, b, candidate.id});
+    }
+  }
+
+  Beam continued(Candidate const& candidate) const {
+    Beam const& parent = beams_[candidate.beam];
+    Beam beam{{}, candidate.score, candidate.beam, {}};
+    beam.ids.reserve(max_length_);
+    beam.ids = parent.ids;
+    beam.ids.push_back(candidate.id);
+    if (options_.report) {
+      beam.reports = parent.reports;
+      TokenReport& report = beam.reports.emplace_back(reports_[candidate.beam]);
+      report.id = candidate.id;
+      report.log_probability = model_rows_[candidate.beam][static_cast<std::size_t>(candidate.id)];
+    }
+    return beam;
+  }
+
+  void finish(Beam beam, FinishReason reason, std::size_t length) {
+    double const tokens = static_cast<double>(std::max<std::size_t>(length - prompt_length_, 1));
+    finished_.push_back({.ids = std::move(beam.ids),
+                         .prompt_length = prompt_length_,
+                         .finish = reason,
+                         .beam_score = beam.score / std::pow(tokens, options_.length_penalty),
+                         .reports = std::move(beam.reports)});
+  }
+
+  // Whether a text that grows may still be better than one that is finished, as transformers estimates it.
+  bool can_improve(std::size_t length) const {
+    if (finished_.size() < options_.num_beams) return true;
+    if (options_.early_stopping == EarlyStopping::when_full) return false;
+    bool const looks_ahead = options_.early_stopping == EarlyStopping::never && options_.length_penalty > 0;
+    double const tokens = static_cast<double>((looks_ahead ? max_length_ : length) - prompt_length_);
+    return beams_[0].score / std::pow(tokens, options_.length_penalty) > finished_.back().beam_score;
+  }
+
+  GenerateOptions const& options_;
+  Stopping const& stopping_;
+  LogitsProcessors process_;
+  Sampler sampler_;
+  std::size_t prompt_length_;
+  std::size_t max_length_;
+  std::size_t sequence_;
+  std::vector<Beam> beams_;
+  std::vector<GeneratedSequence> finished_;  // best first, at most num_beams
+  Greatest<Candidate> best_;
+  std::vector<TokenReport> reports_;            // of each beam's row; log-probability and id to be filled in
+  std::vector<std::vector<float>> model_rows_;  // the model's log-probabilities, before processing
+  bool done_ = false;
+};
+
+}  // namespace axiform

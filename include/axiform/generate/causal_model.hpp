@@ -1,0 +1,62 @@
+/// @file
+/// What generation asks of a model. generate/ is written on these concepts, never on models/.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <axiform/core/axis.hpp>
+#include <axiform/core/config.hpp>
+#include <axiform/core/context.hpp>
+#include <axiform/core/error.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/core/token_id.hpp>
+
+namespace axiform {
+
+/// @throws ArgumentError when one of `ids` is not in a vocabulary of `vocabulary` tokens.
+inline void check_token_ids(std::span<TokenId const> ids, std::size_t vocabulary) {
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= vocabulary)
+      throw ArgumentError("token id " + std::to_string(ids[i]) + " at position " + std::to_string(i) + ": expected 0 to " +
+                          std::to_string(vocabulary - 1));
+}
+
+}  // namespace axiform
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// A model that tells from tokens which may come next, and keeps the past in a cache.
+///
+/// `make_cache(sequences, capacity)` makes a cache for that many sequences of up to `capacity` tokens. `last_logits(ids, sequences, cache,
+/// context)` runs new tokens, appends them to the cache and returns the logits behind the last token of each sequence. Of the cache,
+/// `lengths()` are the tokens of each sequence, and `fork(from, to, common)` gives sequence `to` the past of `from`, where the first
+/// `common` tokens of both are the same already.
+template <class M>
+concept CausalLanguageModel = requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences,
+                                       typename M::Cache& cache, Context& context, std::size_t n) {
+  { model.positions() } -> std::convertible_to<std::size_t>;
+  { model.vocabulary() } -> std::convertible_to<std::size_t>;
+  { model.make_cache(n, n) } -> std::same_as<typename M::Cache>;
+  { model.last_logits(ids, sequences, cache, context) } -> std::same_as<Tensor<float, Sequences, VocabularyEntries>>;
+  { cache.lengths() } -> std::convertible_to<std::span<std::size_t const>>;
+  cache.fork(n, n, n);
+};
+
+/// One whose cache can go back, and that gives the logits of every position: what sessions, speculative decoding and perplexity need.
+///
+/// `all_logits` is as `last_logits`, but for every new token; `truncate(sequence, length)` of the cache forgets what came later, and
+/// `copy(other, from, to)` gives sequence `to` the past of sequence `from` of another cache.
+template <class M>
+concept RewindableLanguageModel =
+    CausalLanguageModel<M> && requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences,
+                                       typename M::Cache& cache, typename M::Cache const& other, Context& context, std::size_t n) {
+      { model.all_logits(ids, sequences, cache, context) } -> std::same_as<Tensor<float, Tokens, VocabularyEntries>>;
+      cache.truncate(n, n);
+      cache.copy(other, n, n);
+    };
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,159 @@
+// Texts, probabilities and perplexities of gpt2-tiny against transformers' in float64.
+#include <axiform/core/context.hpp>
+#include <axiform/generate/generate.hpp>
+#include <axiform/generate/perplexity.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/models/load.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "generate/recorded.hpp"
+
+using namespace axiform;
+using recorded::ids;
+
+namespace {
+
+struct TinyGpt2 {
+  Context context;
+  Gpt2<> model = load<Gpt2<>>(std::filesystem::path(AXIFORM_FIXTURES) / "models" / "gpt2-tiny", context);
+};
+
+void check_case(Gpt2<> const& model, Json const& one, Context& context) {
+  CAPTURE(one.at("options").dump());
+  auto const prompt = ids(one.at("prompt"));
+  auto const found = generate_sequences(model, prompt, recorded::options(one), context);
+  Json const& expected = one.at("sequences");
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CHECK(found[i].ids == ids(expected[i]));
+    if (!one.contains("scores")) continue;
+    double const score = one.at("scores")[i].get<double>();  // of up to 14 logits, each within 1e-5
+    CHECK(std::abs(found[i].beam_score - score) < 2e-5 * std::max(1.0, std::abs(score)));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("beam search: every beam has transformers' tokens and score, for each ending, penalty, number of beams and processor") {
+  TinyGpt2 tiny;
+  for (Json const& one : recorded::cases("beam_search.json")) check_case(tiny.model, one, tiny.context);
+}
+
+TEST_CASE("greedy: tokens are transformers' with each processor") {
+  TinyGpt2 tiny;
+  for (Json const& one : recorded::cases("greedy.json")) check_case(tiny.model, one, tiny.context);
+}
+
+TEST_CASE("batches: prompts of different lengths give together what each gives alone") {
+  TinyGpt2 tiny;
+  Context three = Context::with_threads(3);
+  std::vector<std::vector<TokenId>> prompts;
+  for (char const* file : {"greedy.json", "beam_search.json"})
+    for (Json const& one : recorded::cases(file))
+      if (prompts.size() < 14) prompts.push_back(ids(one.at("prompt")));
+  GenerateOptions const base{.max_new_tokens = 12, .num_return_sequences = 2, .end_of_text = {7, 20, 50, 51, 52}};
+  auto const check = [&](GenerateOptions options) {
+    options.report = ReportOptions{.alternatives = 2};
+    for (std::size_t together : {1, 5, 32}) {
+      options.batch_size = together;
+      auto const all = generate_batch(tiny.model, prompts, options, three);
+      REQUIRE(all.size() == prompts.size());
+      for (std::size_t p = 0; p < prompts.size(); ++p) {
+        auto const alone = generate_sequences(tiny.model, prompts[p], options, tiny.context);
+        REQUIRE(all[p].size() == options.num_return_sequences);
+        for (std::size_t r = 0; r < alone.size(); ++r) {
+          CHECK(all[p][r].ids == alone[r].ids);
+          CHECK(all[p][r].finish == alone[r].finish);
+          CHECK(all[p][r].beam_score == alone[r].beam_score);
+          REQUIRE(all[p][r].reports.size() == all[p][r].new_ids().size());
+          for (std::size_t i = 0; i < alone[r].reports.size(); ++i) {
+            CHECK(all[p][r].reports[i].id == all[p][r].new_ids()[i]);
+            CHECK(all[p][r].reports[i].log_probability == alone[r].reports[i].log_probability);  // the same bits
+          }
+        }
+      }
+    }
+  };
+  check(base);
+  GenerateOptions greedy = base;
+  greedy.decoding = Decoding::greedy;
+  greedy.num_return_sequences = 1;
+  check(greedy);
+  GenerateOptions beams = base;
+  beams.decoding = Decoding::beam_search;
+  beams.num_beams = 3;
+  check(beams);
+  beams.decoding = Decoding::beam_sample;
+  beams.num_return_sequences = 3;
+  check(beams);
+  CHECK(generate_batch(tiny.model, std::vector<std::vector<TokenId>>{}, base, tiny.context).empty());
+  prompts.push_back({});
+  CHECK_THROWS_AS(generate_batch(tiny.model, prompts, base, tiny.context), ArgumentError);
+}
+
+TEST_CASE("reports: log-probabilities, entropies and alternatives of a text are transformers', and those of new tokens the same bits") {
+  TinyGpt2 tiny;
+  for (Json const& one : recorded::cases("reports.json")) {
+    auto const text = ids(one.at("ids"));
+    auto const reports = report_tokens(tiny.model, text, 4, tiny.context);
+    REQUIRE(reports.size() == text.size() - 1);
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      CHECK(reports[i].id == text[i + 1]);
+      CHECK(std::abs(reports[i].log_probability - one.at("log_probabilities")[i].get<double>()) < 1e-4);
+      CHECK(std::abs(reports[i].entropy - one.at("entropies")[i].get<double>()) < 1e-4);
+      if (i >= one.at("best").size()) continue;
+      for (std::size_t k = 0; k < 4; ++k) {
+        CHECK(reports[i].alternatives.at(k).id == one.at("best")[i][k].get<TokenId>());
+        CHECK(std::abs(reports[i].alternatives[k].probability - one.at("probabilities")[i][k].get<double>()) < 1e-5);
+      }
+    }
+  }
+  std::vector<TokenId> const prompt{1, 2, 3};
+  GenerateOptions const options{.max_length = 20, .repetition_penalty = 1.5, .report = ReportOptions{}};
+  auto const text = generate_sequences(tiny.model, prompt, options, tiny.context)[0];
+  auto const again = report_tokens(tiny.model, text.ids, 0, tiny.context);
+  REQUIRE(text.reports.size() == 17);
+  for (std::size_t i = 0; i < text.reports.size(); ++i) {
+    CHECK(text.reports[i].log_probability == again[i + 2].log_probability);
+    CHECK(text.reports[i].entropy == again[i + 2].entropy);
+  }
+}
+
+TEST_CASE("perplexity: windows and strides give what Hugging Face's guide gives") {
+  TinyGpt2 tiny;
+  for (Json const& one : recorded::cases("perplexity.json")) {
+    auto const text = ids(one.at("ids"));
+    std::size_t told = 0;
+    PerplexityOptions options{.window = one.at("window").get<std::size_t>(), .stride = one.at("stride").get<std::size_t>()};
+    options.on_progress = [&](std::size_t done, std::size_t total) {
+      CHECK(done > told);
+      CHECK(total == text.size());
+      told = done;
+    };
+    auto const found = perplexity(tiny.model, text, options, tiny.context);
+    CHECK(found.perplexity == doctest::Approx(one.at("perplexity").get<double>()).epsilon(1e-5));
+    CHECK(told == text.size());
+    if (options.stride < *options.window || text.size() <= *options.window) CHECK(found.log_probabilities.size() == text.size() - 1);
+  }
+  std::vector<TokenId> const text(30, 3);
+  CHECK(perplexity(tiny.model, text, {}, tiny.context).log_probabilities.size() == 29);
+  std::stop_source stopped;
+  stopped.request_stop();
+  CHECK(perplexity(tiny.model, text, {.stop = stopped.get_token()}, tiny.context).log_probabilities.empty());
+  auto const refuses = [&](std::vector<TokenId> const& list, PerplexityOptions const& options) {
+    CHECK_THROWS_AS(perplexity(tiny.model, list, options, tiny.context), ArgumentError);
+  };
+  refuses({}, {});
+  refuses({1}, {});
+  refuses({1, 101}, {});
+  refuses(text, {.window = 145});
+  refuses(text, {.window = 1, .stride = 1});
+  refuses(text, {.window = 20, .stride = 21});
+  refuses(text, {.window = 20, .stride = 0});
+  CHECK_THROWS_AS(report_tokens(tiny.model, std::vector<TokenId>(145, 1), 0, tiny.context), ArgumentError);
+  CHECK_THROWS_AS(report_tokens(tiny.model, std::vector<TokenId>{}, 0, tiny.context), ArgumentError);
+}
