@@ -17,5 +17,5 @@ int main(int, char** arguments) {
 
 // Needs: tests/fixtures/models/gpt2-prefixed
 // Prints:
-// 13: It was<|endoftext|>����Ys
-// 13: It was77UY<|endoftext|>��_
+// 13: It waswY��f䤡
+// 13: It wass椈7�Ӛ
