@@ -97,8 +97,13 @@
 #include <axiform/generate/stopping.hpp>
 #include <axiform/generate/token_chooser.hpp>
 #include <axiform/tasks/batching.hpp>
+#include <axiform/tasks/checks.hpp>
+#include <axiform/tasks/fill_mask.hpp>
 #include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/next_sentence.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
+#include <axiform/tasks/texts.hpp>
+#include <axiform/tasks/windows.hpp>
 #include <axiform/inspect/attention_table.hpp>
 #include <axiform/inspect/chosen_attention.hpp>
 #include <axiform/inspect/folded_tree.hpp>

@@ -1,0 +1,62 @@
+/// @file
+/// What tasks check before they run a model.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/config.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/io/printable.hpp>
+#include <axiform/tasks/texts.hpp>
+#include <axiform/text/encoding.hpp>
+#include <axiform/text/tokenizer.hpp>
+
+namespace axiform::detail {
+
+/// @throws CheckpointError when config.json names a model with another head than one of `heads`; without a name, loading will tell.
+inline void expect_head(std::filesystem::path const& directory, std::initializer_list<ModelHead> heads, char const* task) {
+  auto const path = directory / "config.json";
+  Json const config = read_json(path);
+  ModelHead const found = model_head(config, path.string());
+  if (found == ModelHead::none || std::ranges::find(heads, found) != heads.end()) return;
+  auto const name = get_or<std::vector<std::string>>(config, "architectures", {}, path.string()).front();
+  throw CheckpointError(path.string() + ": architectures: found " + in_quotes(name) + ", expected a model for " + task);
+}
+
+/// Tokens that a model reads at once, special ones included: its positions, or what its tokenizer says, if less.
+inline std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions) {
+  return std::min(tokenizer.model_max_length().value_or(positions), positions);
+}
+
+/// How messages name one of many texts.
+inline std::string text_name(std::size_t index, std::size_t count) {
+  return count == 1 ? std::string() : "text " + std::to_string(index) + ": ";
+}
+
+/// @throws ArgumentError when the encoding has no token, or more than `longest`.
+inline void check_length(Encoding const& encoding, std::size_t longest, char const* task, std::size_t index = 0, std::size_t count = 1) {
+  if (encoding.size() == 0) throw ArgumentError(std::string(task) + ": " + text_name(index, count) + "found no token, expected at least one");
+  if (encoding.size() > longest)
+    throw ArgumentError(std::string(task) + ": " + text_name(index, count) + "found " + std::to_string(encoding.size()) +
+                        " tokens, expected at most the model's " + std::to_string(longest));
+}
+
+/// @throws ArgumentError when `value` is 0.
+inline void check_positive(std::size_t value, char const* name) {
+  if (value == 0) throw ArgumentError(std::string(name) + ": found 0, expected at least 1");
+}
+
+/// "a", "b" or "c": what messages expect.
+inline std::string one_of(std::vector<std::string> const& names) {
+  std::string result;
+  for (std::size_t i = 0; i < names.size(); ++i) result += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + in_quotes(names[i]);
+  return result;
+}
+
+}  // namespace axiform::detail
