@@ -105,7 +105,17 @@
 #include <axiform/tasks/texts.hpp>
 #include <axiform/tasks/windows.hpp>
 #include <axiform/inspect/attention_table.hpp>
+#include <axiform/inspect/attention_view.hpp>
+#include <axiform/inspect/attention_view_grid.hpp>
+#include <axiform/inspect/attention_view_lines.hpp>
+#include <axiform/inspect/attention_view_page.hpp>
+#include <axiform/inspect/attention_view_table.hpp>
 #include <axiform/inspect/chosen_attention.hpp>
 #include <axiform/inspect/folded_tree.hpp>
+#include <axiform/inspect/generation_view.hpp>
+#include <axiform/inspect/generation_view_page.hpp>
+#include <axiform/inspect/html.hpp>
 #include <axiform/inspect/module_tree.hpp>
+#include <axiform/inspect/page_script.hpp>
+#include <axiform/inspect/page_style.hpp>
 #include <axiform/version.hpp>
