@@ -1,7 +1,7 @@
 // Every head of BERT, RoBERTa, DistilBERT and GPT-2 against transformers in float64, from checkpoints as transformers saves them.
+#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/models/load.hpp>
-#include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
@@ -28,8 +28,8 @@ void check_cases(char const* fixture, Check const& check) {
     CAPTURE(name);
     auto const ids = golden.ids(name + ".ids");
     auto const token_types = golden.has(name + ".token_types") ? golden.ids(name + ".token_types") : std::vector<TokenId>{};
-    auto const sequences =
-        name == "batch" ? SequenceOffsets<Tokens>::of_lengths(golden.lengths("batch.offsets")) : SequenceOffsets<Tokens>::single(ids.size());
+    auto const sequences = name == "batch" ? SequenceOffsets<Tokens>::of_lengths(golden.lengths("batch.offsets"))
+                                           : SequenceOffsets<Tokens>::single(ids.size());
     check(golden, name, model({.ids = ids, .sequences = sequences, .token_types = token_types}, context), model, sequences, context);
   }
 }
@@ -59,8 +59,7 @@ bool holds(std::string const& text, std::string const& part) { return text.find(
 }  // namespace
 
 TEST_CASE("heads: masked-LM logits are transformers' for all three families, tied, untied and in legacy spelling") {
-  check_logits<BertForMaskedLm<>>(
-      {"bert-mlm", "bert-mlm-legacy", "bert-mlm-untied", "roberta-mlm", "xlm-roberta-mlm", "distilbert-mlm"});
+  check_logits<BertForMaskedLm<>>({"bert-mlm", "bert-mlm-legacy", "bert-mlm-untied", "roberta-mlm", "xlm-roberta-mlm", "distilbert-mlm"});
 }
 
 TEST_CASE("heads: next-sentence logits are transformers'") { check_logits<BertForNextSentence<>>({"bert-nsp"}); }
@@ -76,33 +75,38 @@ TEST_CASE("heads: logits of tokens are transformers' for all three families") {
 }
 
 TEST_CASE("heads: both heads of pre-training give transformers' logits, and each loads alone") {
-  check_cases<BertForPreTraining<>>("bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-    CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
-    CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
-  });
-  check_cases<BertForMaskedLm<>>("bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-    CHECK(largest_difference(logits.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
-  });
-  check_cases<BertForNextSentence<>>("bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-    CHECK(largest_difference(logits.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
-  });
+  check_cases<BertForPreTraining<>>(
+      "bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+        CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
+        CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
+      });
+  check_cases<BertForMaskedLm<>>("bert-pretraining",
+                                 [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+                                   CHECK(largest_difference(logits.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
+                                 });
+  check_cases<BertForNextSentence<>>(
+      "bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+        CHECK(largest_difference(logits.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
+      });
 }
 
 TEST_CASE("heads: start and end logits are transformers' for all three families, with and without the prefix") {
   for (char const* fixture : {"bert-qa", "bert-qa-bare", "roberta-qa", "distilbert-qa"}) {
-    check_cases<BertForQuestionAnswering<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-      std::vector<float> start, end;
-      for (std::size_t i = 0; i < logits.rows(); ++i) start.push_back(logits(i, 0)), end.push_back(logits(i, 1));
-      CHECK(largest_difference(start, golden.reals(name + ".start_logits")) < tolerance);
-      CHECK(largest_difference(end, golden.reals(name + ".end_logits")) < tolerance);
-    });
+    check_cases<BertForQuestionAnswering<>>(fixture,
+                                            [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+                                              std::vector<float> start, end;
+                                              for (std::size_t i = 0; i < logits.rows(); ++i)
+                                                start.push_back(logits(i, 0)), end.push_back(logits(i, 1));
+                                              CHECK(largest_difference(start, golden.reals(name + ".start_logits")) < tolerance);
+                                              CHECK(largest_difference(end, golden.reals(name + ".end_logits")) < tolerance);
+                                            });
   }
 }
 
 TEST_CASE("heads: RoBERTa and DistilBERT alone give transformers' hidden states, RoBERTa's padding tokens included") {
   for (char const* fixture : {"roberta", "xlm-roberta", "distilbert"}) {
-    check_cases<Bert<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& states, auto const& bert, auto const& sequences,
-                                    Context& context) {
+    check_cases<Bert<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& states, auto const& bert,
+                                    auto const& sequences, Context& context) {
       CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < tolerance);
       CHECK(bert.positions() == 32);
       REQUIRE(bert.pooler.has_value() == golden.has(name + ".pooler_output"));

@@ -1,6 +1,6 @@
 // FillMask against the recorded answers of transformers' pipeline, and what it refuses.
-#include <axiform/tasks/fill_mask.hpp>
 #include <doctest/doctest.h>
+#include <axiform/tasks/fill_mask.hpp>
 
 #include <string>
 #include <vector>
@@ -40,7 +40,8 @@ TEST_CASE("fill mask: many texts have the bits that each has alone, on any numbe
   Context three = Context::with_threads(3);
   auto const model = FillMask<>::from_directory(recorded::models / "bert-mlm", one);
   std::vector<std::string> texts;
-  for (int i = 0; i < 30; ++i) texts.push_back(std::string(static_cast<std::size_t>(i % 7), 'a') + " [MASK] man" + (i % 3 == 0 ? " [MASK]" : ""));
+  for (int i = 0; i < 30; ++i)
+    texts.push_back(std::string(static_cast<std::size_t>(i % 7), 'a') + " [MASK] man" + (i % 3 == 0 ? " [MASK]" : ""));
   auto const found = model.fill(texts, {.top_k = 2, .batch_size = 4}, three);
   REQUIRE(found.size() == texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -59,8 +60,9 @@ TEST_CASE("fill mask: targets that are not in the vocabulary are replaced or lef
   auto const model = FillMask<>::from_directory(recorded::models / "bert-mlm", context);
   auto const found = model.fill("the [MASK]", {.targets = {"man", "Food", " ", "man"}}, context);
   CHECK(found.masks.at(0).size() == 2);
-  CHECK(found.warnings == std::vector<std::string>{"target \"Food\" is not in the vocabulary: its first token \"food\" is taken in its place",
-                                                   "target \" \" is not in the vocabulary: it is left out"});
+  CHECK(found.warnings ==
+        std::vector<std::string>{"target \"Food\" is not in the vocabulary: its first token \"food\" is taken in its place",
+                                 "target \" \" is not in the vocabulary: it is left out"});
 }
 
 TEST_CASE("fill mask: misuse is an error that says what was found and what was expected") {

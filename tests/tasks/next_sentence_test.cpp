@@ -1,6 +1,6 @@
 // NextSentence against transformers in float64.
-#include <axiform/tasks/next_sentence.hpp>
 #include <doctest/doctest.h>
+#include <axiform/tasks/next_sentence.hpp>
 
 #include <string>
 #include <vector>
@@ -32,7 +32,8 @@ TEST_CASE("next sentence: pairs that are too long are refused, or cut where that
   Context context;
   auto const model = NextSentence<>::from_directory(recorded::models / "bert-nsp", context);
   std::string const text(100'000, '!');
-  CHECK_THROWS_WITH_AS(model.probability(text, "a", context), "next sentence: found 100004 tokens, expected at most the model's 32", ArgumentError);
+  CHECK_THROWS_WITH_AS(model.probability(text, "a", context), "next sentence: found 100004 tokens, expected at most the model's 32",
+                       ArgumentError);
   std::vector<TextPair> const pairs{{text, "a"}, {"\xFF", ""}};
   auto const found = model.probabilities(pairs, {.long_text = LongText::cut}, context);
   CHECK(found[0] == model.probability(std::string(28, '!'), "a", context));

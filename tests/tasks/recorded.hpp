@@ -1,8 +1,8 @@
 // What the pipelines of transformers answered, recorded in tests/fixtures/tasks.
 #pragma once
 
-#include <axiform/io/json.hpp>
 #include <doctest/doctest.h>
+#include <axiform/io/json.hpp>
 
 #include <filesystem>
 #include <fstream>

@@ -29,8 +29,8 @@ namespace axiform::inline AXIFORM_ARCH::internal {
 /// How `for_each_batch` runs.
 struct BatchRun {
   char const* what;                // The call, as errors name it.
-  std::size_t batch_size = 32;    // Items that run together; never a bit of the result depends on it.
-  std::stop_token stop = {};      // Ends the call with a StoppedError.
+  std::size_t batch_size = 32;     // Items that run together; never a bit of the result depends on it.
+  std::stop_token stop = {};       // Ends the call with a StoppedError.
   ProgressCallback progress = {};  // Is told after each batch.
 };
 

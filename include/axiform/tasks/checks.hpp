@@ -41,7 +41,8 @@ inline std::string text_name(std::size_t index, std::size_t count) {
 
 /// @throws ArgumentError when the encoding has no token, or more than `longest`.
 inline void check_length(Encoding const& encoding, std::size_t longest, char const* task, std::size_t index = 0, std::size_t count = 1) {
-  if (encoding.size() == 0) throw ArgumentError(std::string(task) + ": " + text_name(index, count) + "found no token, expected at least one");
+  if (encoding.size() == 0)
+    throw ArgumentError(std::string(task) + ": " + text_name(index, count) + "found no token, expected at least one");
   if (encoding.size() > longest)
     throw ArgumentError(std::string(task) + ": " + text_name(index, count) + "found " + std::to_string(encoding.size()) +
                         " tokens, expected at most the model's " + std::to_string(longest));

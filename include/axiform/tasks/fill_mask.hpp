@@ -46,20 +46,20 @@ struct FilledText {
 
 /// How masks are filled.
 struct FillMaskOptions {
-  std::size_t top_k = 5;                   ///< Guesses a mask, at most as many as there are tokens or targets.
-  std::vector<std::string> targets = {};   ///< Only these are guessed, as the vocabulary writes them; any token when empty.
-  std::size_t batch_size = 32;             ///< Texts that run together. It changes speed and memory, never a bit of the result.
-  std::stop_token stop = {};               ///< Ends the call with a `StoppedError`.
-  ProgressCallback progress = {};          ///< Is told how many texts are done.
+  std::size_t top_k = 5;                  ///< Guesses a mask, at most as many as there are tokens or targets.
+  std::vector<std::string> targets = {};  ///< Only these are guessed, as the vocabulary writes them; any token when empty.
+  std::size_t batch_size = 32;            ///< Texts that run together. It changes speed and memory, never a bit of the result.
+  std::stop_token stop = {};              ///< Ends the call with a `StoppedError`.
+  ProgressCallback progress = {};         ///< Is told how many texts are done.
 };
 
 }  // namespace axiform
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// Fills masks as transformers' `fill-mask` pipeline (5.24) does, with a BERT, RoBERTa or DistilBERT for masked language modelling. The logits
-/// of the masks' rows are all that is computed of the head. Constant once made: one object serves any number of threads, each with a context
-/// of its own.
+/// Fills masks as transformers' `fill-mask` pipeline (5.24) does, with a BERT, RoBERTa or DistilBERT for masked language modelling. The
+/// logits of the masks' rows are all that is computed of the head. Constant once made: one object serves any number of threads, each with a
+/// context of its own.
 template <DimensionsLike D = DynamicDimensions>
 class FillMask {
  public:
@@ -146,8 +146,8 @@ class FillMask {
     return ids;
   }
 
-  void fill_batch(std::span<Encoding const> encodings, std::span<std::size_t const> batch, std::size_t top_k, std::span<TokenId const> targets,
-                  std::vector<FilledText>& results, Context& context) const {
+  void fill_batch(std::span<Encoding const> encodings, std::span<std::size_t const> batch, std::size_t top_k,
+                  std::span<TokenId const> targets, std::vector<FilledText>& results, Context& context) const {
     Context::Pass const pass(context);
     internal::PackedEncodings packed(model_.bert.sizes.token_types);
     std::vector<std::size_t> rows;

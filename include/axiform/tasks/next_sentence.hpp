@@ -37,8 +37,8 @@ struct NextSentenceOptions {
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// BERT's next-sentence prediction (Devlin et al. 2019, section 3.1), as BertForNextSentencePrediction of transformers (5.24). Constant once
-/// made: one object serves any number of threads, each with a context of its own.
+/// BERT's next-sentence prediction (Devlin et al. 2019, section 3.1), as BertForNextSentencePrediction of transformers (5.24). Constant
+/// once made: one object serves any number of threads, each with a context of its own.
 template <DimensionsLike D = DynamicDimensions>
 class NextSentence {
  public:

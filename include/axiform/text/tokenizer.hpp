@@ -154,6 +154,13 @@ class Tokenizer {
     return text;
   }
 
+  /// The text of tokens as the vocabulary writes them (Hugging Face's `convert_tokens_to_string`); they need not be in it.
+  std::string decode_tokens(std::span<std::string const> tokens) const {
+    std::string text;
+    for (std::size_t i = 0; i < tokens.size(); ++i) detail::decode_token(state_->decoder, replace_invalid_utf8(tokens[i]), i == 0, text);
+    return replace_invalid_utf8(text);
+  }
+
   /// Each token of an encoding as Hugging Face writes it.
   std::vector<std::string> tokens(Encoding const& encoding) const {
     std::vector<std::string> result;
