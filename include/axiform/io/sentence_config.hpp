@@ -57,16 +57,16 @@ enum class LowerCase {
 
 /// What a sentence-transformers directory says beside the model itself.
 struct SentenceConfig {
-  std::filesystem::path transformer = {};                 ///< The directory of the transformer and its tokenizer.
-  std::vector<Pooling> pooling = {Pooling::mean};         ///< As the module `Pooling` says; the results of several lie side by side.
-  std::optional<std::size_t> pooling_width = {};          ///< The hidden width that the pooling says the model has.
-  PromptPooling prompt_pooling = PromptPooling::included; ///< Whether the prompt's tokens count.
-  std::vector<SentenceModule> modules = {};               ///< What follows the pooling, in order.
-  std::optional<std::size_t> max_sequence_length = {};    ///< Tokens, special ones included; longer texts are cut.
-  std::map<std::string, std::string> prompts = {};        ///< What is put before a text, by name: "query", "passage".
-  std::optional<std::string> default_prompt_name = {};    ///< The prompt of a text that is given none.
-  std::optional<ScoreFunction> score = {};                ///< How its embeddings are to be compared, where the file says.
-  LowerCase lower_case = LowerCase::as_tokenizer;         ///< `do_lower_case`.
+  std::filesystem::path transformer = {};                  ///< The directory of the transformer and its tokenizer.
+  std::vector<Pooling> pooling = {Pooling::mean};          ///< As the module `Pooling` says; the results of several lie side by side.
+  std::optional<std::size_t> pooling_width = {};           ///< The hidden width that the pooling says the model has.
+  PromptPooling prompt_pooling = PromptPooling::included;  ///< Whether the prompt's tokens count.
+  std::vector<SentenceModule> modules = {};                ///< What follows the pooling, in order.
+  std::optional<std::size_t> max_sequence_length = {};     ///< Tokens, special ones included; longer texts are cut.
+  std::map<std::string, std::string> prompts = {};         ///< What is put before a text, by name: "query", "passage".
+  std::optional<std::string> default_prompt_name = {};     ///< The prompt of a text that is given none.
+  std::optional<ScoreFunction> score = {};                 ///< How its embeddings are to be compared, where the file says.
+  LowerCase lower_case = LowerCase::as_tokenizer;          ///< `do_lower_case`.
 };
 
 /// Reads `modules.json`, the folders that it names, `sentence_bert_config.json` and `config_sentence_transformers.json`, as
@@ -90,8 +90,8 @@ inline Pooling pooling_named(std::string const& name, std::string const& file) {
                                                                        {"lasttoken", last_token}}};
   for (auto const& [known_name, pooling] : known)
     if (name == known_name) return pooling;
-  throw CheckpointError(message({file, ": pooling_mode: found ", in_quotes(name),
-                                 ", expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken"}));
+  throw CheckpointError(message(
+      {file, ": pooling_mode: found ", in_quotes(name), ", expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken"}));
 }
 
 /// `pooling_mode` (a name or a list of them); in older files one key for each mode. sentence-transformers puts several results side by side
@@ -100,7 +100,8 @@ inline std::vector<Pooling> read_pooling_modes(Json const& json, std::string con
   std::vector<Pooling> modes;
   if (Json const* const mode = find_member(json, "pooling_mode", file)) {
     if (mode->is_string()) return {pooling_named(require<std::string>(json, "pooling_mode", file), file)};
-    for (std::string const& name : require<std::vector<std::string>>(json, "pooling_mode", file)) modes.push_back(pooling_named(name, file));
+    for (std::string const& name : require<std::vector<std::string>>(json, "pooling_mode", file))
+      modes.push_back(pooling_named(name, file));
   } else {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 6> keys{
         {{"pooling_mode_cls_token", "cls"},
@@ -110,7 +111,8 @@ inline std::vector<Pooling> read_pooling_modes(Json const& json, std::string con
          {"pooling_mode_weightedmean_tokens", "weightedmean"},
          {"pooling_mode_lasttoken", "lasttoken"}}};
     for (auto const& [key, value] : json.items())
-      if (key.starts_with("pooling_mode_") && std::ranges::find(keys, key, &std::pair<std::string_view, std::string_view>::first) == keys.end())
+      if (key.starts_with("pooling_mode_") &&
+          std::ranges::find(keys, key, &std::pair<std::string_view, std::string_view>::first) == keys.end())
         throw CheckpointError(message({file, ": ", printable(key), ": this pooling is not supported"}));
     for (auto const& [key, name] : keys)
       if (get_or<bool>(json, key, false, file)) modes.push_back(pooling_named(std::string(name), file));
@@ -132,7 +134,8 @@ template <class Value>
 void require_setting(Json const& json, std::string_view key, Value const& expected, std::string const& file) {
   auto const found = get_optional<Value>(json, key, file);
   if (found && *found != expected)
-    throw CheckpointError(message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
+    throw CheckpointError(
+        message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
 }
 
 inline DenseConfig read_dense(std::filesystem::path const& directory) {
@@ -254,8 +257,8 @@ inline void read_prompts(std::filesystem::path const& path, SentenceConfig& conf
   }
   config.default_prompt_name = get_optional<std::string>(json, "default_prompt_name", file);
   if (config.default_prompt_name && !config.prompts.contains(*config.default_prompt_name))
-    throw CheckpointError(message({file, ": default_prompt_name: found ", in_quotes(*config.default_prompt_name),
-                                   ", expected the name of one of the prompts"}));
+    throw CheckpointError(message(
+        {file, ": default_prompt_name: found ", in_quotes(*config.default_prompt_name), ", expected the name of one of the prompts"}));
   auto const score = get_optional<std::string>(json, "similarity_fn_name", file);
   if (score == "cosine") config.score = ScoreFunction::cosine;
   if (score == "dot") config.score = ScoreFunction::dot;

@@ -1,5 +1,5 @@
 /// @file
-/// Many rows to one: means and maxima of columns, and rows scaled to unit length.
+/// Many rows to one: sums, means and maxima of columns, and rows scaled to unit length.
 #pragma once
 
 #include <algorithm>
@@ -12,12 +12,34 @@
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
+/// target = the sum of each column, in the order of rows; zeros when there is no row.
+/// @param values [rows, columns], rows `stride` floats apart.
+inline void sum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
+  std::fill_n(target, columns, 0.0f);
+  for (std::size_t row = 0; row < rows; ++row) add_row(values + row * stride, target, columns);
+}
+
 /// target = the mean of each column, summed in the order of rows; zeros when there is no row.
 /// @param values [rows, columns], rows `stride` floats apart.
 inline void mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
-  std::fill_n(target, columns, 0.0f);
-  for (std::size_t row = 0; row < rows; ++row) add_row(values + row * stride, target, columns);
+  sum_of_rows(values, stride, rows, columns, target);
   if (rows != 0) scale_row(target, columns, 1.0f / static_cast<float>(rows));
+}
+
+/// target = the mean of each column with the weights first_weight, first_weight + 1 …, summed in the order of rows; zeros when there is no
+/// row.
+/// @param values [rows, columns], rows `stride` floats apart.
+inline void rising_mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, std::size_t first_weight,
+                                float* target) noexcept {
+  std::fill_n(target, columns, 0.0f);
+  double weights = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    auto const weight = static_cast<float>(first_weight + row);
+    detail::combine_row(values + row * stride, target, columns,
+                        [weight](simd::Floats value, simd::Floats sum) { return simd::fma(value, simd::broadcast(weight), sum); });
+    weights += weight;
+  }
+  if (rows != 0) scale_row(target, columns, static_cast<float>(1.0 / weights));
 }
 
 /// target = the maximum of each column; zeros when there is no row.

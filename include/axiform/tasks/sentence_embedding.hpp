@@ -3,21 +3,27 @@
 ///
 ///     auto context = Context::with_threads(2);
 ///     auto const bert = SentenceEmbedding<MiniLmL6>::from_directory("models/minilm-l6", context);
-///     auto const embeddings = bert.embed({"A man is eating food.", "A man eats a meal."}, {}, context);
+///     auto const embeddings = bert.embed({"A man is eating food.", "A man eats a meal."}, context);
 ///     float const similarity = cos_sim(embeddings, embeddings)(0, 1);   // 0.908
+///
+/// A long document, in overlapping chunks:
+///
+///     auto const document = bert.embed_document(text, {.length = 128, .overlap = 16}, context);
+///     auto const best = semantic_search(bert.embed("What did they eat?", context), document.embeddings, {.top_k = 1}, context).front();
+///     auto const [begin, end] = document.chunks[best.index].bytes;
+///     std::cout << text.substr(begin, end - begin);
 #pragma once
 
 #include <algorithm>
-#include <atomic>
-#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <initializer_list>
-#include <numeric>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <axiform/core/context.hpp>
@@ -27,147 +33,235 @@
 #include <axiform/kernels/pooling.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/load.hpp>
-#include <axiform/ops/rows.hpp>
+#include <axiform/tasks/batching.hpp>
+#include <axiform/tasks/embed_options.hpp>
+#include <axiform/tasks/pool_sequences.hpp>
+#include <axiform/tasks/sentence_dense.hpp>
+#include <axiform/tasks/similarity.hpp>
+#include <axiform/tasks/text_chunks.hpp>
+#include <axiform/tasks/text_range.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// How texts are embedded.
-struct EmbedOptions {
-  std::size_t batch_size = 32;  ///< Texts that run together. It changes speed and memory, never a bit of the result.
+/// A document's chunks, and what each means.
+template <Axis Width>
+struct DocumentEmbedding {
+  Tensor<float, Sequences, Width> embeddings;  ///< [chunks, Width].
+  std::vector<TextChunk> chunks;               ///< Where each chunk lies in the document.
 };
 
-/// One vector for each sequence of a batch.
+/// Texts to vectors, as sentence-transformers: the tokenizer, the encoder (BERT, RoBERTa, DistilBERT), the pooling and the modules behind
+/// it that a directory names. Constant once made: one object serves any number of threads, each with a context of its own.
 ///
-/// @param hidden_states [Tokens, Columns], packed.
-/// @return              [Sequences, Columns], in the context's memory. An empty sequence gets zeros.
-/// @throws ShapeError when the sequences do not fill the rows.
-template <RowsOf<Hidden> X>
-Tensor<float, Sequences, LastAxis<X>> pool_sequences(X const& hidden_states, SequenceOffsets<Tokens> const& sequences, Pooling pooling,
-                                                     Normalization normalization, Context& context) {
-  auto const states = as_view(hidden_states);
-  sequences.check_rows(states.rows(), "pool_sequences");
-  std::size_t const columns = states.columns();
-  auto result = make_tensor<float>(context, Shape<Sequences, LastAxis<X>>::of({sequences.count(), columns}));
-  for_row_ranges(context.executor(), sequences.count(), columns, [&](std::size_t first, std::size_t last) {
-    for (std::size_t s = first; s < last; ++s) {
-      float const* const rows = states.data() + sequences.offset(s) * states.row_stride();
-      float* const target = result.data() + s * columns;
-      switch (pooling) {
-        case Pooling::mean: kernels::mean_of_rows(rows, states.row_stride(), sequences.length(s), columns, target); break;
-        case Pooling::maximum: kernels::maximum_of_rows(rows, states.row_stride(), sequences.length(s), columns, target); break;
-        case Pooling::first_token:
-          kernels::mean_of_rows(rows, states.row_stride(), std::min<std::size_t>(sequences.length(s), 1), columns, target);
-          break;
-      }
-      if (normalization == Normalization::unit_length) kernels::normalize_row(target, columns);
-    }
-  });
-  return result;
-}
-
-/// Texts to vectors, as sentence-transformers: the tokenizer, the encoder, the pooling and the normalisation that a directory names.
-/// Constant once made: one object serves any number of threads, each with a context of its own.
+/// A text's embedding has the same bits whatever else is embedded with it, on any number of threads.
 template <DimensionsLike D = DynamicDimensions>
 class SentenceEmbedding {
  public:
-  /// From its parts.
-  SentenceEmbedding(Tokenizer tokenizer, Bert<D> bert, SentenceConfig const& config)
-      : tokenizer_(std::move(tokenizer)), bert_(std::move(bert)), config_(config) {}
+  using Width = typename D::Hidden;                    ///< The axis of an embedding.
+  using Options = EmbedOptions;                        ///< How texts are embedded.
+  using Embedding = Tensor<float, Width>;              ///< Of one text.
+  using Embeddings = Tensor<float, Sequences, Width>;  ///< Of texts, in their order.
+
+  /// From its parts. Dense modules are loaded from the folders that `config` names.
+  /// @throws CheckpointError when the parts do not fit together, or the embeddings are not as wide as the type says.
+  SentenceEmbedding(Tokenizer tokenizer, Bert<D> bert, SentenceConfig config, Context& context)
+      : tokenizer_(std::move(tokenizer)), bert_(std::move(bert)), config_(std::move(config)) {
+    std::size_t const hidden = bert_.dimensions.hidden;
+    if (config_.pooling_width && *config_.pooling_width != hidden) refuse_width("Pooling", *config_.pooling_width, hidden);
+    width_ = config_.pooling.size() * hidden;
+    for (SentenceModule const& module : config_.modules) {
+      if (auto const* const dense = std::get_if<DenseConfig>(&module)) {
+        if (dense->inputs != width_) refuse_width("Dense", dense->inputs, width_);
+        modules_.emplace_back(SentenceDense::load(*dense, context));
+        width_ = dense->outputs;
+      } else {
+        modules_.emplace_back(std::get<Normalization>(module));
+      }
+    }
+    if (StaticAxis<Width> && width_ != hidden)
+      throw CheckpointError("sentence embedding: found embeddings of " + std::to_string(width_) + " numbers, expected the " +
+                            std::to_string(hidden) + " of the type's hidden size; SentenceEmbedding<> takes any");
+    check_lower_case();
+  }
 
   /// From a Hugging Face directory, with or without `modules.json`.
-  /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of a BERT of these dimensions.
+  /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of an encoder of these dimensions.
   static SentenceEmbedding from_directory(std::filesystem::path const& directory, Context& context) {
     auto const config = read_sentence_config(directory);
-    return {Tokenizer::from_directory(directory), load<Bert<D>>(directory, context), config};
+    return {Tokenizer::from_directory(config.transformer), load<Bert<D>>(config.transformer, context), config, context};
   }
 
   /// One embedding for each text. Long texts are cut at the model's maximum; empty ones are the special tokens alone.
   ///
-  /// @return [Sequences, Hidden], on the heap, in the order of the texts. A text's embedding has the same bits whatever else is embedded.
-  /// @throws ArgumentError when the batch size is 0.
-  Tensor<float, Sequences, typename D::Hidden> embed(std::span<std::string const> texts, EmbedOptions const& options, Context& context) const {
-    if (options.batch_size == 0) throw ArgumentError("batch_size: found 0, expected at least 1");
+  /// @return [Sequences, Width], on the heap, in the order of the texts.
+  /// @throws ArgumentError when the batch size is 0; StoppedError when told to stop; what the progress callback throws.
+  template <TextRange Texts>
+  Embeddings embed(Texts const& texts, EmbedOptions const& options, Context& context) const {
+    std::string const prompt = prompt_of(options);
     EncodeOptions const cut{.max_length = max_length()};
-    auto const encodings = tokenizer_.encode_batch(texts, cut, context.executor());
-    Tensor<float, Sequences, typename D::Hidden> embeddings(
-        Shape<Sequences, typename D::Hidden>::of({texts.size(), bert_.dimensions.hidden}));
-    // The longest come first: what they need of memory serves all that follow.
-    std::vector<std::size_t> order(texts.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return encodings[a].size() > encodings[b].size(); });
-    auto const embed_from = [&](std::size_t first, std::size_t size, Context& own) {
-      embed_batch(encodings, std::span(order).subspan(first, std::min(size, order.size() - first)), embeddings, own);
-    };
-    std::size_t const threads = context.executor().concurrency();
-    if (threads == 1 || texts.size() < 8 * threads || context.observer()) {
-      for (std::size_t first = 0; first < order.size(); first += options.batch_size) embed_from(first, options.batch_size, context);
-      return embeddings;
-    }
-    // Many texts: whole batches to threads, which take the next when they are done and never wait for each other within a layer. 2 000 sentences
-    // of 27 tokens took MiniLM-L6 1.18 times as long when two threads shared each operation.
-    std::size_t const size = std::clamp<std::size_t>(texts.size() / (4 * threads), 1, options.batch_size);
-    std::atomic<std::size_t> next{0};
-    context.executor().parallel_for(threads, [&](std::size_t) {
-      Context own;
-      for (std::size_t first = next.fetch_add(size); first < order.size(); first = next.fetch_add(size)) embed_from(first, size, own);
-    });
-    return embeddings;
+    auto const encodings = prompt.empty() ? tokenizer_.encode_batch(texts, cut, context.executor())
+                                          : tokenizer_.encode_batch(with_prompt(prompt, texts), cut, context.executor());
+    std::vector<std::size_t> lengths(encodings.size());
+    std::ranges::transform(encodings, lengths.begin(), &Encoding::size);
+    return embed_sequences(lengths, prompt, options, context,
+                           [&](std::size_t i, internal::PackedEncodings& packed) { packed.append(encodings[i]); });
+  }
+  /// The same with the defaults of all options.
+  template <TextRange Texts>
+  Embeddings embed(Texts const& texts, Context& context) const {
+    return embed(texts, {}, context);
   }
   /// The same for a list.
-  Tensor<float, Sequences, typename D::Hidden> embed(std::initializer_list<std::string> texts, EmbedOptions const& options, Context& context) const {
+  Embeddings embed(std::initializer_list<std::string_view> texts, EmbedOptions const& options, Context& context) const {
     return embed(std::span(texts.begin(), texts.size()), options, context);
+  }
+  /// The same for a list, with the defaults of all options.
+  Embeddings embed(std::initializer_list<std::string_view> texts, Context& context) const { return embed(texts, {}, context); }
+
+  /// The embedding of one text, [Width].
+  /// @throws As above.
+  Embedding embed(std::string_view text, EmbedOptions const& options, Context& context) const {
+    auto const row = embed(std::span(&text, 1), options, context);
+    Embedding result(Shape<Width>::of({row.columns()}));
+    std::ranges::copy(row.row(0), result.data());
+    return result;
+  }
+  /// The same with the defaults of all options.
+  Embedding embed(std::string_view text, Context& context) const { return embed(text, {}, context); }
+
+  /// A text of any length, in chunks that overlap. What fits is one chunk, with the bits that `embed` gives.
+  ///
+  /// @return A row for each chunk, and where it lies.
+  /// @throws ArgumentError when the model cannot read chunks of that length, or they are no longer than their overlap; else as `embed`.
+  DocumentEmbedding<Width> embed_document(std::string_view text, ChunkOptions const& chunk_options, EmbedOptions const& options,
+                                          Context& context) const {
+    std::string const prompt = prompt_of(options);
+    ChunkedText const chunked(tokenizer_, prompt, text, chunk_options, max_length());
+    std::vector<std::size_t> lengths(chunked.chunks().size());
+    for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = chunked.length(i);
+    auto embeddings = embed_sequences(lengths, prompt, options, context, [&](std::size_t i, internal::PackedEncodings& packed) {
+      packed.append(chunked.ids(i), chunked.type_ids(i));
+    });
+    return {std::move(embeddings), chunked.chunks()};
+  }
+  /// The same with the defaults of all other options.
+  DocumentEmbedding<Width> embed_document(std::string_view text, ChunkOptions const& chunk_options, Context& context) const {
+    return embed_document(text, chunk_options, {}, context);
   }
 
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
   Bert<D> const& bert() const noexcept { return bert_; }              ///< What reads the tokens.
   SentenceConfig const& config() const noexcept { return config_; }   ///< What makes a vector of the states.
-  /// Tokens at which a text is cut, special ones included.
+  std::size_t dimensions() const noexcept { return width_; }          ///< Numbers of an embedding.
+  /// Tokens at which a text is cut, special ones included: what the model's files say, and no more than it has positions.
   std::size_t max_length() const noexcept {
-    return std::min(config_.max_sequence_length.value_or(bert_.sizes.positions), bert_.sizes.positions);
+    return std::min(config_.max_sequence_length.value_or(tokenizer_.model_max_length().value_or(bert_.positions())), bert_.positions());
+  }
+  /// What is put before a text of that role; empty where the model has nothing.
+  ///
+  /// sentence-transformers 6 takes the first of "document", "passage" and "corpus" that is there, and puts an empty "document" there
+  /// itself; here the empty ones are passed over.
+  std::string prompt(TextRole role) const {
+    auto const& prompts = config_.prompts;
+    auto const find = [&](std::string const& name) {
+      auto const place = prompts.find(name);
+      return place == prompts.end() ? std::string() : place->second;
+    };
+    switch (role) {
+      case TextRole::text:
+        return config_.default_prompt_name ? find(*config_.default_prompt_name) : std::string();
+      case TextRole::query:
+        return find("query");
+      case TextRole::passage:
+        for (char const* name : {"document", "passage", "corpus"})
+          if (auto const found = find(name); !found.empty()) return found;
+    }
+    return {};
+  }
+  /// The prompt of that name. @throws ArgumentError when the model has none.
+  std::string const& prompt(std::string const& name) const {
+    auto const place = config_.prompts.find(name);
+    if (place != config_.prompts.end()) return place->second;
+    std::string known;
+    for (auto const& [other, text] : config_.prompts) known += (known.empty() ? "" : ", ") + detail::in_quotes(other);
+    throw ArgumentError("prompt: found the name " + detail::in_quotes(name) + ", expected " +
+                        (known.empty() ? "none: the model has no prompts" : known));
   }
 
  private:
-  void embed_batch(std::span<Encoding const> encodings, std::span<std::size_t const> batch,
-                   Tensor<float, Sequences, typename D::Hidden>& embeddings, Context& context) const {
-    std::vector<TokenId> ids;
-    SequenceOffsets<Tokens> sequences;
-    for (std::size_t index : batch) {
-      ids.insert(ids.end(), encodings[index].ids.begin(), encodings[index].ids.end());
-      sequences.append(encodings[index].size());
+  using Module = std::variant<Normalization, SentenceDense>;
+
+  [[noreturn]] static void refuse_width(char const* module, std::size_t found, std::size_t expected) {
+    throw CheckpointError("sentence embedding: the module " + std::string(module) + " takes vectors of " + std::to_string(found) +
+                          ", expected " + std::to_string(expected));
+  }
+
+  // `do_lower_case` beside the tokenizer's own settings: nothing is to be done where the tokenizer lower-cases.
+  void check_lower_case() const {
+    if (config_.lower_case == LowerCase::as_tokenizer) return;
+    if (tokenizer_.encode("THE QUICK BROWN FOX JUMPS OVER A LAZY DOG").ids !=
+        tokenizer_.encode("the quick brown fox jumps over a lazy dog").ids)
+      throw CheckpointError(
+          "sentence_bert_config.json: do_lower_case: found true for a tokenizer that keeps capitals, which is not supported");
+  }
+
+  std::string prompt_of(EmbedOptions const& options) const { return options.prompt ? *options.prompt : prompt(options.role); }
+
+  template <class Texts>
+  static std::vector<std::string> with_prompt(std::string const& prompt, Texts const& texts) {
+    std::vector<std::string> result;
+    result.reserve(std::ranges::size(texts));
+    for (std::string_view const text : texts) result.push_back(prompt + std::string(text));
+    return result;
+  }
+
+  // Tokens before the text, where they do not count. (As sentence-transformers counts them: those of the prompt alone, without the [SEP].)
+  std::size_t tokens_skipped(std::string const& prompt) const {
+    if (config_.prompt_pooling == PromptPooling::included || prompt.empty()) return 0;
+    auto const ids = tokenizer_.encode(prompt, {.max_length = max_length()}).ids;
+    return ids.size() - (!ids.empty() && tokenizer_.is_special(ids.back()) ? 1 : 0);
+  }
+
+  // A row for each sequence; `append(i, packed)` adds the tokens of sequence i.
+  template <class Append>
+  Embeddings embed_sequences(std::span<std::size_t const> lengths, std::string const& prompt, EmbedOptions const& options, Context& context,
+                             Append const& append) const {
+    Embeddings embeddings(Shape<Sequences, Width>::of({lengths.size(), width_}));
+    std::size_t const skipped = tokens_skipped(prompt);
+    internal::BatchRun const how{.what = "embed", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress};
+    internal::for_each_batch(lengths, how, context, [&](std::span<std::size_t const> batch, Context& own) {
+      internal::PackedEncodings packed(bert_.sizes.token_types);
+      for (std::size_t const i : batch) append(i, packed);
+      auto pooled = pool_sequences(bert_(packed.batch(), own), packed.sequences(), config_.pooling, skipped, own);
+      apply_modules(pooled, options, own);
+      for (std::size_t i = 0; i < batch.size(); ++i) std::ranges::copy(pooled.row(i), embeddings.row(batch[i]).begin());
+    });
+    return embeddings;
+  }
+
+  void apply_modules(Tensor<float, Sequences, Hidden>& vectors, EmbedOptions const& options, Context& context) const {
+    auto const normalize = [&] {
+      for (std::size_t i = 0; i < vectors.rows(); ++i) kernels::normalize_row(vectors.row(i).data(), vectors.columns());
+    };
+    bool is_normal = false;
+    for (std::size_t i = 0; i < modules_.size(); ++i) {
+      bool const is_last = i + 1 == modules_.size();
+      if (auto const* const dense = std::get_if<SentenceDense>(&modules_[i])) {
+        vectors = (*dense)(vectors, context);
+      } else if (!is_last || options.normalization != Normalization::none) {
+        normalize();
+        is_normal = is_last;
+      }
     }
-    auto const states = bert_({.ids = ids, .sequences = sequences}, context);
-    auto const pooled = pool_sequences(states, sequences, config_.pooling, config_.normalization, context);
-    for (std::size_t i = 0; i < batch.size(); ++i) std::ranges::copy(pooled.row(i), embeddings.row(batch[i]).begin());
+    if (options.normalization == Normalization::unit_length && !is_normal) normalize();
   }
 
   Tokenizer tokenizer_;
   Bert<D> bert_;
   SentenceConfig config_;
+  std::vector<Module> modules_;
+  std::size_t width_ = 0;
 };
-
-/// The cosine of every row of `a` with every row of `b`. A row of zeros has a cosine of 0 with everything.
-///
-/// @param a [Sequences, Columns]; @param b [Sequences, Columns].
-/// @return  [rows of a, rows of b].
-/// @throws ShapeError when the rows differ in length.
-template <TensorLike A, TensorLike B>
-Tensor<float, Queries, Keys> cos_sim(A const& a, B const& b) {
-  auto const left = as_view(a);
-  auto const right = as_view(b);
-  if (left.columns() != right.columns())
-    throw ShapeError("cos_sim: found rows of " + std::to_string(left.columns()) + " and of " + std::to_string(right.columns()));
-  auto const length = [](auto const& row) { return std::max(std::sqrt(kernels::dot(row.data(), row.data(), row.size())), 1e-12); };
-  std::vector<double> lengths(right.rows());
-  for (std::size_t j = 0; j < right.rows(); ++j) lengths[j] = length(right.row(j));
-  Tensor<float, Queries, Keys> result(left.rows(), right.rows());
-  for (std::size_t i = 0; i < left.rows(); ++i) {
-    auto const row = left.row(i);
-    double const own = length(row);
-    for (std::size_t j = 0; j < right.rows(); ++j)
-      result(i, j) = static_cast<float>(kernels::dot(row.data(), right.row(j).data(), row.size()) / (own * lengths[j]));
-  }
-  return result;
-}
 
 }  // namespace axiform::inline AXIFORM_ARCH

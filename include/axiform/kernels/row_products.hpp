@@ -1,0 +1,66 @@
+/// @file
+/// The products of every row of one matrix with every row of another, neither of them packed: scores of embeddings.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/simd/batch.hpp>
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+namespace detail {
+
+// One tile: `Left` rows of a by `Right` rows of b. A pair has one vector of sums, whichever tile it falls in, and the last, partial vector
+// of a row is filled with zeros: a product has one order of summation. 4 x 3 keeps 12 sums in flight, as many as hide the latency of fma,
+// and loads 7 vectors for them, about one for two fma.
+template <std::size_t Left, std::size_t Right>
+void row_products_tile(float const* a, std::size_t a_stride, float const* b, std::size_t b_stride, std::size_t columns, float* result,
+                       std::size_t result_stride) noexcept {
+  simd::Floats sums[Left][Right];
+  for (auto& row : sums)
+    for (simd::Floats& sum : row) sum = simd::broadcast(0.0F);
+  auto const add = [&](auto load) {
+    simd::Floats right[Right];
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < Right; ++j) right[j] = load(b + j * b_stride);
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < Left; ++i) {
+      simd::Floats const left = load(a + i * a_stride);
+#pragma GCC unroll 4
+      for (std::size_t j = 0; j < Right; ++j) sums[i][j] = simd::fma(left, right[j], sums[i][j]);
+    }
+  };
+  std::size_t const whole = columns / simd::lanes * simd::lanes, rest = columns - whole;
+  for (std::size_t k = 0; k < whole; k += simd::lanes) add([k](float const* row) { return simd::load(row + k); });
+  if (rest != 0) add([=](float const* row) { return simd::load_partial(row + whole, rest); });
+  for (std::size_t i = 0; i < Left; ++i)
+    for (std::size_t j = 0; j < Right; ++j) result[i * result_stride + j] = simd::sum_lanes(sums[i][j]);
+}
+
+template <std::size_t Left>
+void row_products_strip(float const* a, std::size_t a_stride, float const* b, std::size_t b_stride, std::size_t b_rows, std::size_t columns,
+                        float* result, std::size_t result_stride) noexcept {
+  std::size_t j = 0;
+  for (; j + 3 <= b_rows; j += 3) row_products_tile<Left, 3>(a, a_stride, b + j * b_stride, b_stride, columns, result + j, result_stride);
+  for (; j < b_rows; ++j) row_products_tile<Left, 1>(a, a_stride, b + j * b_stride, b_stride, columns, result + j, result_stride);
+}
+
+}  // namespace detail
+
+/// result[i][j] = the product of row i of a and row j of b. Each has the same bits in any blocks, and whichever of the two comes first.
+///
+/// @param a      [a_rows, columns], rows `a_stride` floats apart.
+/// @param b      [b_rows, columns], rows `b_stride` floats apart.
+/// @param result [a_rows, b_rows], rows `result_stride` floats apart.
+inline void row_products(float const* a, std::size_t a_stride, std::size_t a_rows, float const* b, std::size_t b_stride, std::size_t b_rows,
+                         std::size_t columns, float* result, std::size_t result_stride) noexcept {
+  std::size_t i = 0;
+  for (; i + 4 <= a_rows; i += 4)
+    detail::row_products_strip<4>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
+  for (; i < a_rows; ++i)
+    detail::row_products_strip<1>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels

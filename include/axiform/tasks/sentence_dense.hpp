@@ -1,0 +1,94 @@
+/// @file
+/// `SentenceDense`: the module `Dense` of sentence-transformers, which maps pooled vectors to embeddings of another width.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/io/checkpoint.hpp>
+#include <axiform/io/load_parameters.hpp>
+#include <axiform/io/sentence_config.hpp>
+#include <axiform/nn/linear.hpp>
+#include <axiform/nn/visit.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// activation(linear(x)), and where there is a residual x, or its own linear map of x.
+class SentenceDense {
+ public:
+  using Map = Linear<Hidden, Hidden>;  ///< Of vectors whose widths the file decides.
+
+  /// Loads `model.safetensors` of the module's folder.
+  /// @throws FileError, FormatError or CheckpointError when it is missing, malformed or of other shapes than the module's config says.
+  static SentenceDense load(DenseConfig const& config, Context& context) {
+    SentenceDense dense(config);
+    std::vector<ParameterRequest> requests;
+    for_each_parameter(dense, [&](std::string_view name, ParameterRef const& parameter) {
+      bool const is_absent = name == "residual.bias" || (name == "linear.bias" && config.bias == DensePart::absent);
+      if (is_absent) return;  // zeros
+      requests.push_back(
+          {.name = std::string(name),
+           .shape = parameter.shape(),
+           .write_rows = [parameter](std::size_t first, std::span<float const> rows) { parameter.write_rows(first, rows); }});
+    });
+    NameTable const names{
+        .family = "Dense", .prefixes = {""}, .rules = {}, .spellings = {}, .body = {"linear.**", "residual.**"}, .buffers = {}};
+    load_parameters(Checkpoint::open(config.directory), names, requests, context.executor());
+    return dense;
+  }
+
+  /// @param x [Sequences, Hidden], as wide as the inputs.
+  /// @return  [Sequences, Hidden], as wide as the outputs.
+  /// @throws ShapeError when the width is not that of the inputs.
+  Tensor<float, Sequences, Hidden> operator()(Tensor<float, Sequences, Hidden> const& x, Context& context) const {
+    if (!has_residual_) return linear_(x, context, activate(activation_));
+    if (!residual_) return linear_(x, context, activate(activation_), add(x));
+    return linear_(x, context, activate(activation_), add((*residual_)(x, context)));
+  }
+
+  std::size_t inputs() const noexcept { return linear_.inputs(); }    ///< Width of what it takes.
+  std::size_t outputs() const noexcept { return linear_.outputs(); }  ///< Width of what it gives.
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("linear", self.linear_);
+    visitor("residual", self.residual_);
+  }
+
+ private:
+  explicit SentenceDense(DenseConfig const& config)
+      : linear_(config.inputs, config.outputs),
+        has_residual_(config.residual == DensePart::present),
+        activation_(activation_of(config.activation)) {
+    if (has_residual_ && config.inputs != config.outputs) residual_.emplace(config.inputs, config.outputs);
+  }
+
+  static Activation activation_of(DenseActivation activation) {
+    switch (activation) {
+      case DenseActivation::none:
+        return Activation::none;
+      case DenseActivation::tanh:
+        return Activation::tanh;
+      case DenseActivation::relu:
+        return Activation::relu;
+      case DenseActivation::gelu:
+        return Activation::gelu;
+      case DenseActivation::silu:
+        return Activation::silu;
+    }
+    return Activation::none;
+  }
+
+  Map linear_;
+  std::optional<Map> residual_;
+  bool has_residual_;
+  Activation activation_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH
