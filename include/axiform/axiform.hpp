@@ -101,6 +101,7 @@
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/embed_options.hpp>
 #include <axiform/tasks/fill_mask.hpp>
+#include <axiform/tasks/generated_text.hpp>
 #include <axiform/tasks/generation_config.hpp>
 #include <axiform/tasks/next_sentence.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
@@ -111,10 +112,14 @@
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/tasks/similarity.hpp>
 #include <axiform/tasks/text_chunks.hpp>
-#include <axiform/tasks/text_embedder.hpp>
-#include <axiform/tasks/text_range.hpp>
 #include <axiform/tasks/text_classification.hpp>
+#include <axiform/tasks/text_embedder.hpp>
+#include <axiform/tasks/text_generation.hpp>
+#include <axiform/tasks/text_generator.hpp>
+#include <axiform/tasks/text_range.hpp>
 #include <axiform/tasks/texts.hpp>
+#include <axiform/tasks/token_classification.hpp>
+#include <axiform/tasks/token_labels.hpp>
 #include <axiform/tasks/windows.hpp>
 #include <axiform/inspect/attention_table.hpp>
 #include <axiform/inspect/attention_view.hpp>

@@ -115,6 +115,7 @@ struct GenerateOptions {
   std::function<void(GeneratedToken)> on_token = {};  ///< Called for every token as it is chosen; not with beams.
   std::optional<ReportOptions> report = {};           ///< What is told of each token; nothing is computed for it unless it is asked for.
   std::size_t batch_size = 32;  ///< Sequences that run together at most. It changes speed and memory, never a token.
+  std::function<void(std::size_t, std::size_t)> on_progress = {};  ///< Told after each batch how many prompts are done, and of how many.
   std::stop_token stop = {};    ///< When stop is requested, what is there is returned.
 
   /// Whether beams are followed.
@@ -193,6 +194,14 @@ struct GenerateOptions {
       throw ArgumentError(std::string(name) + ": found token id " + std::to_string(id) + ", expected 0 to " +
                           std::to_string(vocabulary - 1));
   }
+};
+
+/// How the perplexity of a long text is computed: in windows, as Hugging Face's guide does ("Perplexity of fixed-length models").
+struct PerplexityOptions {
+  std::optional<std::size_t> window = {};  ///< Tokens that the model sees at once; its positions unless given.
+  std::size_t stride = 512;              ///< Tokens from one window to the next. Smaller gives tokens more context, and takes longer.
+  std::function<void(std::size_t, std::size_t)> on_progress = {};  ///< Told after each window how many tokens are done, and of how many.
+  std::stop_token stop = {};                                       ///< When stop is requested, what is there is returned.
 };
 
 }  // namespace axiform

@@ -5,11 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <limits>
-#include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,26 +17,8 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/log_probabilities.hpp>
+#include <axiform/generate/options.hpp>
 #include <axiform/generate/result.hpp>
-
-namespace axiform {
-
-/// How the perplexity of a long text is computed: in windows, as Hugging Face's guide does ("Perplexity of fixed-length models").
-struct PerplexityOptions {
-  std::optional<std::size_t> window = {};  ///< Tokens that the model sees at once; its positions unless given.
-  std::size_t stride = 512;              ///< Tokens from one window to the next. Smaller gives tokens more context, and takes longer.
-  std::function<void(std::size_t, std::size_t)> on_progress = {};  ///< Told after each window how many tokens are done, and of how many.
-  std::stop_token stop = {};                                       ///< When stop is requested, what is there is returned.
-};
-
-/// How probable a text is.
-struct Perplexity {
-  double perplexity;                      ///< e^(-mean_log_probability): the model was as unsure as between so many tokens.
-  double mean_log_probability;            ///< The mean over windows, each weighed by its tokens less one, as the guide does.
-  std::vector<double> log_probabilities;  ///< Of each token that was predicted, natural logarithm. The first token never is.
-};
-
-}  // namespace axiform
 
 namespace axiform::inline AXIFORM_ARCH {
 

@@ -47,4 +47,11 @@ struct GeneratedSequence {
   std::span<TokenId const> new_ids() const noexcept { return std::span(ids).subspan(prompt_length); }
 };
 
+/// How probable a text is.
+struct Perplexity {
+  double perplexity;                      ///< e^(-mean_log_probability): the model was as unsure as between so many tokens.
+  double mean_log_probability;            ///< The mean over windows, each weighed by its tokens less one, as the guide does.
+  std::vector<double> log_probabilities;  ///< Of each token that was predicted, natural logarithm. The first token never is.
+};
+
 }  // namespace axiform

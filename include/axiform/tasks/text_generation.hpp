@@ -1,0 +1,282 @@
+/// @file
+/// `TextGeneration`: continues texts with a GPT-2.
+///
+///     auto context = Context::with_threads(2);
+///     auto const gpt2 = TextGeneration<>::from_directory("models/gpt2", context);
+///     auto const texts = gpt2.generate("The earth is", {.max_length = 12, .num_return_sequences = 3, .seed = 42}, context);
+///     for (GeneratedText const& text : texts) std::cout << text.text << "\n";
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/error.hpp>
+#include <axiform/core/function_ref.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/generate/generate.hpp>
+#include <axiform/generate/perplexity.hpp>
+#include <axiform/generate/profiles.hpp>
+#include <axiform/generate/session.hpp>
+#include <axiform/generate/speculative.hpp>
+#include <axiform/io/config.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/models/load.hpp>
+#include <axiform/tasks/checks.hpp>
+#include <axiform/tasks/generated_text.hpp>
+#include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/text_range.hpp>
+#include <axiform/text/streaming_decoder.hpp>
+#include <axiform/text/tokenizer_files.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+template <DimensionsLike D>
+class TextSession;
+
+/// Texts to longer texts, as Hugging Face's text-generation pipeline: the tokenizer, the model, and the settings of a directory.
+/// Constant once made: one object serves any number of threads, each with a context of its own.
+///
+/// Options that say nothing of end-of-text get the checkpoint's. An empty text is continued from the token that begins documents.
+template <DimensionsLike D = DynamicDimensions>
+class TextGeneration {
+ public:
+  /// From its parts. @param config What the checkpoint asks for: its `end_of_text` at least.
+  TextGeneration(Tokenizer tokenizer, Gpt2<D> gpt2, Json config)
+      : tokenizer_(std::move(tokenizer)), gpt2_(std::move(gpt2)), config_(std::move(config)), defaults_(options()) {}
+
+  /// From a Hugging Face directory. Its `generation_config.json` is read where it has one, else config.json's `eos_token_id` alone.
+  /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of a GPT-2 of these dimensions.
+  static TextGeneration from_directory(std::filesystem::path const& directory, Context& context) {
+    detail::expect_head(directory, {ModelHead::causal_lm}, "text generation");
+    Json config = Json::object();
+    auto const path = directory / "generation_config.json";
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) {
+      config = read_json(path);
+      read_generation_config(config, {}, path.string());
+    }
+    if (!config.contains("eos_token_id")) config["eos_token_id"] = read_gpt2_config(directory).end_of_text_ids;
+    return {Tokenizer::from_directory(directory), load<Gpt2<D>>(directory, context), std::move(config)};
+  }
+
+  /// A profile's options with the checkpoint's own settings on top.
+  GenerateOptions options(GenerationProfile profile = GenerationProfile::notebook) const {
+    return read_generation_config(config_, options_of(profile), "generation_config.json");
+  }
+
+  /// Continues a text.
+  /// @return `num_return_sequences` texts.
+  /// @throws ArgumentError as `axiform::generate`: options that contradict each other, a text that is too long for them or for the model.
+  std::vector<GeneratedText> generate(std::string_view text, GenerateOptions const& options, Context& context) const {
+    std::vector<TokenId> const prompt = encode(text);
+    return texts_of(text, generate_sequences(gpt2_, prompt, prepared(options), context));
+  }
+  /// The same with the checkpoint's options.
+  std::vector<GeneratedText> generate(std::string_view text, Context& context) const { return generate(text, defaults_, context); }
+
+  /// Continues each of several texts. A text's continuations do not depend on the others.
+  /// @return For each text `num_return_sequences` texts.
+  /// @throws As above.
+  template <TextRange Texts>
+  std::vector<std::vector<GeneratedText>> generate(Texts const& texts, GenerateOptions const& options, Context& context) const {
+    std::vector<std::vector<TokenId>> prompts;
+    for (std::string_view const text : texts) prompts.push_back(encode(text));
+    auto sequences = generate_batch(gpt2_, prompts, prepared(options), context);
+    std::vector<std::vector<GeneratedText>> results;
+    auto text = std::ranges::begin(texts);
+    for (auto& of_text : sequences) results.push_back(texts_of(*text++, std::move(of_text)));
+    return results;
+  }
+  /// The same for a list.
+  std::vector<std::vector<GeneratedText>> generate(std::initializer_list<std::string_view> texts, GenerateOptions const& options,
+                                                   Context& context) const {
+    return generate(std::span(texts.begin(), texts.size()), options, context);
+  }
+
+  /// Continues a text, and tells its continuation piece by piece.
+  ///
+  ///     gpt2.stream("The earth is", {.seed = 1}, [](TextPiece piece) { std::cout << piece.text << std::flush; }, context);
+  ///
+  /// The pieces of a sequence, put together, are its `continuation` (where the tokenizer cleans up no spaces).
+  /// @throws As `generate`; ArgumentError also with beams, which have nothing to tell before they end.
+  std::vector<GeneratedText> stream(std::string_view text, GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text,
+                                    Context& context) const {
+    std::vector<TokenId> const prompt = encode(text);
+    auto const run = [&](GenerateOptions const& how) { return generate_sequences(gpt2_, prompt, how, context); };
+    return texts_of(text, stream_with(run, options, on_text));
+  }
+
+  /// Continues a text with the help of a small model of the same tokenizer.
+  /// @return One text, and how well the small model guessed.
+  /// @throws As `axiform::generate_speculatively`.
+  template <DimensionsLike Small>
+  SpeculativeText generate_speculatively(std::string_view text, TextGeneration<Small> const& draft, GenerateOptions const& options,
+                                         SpeculationOptions const& speculation, Context& context) const {
+    auto found = axiform::generate_speculatively(gpt2_, draft.gpt2(), encode(text), prepared(options), speculation, context);
+    return {text_of(text, std::move(found.sequence)), found.proposed, found.accepted};
+  }
+
+  /// How probable a text is; of any length. @throws ArgumentError as `axiform::perplexity`.
+  Perplexity perplexity(std::string_view text, PerplexityOptions const& options, Context& context) const {
+    return axiform::perplexity(gpt2_, tokenizer_.encode(text).ids, options, context);
+  }
+  /// What the model says of each token of a text but the first. @throws ArgumentError as `axiform::report_tokens`.
+  std::vector<TokenReport> report(std::string_view text, std::size_t alternatives, Context& context) const {
+    return report_tokens(gpt2_, encode(text), alternatives, context);
+  }
+  /// The logits behind every token of a text. @return [Tokens, VocabularyEntries], in the context's memory.
+  /// @throws ArgumentError when the text has more tokens than the model has positions.
+  Tensor<float, Tokens, VocabularyEntries> logits(std::string_view text, Context& context) const {
+    return gpt2_.logits(gpt2_(encode(text), context), context);
+  }
+
+  /// A text that is continued turn by turn, and begins empty. This object must outlive it.
+  TextSession<D> session() const { return TextSession<D>(*this); }
+
+  /// Words as `GenerateOptions::bad_words` has them, each as it stands and with a space before it, as it is in the middle of a text.
+  ///
+  ///     options.bad_words = gpt2.bad_words({"fool", "idiot"});
+  ///
+  /// @throws ArgumentError for an empty word.
+  template <TextRange Texts>
+  std::vector<std::vector<TokenId>> bad_words(Texts const& words) const {
+    std::vector<std::vector<TokenId>> result;
+    for (std::string_view const word : words) {
+      if (word.empty()) throw ArgumentError("bad_words: found an empty word, expected at least one character");
+      for (std::string const& form : {std::string(word), " " + std::string(word)})
+        result.push_back(tokenizer_.encode(form, {.add_special_tokens = false}).ids);
+    }
+    return result;
+  }
+  /// The same for a list.
+  std::vector<std::vector<TokenId>> bad_words(std::initializer_list<std::string_view> words) const {
+    return bad_words(std::span(words.begin(), words.size()));
+  }
+
+  /// The tokens of a prompt: of an empty one the token that begins documents.
+  /// @throws ArgumentError when the text is empty and there is no such token.
+  std::vector<TokenId> encode(std::string_view text) const {
+    std::vector<TokenId> ids = tokenizer_.encode(text).ids;
+    if (!ids.empty()) return ids;
+    auto const begin = tokenizer_.special_tokens().bos;
+    if (begin) return {*begin};
+    if (!defaults_.end_of_text.empty()) return {defaults_.end_of_text[0]};
+    throw ArgumentError("text generation: found an empty text, and no token that begins one; expected at least one character");
+  }
+
+  Tokenizer const& tokenizer() const noexcept { return tokenizer_; }      ///< What cuts the texts.
+  Gpt2<D> const& gpt2() const noexcept { return gpt2_; }                  ///< What continues them.
+  std::size_t positions() const noexcept { return gpt2_.positions(); }    ///< The longest text, in tokens.
+
+ private:
+  friend class TextSession<D>;
+
+  // With the checkpoint's end-of-text, and what finds stop strings.
+  GenerateOptions prepared(GenerateOptions options) const {
+    if (options.end_of_text.empty()) options.end_of_text = defaults_.end_of_text;
+    if (!options.decode)
+      options.decode = [tokenizer = tokenizer_](std::span<TokenId const> ids) {
+        return tokenizer.decode(ids, {.clean_up_tokenization_spaces = CleanUp::no});
+      };
+    return options;
+  }
+
+  GeneratedText text_of(std::string_view prompt, GeneratedSequence sequence) const {
+    std::string continuation = tokenizer_.decode(sequence.new_ids(), {.skip_special_tokens = true});
+    return {std::string(prompt) + continuation, std::move(continuation), std::move(sequence)};
+  }
+  std::vector<GeneratedText> texts_of(std::string_view prompt, std::vector<GeneratedSequence> sequences) const {
+    std::vector<GeneratedText> texts;
+    for (GeneratedSequence& sequence : sequences) texts.push_back(text_of(prompt, std::move(sequence)));
+    return texts;
+  }
+
+  // Runs with `on_token` set: to what the options have there, and then to a decoder for each sequence.
+  template <class Run>
+  auto stream_with(Run run, GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text) const {
+    StreamingDecoder const fresh(tokenizer_, {.skip_special_tokens = true});
+    std::vector<StreamingDecoder> decoders;
+    GenerateOptions how = prepared(options);
+    how.on_token = [&](GeneratedToken token) {
+      if (options.on_token) options.on_token(token);
+      if (decoders.empty()) decoders.assign(options.num_return_sequences, fresh);
+      std::string const piece = decoders[token.sequence].push(token.id);
+      if (!piece.empty()) on_text({token.sequence, piece});
+    };
+    auto result = run(how);
+    for (std::size_t s = 0; s < decoders.size(); ++s)
+      if (std::string const rest = decoders[s].finish(); !rest.empty()) on_text({s, rest});
+    return result;
+  }
+
+  Tokenizer tokenizer_;
+  Gpt2<D> gpt2_;
+  Json config_;
+  GenerateOptions defaults_;
+};
+
+/// A text that grows over several turns: what has been read stays in the key-value cache. Made by `TextGeneration::session`, which must
+/// outlive it.
+///
+///     auto session = gpt2.session();
+///     session.append("Question: who wrote Hamlet?\nAnswer:");
+///     std::string const answer = session.generate({.max_new_tokens = 20, .stop_strings = {"\n"}}, context).continuation;
+template <DimensionsLike D>
+class TextSession {
+ public:
+  /// An empty text.
+  explicit TextSession(TextGeneration<D> const& task) : task_(&task), session_(task.gpt2()) {}
+
+  /// Adds text at the end. @throws ArgumentError when there is no room.
+  void append(std::string_view text) {
+    session_.append(task_->tokenizer().encode(text).ids);
+    text_ += text;
+  }
+  /// Continues the text. @return All of it; the continuation is what is new.
+  /// @throws ArgumentError as `GenerationSession::generate`; the text is as before then.
+  GeneratedText generate(GenerateOptions const& options, Context& context) {
+    return finish(session_.generate(task_->prepared(options), context));
+  }
+  /// The same, told piece by piece. @throws As `TextGeneration::stream`.
+  GeneratedText stream(GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text, Context& context) {
+    return finish(task_->stream_with([&](GenerateOptions const& how) { return session_.generate(how, context); }, options, on_text));
+  }
+
+  std::string const& text() const noexcept { return text_; }                  ///< The text so far.
+  std::span<TokenId const> ids() const noexcept { return session_.ids(); }    ///< Its tokens.
+  std::size_t size() const noexcept { return session_.size(); }               ///< The number of its tokens.
+  /// Tokens that it may still grow by.
+  std::size_t room() const noexcept { return session_.capacity() - session_.size(); }
+
+  /// Forgets what came behind the first `tokens` tokens; the text is then what these stand for. @throws ArgumentError when there are fewer.
+  void roll_back(std::size_t tokens) {
+    session_.roll_back(tokens);
+    text_ = task_->tokenizer().decode(session_.ids(), {.skip_special_tokens = true});
+  }
+  /// A second session with the same text.
+  TextSession fork() const { return TextSession(task_, session_.fork(), text_); }
+
+ private:
+  TextSession(TextGeneration<D> const* task, GenerationSession<Gpt2<D>> session, std::string text)
+      : task_(task), session_(std::move(session)), text_(std::move(text)) {}
+
+  GeneratedText finish(GeneratedSequence sequence) {
+    GeneratedText result = task_->text_of(text_, std::move(sequence));
+    text_ = result.text;
+    return result;
+  }
+
+  TextGeneration<D> const* task_;
+  GenerationSession<Gpt2<D>> session_;
+  std::string text_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH
