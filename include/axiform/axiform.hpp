@@ -100,6 +100,7 @@
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/embed_options.hpp>
+#include <axiform/tasks/explain_attention.hpp>
 #include <axiform/tasks/fill_mask.hpp>
 #include <axiform/tasks/generated_text.hpp>
 #include <axiform/tasks/generation_config.hpp>

@@ -1,0 +1,270 @@
+/// @file
+/// `explain_attention`: what one head of one layer does, step by step, with the numbers, for those who want to see how attention works.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <iomanip>
+#include <limits>
+#include <ostream>
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/error.hpp>
+#include <axiform/core/observer.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/models/bert.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/nn/attention.hpp>
+#include <axiform/nn/token_batch.hpp>
+#include <axiform/text/utf8.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// Which head is explained.
+struct AttentionHeadChoice {
+  std::ptrdiff_t layer = 0;  ///< From 0; negative ones count from the last.
+  std::size_t head = 0;      ///< From 0.
+  std::size_t sequence = 0;  ///< Of the batch.
+};
+
+/// Everything that a head computes for one sequence (Vaswani et al. 2017, eq. 1), in order.
+struct AttentionSteps {
+  std::size_t layer = 0;                       ///< Whose attention it is, from 0.
+  std::size_t head = 0;                        ///< Which head, from 0.
+  AttentionMask mask = AttentionMask::none;    ///< Whether a token sees only itself and what came before it.
+  float scale = 1;                             ///< 1 / √HeadSize.
+  Tensor<float, Tokens, Hidden> states;        ///< What enters the attention: behind the norm where the layer normalises first.
+  Tensor<float, Queries, HeadSize> query;      ///< Q = states W_Qᵀ + b_Q.
+  Tensor<float, Keys, HeadSize> key;           ///< K = states W_Kᵀ + b_K.
+  Tensor<float, Keys, HeadSize> value;         ///< V = states W_Vᵀ + b_V.
+  Tensor<float, Queries, Keys> scores;         ///< Q Kᵀ.
+  Tensor<float, Queries, Keys> scaled;         ///< Scores times the scale.
+  Tensor<float, Queries, Keys> masked;         ///< The same with -infinity where a token must not look.
+  Tensor<float, Queries, Keys> probabilities;  ///< Softmax of each row.
+  Tensor<float, Queries, HeadSize> output;     ///< Probabilities times V: the head's part of what the output's product is given.
+};
+
+namespace internal {
+
+// A row of a parameter, in float64.
+inline std::vector<double> parameter_row(ConstParameterRef const& parameter, std::size_t row) {
+  std::vector<float> values(parameter.columns());
+  parameter.read_row(row, values);
+  return {values.begin(), values.end()};
+}
+
+// states [tokens, hidden] times the rows of one head of a weight, and its bias, all by name: "query", "key", "value".
+template <Axis Rows, class Attention>
+Tensor<float, Rows, HeadSize> project_head(Attention const& attention, std::string const& name, View<Tokens, Hidden> states,
+                                           std::size_t head, std::size_t head_size) {
+  Tensor<float, Rows, HeadSize> result(states.rows(), head_size);
+  std::vector<double> sums(states.rows() * head_size);
+  for_each_parameter(attention, [&](std::string_view path, ConstParameterRef const& parameter) {
+    if (path == name + ".bias") {
+      auto const bias = parameter_row(parameter, 0);
+      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += bias[head * head_size + i % head_size];
+    } else if (path == name + ".weight") {
+      for (std::size_t column = 0; column < head_size; ++column) {
+        auto const weights = parameter_row(parameter, head * head_size + column);
+        for (std::size_t token = 0; token < states.rows(); ++token) {
+          auto const state = states.row(token);
+          for (std::size_t i = 0; i < weights.size(); ++i) sums[token * head_size + column] += weights[i] * state[i];
+        }
+      }
+    }
+  });
+  std::ranges::copy(sums, result.data());
+  return result;
+}
+
+// The steps behind the projections, as the formula says them: plain loops in float64, not the kernels.
+template <class Attention>
+AttentionSteps explain_head(Attention const& attention, Tensor<float, Tokens, Hidden> states, std::size_t head, std::size_t head_size,
+                            AttentionMask mask) {
+  std::size_t const tokens = states.rows();
+  double const scale = 1 / std::sqrt(static_cast<double>(head_size));
+  auto query_rows = project_head<Queries>(attention, "query", states, head, head_size);
+  auto key_rows = project_head<Keys>(attention, "key", states, head, head_size);
+  auto value_rows = project_head<Keys>(attention, "value", states, head, head_size);
+  AttentionSteps steps{.head = head,
+                       .mask = mask,
+                       .scale = static_cast<float>(scale),
+                       .states = std::move(states),
+                       .query = std::move(query_rows),
+                       .key = std::move(key_rows),
+                       .value = std::move(value_rows),
+                       .scores = Tensor<float, Queries, Keys>(tokens, tokens),
+                       .scaled = Tensor<float, Queries, Keys>(tokens, tokens),
+                       .masked = Tensor<float, Queries, Keys>(tokens, tokens),
+                       .probabilities = Tensor<float, Queries, Keys>(tokens, tokens),
+                       .output = Tensor<float, Queries, HeadSize>(tokens, head_size)};
+  std::vector<double> row(tokens);
+  for (std::size_t query = 0; query < tokens; ++query) {
+    for (std::size_t key = 0; key < tokens; ++key) {
+      double score = 0;
+      for (std::size_t i = 0; i < head_size; ++i) score += static_cast<double>(steps.query(query, i)) * steps.key(key, i);
+      bool const is_hidden = mask == AttentionMask::causal && key > query;
+      row[key] = is_hidden ? -std::numeric_limits<double>::infinity() : score * scale;
+      steps.scores(query, key) = static_cast<float>(score);
+      steps.scaled(query, key) = static_cast<float>(score * scale);
+      steps.masked(query, key) = static_cast<float>(row[key]);
+    }
+    double const largest = *std::ranges::max_element(row);
+    double sum = 0;
+    for (double& score : row) sum += score = std::exp(score - largest);
+    for (std::size_t key = 0; key < tokens; ++key) steps.probabilities(query, key) = static_cast<float>(row[key] / sum);
+    for (std::size_t i = 0; i < head_size; ++i) {
+      double output = 0;
+      for (std::size_t key = 0; key < tokens; ++key) output += row[key] / sum * steps.value(key, i);
+      steps.output(query, i) = static_cast<float>(output);
+    }
+  }
+  return steps;
+}
+
+// Keeps what enters one layer.
+class LayerInput final : public Observer {
+ public:
+  explicit LayerInput(std::size_t layer) : layer_(layer) {}
+  void hidden_states(std::size_t index, View<Tokens, Hidden> states) override {
+    if (index != layer_) return;
+    states_ = Tensor<float, Tokens, Hidden>(states.rows(), states.columns());
+    for (std::size_t row = 0; row < states.rows(); ++row) std::ranges::copy(states.row(row), states_.row(row).begin());
+  }
+  View<Tokens, Hidden> states() const noexcept { return states_; }
+
+ private:
+  std::size_t layer_;
+  Tensor<float, Tokens, Hidden> states_{0, 0};
+};
+
+// Runs the model on the batch, and explains a head of `layers` on the rows of its sequence. `normalize(layer, states)` is what comes before
+// the attention.
+template <class Model, class Layers, class Normalize>
+AttentionSteps explain_model(Model const& model, Layers const& layers, TokenBatch const& batch, AttentionHeadChoice const& choice,
+                             AttentionMask mask, Context& context, Normalize const& normalize) {
+  auto const count = static_cast<std::ptrdiff_t>(layers.size());
+  if (choice.layer < -count || choice.layer >= count)
+    throw ArgumentError("layer: found " + std::to_string(choice.layer) + ", expected " + std::to_string(-count) + " to " +
+                        std::to_string(count - 1));
+  if (choice.head >= model.dimensions.heads)
+    throw ArgumentError("head: found " + std::to_string(choice.head) + ", expected 0 to " + std::to_string(model.dimensions.heads - 1));
+  auto const index = static_cast<std::size_t>(choice.layer < 0 ? choice.layer + count : choice.layer);
+  std::size_t const tokens = batch.sequences.length(choice.sequence), first = batch.sequences.offset(choice.sequence);
+  if (tokens == 0) throw ArgumentError("sequence " + std::to_string(choice.sequence) + ": found no token, expected at least one");
+
+  LayerInput input(index);
+  struct Restore {
+    Context& context;
+    Observer* observer;
+    ~Restore() { context.observe(observer); }
+  } const restore{context, context.observer()};
+  context.observe(&input);
+  model(batch, context);
+
+  auto const all = normalize(layers[index], input.states());
+  Tensor<float, Tokens, Hidden> states(tokens, all.columns());
+  for (std::size_t row = 0; row < tokens; ++row) std::ranges::copy(all.row(first + row), states.row(row).begin());
+  auto steps = explain_head(layers[index].attention, std::move(states), choice.head, model.dimensions.head_size, mask);
+  steps.layer = index;
+  return steps;
+}
+
+}  // namespace internal
+
+/// What a head of a BERT computes for a sequence. The model runs; from what entered the layer, and the layer's parameters, the head is then
+/// computed again, number by number, so that each step can be looked at. Its probabilities and output are the model's, but for rounding.
+///
+///     auto const steps = explain_attention(bert, encoding.ids, {.layer = -1, .head = 3}, context);
+///     print_attention_steps(std::cout, steps, tokenizer.tokens(encoding), {.query = 2});
+///
+/// @throws ArgumentError when there is no such layer, head or sequence, or the sequence is empty; and as the model.
+template <DimensionsLike D>
+AttentionSteps explain_attention(Bert<D> const& bert, TokenBatch const& batch, AttentionHeadChoice const& choice, Context& context) {
+  return internal::explain_model(bert, bert.encoder.layers, batch, choice, AttentionMask::none, context,
+                                 [](auto const&, View<Tokens, Hidden> states) { return states; });
+}
+/// The same of a GPT-2, whose layers normalise first and whose tokens see only what came before them.
+template <DimensionsLike D>
+AttentionSteps explain_attention(Gpt2<D> const& gpt2, TokenBatch const& batch, AttentionHeadChoice const& choice, Context& context) {
+  auto const normalize = [&](Gpt2Block<D> const& layer, View<Tokens, Hidden> states) {
+    return layer.attention_norm(fix<Tokens, typename D::Hidden>(states), context);
+  };
+  return internal::explain_model(gpt2, gpt2.layers, batch, choice, AttentionMask::causal, context, normalize);
+}
+/// The same of one sequence.
+template <class Model>
+AttentionSteps explain_attention(Model const& model, std::span<TokenId const> ids, AttentionHeadChoice const& choice, Context& context) {
+  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  return explain_attention(model, TokenBatch{.ids = ids, .sequences = sequences}, choice, context);
+}
+
+/// What `print_attention_steps` tells.
+struct AttentionStepsOptions {
+  std::size_t query = 0;    ///< The token whose attention is told.
+  std::size_t numbers = 4;  ///< Of each vector, so many are printed.
+};
+
+namespace internal {
+
+inline std::string first_numbers(std::span<float const> row, std::size_t count) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(3);
+  for (float const value : row.first(std::min(count, row.size()))) out << std::setw(8) << value;
+  return out.str() + (row.size() > count ? "  …" : "");
+}
+
+}  // namespace internal
+
+/// Tells the steps of one token as text: its query; each token's key, score, scaled and masked score, probability and value; the output.
+///
+/// @param tokens One a row of the steps.
+/// @throws ShapeError when there are not as many tokens as rows; ArgumentError when there is no such query.
+inline void print_attention_steps(std::ostream& out, AttentionSteps const& steps, std::span<std::string const> tokens,
+                                  AttentionStepsOptions const& options = {}) {
+  if (tokens.size() != steps.query.rows())
+    throw ShapeError("attention steps: found " + std::to_string(tokens.size()) + " tokens for " + std::to_string(steps.query.rows()) +
+                     " rows");
+  if (options.query >= tokens.size())
+    throw ArgumentError("query: found " + std::to_string(options.query) + ", expected 0 to " + std::to_string(tokens.size() - 1));
+  std::size_t const query = options.query, head_size = steps.query.columns(), shown = std::min(options.numbers, head_size);
+  std::size_t width = 5;
+  for (std::string const& token : tokens) width = std::max(width, count_code_points(token));
+  auto const padded = [&](std::string const& text) { return text + std::string(width - std::min(width, count_code_points(text)), ' '); };
+  auto const vector = [&](auto const& rows, std::size_t row) { return internal::first_numbers(rows.row(row), shown); };
+  std::size_t const vector_width = 8 * shown + (head_size > shown ? 3 : 0);
+
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(3);
+  text << "Layer " << steps.layer << ", head " << steps.head << ": what \"" << tokens[query] << "\" (token " << query << ") looks at.\n\n"
+       << "1. Each token comes as " << steps.states.columns() << " numbers. Three matrices of the head make " << head_size
+       << " numbers of them each: a query (what it\n   looks for), a key (what it offers) and a value (what it gives)."
+       << (head_size > shown ? " The first " + std::to_string(shown) + " are shown.\n" : "\n") << "   The query of " << tokens[query] << ":"
+       << vector(steps.query, query) << "\n"
+       << "2. Its score for a token is its query times that token's key, number by number, added up.\n"
+       << "3. Scores are divided by the root of " << head_size << ", which is " << 1 / steps.scale
+       << ", so that they do not grow with the head's size.\n"
+       << (steps.mask == AttentionMask::causal ? "4. Tokens that come later are hidden: their score becomes -inf.\n"
+                                               : "4. Nothing is hidden: each token may look at all others.\n")
+       << "5. Softmax makes shares that sum to 1: e to the power of each score, divided by the sum of them all.\n\n";
+  text << "   " << padded("token") << "  " << std::left << std::setw(static_cast<int>(vector_width)) << "     key" << std::right;
+  for (char const* const column : {"score", "scaled", "masked", "share"}) text << std::setw(10) << column;
+  text << "       value\n";
+  for (std::size_t key = 0; key < tokens.size(); ++key) {
+    text << "   " << padded(tokens[key]) << "  " << vector(steps.key, key);
+    for (auto const* const step : {&steps.scores, &steps.scaled, &steps.masked, &steps.probabilities})
+      text << std::setw(10) << (*step)(query, key);
+    text << "    " << vector(steps.value, key) << "\n";
+  }
+  text << "\n6. The output is the sum of the values, each times its share:\n   " << vector(steps.output, query) << "\n";
+  out << text.str();
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH
