@@ -97,6 +97,7 @@
 #include <axiform/generate/speculative.hpp>
 #include <axiform/generate/stopping.hpp>
 #include <axiform/generate/token_chooser.hpp>
+#include <axiform/tasks/answer_spans.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/embed_options.hpp>
@@ -107,6 +108,7 @@
 #include <axiform/tasks/next_sentence.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
 #include <axiform/tasks/progress.hpp>
+#include <axiform/tasks/question_answering.hpp>
 #include <axiform/tasks/reranker.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 #include <axiform/tasks/sentence_dense.hpp>

@@ -36,9 +36,9 @@ namespace axiform {
 /// How tokens are labelled.
 struct TokenClassificationOptions {
   Aggregation aggregation = Aggregation::none;  ///< What becomes of the labels of tokens.
-  /// Labels, or kinds of entities, that are left out: "O" when nothing is said. (Not {"O"}: GCC 12 breaks down on a list here.)
+  /// Labels, or kinds of entities, that are left out. (GCC 12 breaks down on {"O"} here.)
   std::vector<std::string> ignore_labels = std::vector<std::string>(1, "O");
-  /// Texts that are too long are read in windows, which overlap by so many tokens; not with `Aggregation::none`. Empty: as `long_text` says.
+  /// Texts that are too long are read in windows that overlap by so many tokens; not with `Aggregation::none`. Empty: as `long_text` says.
   std::optional<std::size_t> stride = {};
   LongText long_text = LongText::refuse;  ///< What becomes of a text that is too long. transformers' pipeline cuts.
   std::size_t batch_size = 32;            ///< Windows that run together. It changes speed and memory, never a bit of the result.
@@ -74,8 +74,8 @@ class TokenClassification {
   }
 
   /// The labelled tokens, or entities, of one text, in order.
-  /// @throws ArgumentError when the text has too many tokens, or options are absurd, unknown or contradict each other; StoppedError; what the
-  ///         callback throws.
+  /// @throws ArgumentError when the text has too many tokens, or options are absurd, unknown or contradict each other; StoppedError; what
+  ///         the callback throws.
   std::vector<LabelledToken> label(std::string_view text, TokenClassificationOptions const& options, Context& context) const {
     return std::move(label(std::span(&text, 1), options, context).front());
   }

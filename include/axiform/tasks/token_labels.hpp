@@ -18,8 +18,8 @@
 
 namespace axiform {
 
-/// What becomes of the labels of tokens. All but `none` and `simple` let a word have one label only; where tokens that continue a word bear no
-/// mark (byte-level BPE), a word is what has no space before it, as in transformers.
+/// What becomes of the labels of tokens. All but `none` and `simple` let a word have one label only; where tokens that continue a word bear
+/// no mark (byte-level BPE), a word is what has no space before it, as in transformers.
 enum class Aggregation {
   none,     ///< Each token by itself.
   simple,   ///< Neighbouring tokens of one kind are an entity; a `B-` label begins another.
@@ -42,7 +42,7 @@ struct LabelledToken {
 
 namespace detail {
 
-/// The tokens of a text, or of a window of it, on their way to entities. Follows TokenClassificationPipeline of transformers 5.24 step by step.
+/// The tokens of a text, or of a window of it, on their way to entities. Follows TokenClassificationPipeline (transformers 5.24) step by step.
 class TokenLabels {
  public:
   TokenLabels(Tokenizer const& tokenizer, std::vector<std::string> const& labels, Aggregation aggregation)
