@@ -37,6 +37,7 @@
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/mlp.hpp>
+#include <axiform/nn/observe.hpp>
 #include <axiform/nn/parameter.hpp>
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/visit.hpp>
@@ -138,4 +139,6 @@
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/inspect/page_script.hpp>
 #include <axiform/inspect/page_style.hpp>
+#include <axiform/inspect/statistics.hpp>
+#include <axiform/inspect/statistics_print.hpp>
 #include <axiform/version.hpp>

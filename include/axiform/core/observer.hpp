@@ -20,6 +20,15 @@ enum class AttentionKind {
   cross  ///< The decoder's tokens attend to the encoder's.
 };
 
+/// What a layer computes on its way, row by row.
+enum class LayerOperation {
+  query,     ///< The queries of self-attention, [Tokens, Width], with their bias.
+  key,       ///< Its keys, likewise.
+  value,     ///< Its values, likewise.
+  attended,  ///< All heads side by side, before the output's product: [Tokens, Width].
+  inner      ///< The feed-forward block's inner width, behind the activation: [Tokens, Inner].
+};
+
 /// Sees what a forward pass computes. Derive, or use `Capture`. A context without an observer pays one look at a null pointer
 /// a layer; results have the same bits with and without one.
 class Observer {
@@ -39,6 +48,9 @@ class Observer {
   /// The hidden states [Tokens, Hidden] after stage `index`: 0 is what enters the first layer, i + 1 what leaves layer i
   /// (with the final norm, where the model has one, after the last layer).
   virtual void hidden_states(std::size_t /*index*/, View<Tokens, Hidden> /*states*/) {}
+
+  /// What an operation of the layer gave, [Tokens, columns]; valid during the call.
+  virtual void operation(LayerOperation /*operation*/, View<Tokens, Hidden> /*values*/) {}
 };
 
 /// Keeps all attention probabilities and hidden states of the passes since `clear`.

@@ -10,6 +10,7 @@
 #include <axiform/nn/dimensions.hpp>
 #include <axiform/nn/kv_cache.hpp>
 #include <axiform/nn/linear.hpp>
+#include <axiform/nn/observe.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/attention.hpp>
 
@@ -46,7 +47,13 @@ class FusedSelfAttention {
   Tensor<float, RowAxis<X>, HiddenAxis> project(X const& x, Context& context, Attend const& attend, Epilogues const&... epilogues) const {
     auto const fused = projection_(x, context);
     auto const part = [&](std::size_t index) { return fused_part<Width>(fused, index, heads_ * head_size_); };
-    return output_(attend(part(0), part(1), part(2)), context, epilogues...);
+    auto const query = part(0), key = part(1), value = part(2);
+    observe_operation(context, LayerOperation::query, query);
+    observe_operation(context, LayerOperation::key, key);
+    observe_operation(context, LayerOperation::value, value);
+    auto const attended = attend(query, key, value);
+    observe_operation(context, LayerOperation::attended, attended);
+    return output_(attended, context, epilogues...);
   }
 
   // Whole sequences, nothing before them.

@@ -7,6 +7,7 @@
 
 #include <axiform/nn/dimensions.hpp>
 #include <axiform/nn/linear.hpp>
+#include <axiform/nn/observe.hpp>
 #include <axiform/nn/visit.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -25,7 +26,9 @@ struct Mlp {
   /// @return  [Rows, Hidden], with the epilogues applied: `mlp(x, context, add(x))`.
   template <RowsOf<typename D::Hidden> X, class... Epilogues>
   auto operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
-    return down(up(x, context, activate(activation)), context, epilogues...);
+    auto const inner = up(x, context, activate(activation));
+    internal::observe_operation(context, LayerOperation::inner, inner);
+    return down(inner, context, epilogues...);
   }
 
   /// Parameters in all, from the lengths alone.
