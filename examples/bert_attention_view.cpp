@@ -1,5 +1,5 @@
-// What does each word look at, in every layer and head? Runs a text, or a pair of texts, through BERT and writes one HTML page that shows it:
-// lines between the tokens, all heads at a glance, a heat map. The page needs no network; any browser opens it.
+// What does each word look at, in every layer and head? Runs a text, or a pair of texts, through BERT and writes one HTML page that shows
+// it: lines between the tokens, all heads at a glance, a heat map. The page needs no network; any browser opens it.
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -29,7 +29,9 @@ int main(int argc, char** argv) {
     Capture capture;
     context.observe(&capture);
     auto const sequences = SequenceOffsets<Tokens>::single(encoding.size());
-    bert({.ids = encoding.ids, .sequences = sequences, .token_types = encoding.type_ids}, context);
+    TokenBatch batch{.ids = encoding.ids, .sequences = sequences};
+    if (bert.sizes.token_types > 1) batch.token_types = encoding.type_ids;  // RoBERTa and DistilBERT have no segments
+    bert(batch, context);
 
     auto const view = attention_view(capture, tokenizer.tokens(encoding),
                                      {.title = *is_pair ? text + " " + second_text : text, .second_text = second_text_begin(encoding)});

@@ -64,13 +64,16 @@ TEST_CASE("attention view: whatever is in a text, the page has its own elements 
 TEST_CASE("attention view: what does not fit together is refused by name") {
   auto const capture = seen(2, 2, 2, 0.5f);
   std::vector<std::string> const two{"a", "b"};
-  auto const html = [&](std::vector<std::string> const& tokens, AttentionViewOptions const& options = {}, AttentionViewText const& text = {}) {
+  auto const html = [&](std::vector<std::string> const& tokens, AttentionViewOptions const& options = {},
+                        AttentionViewText const& text = {}) {
     return attention_html(attention_view(capture, tokens, text), options);
   };
   CHECK_NOTHROW(html(two, {.layer = -1, .heads = {0, 1}, .layers = {0}}, {.second_text = 1}));
-  CHECK_THROWS_WITH_AS(html({"a"}), "attention view: layer 0: found a map [2, 2, 2], expected [2, 1, 1]: heads, and the numbers of tokens", ShapeError);
+  CHECK_THROWS_WITH_AS(html({"a"}), "attention view: layer 0: found a map [2, 2, 2], expected [2, 1, 1]: heads, and the numbers of tokens",
+                       ShapeError);
   CHECK_THROWS_WITH_AS(html({}), "attention view: found 0 and 0 tokens and 2 heads, expected at least one of each", ArgumentError);
-  CHECK_THROWS_WITH_AS(html(two, {.layer = 1}), "attention view: layer: found 1, which is none of those shown, 0 to 0 or fewer", ArgumentError);
+  CHECK_THROWS_WITH_AS(html(two, {.layer = 1}), "attention view: layer: found 1, which is none of those shown, 0 to 0 or fewer",
+                       ArgumentError);
   CHECK_THROWS_AS(html(two, {.layer = -2}), ArgumentError);
   CHECK_THROWS_AS(html(two, {.layer = std::numeric_limits<std::ptrdiff_t>::min()}), ArgumentError);
   CHECK_THROWS_WITH_AS(html(two, {.heads = {2}}), "attention view: head: found 2, expected 0 to 1", ArgumentError);
@@ -80,7 +83,8 @@ TEST_CASE("attention view: what does not fit together is refused by name") {
     CHECK_THROWS_AS(html(two, {}, {.second_text = second_text}), ArgumentError);
   CHECK_THROWS_AS(html(two, {}, {.sequence = 1}), ArgumentError);
   CHECK_THROWS_WITH_AS(html(two, {.max_bytes = 7}),
-                       "attention view: the weights would take 0 MiB, expected at most 0; show fewer layers or tokens, or allow more (max_bytes)",
+                       "attention view: the weights would take 0 MiB, expected at most 0; "
+                       "show fewer layers or tokens, or allow more (max_bytes)",
                        ArgumentError);
   CHECK_THROWS_AS(attention_html({}), ArgumentError);
   CHECK_THROWS_AS(attention_html(attention_view(Capture(), two)), ArgumentError);

@@ -140,7 +140,7 @@ class Browser:
 
     def settle(self):
         """Lets frames pass, so that what was asked for is drawn."""
-        self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))")
+        self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def place(self, selector, x=0.5, y=0.5):
         """A point of an element, scrolled into view."""

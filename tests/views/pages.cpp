@@ -54,7 +54,8 @@ std::string json(Capture::AttentionMap const& map) {
 // The numbers beside a page: [part][layer][head][query][key].
 void write_numbers(std::filesystem::path const& page, std::vector<std::vector<Capture::AttentionMap const*>> const& parts) {
   std::ofstream file(std::filesystem::path(page).replace_extension(".json"));
-  file << detail::script_array(parts, [](auto const& layers) { return detail::script_array(layers, [](auto const* map) { return json(*map); }); });
+  auto const part = [](auto const& layers) { return detail::script_array(layers, [](auto const* map) { return json(*map); }); };
+  file << detail::script_array(parts, part);
 }
 
 std::vector<Capture::AttentionMap const*> self_maps(Capture const& capture) {
@@ -69,7 +70,8 @@ void write_pair(std::filesystem::path const& folder) {
   for (std::size_t layer = 0; layer < 3; ++layer) capture.begin_layer(layer), attend(capture, AttentionKind::self, 5, 9, 9, false);
   auto const view = attention_view(capture, tokens, {.title = "The cat sat. She purrs.", .second_text = 5});
   write_attention_view(folder / "pair.html", view, {.layer = -1});
-  write_attention_view(folder / "pair-options.html", view, {.view = AttentionViewKind::table, .layer = 2, .heads = {1, 3}, .layers = {0, 2}});
+  write_attention_view(folder / "pair-options.html", view,
+                       {.view = AttentionViewKind::table, .layer = 2, .heads = {1, 3}, .layers = {0, 2}});
   write_numbers(folder / "pair.html", {self_maps(capture)});
 }
 
@@ -129,9 +131,8 @@ void write_generation(std::filesystem::path const& folder) {
   }
   write_generation_view(folder / "generation.html", view);
   write_generation_view(folder / "nothing.html", {});
-  std::ofstream(folder / "generation.json") << "{\"vocabulary\":"
-                                            << detail::script_array(vocabulary, [](auto const& token) { return detail::script_string(token); })
-                                            << ",\"steps\":[" << numbers << "]}";
+  auto const words = detail::script_array(vocabulary, [](auto const& token) { return detail::script_string(token); });
+  std::ofstream(folder / "generation.json") << "{\"vocabulary\":" << words << ",\"steps\":[" << numbers << "]}";
 }
 
 // 12 layers of 12 heads and 512 tokens: 37.7 million weights.

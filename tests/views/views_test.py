@@ -446,7 +446,7 @@ class Generation(ViewTest):
         self.check_step(0)
 
     def test_the_text_the_colours_and_the_table(self):
-        self.assertEqual(self.text("#tokens"), "It was a dark and stormy night.↵\n!")
+        self.assertEqual(self.text("#prompt") + self.text("#tokens"), "It was a dark and stormy night.↵\n!")
         shares = [self.distribution(i)[step["chosen"]] for i, step in enumerate(self.expected["steps"])]
         perplexity = math.exp(-sum(map(math.log, shares)) / 8)
         self.assertEqual(self.text("#subtitle"), f"8 tokens generated · perplexity {perplexity:.2f}")

@@ -2,9 +2,9 @@
 /// Attention made visible: one HTML page that shows who attends to whom, in every layer and head.
 ///
 /// The page needs no network and nothing beside it. It has three views of the same numbers: lines between two columns of tokens (after
-/// bertviz's head view, Vig 2019), a grid of all layers and heads (its model view), and a heat map with the table behind it. It is used with a
-/// mouse, a keyboard or a screen reader. Weights are kept to 1/65535: a page takes 2.7 bytes a weight, half of that for a causal model
-/// (12 layers of 12 heads and 512 tokens: 101 MB), and decodes a head when it is first looked at.
+/// bertviz's head view, Vig 2019), a grid of all layers and heads (its model view), and a heat map with the table behind it. It is used
+/// with a mouse, a keyboard or a screen reader. Weights are kept to 1/65535: a page takes 2.7 bytes a weight, half of that for a causal
+/// model (12 layers of 12 heads and 512 tokens: 101 MB), and decodes a head when it is first looked at.
 #pragma once
 
 #include <algorithm>
@@ -34,11 +34,11 @@ namespace axiform {
 
 /// The attention of one stack of layers.
 struct AttentionMaps {
-  std::string name;                                 ///< What the page calls it: "Encoder", "Cross-attention". Needed when there are several.
-  std::vector<std::string> queries;                 ///< The tokens that attend.
-  std::vector<std::string> keys;                    ///< The tokens that are attended to.
-  std::vector<View<Heads, Queries, Keys>> layers;   ///< The maps, first layer first. They are not copied: whoever owns them must keep them.
-  std::optional<std::size_t> second_text = {};      ///< Where the second text of a pair begins, in both columns; the page then has filters.
+  std::string name;                                ///< What the page calls it where there are several: "Encoder", "Cross-attention".
+  std::vector<std::string> queries;                ///< The tokens that attend.
+  std::vector<std::string> keys;                   ///< The tokens that are attended to.
+  std::vector<View<Heads, Queries, Keys>> layers;  ///< The maps, first layer first. Not copied: whoever owns them must keep them.
+  std::optional<std::size_t> second_text = {};     ///< Where the second text of a pair begins, in both columns; the page then has filters.
 };
 
 /// What a page shows.
@@ -133,7 +133,9 @@ inline AttentionView attention_view(Capture const& encoder, Capture const& decod
 
 namespace detail {
 
-inline std::string attention_part_name(AttentionMaps const& part) { return "attention view: " + (part.name.empty() ? "" : part.name + ": "); }
+inline std::string attention_part_name(AttentionMaps const& part) {
+  return "attention view: " + (part.name.empty() ? "" : part.name + ": ");
+}
 
 /// The layers of a part that the page has.
 inline std::vector<std::size_t> shown_layers(AttentionMaps const& part, AttentionViewOptions const& options) {
@@ -165,11 +167,12 @@ inline AttentionPartSummary summarize_attention(AttentionMaps const& part, Atten
   if (part.layers.empty()) throw ArgumentError(name + "found no layer, expected at least one");
   AttentionPartSummary summary{shown_layers(part, options), part.layers.front().length<0>(), part.queries.size() == part.keys.size()};
   if (part.queries.empty() || part.keys.empty() || summary.heads == 0)
-    throw ArgumentError(name + "found " + std::to_string(part.queries.size()) + " and " + std::to_string(part.keys.size()) + " tokens and " +
-                        std::to_string(summary.heads) + " heads, expected at least one of each");
+    throw ArgumentError(name + "found " + std::to_string(part.queries.size()) + " and " + std::to_string(part.keys.size()) +
+                        " tokens and " + std::to_string(summary.heads) + " heads, expected at least one of each");
   if (part.second_text && (*part.second_text == 0 || *part.second_text >= std::min(part.queries.size(), part.keys.size())))
-    throw ArgumentError(name + "second_text: found " + std::to_string(*part.second_text) + ", expected at least one token of either text, of " +
-                        std::to_string(part.queries.size()));
+    throw ArgumentError(name + "second_text: found " + std::to_string(*part.second_text) +
+                        ", expected at least one token of either text, of " +
+                        std::to_string(std::min(part.queries.size(), part.keys.size())));
   auto const expected = Shape<Heads, Queries, Keys>(summary.heads, part.queries.size(), part.keys.size());
   for (std::size_t const layer : summary.layers) {
     auto const& map = part.layers[layer];
@@ -217,7 +220,8 @@ inline void write_attention_weights(AttentionMaps const& part, AttentionPartSumm
         auto const row = part.layers[layer].row(head * queries + query);
         for (float const weight : row.first(summary.is_causal ? query + 1 : keys)) numbers.push_back(fixed_point(weight));
       }
-      element = "<script type=\"text/plain\" id=\"w" + std::to_string(index) + "-" + std::to_string(layer) + "-" + std::to_string(head) + "\">";
+      std::string const id = "w" + std::to_string(index) + "-" + std::to_string(layer) + "-" + std::to_string(head);
+      element = "<script type=\"text/plain\" id=\"" + id + "\">";
       append_base64(element, numbers);
       element += "</script>\n";
       sink(element);
@@ -266,8 +270,8 @@ inline void write_attention_page(AttentionView const& view, AttentionViewOptions
 }  // namespace detail
 
 /// The page as one string.
-/// @throws ShapeError when a map has other heads, queries or keys than its part; ArgumentError when there is nothing to show, a layer or head
-///         is not there, a weight is not from 0 to 1, or the page would be larger than `options.max_bytes`.
+/// @throws ShapeError when a map has other heads, queries or keys than its part; ArgumentError when there is nothing to show, a layer or
+///         head is not there, a weight is not from 0 to 1, or the weights would take more than `options.max_bytes`.
 inline std::string attention_html(AttentionView const& view, AttentionViewOptions const& options = {}) {
   return detail::page_text([&](detail::PageSink sink) { detail::write_attention_page(view, options, sink); });
 }

@@ -8,7 +8,7 @@ namespace axiform::detail {
 
 /// JavaScript: `ModelView`.
 inline constexpr std::string_view attention_grid_script = R"js(
-// ---- all layers and heads, small ------------------------------------------------------------------------------------------------------------
+// ---- all layers and heads, small ------------------------------------------------------------------------------------
 
 /** A table of thumbnails, a row a layer and a column a head. `enlarge(layer, head)` is called for the one that is clicked. */
 class ModelView {
@@ -38,10 +38,10 @@ class ModelView {
   fill() {
     const { layers, heads } = partOf(this.selection), numbers = Array.from({ length: heads }, (_, head) => head);
     const cell = (layer, head) => make("td", {}, make("button",
-      { type: "button", className: "thumb", tabIndex: -1, "data-layer": layer, "data-head": head, "aria-label": `Layer ${layer}, head ${head}`,
-        title: `Layer ${layer}, head ${head}` }, make("canvas", { "aria-hidden": "true" })));
+      { type: "button", className: "thumb", tabIndex: -1, "data-layer": layer, "data-head": head,
+        "aria-label": `Layer ${layer}, head ${head}`, title: `Layer ${layer}, head ${head}` }, make("canvas", { "aria-hidden": "true" })));
     this.host.replaceChildren(make("table", {},
-      make("caption", {}, "One picture a layer (row) and head (column): lines from each token to those it attends to. Choose one to enlarge it."),
+      make("caption", {}, "A picture for each layer (row) and head (column): lines from tokens to those they attend to. Choose one."),
       make("thead", {}, make("tr", {}, make("td"), ...numbers.map((head) => make("th", { scope: "col" }, String(head))))),
       make("tbody", {}, ...layers.map((layer) =>
         make("tr", {}, make("th", { scope: "row" }, String(layer)), ...numbers.map((head) => cell(layer, head)))))));

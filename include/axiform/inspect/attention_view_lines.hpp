@@ -8,7 +8,7 @@ namespace axiform::detail {
 
 /// JavaScript: decoding of weights, and `LineView`.
 inline constexpr std::string_view attention_lines_script = R"js(
-// ---- the numbers ------------------------------------------------------------------------------------------------------------------------
+// ---- the numbers ----------------------------------------------------------------------------------------------------
 
 const decodedMaps = new Map();
 
@@ -32,8 +32,8 @@ function weightsOf(partIndex, layer, head) {
 }
 
 /*
- * A selection is what a view shows: {partIndex, layer, heads: [numbers], queries: [begin, end], keys: [begin, end], gain}; `gain` makes lines
- * stronger than their weight.
+ * A selection is what a view shows: {partIndex, layer, heads: [numbers], queries: [begin, end], keys: [begin, end], gain}; `gain` makes
+ * lines and colours stronger than their weight.
  */
 const partOf = (selection) => page.parts[selection.partIndex];
 const mapsOf = (selection) => selection.heads.map((head) => weightsOf(selection.partIndex, selection.layer, head));
@@ -87,8 +87,8 @@ function headColour(head, heads) {
 const headColours = (heads) => Array.from({ length: heads }, (_, head) => headColour(head, heads));
 
 /**
- * Draws lines whose opacity is their weight (times the gain). `place` is {left, right, query(index), key(index), top, bottom}: the ends' x, what
- * gives their y, and between which heights anything can be seen. Lines of nearly the same opacity are one path: thousands take milliseconds.
+ * Draws lines whose opacity is their weight (times the gain). `place` is {left, right, query(index), key(index), top, bottom}: the ends' x,
+ * what gives their y, and between which heights anything can be seen. Lines of nearly one opacity are one path, for speed.
  */
 function drawLines(pen, lines, selection, place, lineWidth) {
   const levels = 40, colours = headColours(partOf(selection).heads), paths = new Map();
@@ -130,11 +130,11 @@ function describeToken(selection, side, index, mean) {
   return `${brief(own[index])} ${side === "query" ? "attends most to" : "gets most from"}: ${list} (${describeHeads(selection)})`;
 }
 
-// ---- two columns of tokens ------------------------------------------------------------------------------------------------------------------
+// ---- two columns of tokens ------------------------------------------------------------------------------------------
 
 const opposite = { query: "key", key: "query" };
 
-/** Two columns of tokens with lines between them. A token that is pointed at, or chosen (focus, click), shows its lines and numbers alone. */
+/** Two columns of tokens with lines between them. A token that is pointed at, or chosen (focus, click), shows its lines and numbers. */
 class LineView {
   static mostLines = 20000;
 
@@ -147,7 +147,8 @@ class LineView {
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.middle = make("div", { className: "middle" }, this.canvas);
     this.note = make("p", { className: "quiet note" });
-    host.append(make("div", { className: "column-name query" }, "attends"), make("div"), make("div", { className: "column-name" }, "is attended to"),
+    const heading = (side, text) => make("div", { className: "column-name " + side }, text);
+    host.append(heading("query", "attends"), make("div"), heading("key", "is attended to"),
                 this.columns.query, this.middle, this.columns.key, this.note);
     host.addEventListener("pointerleave", () => this.point(null));
     this.redraw = oncePerFrame(() => this.draw());
@@ -177,10 +178,11 @@ class LineView {
       event.preventDefault();  // in a dialog, the first Escape gives the token up
       this.choose(null);
     });
-    column.roving = rove(column, ".token", () => 1, (event, index) => {
-      if (event.key !== (side === "query" ? "ArrowRight" : "ArrowLeft") && event.key !== (side === "query" ? "ArrowLeft" : "ArrowRight")) return undefined;
+    const across = side === "query" ? "ArrowRight" : "ArrowLeft";
+    rove(column, ".token", () => 1, (event, index) => {
+      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return undefined;
       const others = this.columns[opposite[side]].children;
-      if (event.key === (side === "query" ? "ArrowRight" : "ArrowLeft")) others[Math.min(index, others.length - 1)]?.focus();
+      if (event.key === across) others[Math.min(index, others.length - 1)]?.focus();
       return -1;  // nothing in this column
     });
     return column;
@@ -260,8 +262,9 @@ class LineView {
     const pen = fitCanvas(this.canvas, width, bottom - top);
     pen.translate(0, -top);
     const lines = selection.heads.length ? this.linesToDraw() : { count: 0, visible: 0 };
-    const cell = active && selection.heads.length > 1 && selection.heads.length <= 32 ? Math.min(7, (width * 0.35) / selection.heads.length) : 0;
-    const strip = cell * selection.heads.length + (cell ? 6 : 0);
+    const heads = selection.heads.length;
+    const cell = active && heads > 1 && heads <= 32 ? Math.min(7, (width * 0.35) / heads) : 0;
+    const strip = cell * heads + (cell ? 6 : 0);
     const y = (first) => (index) => (index - first + 0.5) * row;
     const place = { left: active?.side === "key" ? strip : 0, right: active?.side === "query" ? width - strip : width, top, bottom,
                     query: y(selection.queries[0]), key: y(selection.keys[0]) };

@@ -24,7 +24,8 @@ inline constexpr std::string_view attention_page_body = R"html(
       <button type="button" class="plain" id="all-heads">All</button>
       <button type="button" class="plain" id="no-heads">None</button>
     </div>
-    <label id="strength"><span class="quiet">Strength</span> <input type="range" aria-describedby="strength-help" min="0" max="8" step="1" value="0"></label>
+    <label id="strength"><span class="quiet">Strength</span>
+      <input type="range" aria-describedby="strength-help" min="0" max="8" step="1" value="0"></label>
   </section>
   <section class="card stage" aria-label="Attention">
     <p id="status" role="status"></p>
@@ -33,10 +34,11 @@ inline constexpr std::string_view attention_page_body = R"html(
     <div id="table-view"></div>
   </section>
   <details class="help"><summary>How to use this page</summary>
-    <p>Point at a token to see what it attends to (left) or what attends to it (right); click it, or press Enter, to keep it. Arrow keys go from token
-    to token and from column to column, Escape gives the token up. Click a head's square to show or hide it; double-click it, or press Shift and
-    Enter, to show it alone. <span id="strength-help">A line's opacity is its weight,
-    and a cell's colour goes with it, times a power of two that the strength slider chooses: for long texts, whose weights are small.</span></p></details>
+    <p>Point at a token to see what it attends to (left) or what attends to it (right); click it to keep it. Arrow keys go from token to
+    token and from column to column, Escape gives the token up. Click a head's square to show or hide it; double-click it, or press
+    Shift and Enter, to show it alone. <span id="strength-help">A line's opacity is its weight,
+    and a cell's colour goes with it, times a power of two that the strength slider chooses: for long texts, whose weights are
+    small.</span></p></details>
 </main>
 <dialog id="enlarged" aria-labelledby="enlarged-title">
   <div class="dialog-head"><h2 id="enlarged-title"></h2>
@@ -76,7 +78,8 @@ header { margin-bottom: 18px }
 .middle { position: relative; min-width: 0 }
 .middle canvas { position: absolute; left: 0 }
 .token {
-  display: flex; justify-content: space-between; align-items: center; gap: 10px; height: 25px; padding: 0 8px; border-radius: 6px; cursor: default;
+  display: flex; justify-content: space-between; align-items: center; gap: 10px; height: 25px; padding: 0 8px; border-radius: 6px;
+  cursor: default;
   background: rgba(var(--tint), calc(var(--weight, 0) * 0.5)); white-space: nowrap;
 }
 .token { min-width: 96px }
@@ -122,7 +125,7 @@ dialog::backdrop { background: rgba(10, 12, 16, 0.5) }
 
 /// JavaScript of the controls, and what ties the views together.
 inline constexpr std::string_view attention_page_script = R"js(
-// ---- what is chosen -------------------------------------------------------------------------------------------------------------------------
+// ---- what is chosen -------------------------------------------------------------------------------------------------
 
 const allHeads = (count) => Array.from({ length: count }, (_, head) => head);
 const state = {
@@ -143,8 +146,8 @@ function readAddress() {
 }
 function writeAddress() {
   const { view, part, layer, heads, filter } = state;
-  const text = new URLSearchParams({ view, ...(part ? { part } : {}), layer, ...(heads.length < chosenPart().heads ? { heads: heads.join() } : {}),
-                                     ...(filter === "all" ? {} : { texts: filter }) });
+  const text = new URLSearchParams({ view, ...(part && { part }), layer, ...(heads.length < chosenPart().heads && { heads: heads.join() }),
+                                     ...(filter !== "all" && { texts: filter }) });
   try { history.replaceState(null, "", "#" + text.toString().replaceAll("%2C", ",")); } catch { /* a page without an address of its own */ }
 }
 
@@ -160,10 +163,11 @@ function selection() {
   const { queries, keys, secondText } = chosenPart();
   const range = (tokens, text) => (text === "A" ? [0, secondText] : text === "B" ? [secondText, tokens.length] : [0, tokens.length]);
   const [from, to] = state.filter === "all" ? ["", ""] : state.filter;
-  return { partIndex: state.part, layer: state.layer, heads: state.heads, gain: state.gain, queries: range(queries, from), keys: range(keys, to) };
+  const { part, layer, heads: chosen, gain } = state;
+  return { partIndex: part, layer, heads: chosen, gain, queries: range(queries, from), keys: range(keys, to) };
 }
 
-// ---- the views --------------------------------------------------------------------------------------------------------------------------------
+// ---- the views ------------------------------------------------------------------------------------------------------
 
 const hints = { heads: "Point at a token, or use the arrow keys, to see its numbers.", model: "",
                 table: "Point at a cell, or use the arrow keys, to read its number." };
@@ -190,7 +194,7 @@ function enlarge(layer, head) {
 }
 byId("close").addEventListener("click", () => byId("enlarged").close());
 
-// ---- the controls -------------------------------------------------------------------------------------------------------------------------------
+// ---- the controls ---------------------------------------------------------------------------------------------------
 
 const set = (name) => (value) => {
   state[name] = value;
@@ -249,7 +253,8 @@ byId("strength").querySelector("input").addEventListener("input", (event) => set
 function update() {
   settle();
   paintSquares();
-  const { queries, keys, heads, layers } = chosenPart(), isCross = queries.length !== keys.length || queries.some((token, i) => token !== keys[i]);
+  const { queries, keys, heads, layers } = chosenPart();
+  const isCross = queries.length !== keys.length || queries.some((token, i) => token !== keys[i]);
   const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
   byId("subtitle").textContent = [count(layers.length, "layer"), count(heads, "head"),
     isCross ? `${count(queries.length, "token")} to ${keys.length}` : count(queries.length, "token")].join(" · ");

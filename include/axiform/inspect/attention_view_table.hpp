@@ -8,7 +8,7 @@ namespace axiform::detail {
 
 /// JavaScript: `TableView`.
 inline constexpr std::string_view attention_table_script = R"js(
-// ---- a heat map, and its numbers ------------------------------------------------------------------------------------------------------------
+// ---- a heat map, and its numbers ------------------------------------------------------------------------------------
 
 /** The mean over the selection's heads, [queries, keys] of the selection, row by row. */
 function meanMap(selection) {
@@ -198,8 +198,8 @@ class TableView {
     }
     const row = this.cursor?.row ?? 0;
     this.numbers.replaceChildren(make("table", {},
-      make("caption", {}, `What ${brief(rows[row])}, token ${this.selection.queries[0] + row}, attends to in ${where}. (The whole table is too large for a page; ` +
-        "the row is that of the cursor in the heat map.)"),
+      make("caption", {}, `What ${brief(rows[row])}, token ${this.selection.queries[0] + row}, attends to in ${where}. ` +
+        "(The whole table is too large for a page; the row is that of the cursor in the heat map.)"),
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "token"), make("th", { scope: "col" }, "weight"))),
       make("tbody", {}, ...columns.map((token, column) =>
         make("tr", {}, make("th", { scope: "row" }, tokenElement(token)), make("td", {}, this.value(row, column).toFixed(4)))))));

@@ -38,6 +38,10 @@ struct GenerationStep {
 };
 
 /// What a page shows.
+///
+///     GenerationView view{.title = "A story", .prompt = "It was", .steps = {}};
+///     view.steps.push_back({" a", 0.21, 4.3, {{" the", 0.35}, {" a", 0.21}}});  // or generation_step(logits, id, …)
+///     write_generation_view("generation.html", view);
 struct GenerationView {
   std::string title;                  ///< The heading.
   std::string prompt;                 ///< What the text began with.
@@ -57,7 +61,8 @@ struct GenerationView {
 inline GenerationStep generation_step(std::span<float const> logits, TokenId chosen, FunctionRef<std::string(TokenId)> text,
                                       std::size_t alternatives = 10) {
   if (chosen < 0 || static_cast<std::size_t>(chosen) >= logits.size())
-    throw ArgumentError("generation step: token id: found " + std::to_string(chosen) + ", expected one below " + std::to_string(logits.size()));
+    throw ArgumentError("generation step: token id: found " + std::to_string(chosen) + ", expected one below " +
+                        std::to_string(logits.size()));
   double const largest = *std::ranges::max_element(logits);
   double sum = 0, weighted = 0;  // of exp(z) and z exp(z), z below the largest logit: entropy = ln(sum) - weighted / sum
   for (float const logit : logits) {
@@ -65,7 +70,8 @@ inline GenerationStep generation_step(std::span<float const> logits, TokenId cho
     sum += e;
     if (e > 0) weighted += z * e;
   }
-  if (!std::isfinite(sum) || !std::isfinite(largest)) throw ArgumentError("generation step: found logits that are no numbers, or none that is above -infinity");
+  if (!std::isfinite(sum) || !std::isfinite(largest))
+    throw ArgumentError("generation step: found logits that are no numbers, or none that is above -infinity");
   auto const probability = [&](TokenId id) { return std::exp(logits[static_cast<std::size_t>(id)] - largest) / sum; };
 
   std::vector<TokenId> order(logits.size());
@@ -83,10 +89,10 @@ inline GenerationStep generation_step(std::span<float const> logits, TokenId cho
 namespace detail {
 
 inline std::string probability_text(double probability, char const* what, std::size_t step) {
-  if (!(probability >= 0 && probability <= 1))
+  if (!(probability >= 0 && probability <= 1 + 1e-9))  // e to the power of a rounded logarithm may be a little more than 1
     throw ArgumentError("generation view: step " + std::to_string(step) + ": " + what + ": found " + std::to_string(probability) +
                         ", expected 0 to 1");
-  return script_number(probability);
+  return script_number(std::min(probability, 1.0));
 }
 
 inline void write_generation_page(GenerationView const& view, PageSink sink) {

@@ -15,7 +15,8 @@ inline constexpr std::string_view generation_page_body = R"html(
 <main class="generation">
   <section class="card text" aria-label="Text">
     <div class="text-head"><fieldset id="colour"><legend>Colour by</legend></fieldset><div class="legend quiet" id="legend"></div></div>
-    <div id="tokens" role="listbox" aria-label="Generated tokens" aria-orientation="horizontal"></div>
+    <div class="running"><span id="prompt"></span><span id="tokens" role="listbox" aria-label="Generated tokens"
+      aria-orientation="horizontal"></span></div>
     <h2 class="chart-name" id="chart-name">Entropy of each step, in nats</h2>
     <div class="chart"><canvas id="chart" role="img" aria-labelledby="chart-name"></canvas></div>
   </section>
@@ -25,7 +26,8 @@ inline constexpr std::string_view generation_page_body = R"html(
     <table id="alternatives"><caption>What else could have come</caption>
       <thead class="away"><tr><th scope="col">token</th><th scope="col">probability</th></tr></thead><tbody></tbody></table>
   </section>
-  <details class="all-steps" id="all-steps"><summary>All steps as a table</summary><div class="scroll card" tabindex="0" role="region" aria-label="All steps"></div></details>
+  <details class="all-steps" id="all-steps"><summary>All steps as a table</summary>
+    <div class="scroll card" tabindex="0" role="region" aria-label="All steps"></div></details>
 </main>
 )html";
 
@@ -40,10 +42,16 @@ header { margin-bottom: 18px }
 .step { position: sticky; top: 16px }
 .text-head { display: flex; flex-wrap: wrap; gap: 10px 24px; align-items: center; margin-bottom: 14px }
 .legend { display: flex; align-items: center; gap: 8px }
-.legend .bar { width: 90px; height: 10px; border-radius: 5px; background: linear-gradient(to right, rgba(var(--unsure), 0), rgba(var(--unsure), 0.75)); border: 1px solid var(--rule) }
-#tokens { font-size: 17px; line-height: 2; white-space: pre-wrap; overflow-wrap: anywhere }
-.prompt { color: var(--soft) }
-.token { padding: 4px 0; border-radius: 4px; cursor: default; background: rgba(var(--unsure), calc(var(--doubt, 0) * 0.6)); box-shadow: inset 0 -2px rgba(var(--unsure), calc(var(--doubt, 0) * 0.9)) }
+.legend .bar {
+  width: 90px; height: 10px; border-radius: 5px; border: 1px solid var(--rule);
+  background: linear-gradient(to right, rgba(var(--unsure), 0), rgba(var(--unsure), 0.75));
+}
+.running { font-size: 17px; line-height: 2; white-space: pre-wrap; overflow-wrap: anywhere }
+#prompt { color: var(--soft) }
+.token {
+  padding: 4px 0; border-radius: 4px; cursor: default; background: rgba(var(--unsure), calc(var(--doubt, 0) * 0.6));
+  box-shadow: inset 0 -2px rgba(var(--unsure), calc(var(--doubt, 0) * 0.9));
+}
 .token + .token { margin-left: 1px }
 .token.active { background: var(--accent); color: var(--on-accent); box-shadow: none }
 .token[aria-selected=true]:not(.active) { outline: 2px solid var(--accent) }
@@ -57,7 +65,10 @@ header { margin-bottom: 18px }
 #facts dd { margin: 0; font-size: 18px; font-weight: 600 }
 #alternatives { width: 100% }
 #alternatives td, #alternatives th { padding: 3px 0 }
-#alternatives th { width: 42%; padding-right: 12px; text-align: left; color: var(--ink); font-weight: 400; overflow: hidden; text-overflow: ellipsis; max-width: 130px }
+#alternatives th {
+  width: 42%; max-width: 130px; padding-right: 12px; overflow: hidden; text-align: left; text-overflow: ellipsis; color: var(--ink);
+  font-weight: 400;
+}
 #alternatives tr.came th { font-weight: 650; color: var(--accent) }
 #alternatives td { position: relative }
 #alternatives .bar { position: absolute; inset: 4px 58px 4px 0; border-radius: 4px; overflow: hidden; background: var(--hover) }
@@ -79,16 +90,17 @@ const percent = (share) => (100 * share).toFixed(share < 0.00995 ? 2 : 1) + " %"
 /** Which of the alternatives came, or -1. */
 const rank = (step) => step.alternatives.findIndex(([token, share]) => token === step.token && Math.abs(share - step.probability) < 1e-9);
 
-// ---- the text: every token is an option of a list, as wide as its text -------------------------------------------------------------------------
+// ---- the text: every token is an option of a list, as wide as its text ----------------------------------------------
 
 /** A token in running text: line ends break lines and are marked, what cannot be seen is drawn as a symbol. */
 function runningText(token) {
   const parts = token.split("\n").flatMap((line, i) => (i ? [make("span", { className: "mark" }, "↵"), "\n", line] : [line]));
-  return parts.map((part) => (typeof part !== "string" || part === "\n" ? part : part.trim() === "" ? part : part.replace(/\S.*\S|\S/s, visible)));
+  const shown = (part) => part.replace(/\S.*\S|\S/s, visible);  // spaces stay spaces
+  return parts.map((part) => (typeof part === "string" && part !== "\n" ? shown(part) : part));
 }
 
 const list = byId("tokens");
-list.append(make("span", { className: "prompt", role: "presentation" }, ...runningText(page.prompt)));
+byId("prompt").append(...runningText(page.prompt));
 steps.forEach((step, i) => list.append(make("span",
   { className: "token", role: "option", tabIndex: i ? -1 : 0, "data-index": i, "aria-selected": "false",
     "aria-label": `${brief(step.token)}, ${percent(step.probability)}` }, ...(step.token === "" ? ["∅"] : runningText(step.token)))));
@@ -106,7 +118,7 @@ function point(index) {
   update();
 }
 
-// ---- one step -------------------------------------------------------------------------------------------------------------------------------------
+// ---- one step -------------------------------------------------------------------------------------------------------
 
 function update() {
   const active = pointed ?? chosen;
@@ -127,8 +139,8 @@ function showStep(index) {
   }
   const step = steps[index], place = rank(step);
   const others = step.alternatives.filter((_, i) => i !== place).slice(0, 3).map(([token, share]) => `${brief(token)} ${percent(share)}`);
-  byId("status").textContent = `Step ${index + 1} of ${steps.length}: ${brief(step.token)}, ${percent(step.probability)}, entropy ${step.entropy.toFixed(3)} nats.` +
-    (others.length ? ` Else: ${others.join(", ")}.` : "");
+  byId("status").textContent = `Step ${index + 1} of ${steps.length}: ${brief(step.token)}, ${percent(step.probability)}, ` +
+    `entropy ${step.entropy.toFixed(3)} nats.` + (others.length ? ` Else: ${others.join(", ")}.` : "");
   const fact = (name, value) => make("div", {}, make("dt", {}, name), make("dd", {}, value));
   byId("facts").replaceChildren(fact("probability", percent(step.probability)), fact("entropy", step.entropy.toFixed(3)),
     fact("rank", place < 0 ? `> ${step.alternatives.length}` : String(place + 1)));
@@ -143,7 +155,7 @@ function showStep(index) {
   byId("alternatives").tBodies[0].replaceChildren(...rows);
 }
 
-// ---- entropy over the steps -------------------------------------------------------------------------------------------------------------------------
+// ---- entropy over the steps -----------------------------------------------------------------------------------------
 
 const chart = byId("chart"), height = 96;
 const stepWidth = () => Math.min(42, chart.parentElement.clientWidth / Math.max(steps.length, 1));
@@ -169,26 +181,30 @@ const redraw = oncePerFrame(() => {
 new ResizeObserver(redraw).observe(chart.parentElement);
 onTheme(redraw);
 
-// ---- all of it ------------------------------------------------------------------------------------------------------------------------------------
+// ---- all of it ------------------------------------------------------------------------------------------------------
 
 function paint() {
   steps.forEach((step, i) => tokens[i].style.setProperty("--doubt", doubt(step).toFixed(4)));
-  byId("legend").replaceChildren(make("span", {}, colouring === "probability" ? "probable" : "sure"), make("span", { className: "bar", "aria-hidden": "true" }),
-    make("span", {}, colouring === "probability" ? "improbable" : `${mostEntropy.toFixed(2)} nats`));
+  const [least, most] = colouring === "probability" ? ["probable", "improbable"] : ["sure", `${mostEntropy.toFixed(2)} nats`];
+  const bar = make("span", { className: "bar", "aria-hidden": "true" });
+  byId("legend").replaceChildren(make("span", {}, least), bar, make("span", {}, most));
 }
 radios(byId("colour"), [["probability", "Probability"], ["entropy", "Entropy"]], colouring, (value) => { colouring = value; paint(); });
 byId("all-steps").addEventListener("toggle", () => {
   const host = byId("all-steps").lastElementChild;
   if (host.firstChild) return;
   const head = ["step", "token", "probability", "entropy", "alternatives"].map((name) => make("th", { scope: "col" }, name));
-  host.append(make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...steps.map((step, i) => make("tr", {},
-    make("td", {}, String(i + 1)), make("th", { scope: "row" }, tokenElement(step.token)), make("td", {}, step.probability.toFixed(4)),
-    make("td", {}, step.entropy.toFixed(4)), make("td", {}, step.alternatives.map(([token, share]) => `${visible(token)} ${share.toFixed(4)}`).join(", ")))))));
+  const cell = (text) => make("td", {}, text);
+  const others = (step) => step.alternatives.map(([token, share]) => `${visible(token)} ${share.toFixed(4)}`).join(", ");
+  const row = (step, i) => make("tr", {}, cell(String(i + 1)), make("th", { scope: "row" }, tokenElement(step.token)),
+    cell(step.probability.toFixed(4)), cell(step.entropy.toFixed(4)), cell(others(step)));
+  host.append(make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...steps.map(row))));
 });
 byId("title").textContent = page.title || "Generation";
 byId("title").dir = "auto";
 const perplexity = Math.exp(-steps.reduce((sum, step) => sum + Math.log(step.probability), 0) / Math.max(steps.length, 1));
-byId("subtitle").textContent = `${steps.length} token${steps.length === 1 ? "" : "s"} generated` + (steps.length && Number.isFinite(perplexity) ? ` · perplexity ${perplexity.toFixed(2)}` : "");
+byId("subtitle").textContent = `${steps.length} token${steps.length === 1 ? "" : "s"} generated` +
+  (steps.length && Number.isFinite(perplexity) ? ` · perplexity ${perplexity.toFixed(2)}` : "");
 paint();
 update();
 document.documentElement.dataset.ready = "true";

@@ -115,7 +115,8 @@ inline void write_page(PageParts const& parts, PageSink sink, FunctionRef<void(P
                          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                          "<meta name=\"color-scheme\" content=\"light dark\">\n<title>"),
         std::string_view(title), std::string_view("</title>\n<style>"), page_style, parts.style,
-        std::string_view("</style>\n</head>\n<body>\n<noscript><p>This page needs JavaScript, and no network.</p></noscript>\n"), parts.body,
+        std::string_view("</style>\n</head>\n<body>\n<noscript><p>This page needs JavaScript, and no network.</p></noscript>\n"),
+        parts.body,
         std::string_view("<script type=\"application/json\" id=\"page\">"), std::string_view(parts.data), std::string_view("</script>\n")})
     sink(piece);
   write_more(sink);

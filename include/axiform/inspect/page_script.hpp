@@ -39,7 +39,10 @@ function visible(token) {
 }
 
 /** A token in a sentence: as it can be seen, and no longer than is read out at ease. */
-const brief = (token) => { const text = [...visible(token.slice(0, 200))]; return text.length > 40 ? text.slice(0, 39).join("") + "…" : text.join(""); };
+function brief(token) {
+  const text = [...visible(token.slice(0, 200))];
+  return text.length > 40 ? text.slice(0, 39).join("") + "…" : text.join("");
+}
 
 /** A token in an element of its own, so that its direction does not touch what is round it. */
 const tokenElement = (token) => make("bdi", { className: "token-text" }, visible(token));

@@ -31,7 +31,7 @@ body {
   font: 15px/1.45 Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif;
   font-variant-numeric: tabular-nums;
 }
-h1 { margin: 0 0 4px; font-size: 22px; line-height: 1.3; font-weight: 650; letter-spacing: -0.012em; overflow-wrap: anywhere; text-wrap: balance }
+h1 { margin: 0 0 4px; font-size: 22px; line-height: 1.3; font-weight: 650; letter-spacing: -0.012em; overflow-wrap: anywhere }
 h2 { margin: 0; font-size: 15px; font-weight: 650 }
 p { margin: 0 }
 button, input, select { font: inherit; color: inherit }
@@ -45,17 +45,21 @@ button, input, select { font: inherit; color: inherit }
 /* A row of radio buttons that looks like one control. The inputs stay, for keyboards and screen readers. */
 fieldset { display: flex; align-items: center; gap: 10px; margin: 0; padding: 0; border: 0; min-width: 0 }
 legend { float: left; padding: 0; color: var(--soft); font-size: 13px }
-.choices { display: inline-flex; flex-wrap: wrap; gap: 2px; padding: 3px; border-radius: 9px; background: var(--ground); border: 1px solid var(--rule) }
+.choices {
+  display: inline-flex; flex-wrap: wrap; gap: 2px; padding: 3px; border: 1px solid var(--rule); border-radius: 9px; background: var(--ground);
+}
 .choices label { position: relative; display: block }
 .choices input { position: absolute; inset: 0; margin: 0; opacity: 0; cursor: pointer }
 .choices span {
-  display: block; min-width: 30px; padding: 3px 10px; border-radius: 6px; text-align: center; font-size: 13.5px; line-height: 20px; white-space: nowrap;
+  display: block; min-width: 30px; padding: 3px 10px; border-radius: 6px; text-align: center; font-size: 13.5px; line-height: 20px;
+  white-space: nowrap;
 }
 .choices input:hover + span { background: var(--hover) }
 .choices input:checked + span { background: var(--accent); color: var(--on-accent); font-weight: 600 }
 .choices input:focus-visible + span { outline: 2px solid var(--accent); outline-offset: 2px }
 .plain {
-  padding: 4px 11px; border: 1px solid var(--rule); border-radius: 8px; background: var(--surface); font-size: 13px; line-height: 20px; cursor: pointer;
+  padding: 4px 11px; border: 1px solid var(--rule); border-radius: 8px; background: var(--surface); font-size: 13px; line-height: 20px;
+  cursor: pointer;
 }
 .plain:hover { background: var(--hover) }
 
