@@ -9,6 +9,7 @@
 #include <axiform/core/executor.hpp>
 #include <axiform/core/function_ref.hpp>
 #include <axiform/core/memory.hpp>
+#include <axiform/core/module_cost.hpp>
 #include <axiform/core/module_node.hpp>
 #include <axiform/core/observer.hpp>
 #include <axiform/core/random.hpp>
@@ -26,6 +27,7 @@
 #include <axiform/ops/rows.hpp>
 #include <axiform/ops/select_rows.hpp>
 #include <axiform/nn/attention.hpp>
+#include <axiform/nn/costs.hpp>
 #include <axiform/nn/cross_attention.hpp>
 #include <axiform/nn/decoder.hpp>
 #include <axiform/nn/describe.hpp>
@@ -136,6 +138,7 @@
 #include <axiform/inspect/generation_view.hpp>
 #include <axiform/inspect/generation_view_page.hpp>
 #include <axiform/inspect/html.hpp>
+#include <axiform/inspect/model_summary.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/inspect/page_script.hpp>
 #include <axiform/inspect/page_style.hpp>
