@@ -5,6 +5,9 @@
 #include <axiform/nn/initialize.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <string>
 #include <vector>
 
 using namespace axiform;
@@ -93,6 +96,67 @@ TEST_CASE("generate: the callback sees every token in order, and a stop returns 
   CHECK(generate(gpt2, prompt, options, context).at(0) == prompt);  // stopped before it began
 }
 
+TEST_CASE("generate: texts say why they ended, and end when the caller's criterion or the time says so") {
+  auto const gpt2 = small_gpt2();
+  Context context;
+  auto const text = [&](GenerateOptions const& options) { return generate_sequences(gpt2, prompt, options, context).at(0); };
+  auto const whole = text({.max_length = 12});
+  CHECK(whole.finish == FinishReason::length);
+  CHECK(whole.prompt_length == 3);
+  CHECK(std::ranges::equal(whole.new_ids(), std::span(whole.ids).subspan(3)));
+  CHECK(whole.reports.empty());
+  CHECK(text({.max_length = 12, .end_of_text = {whole.ids.back()}}).finish == FinishReason::end_of_text);
+
+  GenerateOptions options{.max_length = 12};
+  options.stop_when = [](std::size_t sequence, std::span<TokenId const> ids) { return sequence == 0 && ids.size() == 7; };
+  CHECK(text(options).finish == FinishReason::stop_when);
+  CHECK(text(options).ids.size() == 7);
+  options = {.max_length = 12, .stop_strings = {"#", "x" + std::to_string(whole.ids[5])}};
+  options.decode = [](std::span<TokenId const> ids) {
+    std::string decoded;
+    for (TokenId const id : ids) decoded += "x" + std::to_string(id) + "y";
+    return decoded;
+  };
+  auto const stopped = text(options);
+  CHECK(stopped.finish == FinishReason::stop_string);
+  CHECK(stopped.ids.size() <= 6);
+
+  auto const late = text({.max_length = 12, .max_time = std::chrono::seconds(0)});
+  CHECK(late.finish == FinishReason::time);
+  CHECK(late.ids == prompt);
+  CHECK(text({.max_length = 12, .max_time = std::chrono::hours(1)}).ids == whole.ids);
+}
+
+TEST_CASE("generate: beams that are stopped give the best texts so far") {
+  auto const gpt2 = small_gpt2();
+  Context context;
+  GenerateOptions options{.max_length = 30, .num_return_sequences = 3, .decoding = Decoding::beam_search, .num_beams = 4};
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  options.stop_when = [&](std::size_t, std::span<TokenId const> ids) {
+    if (ids.size() == 8) stop.request_stop();
+    return false;
+  };
+  auto const texts = generate_sequences(gpt2, prompt, options, context);
+  REQUIRE(texts.size() == 3);
+  for (auto const& text : texts) {
+    CHECK(text.ids.size() == 8);
+    CHECK(text.finish == FinishReason::stopped);
+  }
+  CHECK(texts[0].beam_score >= texts[1].beam_score);
+  CHECK(texts[1].beam_score >= texts[2].beam_score);
+  CHECK(generate(gpt2, prompt, options, context) == std::vector(3, prompt));  // stopped before it began
+}
+
+TEST_CASE("generate: a text that is continued in parts is the text made at once, and its seed does not repeat itself") {
+  auto const gpt2 = small_gpt2();
+  Context context;
+  auto const whole = generate(gpt2, prompt, {.max_length = 30, .seed = 8}, context).at(0);
+  auto part = prompt;
+  for (int i = 0; i < 9; ++i) part = generate(gpt2, part, {.max_new_tokens = 3, .seed = 8}, context).at(0);
+  CHECK(part == whole);
+}
+
 TEST_CASE("generate: options that contradict each other or the model are refused by name") {
   auto const gpt2 = small_gpt2();
   Context context;
@@ -113,5 +177,9 @@ TEST_CASE("generate: options that contradict each other or the model are refused
   refuses({}, "prompt: found no token, expected at least one", {});
   refuses({.max_length = 10}, "token id 50 at position 1: expected 0 to 49", {1, 50});
   refuses({.max_length = 10, .sampling = {.temperature = 0}}, "temperature: found 0.000000, expected a number above 0");
+  refuses({.max_length = 10, .bad_words = {{50}}}, "bad_words: found token id 50, expected 0 to 49");
+  refuses({.max_length = 10, .forced_eos = {-1}}, "forced_eos: found token id -1, expected 0 to 49");
+  refuses({.max_length = 10, .num_beams = 3}, "num_beams: found 3 without beam search, expected 1; or choose Decoding::beam_search");
+  refuses({.max_length = 10, .batch_size = 0}, "batch_size: found 0, expected at least 1");
   refuses({.max_length = 10, .sampling = {.top_p = 0}}, "top_p: found 0.000000, expected a number in (0, 1]");
 }

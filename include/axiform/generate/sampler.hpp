@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
-#include <numeric>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <axiform/core/error.hpp>
@@ -106,54 +107,70 @@ class Sampler {
     for (Candidate& candidate : candidates_) candidate.probability /= sum;
   }
 
-  // From the least probable on, tokens go whose cumulated probability does not exceed 1 - top_p; the `least` most probable always stay.
+  // The most probable tokens stay until their probabilities reach top_p, and the `least` most probable in any case. Of equal tokens those with
+  // the greater id stay.
   void keep_top_p(double top_p, std::size_t least) {
-    order_by([](Candidate const& candidate) { return candidate.probability; });
+    removed_.assign(candidates_.size(), 1);
     double cumulated = 0;
-    for (std::size_t rank = 0; rank + least < order_.size(); ++rank) {
-      cumulated += candidates_[order_[rank]].probability;
-      if (cumulated > 1 - top_p) break;
-      removed_[order_[rank]] = 1;
-    }
+    visit_by([](Candidate const& candidate) { return -candidate.probability; }, [&](std::size_t rank, std::size_t i) {
+      if (rank >= least && cumulated >= top_p) return false;
+      cumulated += candidates_[i].probability;
+      removed_[i] = 0;
+      return true;
+    });
     remove();
   }
 
   // Tokens go that are less probable than min_p times the most probable one.
   void keep_min_p(double min_p, std::size_t least) {
-    order_by([](Candidate const& candidate) { return candidate.probability; });
-    double const threshold = min_p * candidates_[order_.back()].probability;
-    for (std::size_t rank = 0; rank + least < order_.size() && candidates_[order_[rank]].probability < threshold; ++rank)
-      removed_[order_[rank]] = 1;
+    double greatest = 0;
+    for (Candidate const& candidate : candidates_) greatest = std::max(greatest, candidate.probability);
+    removed_.resize(candidates_.size());
+    for (std::size_t i = 0; i < candidates_.size(); ++i) removed_[i] = candidates_[i].probability < min_p * greatest;
+    keep_first(least, [](Candidate const& candidate) { return -candidate.probability; });
     remove();
   }
 
-  // Tokens stay whose information is nearest to the entropy, until their probabilities reach typical_p (Meister et al. 2022, "Locally
-  // typical sampling"), and those as near as the last of them.
+  // Tokens stay whose information is nearest to the entropy, until their probabilities reach typical_p (Meister et al. 2022, "Locally typical
+  // sampling"), and those as near as the last of them.
   void keep_typical_p(double typical_p, std::size_t least) {
     double entropy = 0;
     for (Candidate const& candidate : candidates_)
       if (candidate.probability > 0) entropy -= candidate.probability * std::log(candidate.probability);
     auto const distance = [entropy](Candidate const& candidate) { return std::abs(-std::log(candidate.probability) - entropy); };
-    order_by(distance);
-    double cumulated = 0;
-    std::size_t last = 0;
-    for (; last + 1 < order_.size(); ++last) {
-      cumulated += candidates_[order_[last]].probability;
-      if (!(cumulated < typical_p)) break;
-    }
-    double const farthest = distance(candidates_[order_[last]]);
-    for (std::size_t rank = least; rank < order_.size(); ++rank)
-      if (distance(candidates_[order_[rank]]) > farthest) removed_[order_[rank]] = 1;
+    double cumulated = 0, farthest = 0;
+    visit_by(distance, [&](std::size_t, std::size_t i) {
+      cumulated += candidates_[i].probability;
+      farthest = distance(candidates_[i]);
+      return cumulated < typical_p;
+    });
+    removed_.resize(candidates_.size());
+    for (std::size_t i = 0; i < candidates_.size(); ++i) removed_[i] = distance(candidates_[i]) > farthest;
+    keep_first(least, distance);
     remove();
   }
 
-  // order_: the candidates from the least key to the greatest, in the order of their ids among equals.
-  template <class Key>
-  void order_by(Key key) {
+  // Calls visit(rank, index) for candidates from the least key on, until it returns false. A heap, for most often few are asked for: of all
+  // 50 257 tokens of GPT-2 a sort took 8 ms.
+  template <class Key, class Visit>
+  void visit_by(Key key, Visit visit) {
     order_.resize(candidates_.size());
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    std::ranges::stable_sort(order_, [&](std::size_t a, std::size_t b) { return key(candidates_[a]) < key(candidates_[b]); });
-    removed_.assign(candidates_.size(), 0);
+    for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = {key(candidates_[i]), order_.size() - i};
+    std::ranges::make_heap(order_, std::greater());
+    for (std::size_t rank = 0; !order_.empty(); ++rank) {
+      if (!visit(rank, candidates_.size() - order_.front().second)) return;
+      std::ranges::pop_heap(order_, std::greater());
+      order_.pop_back();
+    }
+  }
+
+  template <class Key>
+  void keep_first(std::size_t count, Key key) {
+    if (count < 2) return;  // the first is never removed
+    visit_by(key, [&](std::size_t rank, std::size_t i) {
+      if (rank < count) removed_[i] = 0;
+      return rank + 1 < count;
+    });
   }
 
   void remove() {
@@ -166,7 +183,7 @@ class Sampler {
 
   Greatest<float> greatest_;
   std::vector<Candidate> candidates_;
-  std::vector<std::size_t> order_;
+  std::vector<std::pair<double, std::size_t>> order_;
   std::vector<char> removed_;
 };
 
