@@ -59,7 +59,6 @@ template <DimensionsLike D = DynamicDimensions>
 class SentenceEmbedding {
  public:
   using Width = typename D::Hidden;                    ///< The axis of an embedding.
-  using Options = EmbedOptions;                        ///< How texts are embedded.
   using Embedding = Tensor<float, Width>;              ///< Of one text.
   using Embeddings = Tensor<float, Sequences, Width>;  ///< Of texts, in their order.
 

@@ -53,11 +53,12 @@ class ChunkedText {
     std::string const valid = replace_invalid_utf8(prompt);
     auto const prompt_code_points =
         std::ranges::count_if(valid, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
-    for (std::size_t first = begin_, last = 0; last != end_; first += room - overlap) {
-      last = std::min(first + room, end_);
+    for (std::size_t first = begin_;; first += room - overlap) {
+      std::size_t const last = std::min(first + room, end_);
       chunks_.push_back({.tokens = offset(first - begin_, last - begin_),
                          .code_points = place(encoding_.offsets, first, last, static_cast<std::size_t>(prompt_code_points)),
                          .bytes = place(encoding_.byte_offsets, first, last, prompt.size())});
+      if (last == end_) break;
     }
   }
 

@@ -27,7 +27,7 @@
 namespace axiform {
 
 /// Texts to vectors, by a model whose type is not seen. Copies share the model. Any number of threads may call it: one at a time
-/// computes, with the context's own threads.
+/// computes, with the context's own threads; so a progress callback must not call it again.
 class TextEmbedder {
  public:
   /// Takes over a `SentenceEmbedding`, or anything with its `embed`, `dimensions` and `max_length`, and the context that it runs in.
