@@ -105,7 +105,8 @@ std::vector<std::string> const hostile{"</script><img src=x onerror=\"document.t
                                        std::string("a\0b\r\n", 5),
                                        "日本語\xF0\x9F\x98\x80",
                                        "שלום",
-                                       std::string(3000, 'x')};
+                                       std::string(3000, 'x'),
+                                       "</script <img src=x onerror=\"document.title='broken'\">"};
 
 void write_hostile(std::filesystem::path const& folder) {
   Capture capture;

@@ -60,6 +60,7 @@ header { margin-bottom: 18px }
   font-size: 12px; line-height: 1; cursor: pointer; touch-action: manipulation;
 }
 .head[aria-pressed=true] { background: var(--head); color: var(--on-head); font-weight: 650 }
+@media (forced-colors: active) { .head { forced-color-adjust: none } }
 #strength { display: flex; align-items: center; gap: 10px }
 #strength input { width: 110px; accent-color: var(--accent) }
 .stage { padding: 8px 20px 20px }
