@@ -104,14 +104,17 @@ inline constexpr std::size_t search_chunk = 256, query_block = 32, corpus_block 
 
 // The best hits, best first, of the queries [first, first + count). Threads take parts of the corpus; the best of their bests are the best.
 inline std::vector<std::vector<SearchHit>> search_rows(ScoredRows const& queries, std::size_t first, std::size_t count,
-                                                       ScoredRows const& corpus, std::size_t top_k, SelfMatch self, Executor& executor,
-                                                       std::stop_token const& stop) {
+                                                       ScoredRows const& corpus, ScoreFunction function, std::size_t top_k, SelfMatch self,
+                                                       Executor& executor, std::stop_token const& stop) {
   std::size_t const parts = std::clamp<std::size_t>(corpus.rows / corpus_block, 1, executor.concurrency());
   std::vector<std::vector<BestHits>> best(parts, std::vector<BestHits>(count));
+  auto const query_lengths = queries.lengths(first, count, function);
   auto const search_block = [&](std::vector<BestHits>& own, std::vector<float>& scores, std::size_t begin, std::size_t size) {
+    auto const lengths = corpus.lengths(begin, size, function);  // while the rows are in cache
     for (std::size_t q = 0; q < count; q += query_block) {
       std::size_t const rows = std::min(query_block, count - q);
-      score_rows(queries, first + q, rows, corpus, begin, size, scores.data(), corpus_block);
+      score_rows(queries, first + q, rows, query_lengths.data() + (lengths.empty() ? 0 : q), corpus, begin, size, lengths, scores.data(),
+                 corpus_block);
       for (std::size_t i = 0; i < rows; ++i)
         for (std::size_t j = 0; j < size; ++j)
           if (self == SelfMatch::kept || first + q + i != begin + j)
@@ -189,13 +192,13 @@ template <TensorLike Q, TensorLike C>
 std::vector<std::vector<SearchHit>> semantic_search(Q const& queries, C const& corpus, SearchOptions const& options, Context& context) {
   internal::check_at_least_one("top_k", options.top_k);
   internal::check_widths("semantic_search", queries.columns(), corpus.columns());
-  internal::ScoredRows const asked(queries, options.score), searched(corpus, options.score);
+  internal::ScoredRows const asked(queries), searched(corpus);
   std::vector<std::vector<SearchHit>> result;
   result.reserve(asked.rows);
   for (std::size_t first = 0; first < asked.rows; first += internal::search_chunk) {
     std::size_t const count = std::min(internal::search_chunk, asked.rows - first);
-    auto found =
-        internal::search_rows(asked, first, count, searched, options.top_k, internal::SelfMatch::kept, context.executor(), options.stop);
+    auto found = internal::search_rows(asked, first, count, searched, options.score, options.top_k, internal::SelfMatch::kept,
+                                       context.executor(), options.stop);
     std::ranges::move(found, std::back_inserter(result));
     if (options.progress) options.progress({.done = first + count, .total = asked.rows});
   }
@@ -220,12 +223,12 @@ template <TensorLike E>
 std::vector<ParaphrasePair> paraphrase_mining(E const& embeddings, MiningOptions const& options, Context& context) {
   internal::check_at_least_one("top_k", options.top_k);
   internal::check_at_least_one("max_pairs", options.max_pairs);
-  internal::ScoredRows const rows(embeddings, options.score);
+  internal::ScoredRows const rows(embeddings);
   internal::BestPairs best(options);
   for (std::size_t first = 0; first < rows.rows; first += internal::search_chunk) {
     std::size_t const count = std::min(internal::search_chunk, rows.rows - first);
-    auto const found =
-        internal::search_rows(rows, first, count, rows, options.top_k, internal::SelfMatch::left_out, context.executor(), options.stop);
+    auto const found = internal::search_rows(rows, first, count, rows, options.score, options.top_k, internal::SelfMatch::left_out,
+                                             context.executor(), options.stop);
     for (std::size_t i = 0; i < count; ++i)
       for (SearchHit const& hit : found[i]) best.offer(first + i, hit.index, hit.score);
     if (options.progress) options.progress({.done = first + count, .total = rows.rows});
