@@ -141,6 +141,7 @@ TEST_CASE("perplexity: windows and strides give what Hugging Face's guide gives"
   }
   std::vector<TokenId> const text(30, 3);
   CHECK(perplexity(tiny.model, text, {}, tiny.context).log_probabilities.size() == 29);
+  CHECK(perplexity(tiny.model, text, {.window = 20}, tiny.context).log_probabilities.size() == 28);
   std::stop_source stopped;
   stopped.request_stop();
   CHECK(perplexity(tiny.model, text, {.stop = stopped.get_token()}, tiny.context).log_probabilities.empty());

@@ -199,7 +199,9 @@ struct GenerateOptions {
 /// How the perplexity of a long text is computed: in windows, as Hugging Face's guide does ("Perplexity of fixed-length models").
 struct PerplexityOptions {
   std::optional<std::size_t> window = {};  ///< Tokens that the model sees at once; its positions unless given.
-  std::size_t stride = 512;              ///< Tokens from one window to the next. Smaller gives tokens more context, and takes longer.
+  /// Tokens from one window to the next; 512 unless given, or the window where that is less. Smaller gives tokens more context, and takes
+  /// longer.
+  std::optional<std::size_t> stride = {};
   std::function<void(std::size_t, std::size_t)> on_progress = {};  ///< Told after each window how many tokens are done, and of how many.
   std::stop_token stop = {};                                       ///< When stop is requested, what is there is returned.
 };

@@ -82,7 +82,7 @@ Perplexity perplexity(Model const& model, std::span<TokenId const> ids, Perplexi
   if (window < 2 || window > model.positions())
     throw ArgumentError("window: found " + std::to_string(window) + ", expected 2 to the model's " + std::to_string(model.positions()) +
                         " positions");
-  std::size_t const stride = options.window ? options.stride : std::min(options.stride, window);
+  std::size_t const stride = options.stride.value_or(std::min<std::size_t>(512, window));
   if (stride == 0 || stride > window)
     throw ArgumentError("stride: found " + std::to_string(stride) + ", expected 1 to the window's " + std::to_string(window) + " tokens");
   auto cache = model.make_cache(1, std::min(window, ids.size()));
