@@ -53,6 +53,7 @@ TEST_CASE("fill mask: many texts have the bits that each has alone, on any numbe
     }
   }
   CHECK(model.fill(std::vector<std::string>{}, {}, one).empty());
+  CHECK(model.fill({"[MASK]", "a [MASK]"}, {}, one)[1].masks.at(0).front().sequence.starts_with("a"));
 }
 
 TEST_CASE("fill mask: targets that are not in the vocabulary are replaced or left out with a warning") {

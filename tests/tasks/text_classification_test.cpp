@@ -62,6 +62,7 @@ TEST_CASE("text classification: many texts and pairs have the bits that each has
     std::vector<TextPair> const pairs{{"man", "food and"}, {"a", ""}};
     CHECK(model.classify(pairs, {}, three)[1][0].score == model.classify(pairs[1], {}, one)[0].score);
     CHECK(model.classify(std::vector<std::string>{}, {}, one).empty());
+    CHECK(model.classify({"man", "food"}, {}, one).size() == 2);
   }
 }
 

@@ -65,6 +65,7 @@ TEST_CASE("token classification: many texts of any length have the bits that eac
   auto const found = model.label(texts, options, three);
   REQUIRE(found.size() == texts.size());
   CHECK(found[0].empty());
+  CHECK(model.label({"man", "is"}, {.ignore_labels = {}}, one)[1].at(0).word == "is");
   for (std::size_t i = 0; i < texts.size(); ++i) {
     auto const alone = model.label(texts[i], options, one);
     REQUIRE(found[i].size() == alone.size());

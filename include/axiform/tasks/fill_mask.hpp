@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -104,6 +105,11 @@ class FillMask {
         lengths, {.what = "fill mask", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress}, context,
         [&](std::span<std::size_t const> batch, Context& own) { fill_batch(encodings, batch, options.top_k, targets, results, own); });
     return results;
+  }
+
+  /// The same for a list.
+  std::vector<FilledText> fill(std::initializer_list<std::string_view> texts, FillMaskOptions const& options, Context& context) const {
+    return fill(std::span(texts.begin(), texts.size()), options, context);
   }
 
   /// What masks are written as: `[MASK]`, or RoBERTa's `<mask>`.

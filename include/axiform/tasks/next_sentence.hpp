@@ -50,7 +50,8 @@ class NextSentence {
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
   static NextSentence from_directory(std::filesystem::path const& directory, Context& context) {
-    detail::expect_head(directory, {ModelHead::next_sentence, ModelHead::pre_training}, "next-sentence prediction");
+    // bert-base-uncased says that it is for masked language modelling, and has this head too: where it is missing, loading will tell.
+    detail::expect_head(directory, {ModelHead::next_sentence, ModelHead::pre_training, ModelHead::masked_lm}, "next-sentence prediction");
     return {Tokenizer::from_directory(directory), load<Model>(directory, context)};
   }
 

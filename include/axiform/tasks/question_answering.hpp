@@ -69,7 +69,7 @@ struct QuestionAnsweringOptions {
   ImpossibleAnswers impossible_answers = ImpossibleAnswers::left_out;  ///< Whether there may be none.
   AnswerBounds bounds = AnswerBounds::words;                           ///< Where answers may begin and end.
   EqualAnswers equal_answers = EqualAnswers::apart;                    ///< What becomes of answers that read the same.
-  std::size_t batch_size = 32;     ///< Windows that run together. It changes speed and memory, never a bit of the result.
+  std::size_t batch_size = 8;      ///< Windows that run together. It changes speed and memory, never a bit of the result.
   std::stop_token stop = {};       ///< Ends the call with a `StoppedError`.
   ProgressCallback progress = {};  ///< Is told how many windows are done.
 };

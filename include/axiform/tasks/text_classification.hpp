@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <iterator>
 #include <optional>
 #include <ranges>
@@ -107,6 +108,11 @@ class TextClassification {
   template <TextRange Texts>
   std::vector<std::vector<LabelScore>> classify(Texts const& texts, TextClassificationOptions const& options, Context& context) const {
     return classify_encodings(tokenizer_.encode_batch(texts, encode_options(options), context.executor()), options, context);
+  }
+  /// The same for a list of texts. Two that are read together are a `TextPair`.
+  std::vector<std::vector<LabelScore>> classify(std::initializer_list<std::string_view> texts, TextClassificationOptions const& options,
+                                                Context& context) const {
+    return classify(std::span(texts.begin(), texts.size()), options, context);
   }
   /// The same for many pairs, in their order.
   std::vector<std::vector<LabelScore>> classify(std::span<TextPair const> pairs, TextClassificationOptions const& options,

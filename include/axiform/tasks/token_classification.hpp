@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -118,6 +119,12 @@ class TokenClassification {
     for (std::size_t i = 0; i < result.size(); ++i)
       if (windowed[i].windows().size() > 1) result[i] = detail::TokenLabels::merge_overlapping(std::move(result[i]));
     return result;
+  }
+
+  /// The same for a list.
+  std::vector<std::vector<LabelledToken>> label(std::initializer_list<std::string_view> texts, TokenClassificationOptions const& options,
+                                                Context& context) const {
+    return label(std::span(texts.begin(), texts.size()), options, context);
   }
 
   /// The labels, by the place of their logits.

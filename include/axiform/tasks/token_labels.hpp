@@ -42,7 +42,7 @@ struct LabelledToken {
 
 namespace detail {
 
-/// The tokens of a text, or of a window of it, on their way to entities. Follows TokenClassificationPipeline (transformers 5.24) step by step.
+/// The tokens of a text, or of a window of it, on their way to entities: TokenClassificationPipeline of transformers 5.24, step by step.
 class TokenLabels {
  public:
   TokenLabels(Tokenizer const& tokenizer, std::vector<std::string> const& labels, Aggregation aggregation)
