@@ -1,4 +1,5 @@
 // Logits processors and the sampler, each alone and all together, against transformers on given logits.
+#include <axiform/generate/beam_search.hpp>
 #include <axiform/generate/greatest.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/sampler.hpp>
@@ -203,4 +204,28 @@ TEST_CASE("stop strings: a text is found with the token that completes it, also 
   std::string const spaces(290, ' ');
   CHECK(StopStrings({spaces + "stop"}, decode)(many));
   CHECK(!StopStrings({spaces + std::string(20, ' ') + "stop"}, decode)(many));
+}
+
+TEST_CASE("beam search: rows that do not fit the beams are refused, and results can be had again") {
+  std::vector<TokenId> const prompt{1};
+  GenerateOptions const options{.max_length = 3, .num_return_sequences = 2, .decoding = Decoding::beam_search, .num_beams = 2};
+  Stopping const stopping(options);
+  BeamSearch search(prompt, options, 3, stopping);
+  CHECK_THROWS_AS(search.step({}), ArgumentError);
+  auto const step = [&] {
+    std::vector<std::vector<float>> logits(search.beams().size(), {1.0f, 2.0f, 0.5f});
+    std::vector<std::span<float>> rows(logits.begin(), logits.end());
+    search.step(rows);
+  };
+  step();
+  REQUIRE(search.beams().size() == 2);
+  CHECK(search.beams()[0].ids == std::vector<TokenId>{1, 1});
+  CHECK(search.beams()[1].ids == std::vector<TokenId>{1, 0});
+  step();
+  CHECK(search.is_done());
+  CHECK_THROWS_AS(step(), ArgumentError);
+  auto const texts = search.results();
+  REQUIRE(texts.size() == 2);
+  CHECK(texts[0].ids == std::vector<TokenId>{1, 1, 1});
+  CHECK(search.results()[0].ids == texts[0].ids);
 }

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include <axiform/core/error.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/generate/greatest.hpp>
@@ -24,9 +24,10 @@
 
 namespace axiform {
 
-/// The beams of one prompt. Refers to the options, which must outlive it.
+/// The beams of one prompt. Refers to the options and to what ends a text, which must outlive it.
 ///
-///     BeamSearch search(prompt, options, max_length);
+///     Stopping const stopping(options);
+///     BeamSearch search(prompt, options, max_length, stopping);
 ///     while (!search.is_done()) search.step(rows);   // rows[i]: the logits behind search.beams()[i]
 ///     auto const best = search.results();
 class BeamSearch {
@@ -58,8 +59,11 @@ class BeamSearch {
 
   /// Goes on by one token.
   /// @param rows For each beam [VocabularyEntries]: the logits behind its last token, overwritten.
-  /// @throws ArgumentError when a logit is not a number, or no token is possible.
+  /// @throws ArgumentError when a logit is not a number, no token is possible, or there is not a row for each beam.
   void step(std::span<std::span<float> const> rows) {
+    if (beams_.empty() || rows.size() != beams_.size())
+      throw ArgumentError("beam search: found " + std::to_string(rows.size()) + " rows of logits for " + std::to_string(beams_.size()) +
+                          " beams");
     std::size_t const length = beams_[0].ids.size() + 1;  // of the texts that this step makes
     // So many that enough go on when all the best end.
     auto const candidates = best_continuations(rows, std::max<std::size_t>(2, 1 + options_.end_of_text.size()) * options_.num_beams);
@@ -95,8 +99,9 @@ class BeamSearch {
   std::vector<GeneratedSequence> results() {
     if (finished_.size() < options_.num_return_sequences) stop(FinishReason::stopped);
     // Without enough texts (a vocabulary of one token) the last is repeated.
-    finished_.resize(options_.num_return_sequences, finished_.back());
-    return std::move(finished_);
+    auto best = finished_;
+    best.resize(options_.num_return_sequences, finished_.back());
+    return best;
   }
 
  private:
@@ -111,7 +116,7 @@ class BeamSearch {
   std::vector<Candidate> best_continuations(std::span<std::span<float> const> rows, std::size_t count) {
     best_.restart(count);
     reports_.clear();
-    std::size_t const ends = options_.end_of_text.size();
+    std::size_t const least = std::max<std::size_t>(2, options_.end_of_text.size() + 1);  // one that goes on among them
     for (std::size_t b = 0; b < beams_.size(); ++b) {
       std::span<float> const row = rows[b];
       if (options_.report) {
@@ -124,7 +129,7 @@ class BeamSearch {
       }
       process_(beams_[b].ids, row);
       if (options_.decoding == Decoding::beam_sample) {
-        offer_drawn(b, sampler_.distribution(row, options_.sampling, ends + 1), row.size());
+        offer_drawn(b, sampler_.distribution(row, options_.sampling, least), row.size());
         continue;
       }
       for (std::size_t i = 0; i < row.size(); ++i) {
@@ -147,7 +152,7 @@ class BeamSearch {
     for (auto const& candidate : candidates) {
       if (candidate.probability <= 0) continue;
       auto const words = random(b * vocabulary + static_cast<std::size_t>(candidate.id), beams_[b].ids.size());
-      double const uniform = uniform_from(words[0], words[1]) + 0x1p-54;  // in (0, 1)
+      double const uniform = std::max(uniform_from(words[0], words[1]), 0x1p-54);  // in (0, 1)
       double const score = beams_[b].score + candidate.score;
       best_.offer({score - std::log(-std::log(uniform)), score, b, candidate.id});
     }

@@ -86,13 +86,14 @@ struct MinimumLength {
 /// Leaves only the given tokens possible at one place, with a score of 0 each.
 struct ForcedTokens {
   std::size_t position;          ///< The tokens that are there when it applies.
-  std::span<TokenId const> ids;  ///< Ids within the vocabulary.
+  std::span<TokenId const> ids;  ///< What may come there.
 
   /// Parameters as those of `RepetitionPenalty`.
   void operator()(std::span<TokenId const> so_far, std::span<float> scores) const {
     if (so_far.size() != position) return;
     std::ranges::fill(scores, impossible);
-    for (TokenId const id : ids) scores[static_cast<std::size_t>(id)] = 0;
+    for (TokenId const id : ids)
+      if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = 0;
   }
 };
 
