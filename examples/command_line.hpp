@@ -34,7 +34,8 @@ class CommandLine : public CLI::App {
 
   // --model. MiniLM-L6 is there for everyone (scripts/fetch-model); other models the user names.
   void add_bert_option() { add_option("--model", model_, "Directory of a BERT; MiniLM-L6 unless given")->type_name("DIR"); }
-  void add_gpt2_option() { add_option("--model", model_, "Directory of a GPT-2")->type_name("DIR")->required(); }
+  void add_gpt2_option() { add_model_option("a GPT-2"); }
+  void add_model_option(std::string const& what) { add_option("--model", model_, "Directory of " + what)->type_name("DIR")->required(); }
 
   // A whole number from 0. (CLI11 by itself would take -1 for 18446744073709551615, and 010 for 8.)
   template <class Number>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws attention as a picture for docs/images, from what the examples print:
 
-    build/release/examples/bert_attention --json TEXT | docs/images/attention_svg.py >docs/images/attention.svg
+    build/release/examples/axiform attention --json TEXT | docs/images/attention_svg.py >docs/images/attention.svg
 
 A cell's colour is the square root of its value, so that small shares can be told apart; values of 0.1 and more are written out.
 The picture has its own background, light or dark as the reader's system is.

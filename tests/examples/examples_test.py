@@ -7,6 +7,7 @@ import array
 import json
 import math
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
 MINILM = MODELS / "minilm-l6"
+DEMO_GPT2, DEMO_BERT = (FIXTURES / "models" / name for name in ("gpt2-demo", "bert-demo"))
 TINY_GPT2, PREFIXED_GPT2, TINY_BERT = (FIXTURES / "models" / name for name in ("gpt2-tiny", "gpt2-prefixed", "bert-tiny"))
 SENTENCE = "My friend told me about this class and I love it so far. She was right."
 SENTENCE_IDS = [101, 2026, 2767, 2409, 2033, 2055, 2023, 2465, 1998, 1045, 2293, 2009, 2061, 2521, 1012, 2016, 2001, 2157, 1012, 102]
@@ -34,12 +36,16 @@ def read_safetensors(path):
 
 
 class ExampleTest(unittest.TestCase):
-    """`run` runs the class's program."""
+    """`run` runs the class's program, or a command of one: "axiform tokenize"."""
 
     program = None
 
+    def command(self):
+        program, *command = self.program.split()
+        return [PROGRAMS / program, *command]
+
     def run_raw(self, *arguments, stdin=b"", **options):
-        command = [PROGRAMS / self.program, *arguments]
+        command = [*self.command(), *arguments]
         return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, **options)
 
     def output(self, *arguments, **options):
@@ -73,7 +79,7 @@ class ExampleTest(unittest.TestCase):
         self.check_error(2, "--threads", *valid, "--threads", "two")
         self.check_error(1, "threads: found 1000000", *valid, "--threads", "1000000")
         with open("/dev/full", "wb") as full:
-            result = subprocess.run([PROGRAMS / self.program, *valid], stdout=full, stderr=subprocess.PIPE, timeout=120)
+            result = subprocess.run([*self.command(), *valid], stdout=full, stderr=subprocess.PIPE, timeout=120)
         self.assertEqual((result.returncode, result.stderr.decode()), (1, f"{self.program}: standard output: cannot be written\n"))
 
     def check_models(self, *valid):
@@ -104,7 +110,7 @@ class ExampleTest(unittest.TestCase):
 
 
 class Tokenize(ExampleTest):
-    program = "tokenize"
+    program = "axiform tokenize"
 
     def test_the_notebooks_sentence_has_the_notebooks_ids(self):
         (encoding,) = self.json("--model", MINILM, SENTENCE)
@@ -132,7 +138,7 @@ class Tokenize(ExampleTest):
         self.assertEqual(json.loads(lines[2])["offsets"][1:3], [[0, 5], [6, 10]])
 
     def test_lines_are_answered_as_they_come(self):
-        process = subprocess.Popen([PROGRAMS / "tokenize", "--model", MINILM, "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = subprocess.Popen([*self.command(), "--model", MINILM, "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for word in ("one", "two"):
             process.stdin.write(json.dumps(word).encode() + b"\n")
             process.stdin.flush()
@@ -145,7 +151,7 @@ class Tokenize(ExampleTest):
             result = self.run_raw("--model", MINILM, "--jsonl", stdin=b'"good"\n' + wrong + b'\n"later"\n')
             self.assertEqual(result.returncode, 1)
             self.assertEqual(len(result.stdout.splitlines()), 1)
-            self.assertRegex(result.stderr.decode(), r"\Atokenize: standard input: line 2: [^\n]{1,400}\n\Z")
+            self.assertRegex(result.stderr.decode(), r"\Aaxiform tokenize: standard input: line 2: [^\n]{1,400}\n\Z")
 
     def test_invalid_utf8_is_replaced(self):
         (encoding,) = self.json("--model", MINILM, b"caf\xff\xc3 \xed\xa0\x80 x")
@@ -185,8 +191,8 @@ class Tokenize(ExampleTest):
             self.assertEqual(json.loads(self.output("--json", SENTENCE, cwd=folder))[0]["ids"], SENTENCE_IDS)
 
 
-class BertEmbed(ExampleTest):
-    program = "bert_embed"
+class Embed(ExampleTest):
+    program = "axiform embed"
 
     def cosine(self, a, b):
         return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
@@ -211,13 +217,15 @@ class BertEmbed(ExampleTest):
     def test_bits_do_not_depend_on_batch_threads_or_neighbours(self):
         texts = ["one", SENTENCE, "", "A man is eating food. " * 40, "two words"]
         lines = "".join(json.dumps(text) + "\n" for text in texts).encode()
-        whole = json.loads(self.output("--model", MINILM, "--jsonl", stdin=lines))
+        whole = self.output("--model", MINILM, "--jsonl", stdin=lines)
         for arguments in (["--batch", "1"], ["--batch", "2", "--threads", "1"], ["--threads", "3"]):
-            self.assertEqual(json.loads(self.output("--model", MINILM, "--jsonl", *arguments, stdin=lines)), whole)
-        self.assertEqual(self.json("--model", MINILM, SENTENCE)["embeddings"][0], whole["embeddings"][1])
+            self.assertEqual(self.output("--model", MINILM, "--jsonl", *arguments, stdin=lines), whole)
+        rows = [json.loads(line)["embedding"] for line in whole.splitlines()]
+        self.assertEqual(self.json("--model", MINILM, "--", *texts)["embeddings"], rows)
+        self.assertEqual(self.json("--model", MINILM, SENTENCE)["embeddings"][0], rows[1])
 
     def test_absurd_texts(self):
-        self.assertEqual(json.loads(self.output("--model", MINILM, "--jsonl")), {"embeddings": [], "dimensions": 384})
+        self.assertEqual(self.output("--model", MINILM, "--jsonl"), "")
         self.assertEqual(len(self.json("--model", MINILM, "")["embeddings"]), 1)
         self.assertIn("1.000", self.output("--model", MINILM, b"\xff\xfe\n", "x" * 100000, "日本語" * 10000))
         self.check_error(1, "line 1", "--model", MINILM, "--jsonl", stdin=b"5\n")
@@ -231,8 +239,8 @@ class BertEmbed(ExampleTest):
         self.check_truncated(TINY_BERT, "a")
 
 
-class BertAttention(ExampleTest):
-    program = "bert_attention"
+class Attention(ExampleTest):
+    program = "axiform attention"
 
     def test_the_last_layers_mean_is_the_references(self):
         golden = read_safetensors(FIXTURES / "models" / "minilm" / "goldens.safetensors")
@@ -278,7 +286,36 @@ class BertAttention(ExampleTest):
         self.check_error(2, "", "--model", MINILM, "a", "b")
         self.check_models("a")
         self.check_truncated(TINY_BERT, "a")
-        self.check_error(1, "GPT-2", "--model", PREFIXED_GPT2, "a")
+
+
+class BertAttentionView(ExampleTest):
+    """What the page shows is tested in tests/views."""
+
+    program = "bert_attention_view"
+
+    def test_a_text_and_a_pair_make_a_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "page.html"
+            for texts, tokens, second_text in (["hi there"], 4, "null"), (["hi there", "[MASK]"], 6, "4"), ([""], 2, "null"), ([b"<b>\xff"], 5, "null"):
+                found = self.json("--model", MINILM, "--output", page, *texts)
+                self.assertEqual((found["output"], len(found["tokens"]), found["layers"]), (str(page), tokens, 6))
+                text = page.read_text()
+                self.assertIn(f'"secondText":{second_text}', text)
+                self.assertEqual(text.count('<script type="text/plain"'), 6 * 12)
+            self.assertIn("6 layers", self.output("--model", MINILM, "--output", page, "a"))
+            self.assertEqual(len(list(Path(folder).iterdir())), 1)
+            self.check_error(1, "nowhere", "--model", MINILM, "--output", Path(folder) / "nowhere" / "page.html", "a")
+
+    def test_usage_and_models(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = ["--output", Path(folder) / "page.html"]
+            self.check_common("--model", MINILM, *page, "a")
+            self.check_error(2, "", "--model", MINILM, *page)
+            self.check_error(2, "", "--model", MINILM, *page, "a", "b", "c")
+            self.check_error(1, "512 positions", "--model", MINILM, *page, "word " * 20000)
+            self.check_models(*page, "a")
+            self.check_truncated(TINY_BERT, *page, "a")
+            self.assertLessEqual(len(list(Path(folder).iterdir())), 1)
 
 
 class Gpt2Generate(ExampleTest):
@@ -372,7 +409,15 @@ class Gpt2Generate(ExampleTest):
 
 
 class Gpt2Attention(ExampleTest):
-    program = "gpt2_attention"
+    program = "axiform attention"
+
+    def test_token_types_add_rows_of_the_token_table(self):
+        golden = read_safetensors(TINY_GPT2 / "goldens.safetensors")
+        for name in ("token_types_zero", "token_types"):
+            ids, types = (",".join(map(str, golden[f"{name}.{what}"])) for what in ("ids", "token_types"))
+            size = len(golden[f"{name}.ids"])
+            found = self.json("--model", TINY_GPT2, "--ids", ids, "--token-types", types, "--layer", "1", "--head", "0")["attention"]
+            self.check_close(sum(found, []), golden[f"{name}.attentions.1"][: size * size], 1e-5)
 
     def test_attention_is_the_references(self):
         golden = read_safetensors(TINY_GPT2 / "goldens.safetensors")
@@ -401,9 +446,359 @@ class Gpt2Attention(ExampleTest):
         self.check_error(1, "head: found 3, expected 0 to 2", "--model", TINY_GPT2, "--ids", "1", "--head", "3")
         self.check_error(2, "", "--model", TINY_GPT2)
         self.check_error(2, "", "--model", TINY_GPT2, "a", "--ids", "1")
-        self.check_error(2, "--model", "--ids", "1")
         self.check_models("--ids", "1")
         self.check_truncated(TINY_GPT2, "--ids", "1")
+
+
+class Inspect(ExampleTest):
+    program = "axiform inspect"
+
+    def test_the_head_is_that_of_the_architecture(self):
+        found = self.json("--model", FIXTURES / "models" / "bert-mlm", "--tree", "full")
+        self.assertEqual((found["architecture"], found["family"]), ("BertForMaskedLM", "bert"))
+        trees = (FIXTURES / "models" / "expected" / "heads.txt").read_text()
+        self.assertIn(f"# bert-mlm\n{found['tree']}\n", trees)
+        self.assertNotIn("tree", self.json("--model", TINY_BERT, "--tree", "none"))
+        self.assertIn("(0-5): 6 x BertLayer(", self.output("--model", MINILM))
+        self.assertIn("22 713 216 parameters", self.output("--model", MINILM))
+
+    def test_usage_and_models(self):
+        self.check_common("--model", TINY_BERT)
+        self.check_error(2, "--tree", "--model", TINY_BERT, "--tree", "sideways")
+        self.check_models()
+        self.check_truncated(TINY_BERT)
+
+
+class Search(ExampleTest):
+    program = "axiform search"
+
+    def test_the_closest_line_comes_first(self):
+        with tempfile.TemporaryDirectory() as folder:
+            corpus = Path(folder) / "corpus.txt"
+            corpus.write_text("A man is eating food.\nThe stock market fell.\r\n\nSomeone plays the violin.\n")
+            ((found,),) = [self.json("--model", MINILM, "--corpus", corpus, "--top-k", "2", "Who makes music?")]
+            self.assertEqual([hit["line"] for hit in found["hits"]][0], 4)
+            self.assertEqual(len(found["hits"]), 2)
+            self.assertEqual(found["hits"][0]["text"], "Someone plays the violin.")
+            line = self.output("--model", MINILM, "--corpus", corpus, "--top-k", "2", "--jsonl", stdin=b'"Who makes music?"\n')
+            self.assertEqual(json.loads(line), found)
+            self.assertIn("violin", self.output("--model", MINILM, "--corpus", corpus, "Who makes music?"))
+            self.check_error(1, "top_k", "--model", MINILM, "--corpus", corpus, "--top-k", "0", "a")
+            self.check_error(1, "nowhere", "--model", MINILM, "--corpus", Path(folder) / "nowhere", "a")
+            self.check_common("--model", MINILM, "--corpus", corpus, "a")
+            corpus.write_text("")
+            self.assertEqual(self.json("--model", MINILM, "--corpus", corpus, "a")[0]["hits"], [])
+
+
+class FillMask(ExampleTest):
+    program = "axiform fill-mask"
+
+    def test_guesses_are_those_of_the_pipeline(self):
+        cases = [json.loads(line) for line in (FIXTURES / "tasks" / "fill_mask.jsonl").read_text().splitlines()]
+        cases = [case for case in cases if not case["options"]][:5]
+        self.assertTrue(cases)
+        for case in cases:
+            (found,) = self.json("--model", FIXTURES / "models" / case["model"], case["text"])
+            self.assertEqual(len(found), len(case["result"]))
+            for guesses, references in zip(found, case["result"]):
+                self.assertEqual([g["token"] for g in guesses], [r["token"] for r in references])
+                self.check_close([g["score"] for g in guesses], [r["score"] for r in references], 1e-5)
+
+    def test_lines_and_errors(self):
+        model = ["--model", FIXTURES / "models" / "bert-mlm"]
+        text = "the man [MASK] food ."
+        line = self.output(*model, "--jsonl", "--top-k", "2", stdin=json.dumps(text).encode())
+        self.assertEqual([json.loads(line)], self.json(*model, "--top-k", "2", text))
+        self.assertIn("the man", self.output(*model, text))
+        self.check_error(1, "mask", *model, "no such thing")
+        self.check_error(1, "top_k", *model, "--top-k", "0", text)
+        self.check_error(1, "masked language modelling", "--model", FIXTURES / "models" / "bert-qa", text)
+        self.check_common(*model, text)
+        self.check_models(text)
+
+
+class NextSentence(ExampleTest):
+    program = "axiform next-sentence"
+
+    def test_a_probability(self):
+        model = ["--model", DEMO_BERT]
+        found = self.json(*model, "the man is eating", "she was in paris")["probability"]
+        self.assertTrue(0 < found < 1)
+        self.assertIn("follow", self.output(*model, "the man is eating", "she was in paris"))
+        self.check_error(2, "second", *model, "one")
+        self.check_error(1, "expected at most", *model, "word " * 200, "x")
+        self.check_common(*model, "a", "b")
+        self.check_models("a", "b")
+
+
+class Answer(ExampleTest):
+    program = "axiform answer"
+
+    def test_answers_are_those_of_the_pipeline(self):
+        cases = [json.loads(line) for line in (FIXTURES / "tasks" / "question_answering.jsonl").read_text().splitlines()]
+        cases = [case for case in cases if not case["options"]][:4]
+        self.assertTrue(cases)
+        for case in cases:
+            (found,) = self.json("--model", FIXTURES / "models" / case["model"], "--question", case["question"], "--context", case["context"])
+            (expected,) = case["result"]
+            self.assertEqual((found["start"], found["end"], found["answer"]), (expected["start"], expected["end"], expected["answer"]))
+            self.assertAlmostEqual(found["score"], expected["score"], delta=1e-5)
+
+    def test_files_and_errors(self):
+        model = ["--model", FIXTURES / "models" / "roberta-qa"]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "context.txt"
+            file.write_text("the man was in paris and she was in it . " * 10)
+            whole = self.json(*model, "--question", "who?", "--file", file, "--top-k", "2", "--impossible")
+            self.assertLessEqual(len(whole), 2)
+            self.assertEqual(self.json(*model, "--question", "who?", "--file", "-", "--top-k", "2", "--impossible", stdin=file.read_bytes()), whole)
+            self.output(*model, "--question", "who?", "--file", file)
+        self.check_error(1, "question is empty", *model, "--question", "", "--context", "a")
+        self.check_error(1, "empty", *model, "--question", "a", "--context", "")
+        self.check_error(1, "nowhere", *model, "--question", "a", "--file", "nowhere")
+        self.check_error(2, "--context", *model, "--question", "a")
+        self.check_error(1, "top_k", *model, "--question", "a", "--context", "b", "--top-k", "0")
+        self.check_common(*model, "--question", "a", "--context", "b")
+        self.check_models("--question", "a", "--context", "b")
+
+
+class Classify(ExampleTest):
+    program = "axiform classify"
+
+    def test_the_head_says_what_is_labelled(self):
+        texts = self.json("--model", FIXTURES / "models" / "bert-single-label", "--top-k", "0", "the man", "she was eating")
+        self.assertEqual(len(texts), 2)
+        self.assertAlmostEqual(sum(each["score"] for each in texts[0]), 1, delta=1e-6)
+        (tokens,) = self.json("--model", FIXTURES / "models" / "bert-tokens", "--aggregation", "none", "the man in paris")
+        self.assertTrue(all(set(token) == {"label", "score", "word", "start", "end"} for token in tokens))
+        for model in ("bert-single-label", "bert-multi-label", "bert-regression", "roberta-classifier", "gpt2-classifier", "bert-tokens", "roberta-tokens"):
+            self.output("--model", FIXTURES / "models" / model, "the man in paris")
+            line = self.output("--model", FIXTURES / "models" / model, "--jsonl", stdin=b'"the man"\n"she"\n')
+            self.assertEqual(len(line.splitlines()), 2)
+
+    def test_usage_and_models(self):
+        self.check_common("--model", FIXTURES / "models" / "bert-single-label", "a")
+        self.check_error(1, "classification", "--model", FIXTURES / "models" / "bert-qa", "a")
+        self.check_error(2, "--aggregation", "--model", FIXTURES / "models" / "bert-tokens", "--aggregation", "some", "a")
+        self.check_models("a")
+
+
+class Generate(ExampleTest):
+    program = "axiform generate"
+
+    def test_streamed_and_whole_texts_are_the_same(self):
+        arguments = ["--model", DEMO_GPT2, "the man", "--max-new-tokens", "12", "--seed", "3"]
+        (found,) = self.json(*arguments)
+        self.assertTrue(found["generated_text"].startswith("the man"))
+        self.assertEqual(self.output(*arguments), found["generated_text"] + "\n")
+        self.assertEqual(self.json(*arguments, "--threads", "1"), [found])
+        self.assertEqual(self.json("--model", DEMO_GPT2, "--prompt", "the man", "--max-new-tokens", "12", "--seed", "3"), [found])
+        lines = self.output("--model", DEMO_GPT2, "--max-new-tokens", "12", "--seed", "3", "--jsonl", stdin=b'"the man"\n"a"\n').splitlines()
+        self.assertEqual(json.loads(lines[0]), [found])
+
+    def test_every_option_is_heard(self):
+        model = ["--model", DEMO_GPT2, "the man"]
+        self.assertEqual(len(self.json(*model, "--beams", "4", "--num-return-sequences", "2", "--max-new-tokens", "5")), 2)
+        for option in (["--greedy"], ["--temperature", "0.5"], ["--top-k", "3"], ["--top-p", "0.5"], ["--min-p", "0.2"], ["--typical-p", "0.4"],
+                       ["--repetition-penalty", "1.5"], ["--no-repeat-ngram", "2"], ["--profile", "transformers-5"], ["--stop", "e"], ["--bad-word", "e"],
+                       ["--min-new-tokens", "3"], ["--beams", "2", "--length-penalty", "2"]):
+            self.assertEqual(len(self.json(*model, "--max-new-tokens", "6", *option)), 1, option)
+        probabilities = self.json(*model, "--max-new-tokens", "4", "--log-probabilities")[0]["log_probabilities"]
+        self.assertTrue(len(probabilities) == 4 and all(value <= 0 for value in probabilities))
+        self.assertIn("logits", self.output(*model, "--logits"))
+
+    def test_absurd_options(self):
+        for status, text, *arguments in [
+            (1, "temperature: found 0", "--temperature", "0"),
+            (1, "top_p", "--top-p", "2"),
+            (1, "positions", "--max-length", "18446744073709551615"),
+            (1, "max_new_tokens", "--max-new-tokens", "0"),
+            (1, "greedy", "--greedy", "--num-return-sequences", "2"),
+            (1, "num_beams", "--beams", "1"),
+            (1, "num_return_sequences", "--beams", "2", "--num-return-sequences", "3"),
+            (1, "repetition_penalty", "--repetition-penalty", "0"),
+            (2, "--max-length", "--max-length", "-5"),
+            (2, "--profile", "--profile", "mine"),
+        ]:
+            self.check_error(status, text, "--model", DEMO_GPT2, "the man", *arguments)
+        self.check_error(1, "tokens", "--model", DEMO_GPT2, "a" * 100000)
+
+    def test_usage_and_models(self):
+        self.check_common("--model", DEMO_GPT2, "a", "--max-new-tokens", "2")
+        self.check_error(2, "--model", "a")
+        self.check_error(2, "--prompt", "--model", DEMO_GPT2)
+        self.check_models("a")
+        self.check_truncated(DEMO_GPT2, "a")
+
+
+class Chat(ExampleTest):
+    program = "axiform chat"
+
+    def test_turns_go_on_and_back(self):
+        talk = ["the man", "/undo", "the man", "", "/retry", "/text", "/quit"]
+        arguments = ["--model", DEMO_GPT2, "--max-new-tokens", "4", "--greedy"]
+        lines = self.output(*arguments, stdin="".join(line + "\n" for line in talk).encode())
+        self.assertIn("the man", lines)
+        one = self.output(*arguments, stdin=b"the man\n")
+        self.assertTrue(lines.startswith(one + one))  # what was taken back comes again
+        result = self.run_raw(*arguments, stdin=b"/undo\n\n")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(len(result.stderr.splitlines()), 2)
+
+
+class Perplexity(ExampleTest):
+    program = "axiform perplexity"
+
+    def test_texts_and_documents(self):
+        (found,) = self.json("--model", DEMO_GPT2, "the man was right")
+        self.assertGreater(found["perplexity"], 1)
+        self.assertAlmostEqual(math.log(found["perplexity"]), -found["mean_log_probability"], delta=1e-9)
+        long = self.json("--model", DEMO_GPT2, "--document", "-", stdin=b"the man was right. " * 300)
+        self.assertGreater(long[0]["tokens"], 1000)
+        self.assertIn("tokens", self.output("--model", DEMO_GPT2, "the man"))
+        self.check_error(1, "", "--model", DEMO_GPT2, "")
+        self.check_error(1, "stride", "--model", DEMO_GPT2, "--stride", "0", "the man")
+        self.check_common("--model", DEMO_GPT2, "the man")
+
+
+class View(ExampleTest):
+    """What the pages show is tested in tests/views."""
+
+    program = "axiform view"
+
+    def test_every_kind_of_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "page.html"
+            for model, kinds in (MINILM, ("head", "model", "heat-map")), (DEMO_GPT2, ("head", "generation")):
+                for kind in kinds:
+                    found = self.json("--model", model, "--kind", kind, "--output", page, "hi <b>", "--max-new-tokens", "3")
+                    self.assertEqual(found["bytes"], len(page.read_bytes()))
+                    self.assertNotIn("hi <b>", page.read_text())
+            self.output("--model", MINILM, "--output", page, "hi", "--pair", "there")
+            self.check_error(1, "nowhere", "--model", MINILM, "--output", Path(folder) / "nowhere" / "page.html", "a")
+            self.check_error(2, "--kind", "--model", MINILM, "--kind", "pie", "a")
+
+
+class Axiform(ExampleTest):
+    """The program around the commands."""
+
+    program = "axiform"
+
+    def test_commands_are_listed_and_others_refused(self):
+        self.assertIn("perplexity", self.output("--help"))
+        self.assertRegex(self.output("--version"), r"^\d+\.\d+\.\d+\n$")
+        self.check_error(2, "not a command", "dance")
+        self.assertEqual(self.run_raw().returncode, 2)
+
+    def test_ctrl_c_ends_a_program_that_waits(self):
+        process = subprocess.Popen([*self.command(), "tokenize", "--model", MINILM, "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.stdin.write(b'"one"\n')
+        process.stdin.flush()
+        self.assertIn(b"one", process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        self.assertIn(process.wait(timeout=20), (-signal.SIGINT, 130))
+        process.communicate()
+
+
+class Tokens(ExampleTest):
+    program = "tokens"
+
+    def test_the_notebooks_ids(self):
+        lines = self.output(MINILM).splitlines()
+        self.assertEqual(lines[0], '"puru" is not in the vocabulary')
+        self.assertEqual([int(word) for word in lines[1].split()], SENTENCE_IDS)
+        self.assertEqual(self.run_raw("nowhere").returncode, 1)
+
+
+class AttentionTableExample(ExampleTest):
+    program = "attention_table"
+
+    def test_it_is_what_the_command_prints(self):
+        table = self.output(MINILM)
+        self.assertTrue(table.startswith("6 layers of [12, 20, 20]\n"))
+        command = subprocess.run([PROGRAMS / "axiform", "attention", "--model", MINILM, SENTENCE], stdout=subprocess.PIPE, check=True)
+        self.assertEqual(table.split("\n", 1)[1], command.stdout.decode())
+
+
+class ModuleTreeExample(ExampleTest):
+    program = "module_tree"
+
+    def test_any_directory(self):
+        trees = (FIXTURES / "models" / "expected" / "heads.txt").read_text()
+        for name in ("roberta-qa", "distilbert-mlm"):
+            self.assertIn(f"# {name}\n{self.output(FIXTURES / 'models' / name)}", trees)
+        self.assertEqual(self.run_raw(FIXTURES).returncode, 1)
+
+
+class Gpt2AttentionTable(ExampleTest):
+    program = "gpt2_attention_table"
+
+    def test_ids_of_a_bert_go_in_as_in_the_notebook(self):
+        with tempfile.TemporaryDirectory() as folder:  # a BERT's tokenizer whose ids GPT-2 knows
+            (Path(folder) / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "my", "friend"]))
+            lines = self.output(TINY_GPT2, folder).splitlines()
+        self.assertEqual(lines[1].split()[0], "[CLS]")
+        self.assertIn("4 hidden states", lines[-1])
+        self.assertEqual(self.run_raw().returncode, 1)
+
+
+class Cell(ExampleTest):
+    """A short example that takes a directory and prints."""
+
+    directory = None
+
+    def test_it_prints_what_it_says(self):
+        self.check(self.output(self.directory))
+        self.assertEqual(self.run_raw("nowhere").returncode, 1)
+
+
+class TextGeneration(Cell):
+    program, directory = "text_generation", DEMO_GPT2
+
+    def check(self, printed):
+        self.assertEqual(printed.count("Hello, I am a computer engineer and I"), 3)
+
+
+class BiasProbes(Cell):
+    program, directory = "bias_probes", DEMO_GPT2
+
+    def check(self, printed):
+        self.assertEqual(printed.count("-> The earth is"), 10)
+
+
+class FewShot(Cell):
+    program, directory = "few_shot", DEMO_GPT2
+
+    def check(self, printed):
+        self.assertIn("Sentiment: Negative\n###", printed)
+
+
+class QuestionAnsweringExample(Cell):
+    program, directory = "question_answering", FIXTURES / "models" / "roberta-qa"
+
+    def check(self, printed):
+        self.assertRegex(printed, r"^\S+  \d+ to \d+  \S")
+
+
+class MaskedWords(Cell):
+    program, directory = "masked_words", DEMO_BERT
+
+    def check(self, printed):
+        self.assertEqual(len(printed.splitlines()), 5)
+
+
+class SentencePairs(Cell):
+    program, directory = "sentence_pairs", DEMO_BERT
+
+    def check(self, printed):
+        self.assertEqual(len(printed.splitlines()), 2)
+
+
+class SimilarSentences(Cell):
+    program, directory = "similar_sentences", MINILM
+
+    def check(self, printed):
+        self.assertIn("0.908  A man is eating food. | A man eats a meal.", printed)
 
 
 class Gpt2Assemble(ExampleTest):
@@ -461,8 +856,10 @@ class OwnCheckpoint(ExampleTest):
 
 
 if __name__ == "__main__":
-    classes = {test.program: test for test in ExampleTest.__subclasses__()}
-    chosen = [classes[name] for name in sys.argv[4:] or classes]  # an example without tests is an error
+    tests = [test for test in ExampleTest.__subclasses__() + Cell.__subclasses__() if test.program]
+    chosen = [test for test in tests if not sys.argv[4:] or test.program.split()[0] in sys.argv[4:]]
+    if not chosen:
+        sys.exit(f"{sys.argv[4:]}: an example without tests")
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(test) for test in chosen)
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     sys.exit(not (result.wasSuccessful() and result.testsRun))

@@ -7,9 +7,12 @@
 
 #include <axiform/text/tokenizer_files.hpp>
 
-#include "command_line.hpp"
+#include "command.hpp"
+#include "commands.hpp"
 
 using namespace axiform;
+
+namespace {
 
 // By hand, since most of the time would go into a tree of thousands of small arrays.
 void print_json(Tokenizer const& tokenizer, Encoding const& encoding) {
@@ -33,7 +36,7 @@ void print(Tokenizer const& tokenizer, Encoding const& encoding) {
   }
 }
 
-void print_lookup(Tokenizer const& tokenizer, std::string const& word, CommandLine const& command) {
+void print_lookup(Tokenizer const& tokenizer, std::string const& word, Command const& command) {
   auto const id = tokenizer.token_to_id(word);
   if (command.json()) {
     std::cout << dump_json({{"word", word}, {"in_vocabulary", id.has_value()}, {"id", id ? Json(*id) : Json()}}) << '\n';
@@ -43,36 +46,36 @@ void print_lookup(Tokenizer const& tokenizer, std::string const& word, CommandLi
   }
 }
 
-int main(int argc, char** argv) {
-  CommandLine command("tokenize", "Cuts texts into a model's tokens.");
+}  // namespace
+
+int tokenize(int argc, char** argv) {
+  Command command("tokenize", "Cuts texts into a model's tokens.");
   std::string word;
-  bool jsonl = false;
   EncodeOptions options;
   command.add_bert_option();
-  auto* const texts = command.add_texts("Texts to cut");
+  command.add_inputs("Texts to cut", Command::Needed::no);
   auto* const lookup = command.add_text("--lookup", word, "Say whether the vocabulary has this word")->type_name("WORD");
-  command.add_flag("--jsonl", jsonl, "A JSON string a line on stdin, an object a line on stdout");
   command.add_flag_callback(
       "--no-special", [&] { options.add_special_tokens = false; }, "Leave out special tokens such as [CLS]");
 
   return command.run(argc, argv, [&](Context& context) {
-    if (!*texts + !jsonl + !*lookup != 2) throw CLI::ValidationError("expected one of: texts, --jsonl, --lookup");
+    if (command.input_count() + !!*lookup != 1) throw CLI::ValidationError("expected one of: texts, --file, --jsonl, --lookup");
     auto const tokenizer = Tokenizer::from_directory(command.model());
-    if (jsonl) {
-      for_each_json_line(std::cin, [&](std::string const& text) {
-        print_json(tokenizer, tokenizer.encode(text, options));
-        std::cout << '\n';
-      });
-    } else if (*lookup) {
-      print_lookup(tokenizer, word, command);
-    } else {
-      auto const encodings = tokenizer.encode_batch(command.texts(), options, context.executor());
-      if (command.json()) std::cout << '[';
+    if (*lookup) return print_lookup(tokenizer, word, command);
+    bool const is_json = command.json() || command.json_lines();
+    if (is_json && !command.json_lines()) std::cout << '[';
+    command.for_each_block([&](std::vector<std::string> const& texts) {
+      auto const encodings = tokenizer.encode_batch(texts, options, context.executor());
       for (std::size_t i = 0; i < encodings.size(); ++i) {
-        if (i > 0) std::cout << (command.json() ? "," : "\n");
-        command.json() ? print_json(tokenizer, encodings[i]) : print(tokenizer, encodings[i]);
+        if (command.json_lines()) {
+          print_json(tokenizer, encodings[i]);
+          std::cout << '\n';
+        } else {
+          if (i > 0) std::cout << (is_json ? "," : "\n");
+          is_json ? print_json(tokenizer, encodings[i]) : print(tokenizer, encodings[i]);
+        }
       }
-      if (command.json()) std::cout << "]\n";
-    }
+    });
+    if (is_json && !command.json_lines()) std::cout << "]\n";
   });
 }

@@ -1,4 +1,4 @@
-// What bert_attention and gpt2_attention have in common: which map is asked for, and how it is printed.
+// Which attention map is asked for, and how it is printed.
 #pragma once
 
 #include <charconv>
@@ -11,11 +11,11 @@
 #include <axiform/inspect/attention_table.hpp>
 #include <axiform/inspect/chosen_attention.hpp>
 
-#include "command_line.hpp"
+#include "command.hpp"
 
 class AttentionOptions {
  public:
-  explicit AttentionOptions(CommandLine& command) : command_(command) {
+  explicit AttentionOptions(Command& command) : command_(command) {
     command.add_option("--layer", choice_.layer, "Layer, from 0; negative ones count from the last, -1")->type_name("N");
     command.add_option("--head", head_, "A head, from 0, or the mean over all heads")->type_name("mean|N");
     command.add_flag("--hidden-states", hidden_states_, "Print the hidden states too");
@@ -59,7 +59,7 @@ class AttentionOptions {
     }
   }
 
-  CommandLine& command_;
+  Command& command_;
   axiform::AttentionChoice choice_;
   std::string head_ = "mean";
   bool hidden_states_ = false;

@@ -1,0 +1,18 @@
+// The model without its head, of any directory: what attention is looked at in.
+#pragma once
+
+#include <filesystem>
+#include <variant>
+
+#include <axiform/io/config.hpp>
+#include <axiform/models/load.hpp>
+
+using AnyEncoder = std::variant<axiform::Bert<>, axiform::Gpt2<>>;
+
+inline AnyEncoder load_encoder(std::filesystem::path const& directory, axiform::Context& context) {
+  auto const file = directory / "config.json";
+  if (axiform::model_family(axiform::read_json(file), file.string()) == axiform::ModelFamily::gpt2) return axiform::load<axiform::Gpt2<>>(directory, context);
+  return axiform::load<axiform::Bert<>>(directory, context);
+}
+
+inline axiform::Gpt2<> const* as_gpt2(AnyEncoder const& model) { return std::get_if<axiform::Gpt2<>>(&model); }

@@ -1,0 +1,55 @@
+// What does each token look at? Runs a text through a model and prints the attention of a layer: row by row, how much of its attention each
+// token gives to each other one. They are the numbers that the model computed with, not computed again. In a GPT-2 each token sees only
+// itself and those before it: the upper triangle is zero.
+#include <string>
+#include <vector>
+
+#include <axiform/text/tokenizer_files.hpp>
+
+#include "any_encoder.hpp"
+#include "attention_options.hpp"
+#include "commands.hpp"
+
+using namespace axiform;
+
+int attention(int argc, char** argv) {
+  Command command("attention", "Prints what each token of a text, or of a pair of texts, attends to.");
+  std::string text, second, ids_text, types_text;
+  command.add_bert_option();
+  auto* const given = command.add_text("text", text, "The text");
+  auto* const pair = command.add_text("--pair", second, "A second text, behind the first");
+  auto* const given_ids = command.add_option("--ids", ids_text, "Token ids instead of a text; needs no tokenizer")->type_name("1,2,3");
+  auto* const given_types = command.add_option("--token-types", types_text, "The segment of each token, instead of the tokenizer's; to "
+                                                                            "GPT-2 each adds that row of its token table")->type_name("0,0,1");
+  AttentionOptions options(command);
+
+  return command.run(argc, argv, [&](Context& context) {
+    if (!*given + !*given_ids != 1) throw CLI::ValidationError("expected one of: a text, --ids");
+    if (*pair && !*given) throw CLI::ValidationError("--pair", "needs a first text");
+    std::vector<TokenId> ids, types;
+    std::vector<std::string> tokens;
+    if (*given_ids) {
+      ids = parse_ids(ids_text);
+      for (TokenId const id : ids) tokens.push_back(std::to_string(id));
+    } else {
+      auto const tokenizer = Tokenizer::from_directory(command.model());
+      auto const encoding = *pair ? tokenizer.encode_pair(text, second) : tokenizer.encode(text);
+      ids = encoding.ids;
+      if (*pair) types = encoding.type_ids;
+      tokens = tokenizer.tokens(encoding);
+      if (ids.empty()) throw ArgumentError("the text has no tokens");
+    }
+    auto const model = load_encoder(command.model(), context);
+    if (*given_types) {
+      types = parse_ids(types_text);
+    } else if (as_gpt2(model) != nullptr || std::get<Bert<>>(model).sizes.token_types < 2) {
+      types.clear();
+    }
+
+    Capture capture;
+    context.observe(&capture);
+    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+    std::visit([&](auto const& encoder) { encoder({.ids = ids, .sequences = sequences, .token_types = types}, context); }, model);
+    options.print(capture, tokens, ids);
+  });
+}

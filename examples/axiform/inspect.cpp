@@ -1,0 +1,68 @@
+// What is a checkpoint made of? Its family and head, its parameters, and its module tree as PyTorch prints it.
+#include <iostream>
+#include <sstream>
+#include <string>
+
+#include <axiform/inspect/folded_tree.hpp>
+#include <axiform/inspect/module_tree.hpp>
+#include <axiform/models/any.hpp>
+
+#include "command.hpp"
+#include "commands.hpp"
+
+using namespace axiform;
+
+namespace {
+
+std::string tree_text(ModuleNode const& tree, std::string const& form) {
+  std::ostringstream out;
+  if (form == "folded") print_module_tree(out, fold_equal_modules(tree));
+  if (form == "full") print_module_tree(out, tree);
+  return std::move(out).str();
+}
+
+// As PyTorch counts them: a head that is tied to the token table is not counted again.
+template <class Model>
+std::size_t distinct_parameters(Model const& model, HeadWeights weights) {
+  std::size_t count = 0;
+  for_each_parameter(model, [&](std::string_view name, ConstParameterRef const& parameter) {
+    if (weights == HeadWeights::own || name != "mlm.decoder.weight") count += parameter.size();
+  });
+  return count;
+}
+
+// "123 456 789".
+std::string grouped(std::size_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, " ");
+  return text;
+}
+
+}  // namespace
+
+int inspect(int argc, char** argv) {
+  Command command("inspect", "Says what a checkpoint is made of.");
+  std::string form = "folded";
+  command.add_bert_option();
+  command.add_option("--tree", form, "The module tree: equal layers as one, all, or none")->check(CLI::IsMember({"folded", "full", "none"}));
+
+  return command.run(argc, argv, [&](Context& context) {
+    auto const file = command.model() / "config.json";
+    auto const config = read_json(file);
+    auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file.string());
+    auto const family = get_or<std::string>(config, "model_type", "", file.string());
+    std::string const architecture = architectures.empty() ? "" : architectures.front();
+    AnyModel const model = load_any(command.model(), context);
+    bool const tied = get_or<bool>(config, "tie_word_embeddings", true, file.string());
+    std::size_t const parameters = std::visit([&](auto const& m) { return distinct_parameters(m, tied ? HeadWeights::tied : HeadWeights::own); }, model);
+    std::string const tree = tree_text(std::visit([](auto const& m) { return m.module_tree(); }, model), form);
+    if (command.json()) {
+      Json document = {{"architecture", architecture}, {"family", family}, {"parameters", parameters}};
+      if (form != "none") document["tree"] = tree;
+      std::cout << dump_json(document) << '\n';
+      return;
+    }
+    std::cout << architecture << (architecture.empty() ? "" : ", ") << grouped(parameters) << " parameters\n";
+    if (form != "none") std::cout << '\n' << tree << '\n';
+  });
+}

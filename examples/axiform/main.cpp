@@ -1,0 +1,52 @@
+// `axiform`: every task of the library on any checkpoint directory, from the command line.
+#include <cstring>
+#include <iomanip>
+#include <iostream>
+
+#include <axiform/version.hpp>
+
+#include "commands.hpp"
+
+namespace {
+
+struct Entry {
+  char const* name;
+  char const* purpose;
+  int (*run)(int argc, char** argv);
+};
+
+constexpr Entry entries[] = {
+    {"tokenize", "Cut texts into tokens", tokenize},
+    {"embed", "Turn texts into vectors, and say how similar they are", embed},
+    {"search", "Find the lines of a file that are closest to a question", search},
+    {"fill-mask", "Guess masked words", fill_mask},
+    {"next-sentence", "Say whether one sentence follows another", next_sentence},
+    {"answer", "Find the answer to a question in a text", answer},
+    {"classify", "Label texts, or their tokens", classify},
+    {"generate", "Continue a text", generate_text},
+    {"chat", "Continue a text, turn by turn", chat},
+    {"attention", "Print what each token looks at", attention},
+    {"view", "Write a page that shows attention, or how a text was generated", view},
+    {"perplexity", "Say how surprised a model is by a text", perplexity},
+    {"inspect", "Say what a checkpoint is made of", inspect},
+};
+
+void print_help(std::ostream& out) {
+  out << "axiform " << axiform::version << ": transformers from the command line\n\nUsage: axiform COMMAND --model DIR [ARGUMENTS]\n\n";
+  for (Entry const& entry : entries) out << "  " << std::left << std::setw(15) << entry.name << entry.purpose << '\n';
+  out << "\nDIR is a directory as Hugging Face has it. `axiform COMMAND --help` says more.\n"
+         "Exit status: 0 done, 1 an error, 2 wrong usage, 130 stopped by Ctrl-C.\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  char const* const name = argc > 1 ? argv[1] : "";
+  for (Entry const& entry : entries)
+    if (std::strcmp(name, entry.name) == 0) return entry.run(argc - 1, argv + 1);
+  if (std::strcmp(name, "--help") == 0 || std::strcmp(name, "-h") == 0) return print_help(std::cout), 0;
+  if (std::strcmp(name, "--version") == 0) return std::cout << axiform::version << '\n', 0;
+  if (*name == '\0') return print_help(std::cerr), 2;
+  std::cerr << "axiform: " << std::quoted(name) << " is not a command (axiform --help lists them)\n";
+  return 2;
+}
