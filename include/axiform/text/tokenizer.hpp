@@ -170,9 +170,9 @@ class Tokenizer {
     return result;
   }
 
-  /// The word that each token is a part of, counted from 0 on (over both texts of a pair); none for tokens that the tokenizer
-  /// added. A word is what the model splits:
-  /// between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE; an added token is a word.
+  /// The word that each token is a part of, counted from 0 on (over both texts of a pair); none for tokens that the tokenizer added. A word
+  /// is what the model splits: what lies between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE; an
+  /// added token is a word.
   /// @throws ArgumentError for an id that the vocabulary lacks.
   std::vector<std::optional<std::uint32_t>> word_ids(Encoding const& encoding) const;
   /// Whether tokens that continue a word are marked as such (WordPiece's `##`), so that those without a mark begin one.
