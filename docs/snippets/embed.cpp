@@ -7,7 +7,7 @@ using namespace axiform;
 int main() {
   auto context = Context::with_threads(2);
   auto const bert = SentenceEmbedding<>::from_directory("models/minilm-l6", context);
-  auto const embeddings = bert.embed({"A man is eating food.", "A man eats a meal.", "The stock market fell today."}, {}, context);
+  auto const embeddings = bert.embed({"A man is eating food.", "A man eats a meal.", "The stock market fell today."}, context);
   auto const similarity = cos_sim(embeddings, embeddings);
   std::cout << similarity(0, 1) << " " << similarity(0, 2) << "\n";
 }
