@@ -42,9 +42,11 @@ void row_products_tile(float const* a, std::size_t a_stride, float const* b, std
 template <std::size_t Left>
 void row_products_strip(float const* a, std::size_t a_stride, float const* b, std::size_t b_stride, std::size_t b_rows, std::size_t columns,
                         float* result, std::size_t result_stride) noexcept {
-  std::size_t j = 0;
-  for (; j + 3 <= b_rows; j += 3) row_products_tile<Left, 3>(a, a_stride, b + j * b_stride, b_stride, columns, result + j, result_stride);
-  for (; j < b_rows; ++j) row_products_tile<Left, 1>(a, a_stride, b + j * b_stride, b_stride, columns, result + j, result_stride);
+  std::size_t const whole = b_rows / 3 * 3;
+  for (std::size_t j = 0; j < whole; j += 3)
+    row_products_tile<Left, 3>(a, a_stride, b + j * b_stride, b_stride, columns, result + j, result_stride);
+  for (std::size_t j = whole; j < b_rows; ++j)
+    row_products_tile<Left, 1>(a, a_stride, b + j * b_stride, b_stride, columns, result + j, result_stride);
 }
 
 }  // namespace detail
@@ -56,10 +58,10 @@ void row_products_strip(float const* a, std::size_t a_stride, float const* b, st
 /// @param result [a_rows, b_rows], rows `result_stride` floats apart.
 inline void row_products(float const* a, std::size_t a_stride, std::size_t a_rows, float const* b, std::size_t b_stride, std::size_t b_rows,
                          std::size_t columns, float* result, std::size_t result_stride) noexcept {
-  std::size_t i = 0;
-  for (; i + 4 <= a_rows; i += 4)
+  std::size_t const whole = a_rows / 4 * 4;
+  for (std::size_t i = 0; i < whole; i += 4)
     detail::row_products_strip<4>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
-  for (; i < a_rows; ++i)
+  for (std::size_t i = whole; i < a_rows; ++i)
     detail::row_products_strip<1>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
 }
 
