@@ -27,24 +27,31 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("reranker: scores, logits and order are those of CrossEncoder, also where a pair is cut and for equal passages") {
+TEST_CASE(
+    "reranker: scores, logits and order are those of CrossEncoder, of BERT and of RoBERTa, also where a pair is cut and for equal "
+    "passages") {
   Case const given;
   Context context = Context::with_threads(2);
-  auto const reranker = Reranker<>::from_directory(goldens::models / "bert-regression", context);
-  auto const scores = reranker.scores(given.query, given.passages, {}, context);
-  CHECK(goldens::largest_difference(scores, given.golden.reals("reranker.scores")) < 1e-5);
-  auto const logits = reranker.scores(given.query, given.passages, {.activation = ScoreActivation::none}, context);
-  CHECK(goldens::largest_difference(logits, given.golden.reals("reranker.logits")) < 2e-5);
-  auto const hits = reranker.rank(given.query, given.passages, context);
-  auto const order = given.golden.ids("reranker.order");
-  REQUIRE(hits.size() == order.size());
-  for (std::size_t i = 0; i < hits.size(); ++i) {
-    CHECK(hits[i].index == static_cast<std::size_t>(order[i]));
-    CHECK(hits[i].score == scores[hits[i].index]);
+  for (std::string const name : {"reranker", "reranker-roberta"}) {
+    CAPTURE(name);
+    bool const is_roberta = name == "reranker-roberta";
+    auto const reranker = Reranker<>::from_directory(is_roberta ? fixtures / name : goldens::models / "bert-regression", context);
+    CHECK(reranker.activation() == (is_roberta ? ScoreActivation::none : ScoreActivation::sigmoid));  // RoBERTa's config names it
+    auto const scores = reranker.scores(given.query, given.passages, {}, context);
+    CHECK(goldens::largest_difference(scores, given.golden.reals(name + ".scores")) < 1e-5);
+    auto const logits = reranker.scores(given.query, given.passages, {.activation = ScoreActivation::none}, context);
+    CHECK(goldens::largest_difference(logits, given.golden.reals(name + ".logits")) < 2e-5);
+    auto const hits = reranker.rank(given.query, given.passages, context);
+    auto const order = given.golden.ids(name + ".order");
+    REQUIRE(hits.size() == order.size());
+    for (std::size_t i = 0; i < hits.size(); ++i) {
+      CHECK(hits[i].index == static_cast<std::size_t>(order[i]));
+      CHECK(hits[i].score == scores[hits[i].index]);
+    }
+    CHECK(scores[1] == scores[5]);
+    CHECK(reranker.rank(given.query, given.passages, {.top_k = 2}, context).size() == 2);
+    CHECK(reranker.rank(given.query, given.passages, {.top_k = 100}, context).size() == 6);
   }
-  CHECK(hits[0].score == hits[1].score);
-  CHECK(reranker.rank(given.query, given.passages, {.top_k = 2}, context).size() == 2);
-  CHECK(reranker.rank(given.query, given.passages, {.top_k = 100}, context).size() == 6);
 }
 
 TEST_CASE("reranker: a pair's score has the same bits alone, in any batch and on any number of threads") {
