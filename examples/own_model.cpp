@@ -66,6 +66,7 @@ struct Translation {
   EncoderOutput<Own> source;
 
   std::size_t positions() const { return longest; }
+  std::size_t vocabulary() const { return model.tokens.rows(); }
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
     return Cache({layers, Own{}.heads, Own{}.head_size}, sequences, capacity);
   }
