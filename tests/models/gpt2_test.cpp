@@ -16,7 +16,7 @@ using goldens::largest_difference;
 
 namespace {
 
-constexpr double tolerance = 2e-5;        // of hidden states, end to end
+constexpr double gpt2_tolerance = 2e-5;        // of hidden states, end to end
 constexpr double logit_tolerance = 1e-4;  // logits are sums of some 36 such
 
 void check_cases(char const* fixture) {
@@ -32,12 +32,12 @@ void check_cases(char const* fixture) {
     auto const states = gpt2(ids, context);
     context.observe(nullptr);
     if (golden.has(name + ".last_hidden_state"))
-      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < tolerance);
+      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < gpt2_tolerance);
     auto const logits = gpt2.logits(states, context);
     if (golden.has(name + ".logits")) CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < logit_tolerance);
     if (golden.has(name + ".last_logits"))
       CHECK(largest_difference(logits.row(ids.size() - 1), golden.reals(name + ".last_logits")) < logit_tolerance);
-    goldens::check_captured(capture, golden, name, gpt2.layers.size(), tolerance);
+    goldens::check_captured(capture, golden, name, gpt2.layers.size(), gpt2_tolerance);
   }
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("gpt2: a token type adds its row of the token embedding") {
     auto const states = gpt2({.ids = ids, .sequences = sequences, .token_types = types}, context);
     context.observe(nullptr);
     CHECK(largest_difference(gpt2.logits(states, context).elements(), golden.reals(std::string(name) + ".logits")) < logit_tolerance);
-    CHECK(largest_difference(capture.attention(1).elements(), golden.reals(std::string(name) + ".attentions.1")) < tolerance);
+    CHECK(largest_difference(capture.attention(1).elements(), golden.reals(std::string(name) + ".attentions.1")) < gpt2_tolerance);
   }
 }
 

@@ -15,7 +15,7 @@ using goldens::largest_difference;
 namespace {
 
 // The end-to-end bound of the design; logits of the fixtures are of magnitude 1 to 20.
-constexpr double tolerance = 2e-5;
+constexpr double head_tolerance = 2e-5;
 
 // Runs each case of a fixture, alone and as a packed batch; `check(name, outputs)` compares.
 template <class Model, class Check>
@@ -38,7 +38,7 @@ template <class Model>
 void check_logits(std::initializer_list<char const*> fixtures) {
   for (char const* fixture : fixtures) {
     check_cases<Model>(fixture, [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-      CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < tolerance);
+      CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < head_tolerance);
     });
   }
 }
@@ -77,16 +77,16 @@ TEST_CASE("heads: logits of tokens are transformers' for all three families") {
 TEST_CASE("heads: both heads of pre-training give transformers' logits, and each loads alone") {
   check_cases<BertForPreTraining<>>(
       "bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-        CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
-        CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
+        CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < head_tolerance);
+        CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".seq_relationship_logits")) < head_tolerance);
       });
   check_cases<BertForMaskedLm<>>("bert-pretraining",
                                  [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-                                   CHECK(largest_difference(logits.elements(), golden.reals(name + ".prediction_logits")) < tolerance);
+                                   CHECK(largest_difference(logits.elements(), golden.reals(name + ".prediction_logits")) < head_tolerance);
                                  });
   check_cases<BertForNextSentence<>>(
       "bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-        CHECK(largest_difference(logits.elements(), golden.reals(name + ".seq_relationship_logits")) < tolerance);
+        CHECK(largest_difference(logits.elements(), golden.reals(name + ".seq_relationship_logits")) < head_tolerance);
       });
 }
 
@@ -97,8 +97,8 @@ TEST_CASE("heads: start and end logits are transformers' for all three families,
                                               std::vector<float> start, end;
                                               for (std::size_t i = 0; i < logits.rows(); ++i)
                                                 start.push_back(logits(i, 0)), end.push_back(logits(i, 1));
-                                              CHECK(largest_difference(start, golden.reals(name + ".start_logits")) < tolerance);
-                                              CHECK(largest_difference(end, golden.reals(name + ".end_logits")) < tolerance);
+                                              CHECK(largest_difference(start, golden.reals(name + ".start_logits")) < head_tolerance);
+                                              CHECK(largest_difference(end, golden.reals(name + ".end_logits")) < head_tolerance);
                                             });
   }
 }
@@ -107,11 +107,11 @@ TEST_CASE("heads: RoBERTa and DistilBERT alone give transformers' hidden states,
   for (char const* fixture : {"roberta", "xlm-roberta", "distilbert"}) {
     check_cases<Bert<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& states, auto const& bert,
                                     auto const& sequences, Context& context) {
-      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < tolerance);
+      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < head_tolerance);
       CHECK(bert.positions() == 32);
       REQUIRE(bert.pooler.has_value() == golden.has(name + ".pooler_output"));
       if (bert.pooler)
-        CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals(name + ".pooler_output")) < tolerance);
+        CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals(name + ".pooler_output")) < head_tolerance);
     });
   }
 }

@@ -12,7 +12,7 @@ using namespace axiform;
 
 namespace {
 
-TokenClassificationOptions options_of(Json const& recorded) {
+TokenClassificationOptions token_options_of(Json const& recorded) {
   static std::map<std::string, Aggregation> const strategies{{"none", Aggregation::none},
                                                              {"simple", Aggregation::simple},
                                                              {"first", Aggregation::first},
@@ -33,7 +33,7 @@ TEST_CASE("token classification: tokens, words and entities are the pipeline's f
     for (Json const& expected : cases) {
       CAPTURE(expected["text"].dump());
       CAPTURE(expected["options"].dump());
-      auto const options = options_of(expected["options"]);
+      auto const options = token_options_of(expected["options"]);
       auto const text = expected["text"].get<std::string>();
       auto const found = model.label(text, options, context);
       REQUIRE(found.size() == expected["result"].size());
