@@ -17,11 +17,11 @@ Tensor<float, Tokens, Const<2>> states() {
   std::ranges::copy(std::vector<float>{3, -4, 1, 6, 2, 1, -2, 1}, result.data());
   return result;
 }
-SequenceOffsets<Tokens> const sequences = SequenceOffsets<Tokens>::of_lengths({3, 0, 1});
+SequenceOffsets<Tokens> const three_sequences = SequenceOffsets<Tokens>::of_lengths({3, 0, 1});
 
 std::vector<float> pooled(std::vector<Pooling> const& poolings, std::size_t skipped = 0) {
   Context context = Context::with_threads(2);
-  auto const result = pool_sequences(states(), sequences, poolings, skipped, context);
+  auto const result = pool_sequences(states(), three_sequences, poolings, skipped, context);
   CHECK(result.columns() == 2 * poolings.size());
   return {result.elements().begin(), result.elements().end()};
 }
@@ -71,7 +71,7 @@ TEST_CASE("pool sequences: skipped tokens do not count, and weights stay those o
 
 TEST_CASE("pool sequences: one pooling is normalised, and sequences that do not fill the rows are refused") {
   Context context;
-  auto const unit = pool_sequences(states(), sequences, Pooling::first_token, Normalization::unit_length, context);
+  auto const unit = pool_sequences(states(), three_sequences, Pooling::first_token, Normalization::unit_length, context);
   CHECK(unit(0, 0) == doctest::Approx(0.6));
   CHECK(unit(0, 1) == doctest::Approx(-0.8));
   CHECK(unit(1, 0) == 0);
