@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   command.add_bert_option();
   command.add_text("text", text, "The text")->required();
   auto* const is_pair = command.add_text("second", second_text, "A second text, which makes a pair");
-  command.add_option("--output", output, "The page to write; attention.html unless given")->type_name("FILE");
+  command.add_text("--output", output, "The page to write; attention.html unless given")->type_name("FILE");
 
   return command.run(argc, argv, [&](Context& context) {
     auto const tokenizer = Tokenizer::from_directory(command.model());

@@ -33,9 +33,9 @@ class CommandLine : public CLI::App {
   }
 
   // --model. MiniLM-L6 is there for everyone (scripts/fetch-model); other models the user names.
-  void add_bert_option() { add_option("--model", model_, "Directory of a BERT; MiniLM-L6 unless given")->type_name("DIR"); }
+  void add_bert_option() { add_text("--model", model_, "Directory of a BERT; MiniLM-L6 unless given")->type_name("DIR"); }
   void add_gpt2_option() { add_model_option("a GPT-2"); }
-  void add_model_option(std::string const& what) { add_option("--model", model_, "Directory of " + what)->type_name("DIR")->required(); }
+  void add_model_option(std::string const& what) { add_text("--model", model_, "Directory of " + what)->type_name("DIR")->required(); }
 
   // A whole number from 0. (CLI11 by itself would take -1 for 18446744073709551615, and 010 for 8.)
   template <class Number>
@@ -52,18 +52,19 @@ class CommandLine : public CLI::App {
     return add_option(name, parse, description)->type_name("N");
   }
 
-  // One text, or any number of them, in `texts()`: as they were given, whatever is in them.
+  // One text, or any number of them: as they were given, whatever is in them.
   CLI::Option* add_text(std::string const& name, std::string& text, std::string const& description) {
     auto const keep = [&text](CLI::results_t const& given) { return text = unguarded(given.at(0)), true; };
     return add_option(name, keep, description)->type_name("TEXT");
   }
-  CLI::Option* add_texts(std::string const& description) {
-    auto const keep = [this](CLI::results_t const&) {
-      for (std::string const& text : get_option("text")->results()) texts_.push_back(unguarded(text));
+  CLI::Option* add_texts(std::string const& name, std::vector<std::string>& texts, std::string const& description) {
+    auto const keep = [this, name, &texts](CLI::results_t const&) {
+      for (std::string const& text : get_option(name)->results()) texts.push_back(unguarded(text));
       return true;
     };
-    return add_option("text", keep, description)->type_name("TEXT")->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
+    return add_option(name, keep, description)->type_name("TEXT")->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
   }
+  CLI::Option* add_texts(std::string const& description) { return add_texts("text", texts_, description); }
   std::vector<std::string> const& texts() const { return texts_; }
 
   std::filesystem::path model() const { return model_.empty() ? find_minilm() : std::filesystem::path(model_); }
@@ -95,8 +96,11 @@ class CommandLine : public CLI::App {
   }
 
  private:
-  // CLI11 takes what is in square brackets for a list: "[MASK]" goes through it with a byte behind.
-  static std::string guarded(std::string text) { return text.starts_with('[') ? text + '\x01' : text; }
+  // CLI11 takes what is in square brackets for a list: "[MASK]", and "--stop=[MASK]", go through it with a byte behind.
+  static std::string guarded(std::string text) {
+    bool const is_value = text.starts_with("--") && text.find("=[") != text.npos && text.find("=[") == text.find('=');
+    return text.starts_with('[') || is_value ? text + '\x01' : text;
+  }
   static std::string unguarded(std::string text) {
     if (text.starts_with('[') && text.ends_with('\x01')) text.pop_back();
     return text;

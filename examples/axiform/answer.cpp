@@ -18,7 +18,7 @@ int answer(int argc, char** argv) {
   command.add_model_option("a model for question answering");
   command.add_text("--question", question, "The question")->required();
   auto* const given_text = command.add_text("--context", text, "The text to look in");
-  auto* const given_file = command.add_option("--file", file, "A file to look in; - is stdin")->type_name("FILE");
+  auto* const given_file = command.add_text("--file", file, "A file to look in; - is stdin")->type_name("FILE");
   command.add_number("--top-k", options.top_k, "How many answers; 1 unless given");
   command.add_number("--doc-stride", options.doc_stride, "Tokens that windows share");
   command.add_number("--max-answer-len", options.max_answer_len, "Tokens of an answer at most; 15 unless given");
@@ -32,7 +32,9 @@ int answer(int argc, char** argv) {
     if (*given_file) text = Command::read_text(file);
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const answers = QuestionAnswering<>::from_directory(command.model(), context).answer(question, text, options, context);
+    auto const model = QuestionAnswering<>::from_directory(command.model(), context);
+    std::vector<Answer> answers;
+    command.work([&] { answers = model.answer(question, text, options, context); });
     JsonResults results(command);
     for (Answer const& each : answers) {
       if (results.wanted()) {

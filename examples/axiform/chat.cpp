@@ -23,8 +23,11 @@ int chat(int argc, char** argv) {
     auto const gpt2 = TextGeneration<>::from_directory(command.model(), context);
     auto session = gpt2.session();
     auto options = arguments.options(gpt2, command);
-    if (!options.max_new_tokens) options.max_new_tokens = std::min<std::size_t>(options.max_length, gpt2.positions());
-    std::vector<std::size_t> turns;  // where each began, in tokens
+    if (!options.max_new_tokens) options.max_new_tokens = std::min<std::size_t>(options.max_length, gpt2.positions());  // of each turn
+    struct Turn {
+      std::size_t begin, answer;  // in tokens
+    };
+    std::vector<Turn> turns;
     bool const is_terminal = isatty(STDIN_FILENO) != 0;
     std::size_t draws = 0;
 
@@ -34,7 +37,7 @@ int chat(int argc, char** argv) {
       now.max_new_tokens = std::min(*options.max_new_tokens, session.room());
       now.seed = options.seed + draws++;
       if (*now.max_new_tokens == 0) throw ArgumentError("the text has the model's " + std::to_string(gpt2.positions()) + " tokens; /undo makes room");
-      session.stream(now, [](TextPiece piece) { std::cout << piece.text << std::flush; }, context);
+      command.work([&] { session.stream(now, [](TextPiece piece) { std::cout << piece.text << std::flush; }, context); });
       std::cout << '\n';
     };
     for (;;) {
@@ -44,21 +47,23 @@ int chat(int argc, char** argv) {
       try {
         if (*line == "/undo" || *line == "/retry") {
           if (turns.empty()) throw ArgumentError("found no turn to take back");
-          session.roll_back(turns.back());
-          if (*line == "/undo") turns.pop_back();
-          if (*line == "/retry") take_turn();
+          session.roll_back(*line == "/undo" ? turns.back().begin : turns.back().answer);
+          if (*line == "/undo") {
+            turns.pop_back();
+          } else {
+            take_turn();
+          }
         } else if (*line == "/text") {
           std::cout << session.text() << '\n';
         } else {
           std::size_t const before = session.size();
           if (!line->empty()) session.append((before ? "\n" : "") + *line);
-          turns.push_back(line->empty() ? before : session.size());
+          turns.push_back({before, session.size()});
           take_turn();
         }
       } catch (ArgumentError const& error) {
         std::cerr << "axiform chat: " << error.what() << '\n';
       }
-      if (command.stop().stop_requested()) throw StoppedError("stopped");
     }
   });
 }

@@ -23,16 +23,19 @@
 
 #include "../command_line.hpp"
 
-// Ctrl-C asks the work to stop; a second one, or one while the program waits for input, ends it as if nobody had asked. To be made before any
-// other thread, which then leaves the signal to this one.
+// While there is work that can be stopped, Ctrl-C asks it to, and a second one ends the program; at other times the first one does, as if
+// nobody had asked. To be made before any other thread, which then leaves the signal to this one.
 class Interrupt {
  public:
   Interrupt() {
+    struct sigaction before;
+    if (sigaction(SIGINT, nullptr, &before) != 0 || before.sa_handler == SIG_IGN) return;  // as in the background of a script
     sigset_t const signals = interrupt();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     thread_ = std::thread([this] { wait(); });
   }
   ~Interrupt() {
+    if (!thread_.joinable()) return;
     ends_.store(true);
     pthread_kill(thread_.native_handle(), SIGINT);
     thread_.join();
@@ -41,7 +44,7 @@ class Interrupt {
   Interrupt& operator=(Interrupt const&) = delete;
 
   std::stop_token token() const { return source_.get_token(); }
-  void waits_for_input(bool waits) { waits_.store(waits); }
+  void work_can_stop(bool can) { can_stop_.store(can); }
 
  private:
   static sigset_t interrupt() {
@@ -53,7 +56,7 @@ class Interrupt {
   void wait() {
     sigset_t const signals = interrupt();
     for (int signal = 0; sigwait(&signals, &signal) == 0 && !ends_.load();) {
-      if (source_.stop_requested() || waits_.load()) {
+      if (source_.stop_requested() || !can_stop_.load()) {
         std::signal(SIGINT, SIG_DFL);
         pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
         std::raise(SIGINT);
@@ -63,7 +66,7 @@ class Interrupt {
   }
 
   std::stop_source source_;
-  std::atomic<bool> ends_{false}, waits_{false};
+  std::atomic<bool> ends_{false}, can_stop_{false};
   std::thread thread_;
 };
 
@@ -77,29 +80,34 @@ class Command : public CommandLine {
   void add_inputs(std::string const& description, Needed needed = Needed::yes) {
     needs_input_ = needed == Needed::yes;
     given_ = add_texts(description);
-    add_option("--file", file_, "Texts from a file, one a line; - is stdin")->type_name("FILE");
+    given_file_ = add_text("--file", file_, "Texts from a file, one a line; - is stdin")->type_name("FILE");
     add_flag("--jsonl", json_lines_, "A JSON string a line on stdin, a JSON object a line on stdout");
   }
   bool json_lines() const { return json_lines_; }
+  bool reads_stdin() const { return json_lines_ || file_ == "-"; }
   // How many of the three were given; one is right.
-  int input_count() const { return (*given_ ? 1 : 0) + (file_ ? 1 : 0) + (json_lines_ ? 1 : 0); }
+  int input_count() const { return (*given_ ? 1 : 0) + (*given_file_ ? 1 : 0) + (json_lines_ ? 1 : 0); }
 
-  // Calls `use` with all texts; with --jsonl as they come, as many as there are and at most 1 024 at once.
-  void for_each_block(std::function<void(std::vector<std::string> const&)> const& use) {
-    if (!json_lines_) return use(file_ ? read_lines(*file_) : texts());
+  // Calls `use` with all texts; with --jsonl as they come, as many as there are and at most `most` at once. Commands that print as they go
+  // take one at a time; the others need not compute again what was good when a line is not.
+  void for_each_block(std::function<void(std::vector<std::string> const&)> const& use, std::size_t most = 64) {
+    if (!json_lines_) {
+      auto const texts = *given_file_ ? read_lines(file_) : this->texts();
+      return work([&] { use(texts); });
+    }
     std::vector<std::string> block;
+    std::size_t line = 1;
     auto const use_block = [&] {
-      interrupt_->waits_for_input(false);
-      if (!block.empty()) use(block);
+      if (block.empty()) return;
+      work([&] { use_lines(block, line, use); });
+      std::cout.flush();
+      line += block.size();
       block.clear();
-      if (stop().stop_requested()) throw axiform::StoppedError("stopped");
-      interrupt_->waits_for_input(true);
     };
-    interrupt_->waits_for_input(true);
     try {
       for_each_json_line(std::cin, [&](std::string text) {
         block.push_back(std::move(text));
-        if (block.size() == 1024 || std::cin.rdbuf()->in_avail() <= 0) use_block();
+        if (block.size() == most || std::cin.rdbuf()->in_avail() <= 0) use_block();
       });
     } catch (axiform::FormatError const&) {
       use_block();  // what came before a wrong line is answered
@@ -107,14 +115,21 @@ class Command : public CommandLine {
     }
     use_block();
   }
+
+  // Runs what heeds `stop()`: Ctrl-C ends it, not the program.
+  void work(std::function<void()> const& run) {
+    interrupt_->work_can_stop(heeds_stop_);
+    run();
+    interrupt_->work_can_stop(false);
+    if (heeds_stop_ && interrupt_->token().stop_requested()) throw axiform::StoppedError("stopped");
+  }
+
   // The next line of stdin, if there is one.
-  std::optional<std::string> read_line() {
-    interrupt_->waits_for_input(true);
+  static std::optional<std::string> read_line() {
     std::string line;
-    bool const found = static_cast<bool>(std::getline(std::cin, line));
-    interrupt_->waits_for_input(false);
-    if (!found) return std::nullopt;
-    return line;
+    if (std::getline(std::cin, line)) return line;
+    if (std::cin.bad()) throw axiform::FileError("standard input: cannot be read");
+    return std::nullopt;
   }
 
   // All lines of a file, or of stdin.
@@ -131,18 +146,25 @@ class Command : public CommandLine {
   }
   // A whole file, or all of stdin.
   static std::string read_text(std::string const& name) {
+    std::string const shown = name == "-" ? "standard input" : name;
     std::ifstream file;
-    if (name != "-") {
-      file.open(name, std::ios::binary);
-      if (!file || std::filesystem::is_directory(name)) throw axiform::FileError(name + ": cannot be read");
-    }
+    if (name != "-") file.open(name, std::ios::binary);
     std::istream& in = name == "-" ? std::cin : file;
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (in.bad()) throw axiform::FileError(name + ": cannot be read");
-    return text;
+    try {
+      if (name != "-" && !file) throw axiform::FileError(shown + ": cannot be read");
+      std::string text{std::istreambuf_iterator<char>(in), {}};
+      if (in.bad()) throw axiform::FileError(shown + ": cannot be read");
+      return text;
+    } catch (std::ios_base::failure const&) {  // a directory
+      throw axiform::FileError(shown + ": cannot be read");
+    }
   }
 
-  std::stop_token stop() const { return interrupt_->token(); }
+  // For options of long calls, which then run within `work`.
+  std::stop_token stop() {
+    heeds_stop_ = true;
+    return interrupt_->token();
+  }
 
   // Draws a line on a terminal, and nothing anywhere else.
   axiform::ProgressCallback progress() const {
@@ -170,9 +192,27 @@ class Command : public CommandLine {
   }
 
  private:
-  std::optional<std::string> file_;
+  // When one text of several is refused, those before it are answered, and its line is named.
+  static void use_lines(std::vector<std::string> const& block, std::size_t first, std::function<void(std::vector<std::string> const&)> const& use) {
+    try {
+      if (block.size() > 1) return use(block);
+    } catch (axiform::StoppedError const&) {
+      throw;
+    } catch (axiform::ArgumentError const&) {
+    }
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      try {
+        use({block[i]});
+      } catch (axiform::ArgumentError const& error) {
+        throw axiform::ArgumentError("standard input: line " + std::to_string(first + i) + ": " + error.what());
+      }
+    }
+  }
+
+  std::string file_;
   CLI::Option* given_ = nullptr;
-  bool json_lines_ = false, needs_input_ = false;
+  CLI::Option* given_file_ = nullptr;
+  bool json_lines_ = false, needs_input_ = false, heeds_stop_ = false;
   std::optional<Interrupt> interrupt_;
 };
 

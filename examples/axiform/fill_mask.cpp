@@ -32,7 +32,8 @@ int fill_mask(int argc, char** argv) {
   command.add_model_option("a masked language model");
   command.add_inputs("Texts with [MASK], or whatever the model's mask is");
   command.add_number("--top-k", options.top_k, "Guesses for each mask; 5 unless given");
-  command.add_option("--targets", options.targets, "Only these are guessed")->type_name("WORD…");
+  command.add_texts("--targets", options.targets, "Only this is guessed; may be given several times")
+      ->type_name("WORD")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 
   return command.run(argc, argv, [&](Context& context) {
     options.stop = command.stop();

@@ -16,14 +16,11 @@ using namespace axiform;
 
 namespace {
 
-void print_logits(Command const& command, TextGeneration<> const& gpt2, std::vector<TokenId> const& ids, Context& context) {
+void print_logits(JsonResults& results, TextGeneration<> const& gpt2, std::vector<TokenId> const& ids, Context& context) {
   auto const states = gpt2.gpt2()(ids, context);
   auto const all = gpt2.gpt2().logits(states, context);
   auto const logits = all.row(ids.size() - 1);
-  if (command.json()) {
-    std::cout << Json{{"ids", ids}, {"logits", std::vector<float>(logits.begin(), logits.end())}} << '\n';
-    return;
-  }
+  if (results.wanted()) return results.add({{"ids", ids}, {"logits", std::vector<float>(logits.begin(), logits.end())}});
   std::vector<TokenId> order(logits.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<TokenId>(i);
   std::size_t const shown = std::min<std::size_t>(order.size(), 20);
@@ -63,7 +60,7 @@ int generate_text(int argc, char** argv) {
     auto const continue_texts = [&](std::vector<std::string> const& texts) {
       for (std::string const& text : texts) {
         if (logits) {
-          print_logits(command, gpt2, gpt2.encode(text), context);
+          print_logits(results, gpt2, gpt2.encode(text), context);
         } else if (results.wanted()) {
           Json list = Json::array();
           for (GeneratedText const& generated : gpt2.generate(text, options, context)) list.push_back(to_json(generated));
@@ -73,22 +70,20 @@ int generate_text(int argc, char** argv) {
             for (Json const& each : list) results.add(each);
           }
         } else if (options.num_return_sequences == 1 && !options.has_beams()) {
-          options.check(gpt2.gpt2().vocabulary());  // an error comes before the text
-          options.checked_length(gpt2.encode(text).size(), gpt2.positions());
-          std::cout << replace_invalid_utf8(text);
-          gpt2.stream(text, options, [](TextPiece piece) { std::cout << piece.text << std::flush; }, context);
-          std::cout << '\n';
+          std::string begin = replace_invalid_utf8(text);  // printed with the first piece, so that an error comes before it
+          gpt2.stream(text, options, [&](TextPiece piece) { std::cout << std::exchange(begin, {}) << piece.text << std::flush; }, context);
+          std::cout << begin << '\n';
         } else {
           for (GeneratedText const& generated : gpt2.generate(text, options, context)) std::cout << generated.text << "\n\n";
         }
-        if (command.stop().stop_requested()) throw StoppedError("stopped");
+        if (options.stop.stop_requested()) throw StoppedError("stopped");
       }
     };
     if (*given_prompt) {
-      continue_texts({prompt});
+      command.work([&] { continue_texts({prompt}); });
     } else {
-      command.for_each_block(continue_texts);
+      command.for_each_block(continue_texts, 1);
     }
-    if (!logits) results.finish();
+    results.finish();
   });
 }

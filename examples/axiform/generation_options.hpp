@@ -31,12 +31,12 @@ class GenerationArguments {
     command.add_flag_callback(
         "--greedy", [this] { changes_.push_back([](GenerateOptions& o) { o.decoding = Decoding::greedy; }); },
         "Take the most probable token instead of drawing");
-    command.add_option("--stop", stop_strings_, "End behind this text; may be given several times")->type_name("TEXT")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    command.add_option("--bad-word", bad_words_, "Never generate this word; may be given several times")->type_name("TEXT")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command.add_texts("--stop", stop_strings_, "End behind this text; may be given several times")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command.add_texts("--bad-word", bad_words_, "Never generate this word; may be given several times")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
 
   // What was asked for, on top of the profile and the checkpoint's own settings.
-  axiform::GenerateOptions options(axiform::TextGeneration<> const& gpt2, Command const& command) const {
+  axiform::GenerateOptions options(axiform::TextGeneration<> const& gpt2, Command& command) const {
     using namespace axiform;
     auto options = gpt2.options(profile_ == "notebook" ? GenerationProfile::notebook : GenerationProfile::transformers_5);
     if (options.max_new_tokens) {

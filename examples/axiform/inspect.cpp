@@ -55,7 +55,10 @@ int inspect(int argc, char** argv) {
     AnyModel const model = load_any(command.model(), context);
     bool const tied = get_or<bool>(config, "tie_word_embeddings", true, file.string());
     std::size_t const parameters = std::visit([&](auto const& m) { return distinct_parameters(m, tied ? HeadWeights::tied : HeadWeights::own); }, model);
-    std::string const tree = tree_text(std::visit([](auto const& m) { return m.module_tree(); }, model), form);
+    auto const* const gpt2 = std::get_if<Gpt2<>>(&model);
+    bool const is_bare = gpt2 != nullptr && architecture == "GPT2Model";  // the same type: its head is the token table
+    std::string const tree =
+        tree_text(is_bare ? gpt2->transformer_tree() : std::visit([](auto const& m) { return m.module_tree(); }, model), form);
     if (command.json()) {
       Json document = {{"architecture", architecture}, {"family", family}, {"parameters", parameters}};
       if (form != "none") document["tree"] = tree;

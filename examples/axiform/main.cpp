@@ -44,8 +44,8 @@ int main(int argc, char** argv) {
   char const* const name = argc > 1 ? argv[1] : "";
   for (Entry const& entry : entries)
     if (std::strcmp(name, entry.name) == 0) return entry.run(argc - 1, argv + 1);
-  if (std::strcmp(name, "--help") == 0 || std::strcmp(name, "-h") == 0) return print_help(std::cout), 0;
-  if (std::strcmp(name, "--version") == 0) return std::cout << axiform::version << '\n', 0;
+  if (std::strcmp(name, "--help") == 0 || std::strcmp(name, "-h") == 0) return print_help(std::cout), std::cout.flush() ? 0 : 1;
+  if (std::strcmp(name, "--version") == 0) return std::cout << axiform::version << std::endl ? 0 : 1;
   if (*name == '\0') return print_help(std::cerr), 2;
   std::cerr << "axiform: " << std::quoted(name) << " is not a command (axiform --help lists them)\n";
   return 2;

@@ -17,7 +17,7 @@ int perplexity(int argc, char** argv) {
   std::string whole;
   command.add_model_option("a GPT-2");
   command.add_inputs("Texts", Command::Needed::no);
-  auto* const document = command.add_option("--document", whole, "A whole file as one text; - is stdin")->type_name("FILE");
+  auto* const document = command.add_text("--document", whole, "A whole file as one text; - is stdin")->type_name("FILE");
   command.add_number("--stride", options.stride, "Tokens by which windows move over a text that is longer than the model reads");
 
   return command.run(argc, argv, [&](Context& context) {
@@ -38,9 +38,10 @@ int perplexity(int argc, char** argv) {
       }
     };
     if (*document) {
-      measure({Command::read_text(whole)});
+      std::vector<std::string> const one{Command::read_text(whole)};
+      command.work([&] { measure(one); });
     } else {
-      command.for_each_block(measure);
+      command.for_each_block(measure, 1);
     }
     results.finish();
   });

@@ -21,18 +21,20 @@ int search(int argc, char** argv) {
   SearchOptions options{.top_k = 5};
   command.add_bert_option();
   command.add_inputs("Questions");
-  command.add_option("--corpus", corpus_file, "The texts to search, one a line")->type_name("FILE")->required();
+  command.add_text("--corpus", corpus_file, "The texts to search, one a line")->type_name("FILE")->required();
   command.add_number("--top-k", options.top_k, "How many lines for each question; 5 unless given");
-  command.add_option("--rerank", reranker_directory, "Directory of a cross-encoder that orders them once more")->type_name("DIR");
+  command.add_text("--rerank", reranker_directory, "Directory of a cross-encoder that orders them once more")->type_name("DIR");
 
   return command.run(argc, argv, [&](Context& context) {
+    if (corpus_file == "-" && command.reads_stdin()) throw CLI::ValidationError("--corpus", "stdin cannot be both the corpus and the questions");
     EmbedOptions embed_options{.role = TextRole::passage, .stop = command.stop(), .progress = command.progress()};
     options.stop = command.stop();
     auto const model = SentenceEmbedding<>::from_directory(command.model(), context);
     std::optional<Reranker<>> reranker;
     if (!reranker_directory.empty()) reranker = Reranker<>::from_directory(reranker_directory, context);
     auto const lines = Command::read_lines(corpus_file);
-    auto const corpus = model.embed(lines, embed_options, context);
+    auto corpus = model.embed(std::vector<std::string>{}, context);
+    command.work([&] { corpus = model.embed(lines, embed_options, context); });
     embed_options.role = TextRole::query;
     embed_options.progress = {};
 

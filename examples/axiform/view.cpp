@@ -65,13 +65,14 @@ int view(int argc, char** argv) {
   command.add_text("text", text, "The text")->required();
   auto* const pair = command.add_text("--pair", second, "A second text, behind the first: the page has filters for the two");
   command.add_option("--kind", kind, "What the page opens with")->check(CLI::IsMember({"head", "model", "heat-map", "generation"}));
-  command.add_option("--output", output, "The page to write; view.html unless given")->type_name("FILE");
+  command.add_text("--output", output, "The page to write; view.html unless given")->type_name("FILE");
   GenerationArguments const arguments(command);
 
   return command.run(argc, argv, [&](Context& context) {
     if (kind == "generation") {
       auto const gpt2 = TextGeneration<>::from_directory(command.model(), context);
-      write_generation(output, gpt2, text, arguments.options(gpt2, command), context);
+      auto const options = arguments.options(gpt2, command);
+      command.work([&] { write_generation(output, gpt2, text, options, context); });
     } else {
       write_attention(output, kind, command.model(), text, *pair ? &second : nullptr, context);
     }

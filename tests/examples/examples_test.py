@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -421,6 +422,11 @@ class FillMask(ExampleTest):
         self.assertEqual([json.loads(line)], self.json(*model, "--top-k", "2", text))
         self.assertIn("the man", self.output(*model, text))
         self.check_error(1, "mask", *model, "no such thing")
+        texts = [text] * 70 + ["no such thing", text]
+        result = self.run_raw(*model, "--jsonl", stdin="".join(json.dumps(each) + "\n" for each in texts).encode())
+        self.assertEqual((result.returncode, len(result.stdout.splitlines())), (1, 70))
+        self.assertIn("line 71: ", result.stderr.decode())
+        self.assertEqual(len(self.json(*model, text, "--targets", "man", "--targets", "[MASK]")[0][0]), 2)
         self.check_error(1, "top_k", *model, "--top-k", "0", text)
         self.check_error(1, "masked language modelling", "--model", FIXTURES / "models" / "bert-qa", text)
         self.check_common(*model, text)
@@ -516,6 +522,20 @@ class Generate(ExampleTest):
         probabilities = self.json(*model, "--max-new-tokens", "4", "--log-probabilities")[0]["log_probabilities"]
         self.assertTrue(len(probabilities) == 4 and all(value <= 0 for value in probabilities))
         self.assertIn("logits", self.output(*model, "--logits"))
+        self.assertEqual(len(self.json(*model, "a", "--logits")), 2)
+        for option in (["--stop", "[e]"], ["--stop=[e]", "--stop", "x"], ["--bad-word", "[e]"]):
+            self.assertTrue(self.output(*model, "--max-new-tokens", "4", *option).startswith("the man"))
+
+    def test_a_head_that_is_not_the_token_table_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(shutil.copytree(PREFIXED_GPT2, Path(folder) / "model"))
+            weights = copy / "model.safetensors"
+            data = bytearray(weights.read_bytes())
+            (length,) = struct.unpack_from("<Q", data)
+            begin, end = json.loads(data[8 : 8 + length])["lm_head.weight"]["data_offsets"]
+            data[8 + length + begin : 8 + length + begin + 4] = struct.pack("<f", 3.0)
+            weights.write_bytes(data)
+            self.check_error(1, "lm_head.weight", "--model", copy, "the", "--max-length", "8")
 
     def test_absurd_options(self):
         for status, text, *arguments in [
@@ -551,6 +571,9 @@ class Chat(ExampleTest):
         self.assertIn("the man", lines)
         one = self.output(*arguments, stdin=b"the man\n")
         self.assertTrue(lines.startswith(one + one))  # what was taken back comes again
+        undone = self.output(*arguments, stdin=b"the man\n/undo\n/text\nshe\n/text\n").splitlines()
+        self.assertEqual(undone[1], "")
+        self.assertTrue(undone[3].startswith("she"))
         result = self.run_raw(*arguments, stdin=b"/undo\n\n")
         self.assertEqual(result.returncode, 0)
         self.assertEqual(len(result.stderr.splitlines()), 2)
@@ -585,6 +608,8 @@ class View(ExampleTest):
                     self.assertEqual(found["bytes"], len(page.read_bytes()))
                     self.assertNotIn("hi <b>", page.read_text())
             self.output("--model", MINILM, "--output", page, "hi", "--pair", "there")
+            self.output("--model", MINILM, "--output", "[o].html", "hi", cwd=folder)
+            self.assertTrue((Path(folder) / "[o].html").is_file())
             self.check_error(1, "nowhere", "--model", MINILM, "--output", Path(folder) / "nowhere" / "page.html", "a")
             self.check_error(2, "--kind", "--model", MINILM, "--kind", "pie", "a")
 
@@ -599,6 +624,17 @@ class Axiform(ExampleTest):
         self.assertRegex(self.output("--version"), r"^\d+\.\d+\.\d+\n$")
         self.check_error(2, "not a command", "dance")
         self.assertEqual(self.run_raw().returncode, 2)
+
+    def test_ctrl_c_ends_work(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "texts.txt"
+            file.write_text("the quick brown fox jumps over the lazy dog " * 8 + "\n")
+            file.write_text(file.read_text() * 20000)
+            process = subprocess.Popen([*self.command(), "embed", "--model", MINILM, "--json", "--file", file], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(3)
+            process.send_signal(signal.SIGINT)
+            printed, message = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, printed, message), (130, b"", b"axiform embed: stopped\n"))
 
     def test_ctrl_c_ends_a_program_that_waits(self):
         process = subprocess.Popen([*self.command(), "tokenize", "--model", MINILM, "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

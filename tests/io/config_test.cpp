@@ -101,7 +101,9 @@ TEST_CASE("config: RoBERTa and DistilBERT have their own names and defaults") {
   CHECK(distilbert.activation == ConfigActivation::relu);
   CHECK(distilbert.head_weights == HeadWeights::own);
   CHECK(bert(R"({"model_type":"distilbert"})").layers == 6);
+  CHECK(bert(R"({"model_type":"camembert"})").vocabulary == 30522);
   CHECK(contains(message_of<CheckpointError>([] { bert(R"({"model_type":"roberta","pad_token_id":null})"); }), "pad_token_id: found none"));
+  CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":18446744073709551615})"); }), "pad_token_id: found"));
   CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":9,"max_position_embeddings":10})"); }),
                  "max_position_embeddings: found 10, expected more than pad_token_id + 1, 10"));
 }
@@ -117,7 +119,8 @@ TEST_CASE("config: the architecture names the head") {
   CHECK(head("DistilBertForQuestionAnswering") == ModelHead::question_answering);
   CHECK(head("GPT2ForSequenceClassification") == ModelHead::sequence_classification);
   CHECK(head("XLMRobertaForTokenClassification") == ModelHead::token_classification);
-  CHECK(contains(message_of<CheckpointError>([&] { head("BertForMultipleChoice"); }), "architectures: found \"BertForMultipleChoice\""));
+  for (char const* other : {"BertForMultipleChoice", "GPT2DoubleHeadsModel", "GPT2ForTokenClassification", "BertLMHeadModel", "RobertaForPreTraining"})
+    CHECK(contains(message_of<CheckpointError>([&] { head(other); }), "architectures: found \"" + std::string(other) + "\""));
 }
 
 TEST_CASE("config: labels come by id, and ids have no gaps") {
@@ -127,6 +130,7 @@ TEST_CASE("config: labels come by id, and ids have no gaps") {
   auto const several = labels(R"({"id2label":{"1":"good","0":"bad","2":"so-so"},"problem_type":"multi_label_classification"})");
   CHECK(several.labels == std::vector<std::string>{"bad", "good", "so-so"});
   CHECK(several.problem_type == ProblemType::multi_label);
+  CHECK(labels(R"({"id2label":{"0":0,"1":1}})").labels == std::vector<std::string>{"0", "1"});
   CHECK(labels(R"({"problem_type":null})").problem_type == ProblemType::unspecified);
   CHECK(contains(message_of<FormatError>([&] { labels(R"({"id2label":{"0":"a","2":"b"}})"); }), "id2label: found no label 1 among 2"));
   CHECK(contains(message_of<FormatError>([&] { labels(R"({"num_labels":0})"); }), "num_labels: found 0"));

@@ -3,6 +3,8 @@
 #include <axiform/core/context.hpp>
 #include <axiform/models/load.hpp>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -114,6 +116,24 @@ TEST_CASE("heads: RoBERTa and DistilBERT alone give transformers' hidden states,
         CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals(name + ".pooler_output")) < head_tolerance);
     });
   }
+}
+
+TEST_CASE("heads: a head of other values than the table's is its own, whatever the config says of ties") {
+  Context context;
+  auto const copy = std::filesystem::temp_directory_path() / "axiform_untied_head";
+  std::filesystem::remove_all(copy);
+  std::filesystem::copy(goldens::models / "bert-mlm-untied", copy);
+  auto config = read_json(copy / "config.json");
+  REQUIRE(config["tie_word_embeddings"] == false);
+  config["tie_word_embeddings"] = true;
+  std::ofstream(copy / "config.json") << config;
+  std::vector<TokenId> const ids{2, 7, 4, 3};
+  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  TokenBatch const batch{.ids = ids, .sequences = sequences};
+  auto const expected = load<BertForMaskedLm<>>(goldens::models / "bert-mlm-untied", context)(batch, context);
+  auto const found = load<BertForMaskedLm<>>(copy, context)(batch, context);
+  CHECK(std::ranges::equal(found.elements(), expected.elements()));
+  std::filesystem::remove_all(copy);
 }
 
 TEST_CASE("heads: the masked-LM head on chosen rows gives the bits of those rows") {

@@ -30,6 +30,10 @@ struct TensorRef {
   TensorInfo const* info = nullptr;       ///< Where it is in that file.
 };
 
+/// Whether two tensors have the same shape and values, read a part at a time.
+/// @throws FormatError when one holds no real numbers; FileError when reading fails.
+bool equal_tensors(TensorRef const& a, TensorRef const& b);
+
 /// The tensors of a checkpoint directory, in one file or many. Reading is const and may be done by any number of threads at once.
 class Checkpoint {
  public:
@@ -162,6 +166,19 @@ inline std::optional<TensorRef> Checkpoint::find(std::string_view name) const no
                                       [](TensorRef const& tensor, std::string_view wanted) { return tensor.info->name < wanted; });
   if (place == tensors_.end() || place->info->name != name) return std::nullopt;
   return *place;
+}
+
+inline bool equal_tensors(TensorRef const& a, TensorRef const& b) {
+  if (a.info->shape != b.info->shape) return false;
+  std::size_t const count = a.info->element_count();
+  std::vector<float> left(std::min<std::size_t>(count, std::size_t{1} << 16)), right(left.size());
+  for (std::size_t first = 0; first < count; first += left.size()) {
+    std::size_t const size = std::min(left.size(), count - first);
+    a.file->read_floats(*a.info, first, std::span(left).first(size));
+    b.file->read_floats(*b.info, first, std::span(right).first(size));
+    if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(size), right.begin())) return false;
+  }
+  return true;
 }
 
 }  // namespace axiform

@@ -185,6 +185,14 @@ inline constexpr std::size_t largest_width = 1 << 18;
 inline constexpr std::size_t largest_depth = 1 << 12;
 inline constexpr std::size_t largest_table = 1 << 25;
 
+/// `pad_token_id`, an id that a table can have.
+inline std::optional<std::size_t> padding_id(Json const& config, std::string const& file) {
+  auto const id = get_optional<std::size_t>(config, "pad_token_id", file);
+  if (id && *id >= largest_table)
+    throw FormatError(message({file, ": pad_token_id: found ", *id, ", expected less than ", largest_table}));
+  return id;
+}
+
 /// Ids of tokens: none, one, or a list.
 inline std::vector<std::size_t> token_ids(Json const& config, std::string_view key, std::vector<std::size_t> otherwise,
                                           std::string const& file) {
@@ -197,19 +205,27 @@ inline std::vector<std::size_t> token_ids(Json const& config, std::string_view k
 
 }  // namespace detail
 
+namespace detail {
+
+struct KnownFamily {
+  ModelFamily family;
+  std::string_view type;
+  std::string_view prefix;  // Of its classes.
+};
+
+// The longer prefix first: "XLMRoberta" is not "Roberta".
+inline constexpr KnownFamily known_families[] = {
+    {ModelFamily::xlm_roberta, "xlm-roberta", "XLMRoberta"}, {ModelFamily::roberta, "roberta", "Roberta"},
+    {ModelFamily::roberta, "camembert", "Camembert"},        {ModelFamily::distilbert, "distilbert", "DistilBert"},
+    {ModelFamily::bert, "bert", "Bert"},                     {ModelFamily::gpt2, "gpt2", "GPT2"}};
+
+}  // namespace detail
+
 inline ModelFamily model_family(Json const& config, std::string const& file) {
-  struct Known {
-    ModelFamily family;
-    std::string_view type, prefix;
-  };
-  // The longer prefix first: "XLMRoberta" is not "Roberta", which "CamembertModel" is under another name.
-  constexpr Known known[] = {{ModelFamily::xlm_roberta, "xlm-roberta", "XLMRoberta"}, {ModelFamily::roberta, "roberta", "Roberta"},
-                             {ModelFamily::roberta, "camembert", "Camembert"},        {ModelFamily::distilbert, "distilbert", "DistilBert"},
-                             {ModelFamily::bert, "bert", "Bert"},                     {ModelFamily::gpt2, "gpt2", "GPT2"}};
   auto const type = get_optional<std::string>(config, "model_type", file);
   auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
   std::string const architecture = architectures.empty() ? "" : architectures.front();
-  for (Known const& each : known)
+  for (detail::KnownFamily const& each : detail::known_families)
     if (type ? *type == each.type : architecture.starts_with(each.prefix)) return each.family;
   std::string const found = type                   ? detail::message({"the model_type ", detail::in_quotes(*type)})
                             : architecture.empty() ? "no model_type"
@@ -220,25 +236,32 @@ inline ModelFamily model_family(Json const& config, std::string const& file) {
 }
 
 inline ModelHead model_head(Json const& config, std::string const& file) {
+  auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
+  if (architectures.empty()) return ModelHead::none;
+  ModelFamily const family = model_family(config, file);
+  bool const is_bert = family == ModelFamily::bert, is_gpt2 = family == ModelFamily::gpt2;
   struct Known {
     ModelHead head;
     std::string_view suffix;
+    bool exists;
   };
-  constexpr Known known[] = {{ModelHead::masked_lm, "ForMaskedLM"},
-                             {ModelHead::next_sentence, "ForNextSentencePrediction"},
-                             {ModelHead::pre_training, "ForPreTraining"},
-                             {ModelHead::question_answering, "ForQuestionAnswering"},
-                             {ModelHead::sequence_classification, "ForSequenceClassification"},
-                             {ModelHead::token_classification, "ForTokenClassification"},
-                             {ModelHead::causal_lm, "LMHeadModel"},
-                             {ModelHead::none, "Model"}};
-  auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
-  if (architectures.empty()) return ModelHead::none;
+  Known const known[] = {{ModelHead::none, "Model", true},
+                         {ModelHead::masked_lm, "ForMaskedLM", !is_gpt2},
+                         {ModelHead::next_sentence, "ForNextSentencePrediction", is_bert},
+                         {ModelHead::pre_training, "ForPreTraining", is_bert},
+                         {ModelHead::question_answering, "ForQuestionAnswering", !is_gpt2},
+                         {ModelHead::sequence_classification, "ForSequenceClassification", true},
+                         {ModelHead::token_classification, "ForTokenClassification", !is_gpt2},
+                         {ModelHead::causal_lm, "LMHeadModel", is_gpt2}};
+  std::string_view const name = architectures.front();
+  for (detail::KnownFamily const& prefix : detail::known_families)
+    for (Known const& each : known)
+      if (each.exists && name.starts_with(prefix.prefix) && name.substr(prefix.prefix.size()) == each.suffix) return each.head;
+  std::string expected;
   for (Known const& each : known)
-    if (architectures.front().ends_with(each.suffix)) return each.head;
-  throw CheckpointError(detail::message({file, ": architectures: found ", detail::in_quotes(architectures.front()),
-                                         ", expected a model alone or one for masked language modelling, next sentences, pre-training, "
-                                         "question answering, sequence or token classification, or generation"}));
+    if (each.exists) expected += detail::message({expected.empty() ? "" : ", ", "…", each.suffix});
+  throw CheckpointError(
+      detail::message({file, ": architectures: found ", detail::in_quotes(name), ", which is not supported; expected one of ", expected}));
 }
 
 inline LabelConfig read_label_config(Json const& json, std::string const& file) {
@@ -247,10 +270,10 @@ inline LabelConfig read_label_config(Json const& json, std::string const& file) 
   if (names != nullptr && names->is_object() && !names->empty()) {
     config.labels.resize(names->size());
     for (std::size_t id = 0; id < config.labels.size(); ++id) {
-      auto const label = get_optional<std::string>(*names, std::to_string(id), file);
-      if (!label)
+      Json const* const label = find_member(*names, std::to_string(id), file);
+      if (label == nullptr)
         throw FormatError(detail::message({file, ": id2label: found no label ", id, " among ", names->size(), ", expected ids from 0 on"}));
-      config.labels[id] = *label;
+      config.labels[id] = label->is_string() ? label->get<std::string>() : dump_json(*label);  // some are numbers
     }
   } else {
     auto const count = get_or<std::size_t>(json, "num_labels", 2, file);
@@ -279,7 +302,8 @@ inline BertConfig read_bert_config(Json const& json, std::string const& file) {
   config.family = model_family(json, file);
   if (config.family == ModelFamily::gpt2) reader.refuse("model_type", "a GPT-2", "a BERT, RoBERTa or DistilBERT");
   bool const is_distilbert = config.family == ModelFamily::distilbert;
-  if (is_roberta(config.family)) config.vocabulary = config.family == ModelFamily::roberta ? 50265 : 30522, config.padding_id = 1;
+  if (is_roberta(config.family)) config.padding_id = 1;
+  if (get_optional<std::string>(json, "model_type", file) == "roberta") config.vocabulary = 50265;  // the others' classes keep BERT's
   if (is_distilbert) config.layers = 6;
   reader.common();
   reader.only("is_decoder", false);
@@ -300,7 +324,7 @@ inline BertConfig read_bert_config(Json const& json, std::string const& file) {
   config.token_types = is_distilbert ? 0 : reader.size({"type_vocab_size"}, config.token_types, detail::largest_table);
   if (!is_distilbert) config.layer_norm_epsilon = reader.epsilon("layer_norm_eps", config.layer_norm_epsilon);
   config.activation = reader.activation(is_distilbert ? "activation" : "hidden_act", "gelu");
-  if (find_member(json, "pad_token_id", file) != nullptr) config.padding_id = get_optional<std::size_t>(json, "pad_token_id", file);
+  if (find_member(json, "pad_token_id", file) != nullptr) config.padding_id = detail::padding_id(json, file);
   if (is_roberta(config.family)) {
     if (!config.padding_id) reader.refuse("pad_token_id", "none", "the id that positions are counted from");
     if (*config.padding_id + 1 >= config.positions)
@@ -334,7 +358,7 @@ inline Gpt2Config read_gpt2_config(Json const& json, std::string const& file) {
   config.layer_norm_epsilon = reader.epsilon("layer_norm_epsilon", config.layer_norm_epsilon);
   config.activation = reader.activation("activation_function", "gelu_new");
   config.end_of_text_ids = detail::token_ids(json, "eos_token_id", config.end_of_text_ids, file);
-  config.padding_id = get_optional<std::size_t>(json, "pad_token_id", file);
+  config.padding_id = detail::padding_id(json, file);
   return config;
 }
 

@@ -12,9 +12,12 @@ namespace axiform {
 
 namespace detail {
 
-/// The masked-LM head's matrix: the token table again, whatever else the file holds, or one of its own.
-inline NameRule decoder_rule(HeadWeights weights, char const* own) {
-  return {"mlm.decoder.weight", weights == HeadWeights::tied ? "embeddings.word_embeddings.weight" : own};
+/// The masked-LM head's matrix and the token table. Tied, they are one tensor, which a file may have under either name, or under both.
+inline std::vector<NameRule> table_rules(HeadWeights weights, char const* own) {
+  char const* const table = "embeddings.word_embeddings.weight";
+  if (weights == HeadWeights::own) return {{"embeddings.words.weight", table}, {"mlm.decoder.weight", own}};
+  return {{.canonical = "embeddings.words.weight", .in_file = table, .otherwise = own},
+          {.canonical = "mlm.decoder.weight", .in_file = table, .otherwise = own}};
 }
 
 /// The masked-LM head's bias, which lies in the file under two names, or one of them. transformers adds the decoder's; where head and table
@@ -27,7 +30,6 @@ inline NameRule decoder_bias_rule(HeadWeights weights, char const* head, char co
 /// What BERT and RoBERTa call alike.
 inline std::vector<NameRule> bert_body_rules() {
   return {
-      {"embeddings.words.weight", "embeddings.word_embeddings.weight"},
       {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
       {"embeddings.token_types.weight", "embeddings.token_type_embeddings.weight"},
       {"embeddings.norm.*", "embeddings.LayerNorm.*"},
@@ -42,8 +44,8 @@ inline std::vector<NameRule> bert_body_rules() {
   };
 }
 
-inline NameTable with_rules(NameTable table, std::vector<NameRule> const& more) {
-  table.rules.insert(table.rules.end(), more.begin(), more.end());
+inline NameTable with_rules(NameTable table, std::vector<NameRule> const& tables, std::vector<NameRule> const& heads = {}) {
+  for (auto const* const more : {&tables, &heads}) table.rules.insert(table.rules.end(), more->begin(), more->end());
   return table;
 }
 
@@ -57,8 +59,8 @@ inline NameTable bert_names(HeadWeights weights = HeadWeights::tied) {
                              .spellings = {{"**LayerNorm.weight", "**LayerNorm.gamma"}, {"**LayerNorm.bias", "**LayerNorm.beta"}},
                              .body = {"embeddings.**", "encoder.**"},
                              .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
-                            {detail::decoder_rule(weights, "cls.predictions.decoder.weight"),
-                             detail::decoder_bias_rule(weights, "cls.predictions.bias", "cls.predictions.decoder.bias"),
+                            detail::table_rules(weights, "cls.predictions.decoder.weight"),
+                            {detail::decoder_bias_rule(weights, "cls.predictions.bias", "cls.predictions.decoder.bias"),
                              {"mlm.dense.*", "cls.predictions.transform.dense.*"},
                              {"mlm.norm.*", "cls.predictions.transform.LayerNorm.*"},
                              {"next_sentence.*", "cls.seq_relationship.*"},
@@ -74,8 +76,8 @@ inline NameTable roberta_names(HeadWeights weights = HeadWeights::tied) {
                              .spellings = {},
                              .body = {"embeddings.**", "encoder.**"},
                              .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
-                            {detail::decoder_rule(weights, "lm_head.decoder.weight"),
-                             detail::decoder_bias_rule(weights, "lm_head.bias", "lm_head.decoder.bias"),
+                            detail::table_rules(weights, "lm_head.decoder.weight"),
+                            {detail::decoder_bias_rule(weights, "lm_head.bias", "lm_head.decoder.bias"),
                              {"mlm.dense.*", "lm_head.dense.*"},
                              {"mlm.norm.*", "lm_head.layer_norm.*"},
                              {"head.dense.*", "classifier.dense.*"},
@@ -84,12 +86,11 @@ inline NameTable roberta_names(HeadWeights weights = HeadWeights::tied) {
 
 /// DistilBertModel and what is built on it.
 inline NameTable distilbert_names(HeadWeights weights = HeadWeights::tied) {
-  return {
+  return detail::with_rules({
       .family = "DistilBERT",
       .prefixes = {"", "distilbert."},
       .rules =
           {
-              {"embeddings.words.weight", "embeddings.word_embeddings.weight"},
               {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
               {"embeddings.norm.*", "embeddings.LayerNorm.*"},
               {"encoder.layers.*.attention.query.*", "transformer.layer.*.attention.q_lin.*"},
@@ -100,7 +101,6 @@ inline NameTable distilbert_names(HeadWeights weights = HeadWeights::tied) {
               {"encoder.layers.*.mlp.up.*", "transformer.layer.*.ffn.lin1.*"},
               {"encoder.layers.*.mlp.down.*", "transformer.layer.*.ffn.lin2.*"},
               {"encoder.layers.*.mlp_norm.*", "transformer.layer.*.output_layer_norm.*"},
-              detail::decoder_rule(weights, "vocab_projector.weight"),
               {"mlm.decoder.bias", "vocab_projector.bias"},
               {"mlm.dense.*", "vocab_transform.*"},
               {"mlm.norm.*", "vocab_layer_norm.*"},
@@ -111,7 +111,7 @@ inline NameTable distilbert_names(HeadWeights weights = HeadWeights::tied) {
       .spellings = {},
       .body = {"embeddings.**", "transformer.**"},
       .buffers = {"embeddings.position_ids"},
-  };
+  }, detail::table_rules(weights, "vocab_projector.weight"));
 }
 
 /// GPT2Model and what is built on it; the `lm_head.weight` of GPT2LMHeadModel is the token table again. Matrices are [in, out] (Conv1D), and
@@ -123,7 +123,7 @@ inline NameTable gpt2_names() {
       .prefixes = {"", "transformer."},
       .rules =
           {
-              {"tokens.weight", "wte.weight"},
+              {.canonical = "tokens.weight", .in_file = "wte.weight", .otherwise = "lm_head.weight"},
               {"positions.weight", "wpe.weight"},
               {"layers.*.attention_norm.*", "h.*.ln_1.*"},
               {"layers.*.attention.query.*", "h.*.attn.c_attn.*", transposed, 0, 3},

@@ -76,8 +76,8 @@ ModuleNode bert_layer_tree(ModelFamily family, D const& d, EncoderLayer<D, NormP
 
 /// The embeddings; `norm` is the line of their layer norm. RoBERTa prints its positions last.
 template <DimensionsLike D>
-ModuleNode bert_embeddings_tree(ModelFamily family, D const& d, ModelSizes const& sizes, ModuleNode const& norm) {
-  std::string const padding = is_roberta(family) ? ", padding_idx=1" : ", padding_idx=0";
+ModuleNode bert_embeddings_tree(ModelFamily family, D const& d, ModelSizes const& sizes, ModuleNode const& norm, std::size_t padding_id) {
+  std::string const padding = ", padding_idx=" + std::to_string(padding_id);
   ModuleNode const positions = embedding_leaf(sizes.positions, d.hidden, is_roberta(family) ? padding : "");
   bool const is_distilbert = family == ModelFamily::distilbert;
   ModuleNode tree = module(is_distilbert ? "Embeddings" : class_prefix(family) + "Embeddings");
@@ -100,7 +100,8 @@ ModuleNode bert_tree(Bert const& bert) {
   for (std::size_t i = 0; i < bert.encoder.layers.size(); ++i)
     layers.add(std::to_string(i), bert_layer_tree(bert.family, bert.dimensions, bert.encoder.layers[i]));
   ModuleNode tree = module(class_prefix(bert.family) + "Model");
-  tree.add("embeddings", bert_embeddings_tree(bert.family, bert.dimensions, bert.sizes, describe(bert.embeddings.norm)));
+  tree.add("embeddings", bert_embeddings_tree(bert.family, bert.dimensions, bert.sizes, describe(bert.embeddings.norm),
+                                                static_cast<std::size_t>(bert.embeddings.padding_id.value_or(0))));
   bool const is_distilbert = bert.family == ModelFamily::distilbert;
   std::string const name = is_distilbert ? "transformer" : "encoder";
   tree.add(name, module(is_distilbert ? "Transformer" : class_prefix(bert.family) + "Encoder").add("layer", std::move(layers)));

@@ -36,7 +36,7 @@ struct Loaded {
 /// How `load` makes a model of a type. Specialise it for a model of your own, with two static functions:
 ///
 ///     static MyModel create(std::filesystem::path const& directory, Checkpoint const& checkpoint);   // zero weights, of the config's sizes
-///     static NameTable names(std::filesystem::path const& directory);                                // what the file calls them
+///     static NameTable names(std::filesystem::path const& directory, Checkpoint const& checkpoint);  // what the file calls them
 template <class Model>
 struct ModelLoader;
 
@@ -80,11 +80,29 @@ D dimensions_of(Config const& config, ModelSizes const& sizes, std::string const
   }
 }
 
-/// The name table that a directory's config asks for.
-inline NameTable bert_family_names(std::filesystem::path const& directory) {
+/// The name table that a directory's config asks for. A head whose matrix is in the file beside a table of other values has it as its own,
+/// whatever the config says of ties (as transformers 5 has it).
+inline NameTable bert_family_names(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
   BertConfig const config = read_bert_config(directory);
-  return family_names(config.family, config.head_weights);
+  auto const find = [&](NameTable const& table, char const* canonical) -> std::optional<TensorRef> {
+    for (NameCandidate const& candidate : name_candidates(table, canonical))
+      if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
+    return std::nullopt;
+  };
+  NameTable own = family_names(config.family, HeadWeights::own);
+  if (config.head_weights == HeadWeights::own) return own;
+  auto const table = find(own, "embeddings.words.weight"), head = find(own, "mlm.decoder.weight");
+  return table && head && !equal_tensors(*table, *head) ? own : family_names(config.family, HeadWeights::tied);
 }
+
+/// What the loaders of the three families have in common.
+struct BertFamilyLoader {
+  /// What the file calls the parameters.
+  static NameTable names(std::filesystem::path const& directory, Checkpoint const&) {
+    BertConfig const config = read_bert_config(directory);
+    return family_names(config.family, config.head_weights);
+  }
+};
 
 /// A config, and the encoder that it describes, with zero weights.
 template <DimensionsLike D>
@@ -114,12 +132,16 @@ struct BertBody {
   }
 };
 
-/// " (config.json: the checkpoint was saved from BertForMaskedLM)": what a message about missing tensors ends with.
+/// " (config.json: the checkpoint was saved from BertForMaskedLM)": what a message about missing tensors ends with. Empty where no config says.
 inline std::string saved_from(std::filesystem::path const& directory) {
-  auto const path = directory / "config.json";
-  auto const architectures = get_or<std::vector<std::string>>(read_json(path), "architectures", {}, path.string());
-  if (architectures.empty()) return {};
-  return detail::message({"\n(config.json: the checkpoint was saved from ", detail::printable(architectures.front()), ")"});
+  try {
+    auto const path = directory / "config.json";
+    auto const architectures = get_or<std::vector<std::string>>(read_json(path), "architectures", {}, path.string());
+    if (architectures.empty()) return {};
+    return detail::message({" (config.json: the checkpoint was saved from ", detail::printable(architectures.front()), ")"});
+  } catch (Error const&) {
+    return {};
+  }
 }
 
 inline std::size_t label_count(std::filesystem::path const& directory) { return read_label_config(directory).labels.size(); }
@@ -128,15 +150,13 @@ inline std::size_t label_count(std::filesystem::path const& directory) { return 
 
 /// Loads BERT, RoBERTa and DistilBERT encoders; the pooler where the file has one.
 template <DimensionsLike D>
-struct ModelLoader<Bert<D>> {
+struct ModelLoader<Bert<D>> : internal::BertFamilyLoader {
   /// Zero weights, of the config's sizes.
   static Bert<D> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
     bool has_pooler = false;
     for (char const* prefix : {"", "bert.", "roberta."}) has_pooler |= checkpoint.find(std::string(prefix) + "pooler.dense.weight").has_value();
     return internal::BertBody<D>::create(directory, has_pooler ? Pooler::present : Pooler::absent).bert;
   }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
 };
 
 /// Loads the masked-LM models of the three families.
@@ -149,20 +169,20 @@ struct ModelLoader<BertForMaskedLm<D>> {
     return {std::move(body.bert), std::move(head)};
   }
   /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+  static NameTable names(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+    return internal::bert_family_names(directory, checkpoint);
+  }
 };
 
 /// Loads BertForNextSentencePrediction, and the same part of BertForPreTraining.
 template <DimensionsLike D>
-struct ModelLoader<BertForNextSentence<D>> {
+struct ModelLoader<BertForNextSentence<D>> : internal::BertFamilyLoader {
   /// Zero weights, of the config's sizes.
   static BertForNextSentence<D> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::present);
     auto const hidden = body.bert.dimensions.hidden;
     return {std::move(body.bert), {hidden, {}}};
   }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
 };
 
 /// Loads BertForPreTraining.
@@ -176,25 +196,25 @@ struct ModelLoader<BertForPreTraining<D>> {
     return {std::move(body.bert), std::move(head), {hidden, {}}};
   }
   /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
+  static NameTable names(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+    return internal::bert_family_names(directory, checkpoint);
+  }
 };
 
 /// Loads the question-answering models of the three families.
 template <DimensionsLike D>
-struct ModelLoader<BertForQuestionAnswering<D>> {
+struct ModelLoader<BertForQuestionAnswering<D>> : internal::BertFamilyLoader {
   /// Zero weights, of the config's sizes.
   static BertForQuestionAnswering<D> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::absent);
     auto const hidden = body.bert.dimensions.hidden;
     return {std::move(body.bert), {hidden, {}}};
   }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
 };
 
 /// Loads the classifiers of texts of the three families.
 template <DimensionsLike D>
-struct ModelLoader<BertForSequenceClassification<D>> {
+struct ModelLoader<BertForSequenceClassification<D>> : internal::BertFamilyLoader {
   /// Zero weights, of the config's sizes and as many labels as it names.
   static BertForSequenceClassification<D> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::absent);
@@ -202,21 +222,17 @@ struct ModelLoader<BertForSequenceClassification<D>> {
     auto const activation = body.config.family == ModelFamily::distilbert ? Activation::relu : Activation::tanh;
     return {std::move(body.bert), {{hidden, hidden}, activation, {hidden, internal::label_count(directory)}}};
   }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
 };
 
 /// Loads the classifiers of tokens of the three families.
 template <DimensionsLike D>
-struct ModelLoader<BertForTokenClassification<D>> {
+struct ModelLoader<BertForTokenClassification<D>> : internal::BertFamilyLoader {
   /// Zero weights, of the config's sizes and as many labels as it names.
   static BertForTokenClassification<D> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::absent);
     auto const hidden = body.bert.dimensions.hidden;
     return {std::move(body.bert), {hidden, internal::label_count(directory)}};
   }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory) { return internal::bert_family_names(directory); }
 };
 
 /// Loads GPT2LMHeadModel, and the model alone.
@@ -231,7 +247,15 @@ struct ModelLoader<Gpt2<D>> {
                                        .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)}});
   }
   /// What the file calls them.
-  static NameTable names(std::filesystem::path const&) { return gpt2_names(); }
+  /// @throws CheckpointError when the file has a head of its own: here it is the token table, and nothing else.
+  static NameTable names(std::filesystem::path const&, Checkpoint const& checkpoint) {
+    auto const head = checkpoint.find("lm_head.weight");
+    for (char const* name : {"wte.weight", "transformer.wte.weight"})
+      if (auto const table = checkpoint.find(name); table && head && !equal_tensors(*table, *head))
+        throw CheckpointError("lm_head.weight: found values other than those of " + std::string(name) +
+                              ", which is not supported; expected the head to be the token table");
+    return gpt2_names();
+  }
 };
 
 /// Loads GPT2ForSequenceClassification.
@@ -247,7 +271,7 @@ struct ModelLoader<Gpt2ForSequenceClassification<D>> {
             padding ? std::optional(static_cast<TokenId>(*padding)) : std::nullopt};
   }
   /// What the file calls them.
-  static NameTable names(std::filesystem::path const&) { return gpt2_names(); }
+  static NameTable names(std::filesystem::path const&, Checkpoint const&) { return gpt2_names(); }
 };
 
 /// Loads the parameters of any layer from a checkpoint, straight into their packed form, on the context's threads.
@@ -275,7 +299,7 @@ Loaded<Model> load_with_report(std::filesystem::path const& directory, Context& 
   Checkpoint const checkpoint = Checkpoint::open(directory);
   Model model = ModelLoader<Model>::create(directory, checkpoint);
   try {
-    LoadReport report = load_parameters(model, checkpoint, ModelLoader<Model>::names(directory), context);
+    LoadReport report = load_parameters(model, checkpoint, ModelLoader<Model>::names(directory, checkpoint), context);
     return {std::move(model), std::move(report)};
   } catch (CheckpointError const& error) {
     throw CheckpointError(error.what() + internal::saved_from(directory));

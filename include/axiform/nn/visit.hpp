@@ -14,7 +14,7 @@
 ///       }
 ///     };
 ///
-/// A member of an aggregate that is not visited is a compile-time error. A member that is visited under the empty name lends its own members'
+/// An aggregate whose members are not all visited, by their number, is a compile-time error. A member that is visited under the empty name lends its own members'
 /// names: `visitor("", self.bert)` makes "embeddings.words.weight", as the encoder alone has it, not "bert.embeddings.words.weight".
 #pragma once
 
@@ -208,7 +208,8 @@ void for_each_parameter(L& layer, Function&& function) {
   visit_members(layer, internal::ParameterWalk<Function>{path, function});
 }
 
-/// The number of parameters of a layer, counted one by one. (`parameter_count<Model>` is the same from the type alone.)
+/// The number of parameters of a layer, counted one by one. (`parameter_count<Model>` is the same from the type alone, but that it counts a
+/// masked-LM head's matrix as the token table that it is tied to.)
 template <Layer L>
 std::size_t count_parameters(L const& layer) {
   std::size_t count = 0;
