@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include <axiform/inspect/statistics.hpp>
+#include <axiform/inspect/statistics_print.hpp>
+#include <axiform/tasks/explain_attention.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
 #include "any_encoder.hpp"
@@ -22,6 +25,10 @@ int attention(int argc, char** argv) {
   auto* const given_types = command.add_option("--token-types", types_text, "The segment of each token, instead of the tokenizer's; to "
                                                                             "GPT-2 each adds that row of its token table")->type_name("0,0,1");
   AttentionOptions options(command);
+  std::optional<std::size_t> explained;
+  bool statistics = false;
+  command.add_number("--explain", explained, "Tell step by step, with the numbers, what token N looks at in one layer and --head");
+  command.add_flag("--statistics", statistics, "Print mean, deviation, extremes and a checksum of every step, to compare with another program");
 
   return command.run(argc, argv, [&](Context& context) {
     if (!*given + !*given_ids != 1) throw CLI::ValidationError("expected one of: a text, --ids");
@@ -46,10 +53,25 @@ int attention(int argc, char** argv) {
       types.clear();
     }
 
-    Capture capture;
-    context.observe(&capture);
     auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
-    std::visit([&](auto const& encoder) { encoder({.ids = ids, .sequences = sequences, .token_types = types}, context); }, model);
+    TokenBatch const batch{.ids = ids, .sequences = sequences, .token_types = types};
+    if (explained) {
+      auto const choice = options.choice();
+      if (!choice.head) throw ArgumentError("head: found the mean, expected one head to explain, from 0");
+      auto const steps = std::visit([&](auto const& encoder) { return explain_attention(encoder, batch, {.layer = choice.layer, .head = *choice.head}, context); }, model);
+      return print_attention_steps(std::cout, steps, tokens, {.query = *explained});
+    }
+    auto const run_observed = [&](Observer& observer) {
+      context.observe(&observer);
+      std::visit([&](auto const& encoder) { encoder(batch, context); }, model);
+    };
+    if (statistics) {
+      Statistics observer;
+      run_observed(observer);
+      return command.json() ? write_statistics_json(std::cout, observer.records()) : print_statistics(std::cout, observer.records());
+    }
+    Capture capture;
+    run_observed(capture);
     options.print(capture, tokens, ids);
   });
 }

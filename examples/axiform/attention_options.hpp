@@ -21,10 +21,16 @@ class AttentionOptions {
     command.add_flag("--hidden-states", hidden_states_, "Print the hidden states too");
   }
 
+  // Which map was asked for.
+  axiform::AttentionChoice choice() const {
+    auto choice = choice_;
+    if (head_ != "mean") choice.head = parse_head();
+    return choice;
+  }
+
   // The map that was asked for, out of what `capture` saw; tokens label its rows and columns.
   void print(axiform::Capture const& capture, std::vector<std::string> const& tokens, std::vector<axiform::TokenId> const& ids) {
-    if (head_ != "mean") choice_.head = parse_head();
-    auto const attention = axiform::chosen_attention(capture, choice_);
+    auto const attention = axiform::chosen_attention(capture, choice());
     if (!command_.json()) {
       axiform::print_attention_table(std::cout, attention, tokens, tokens);
       if (hidden_states_) print_hidden_states(capture, tokens);

@@ -4,8 +4,10 @@
 #include <string>
 
 #include <axiform/inspect/folded_tree.hpp>
+#include <axiform/inspect/model_summary.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/any.hpp>
+#include <axiform/nn/costs.hpp>
 
 #include "command.hpp"
 #include "commands.hpp"
@@ -44,6 +46,8 @@ int inspect(int argc, char** argv) {
   Command command("inspect", "Says what a checkpoint is made of.");
   std::string form = "folded";
   command.add_bert_option();
+  std::size_t summary_tokens = 0;
+  command.add_number("--summary", summary_tokens, "Parameters, memory and operations of each part, for a sequence of N tokens");
   command.add_option("--tree", form, "The module tree: equal layers as one, all, or none")->check(CLI::IsMember({"folded", "full", "none"}));
 
   return command.run(argc, argv, [&](Context& context) {
@@ -59,13 +63,21 @@ int inspect(int argc, char** argv) {
     bool const is_bare = gpt2 != nullptr && architecture == "GPT2Model";  // the same type: its head is the token table
     std::string const tree =
         tree_text(is_bare ? gpt2->transformer_tree() : std::visit([](auto const& m) { return m.module_tree(); }, model), form);
+    std::ostringstream summary;
+    if (summary_tokens > 0) {
+      auto const costs = std::visit([&](auto const& m) { return module_costs(m, {.tokens = summary_tokens}); }, model);
+      command.json() ? write_model_summary_json(summary, costs) : print_model_summary(summary, costs);
+    }
     if (command.json()) {
       Json document = {{"architecture", architecture}, {"family", family}, {"parameters", parameters}};
       if (form != "none") document["tree"] = tree;
+      std::string line;
+      for (std::istringstream lines(summary.str()); std::getline(lines, line);) document["summary"].push_back(parse_json(line, "summary"));
       std::cout << dump_json(document) << '\n';
       return;
     }
     std::cout << architecture << (architecture.empty() ? "" : ", ") << grouped(parameters) << " parameters\n";
+    if (summary_tokens > 0) std::cout << '\n' << summary.str();
     if (form != "none") std::cout << '\n' << tree << '\n';
   });
 }

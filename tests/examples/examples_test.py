@@ -268,6 +268,15 @@ class Attention(ExampleTest):
             self.check_error(1, "head: found", "--model", MINILM, "a", "--head", head)
         self.check_error(2, "--layer", "--model", MINILM, "a", "--layer", "last")
 
+    def test_steps_and_statistics(self):
+        told = self.output("--model", MINILM, "hi there", "--explain", "1", "--head", "3", "--layer", "0")
+        self.assertIn('what "hi" (token 1) looks at', told)
+        self.check_error(1, "head", "--model", MINILM, "hi", "--explain", "0")
+        self.check_error(1, "", "--model", MINILM, "hi", "--explain", "9", "--head", "0")
+        lines = [json.loads(line) for line in self.output("--json", "--model", MINILM, "hi there", "--statistics").splitlines()]
+        self.assertTrue(len(lines) > 12 and all("mean" in line for line in lines))
+        self.output("--model", MINILM, "hi there", "--statistics")
+
     def test_the_table_is_labelled_and_rounded(self):
         lines = self.output("--model", MINILM, "hi there").splitlines()
         self.assertEqual([line.split()[0] for line in lines], ["[CLS]", "[CLS]", "hi", "there", "[SEP]"])
@@ -372,6 +381,8 @@ class Inspect(ExampleTest):
         self.assertNotIn("tree", self.json("--model", TINY_BERT, "--tree", "none"))
         self.assertIn("(0-5): 6 x BertLayer(", self.output("--model", MINILM))
         self.assertIn("22 713 216 parameters", self.output("--model", MINILM))
+        self.assertIn("encoder", self.output("--model", MINILM, "--tree", "none", "--summary", "128"))
+        self.assertEqual(self.json("--model", MINILM, "--summary", "128")["summary"][0]["parameters"], 22713216)
 
     def test_usage_and_models(self):
         self.check_common("--model", TINY_BERT)
