@@ -145,6 +145,13 @@ inline void for_each_json_line(std::istream& in, std::function<void(std::string)
   if (in.bad()) throw axiform::FileError("standard input: cannot be read");
 }
 
+// 124439808 as 124 439 808.
+inline std::string grouped(std::size_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ' ');
+  return digits;
+}
+
 // "1,2,3".
 inline std::vector<axiform::TokenId> parse_ids(std::string_view text) {
   std::vector<axiform::TokenId> ids;

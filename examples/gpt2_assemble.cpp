@@ -19,13 +19,6 @@ using Model = Gpt2<Gpt2Small>;
 
 static_assert(parameter_count<Model> == 124'439'808);
 
-// 124439808 as 124 439 808.
-std::string grouped(std::size_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ' ');
-  return digits;
-}
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }

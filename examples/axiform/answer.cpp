@@ -33,8 +33,7 @@ int answer(int argc, char** argv) {
     options.stop = command.stop();
     options.progress = command.progress();
     auto const model = QuestionAnswering<>::from_directory(command.model(), context);
-    std::vector<Answer> answers;
-    command.work([&] { answers = model.answer(question, text, options, context); });
+    auto const answers = command.work([&] { return model.answer(question, text, options, context); });
     JsonResults results(command);
     for (Answer const& each : answers) {
       if (results.wanted()) {

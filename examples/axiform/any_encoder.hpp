@@ -15,4 +15,8 @@ inline AnyEncoder load_encoder(std::filesystem::path const& directory, axiform::
   return axiform::load<axiform::Bert<>>(directory, context);
 }
 
-inline axiform::Gpt2<> const* as_gpt2(AnyEncoder const& model) { return std::get_if<axiform::Gpt2<>>(&model); }
+// Whether the segments that a tokenizer gives are the model's: GPT-2 and DistilBERT have none, RoBERTa but one.
+inline bool has_segments(AnyEncoder const& model) {
+  auto const* const bert = std::get_if<axiform::Bert<>>(&model);
+  return bert != nullptr && bert->sizes.token_types > 1;
+}

@@ -49,7 +49,7 @@ int attention(int argc, char** argv) {
     auto const model = load_encoder(command.model(), context);
     if (*given_types) {
       types = parse_ids(types_text);
-    } else if (as_gpt2(model) != nullptr || std::get<Bert<>>(model).sizes.token_types < 2) {
+    } else if (!has_segments(model)) {
       types.clear();
     }
 

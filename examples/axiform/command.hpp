@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -116,12 +117,22 @@ class Command : public CommandLine {
     use_block();
   }
 
-  // Runs what heeds `stop()`: Ctrl-C ends it, not the program.
-  void work(std::function<void()> const& run) {
+  // Runs what heeds `stop()`, and gives what it gives: Ctrl-C ends it, not the program.
+  template <class Run>
+  std::invoke_result_t<Run const&> work(Run const& run) {
+    auto const finish = [&] {
+      interrupt_->work_can_stop(false);
+      if (heeds_stop_ && interrupt_->token().stop_requested()) throw axiform::StoppedError("stopped");
+    };
     interrupt_->work_can_stop(heeds_stop_);
-    run();
-    interrupt_->work_can_stop(false);
-    if (heeds_stop_ && interrupt_->token().stop_requested()) throw axiform::StoppedError("stopped");
+    if constexpr (std::is_void_v<std::invoke_result_t<Run const&>>) {
+      run();
+      finish();
+    } else {
+      auto result = run();
+      finish();
+      return result;
+    }
   }
 
   // The next line of stdin, if there is one.

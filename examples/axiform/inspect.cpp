@@ -33,13 +33,6 @@ std::size_t distinct_parameters(Model const& model, HeadWeights weights) {
   return count;
 }
 
-// "123 456 789".
-std::string grouped(std::size_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, " ");
-  return text;
-}
-
 }  // namespace
 
 int inspect(int argc, char** argv) {

@@ -33,8 +33,7 @@ int search(int argc, char** argv) {
     std::optional<Reranker<>> reranker;
     if (!reranker_directory.empty()) reranker = Reranker<>::from_directory(reranker_directory, context);
     auto const lines = Command::read_lines(corpus_file);
-    auto corpus = model.embed(std::vector<std::string>{}, context);
-    command.work([&] { corpus = model.embed(lines, embed_options, context); });
+    auto const corpus = command.work([&] { return model.embed(lines, embed_options, context); });
     embed_options.role = TextRole::query;
     embed_options.progress = {};
 

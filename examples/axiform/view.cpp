@@ -29,13 +29,12 @@ void write_attention(std::filesystem::path const& output, std::string const& kin
   auto const encoding = second != nullptr ? tokenizer.encode_pair(text, *second) : tokenizer.encode(text);
   if (encoding.ids.empty()) throw ArgumentError("the text has no tokens");
   auto const model = load_encoder(model_directory, context);
-  bool const has_types = as_gpt2(model) == nullptr && std::get<Bert<>>(model).sizes.token_types > 1;
 
   Capture capture;
   context.observe(&capture);
   auto const sequences = SequenceOffsets<Tokens>::single(encoding.size());
   TokenBatch batch{.ids = encoding.ids, .sequences = sequences};
-  if (has_types) batch.token_types = encoding.type_ids;
+  if (has_segments(model)) batch.token_types = encoding.type_ids;
   std::visit([&](auto const& encoder) { encoder(batch, context); }, model);
   auto const view = attention_view(capture, tokenizer.tokens(encoding),
                                    {.title = second != nullptr ? text + " " + *second : text, .second_text = second_text_begin(encoding)});

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <axiform/core/module_cost.hpp>
+#include <axiform/inspect/folded_tree.hpp>
 
 namespace axiform {
 
@@ -65,12 +66,7 @@ inline void multiply_cost(ModuleCost& cost, std::size_t factor) {
 inline ModuleCost fold_equal_costs(ModuleCost const& node) {
   ModuleCost folded = node;
   folded.children.clear();
-  for (std::size_t first = 0, last; first < node.children.size(); first = last + 1) {
-    last = first;
-    auto const is_numbered = [&](std::size_t i) { return node.children[i].name.find_first_not_of("0123456789") == std::string::npos; };
-    while (is_numbered(first) && last + 1 < node.children.size() && is_numbered(last + 1) &&
-           equal_costs(node.children[first], node.children[last + 1]))
-      ++last;
+  for_each_equal_run(node.children, equal_costs, [&](std::size_t first, std::size_t last) {
     ModuleCost child = fold_equal_costs(node.children[first]);
     if (last > first) {
       child.name += "-" + node.children[last].name;
@@ -78,7 +74,7 @@ inline ModuleCost fold_equal_costs(ModuleCost const& node) {
       multiply_cost(child, last - first + 1);
     }
     folded.children.push_back(std::move(child));
-  }
+  });
   return folded;
 }
 

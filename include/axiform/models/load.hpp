@@ -33,10 +33,16 @@ struct Loaded {
   LoadReport report;  ///< Loaded, ignored and missing names.
 };
 
-/// How `load` makes a model of a type. Specialise it for a model of your own, with two static functions:
+/// A model that has yet to be given its parameters.
+template <class Model>
+struct Unloaded {
+  Model model;      ///< Zero weights, of the config's sizes.
+  NameTable names;  ///< What the checkpoint calls its parameters.
+};
+
+/// How `load` makes a model of a type. Specialise it for a model of your own, with one static function:
 ///
-///     static MyModel create(std::filesystem::path const& directory, Checkpoint const& checkpoint);   // zero weights, of the config's sizes
-///     static NameTable names(std::filesystem::path const& directory, Checkpoint const& checkpoint);  // what the file calls them
+///     static Unloaded<MyModel> create(std::filesystem::path const& directory, Checkpoint const& checkpoint);
 template <class Model>
 struct ModelLoader;
 
@@ -80,38 +86,48 @@ D dimensions_of(Config const& config, ModelSizes const& sizes, std::string const
   }
 }
 
-/// The name table that a directory's config asks for. A head whose matrix is in the file beside a table of other values has it as its own,
-/// whatever the config says of ties (as transformers 5 has it).
-inline NameTable bert_family_names(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-  BertConfig const config = read_bert_config(directory);
-  auto const find = [&](NameTable const& table, char const* canonical) -> std::optional<TensorRef> {
-    for (NameCandidate const& candidate : name_candidates(table, canonical))
-      if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
-    return std::nullopt;
-  };
-  NameTable own = family_names(config.family, HeadWeights::own);
-  if (config.head_weights == HeadWeights::own) return own;
-  auto const table = find(own, "embeddings.words.weight"), head = find(own, "mlm.decoder.weight");
-  return table && head && !equal_tensors(*table, *head) ? own : family_names(config.family, HeadWeights::tied);
+/// A parameter's tensor under the first name that the checkpoint has for it.
+inline std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, char const* canonical) {
+  for (NameCandidate const& candidate : name_candidates(names, canonical))
+    if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
+  return std::nullopt;
 }
 
-/// What the loaders of the three families have in common.
-struct BertFamilyLoader {
-  /// What the file calls the parameters.
-  static NameTable names(std::filesystem::path const& directory, Checkpoint const&) {
-    BertConfig const config = read_bert_config(directory);
-    return family_names(config.family, config.head_weights);
-  }
-};
-
-/// A config, and the encoder that it describes, with zero weights.
+/// A config, the encoder that it describes, with zero weights, and what the checkpoint calls its parameters.
 template <DimensionsLike D>
 struct BertBody {
   BertConfig config;
+  NameTable names;
   Bert<D> bert;
 
   static BertBody create(std::filesystem::path const& directory, Pooler pooler) {
     BertConfig const config = read_bert_config(directory);
+    return create(directory, config, family_names(config.family, config.head_weights), pooler);
+  }
+  /// With the pooler where the file has one.
+  static BertBody create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+    BertConfig const config = read_bert_config(directory);
+    NameTable names = family_names(config.family, config.head_weights);
+    bool const has_pooler = find_parameter(checkpoint, names, "pooler.weight").has_value();
+    return create(directory, config, std::move(names), has_pooler ? Pooler::present : Pooler::absent);
+  }
+
+  /// The masked-LM head. One whose matrix is in the file beside a table of other values has it as its own, whatever the config says of ties
+  /// (as transformers 5 has it).
+  MaskedLmHead<D> masked_lm_head(Checkpoint const& checkpoint) {
+    if (config.head_weights == HeadWeights::tied) {
+      NameTable own = family_names(config.family, HeadWeights::own);
+      auto const table = find_parameter(checkpoint, own, "embeddings.words.weight");
+      auto const head = find_parameter(checkpoint, own, "mlm.decoder.weight");
+      if (table && head && !equal_tensors(*table, *head)) names = std::move(own);
+    }
+    // RoBERTa's head has the exact GELU whatever the config says of the layers.
+    Activation const activation = is_roberta(config.family) ? Activation::gelu : activation_of(config.activation);
+    return MaskedLmHead<D>::create(bert.dimensions, config.vocabulary, activation, static_cast<float>(config.layer_norm_epsilon));
+  }
+
+ private:
+  static BertBody create(std::filesystem::path const& directory, BertConfig const& config, NameTable names, Pooler pooler) {
     ModelSizes const sizes{.layers = config.layers,
                            .vocabulary = config.vocabulary,
                            .positions = config.positions,
@@ -122,13 +138,22 @@ struct BertBody {
                           .family = config.family};
     if (config.padding_id) settings.padding_id = static_cast<TokenId>(*config.padding_id);
     D const d = dimensions_of<D>(config, sizes, (directory / "config.json").string());
-    return {config, Bert<D>::create(d, sizes, settings)};
+    return {config, std::move(names), Bert<D>::create(d, sizes, settings)};
   }
+};
 
-  MaskedLmHead<D> masked_lm_head() const {
-    // RoBERTa's head has the exact GELU whatever the config says of the layers.
-    Activation const activation = is_roberta(config.family) ? Activation::gelu : activation_of(config.activation);
-    return MaskedLmHead<D>::create(bert.dimensions, config.vocabulary, activation, static_cast<float>(config.layer_norm_epsilon));
+/// The same of a GPT-2.
+template <DimensionsLike D>
+struct Gpt2Body {
+  Gpt2Config config;
+  Gpt2<D> gpt2;
+
+  static Gpt2Body create(std::filesystem::path const& directory) {
+    Gpt2Config const config = read_gpt2_config(directory);
+    ModelSizes const sizes{.layers = config.layers, .vocabulary = config.vocabulary, .positions = config.positions, .token_types = 0};
+    return {config, Gpt2<D>::create(dimensions_of<D>(config, sizes, (directory / "config.json").string()), sizes,
+                                    {.layers = {.activation = activation_of(config.activation),
+                                                .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)}})};
   }
 };
 
@@ -150,128 +175,109 @@ inline std::size_t label_count(std::filesystem::path const& directory) { return 
 
 /// Loads BERT, RoBERTa and DistilBERT encoders; the pooler where the file has one.
 template <DimensionsLike D>
-struct ModelLoader<Bert<D>> : internal::BertFamilyLoader {
-  /// Zero weights, of the config's sizes.
-  static Bert<D> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-    bool has_pooler = false;
-    for (char const* prefix : {"", "bert.", "roberta."}) has_pooler |= checkpoint.find(std::string(prefix) + "pooler.dense.weight").has_value();
-    return internal::BertBody<D>::create(directory, has_pooler ? Pooler::present : Pooler::absent).bert;
+struct ModelLoader<Bert<D>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<Bert<D>> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+    auto body = internal::BertBody<D>::create(directory, checkpoint);
+    return {std::move(body.bert), std::move(body.names)};
   }
 };
 
 /// Loads the masked-LM models of the three families.
 template <DimensionsLike D>
 struct ModelLoader<BertForMaskedLm<D>> {
-  /// Zero weights, of the config's sizes.
-  static BertForMaskedLm<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForMaskedLm<D>> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
     auto body = internal::BertBody<D>::create(directory, Pooler::absent);
-    auto head = body.masked_lm_head();
-    return {std::move(body.bert), std::move(head)};
-  }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-    return internal::bert_family_names(directory, checkpoint);
+    auto head = body.masked_lm_head(checkpoint);
+    return {{std::move(body.bert), std::move(head)}, std::move(body.names)};
   }
 };
 
 /// Loads BertForNextSentencePrediction, and the same part of BertForPreTraining.
 template <DimensionsLike D>
-struct ModelLoader<BertForNextSentence<D>> : internal::BertFamilyLoader {
-  /// Zero weights, of the config's sizes.
-  static BertForNextSentence<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+struct ModelLoader<BertForNextSentence<D>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForNextSentence<D>> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::present);
     auto const hidden = body.bert.dimensions.hidden;
-    return {std::move(body.bert), {hidden, {}}};
+    return {{std::move(body.bert), {hidden, {}}}, std::move(body.names)};
   }
 };
 
 /// Loads BertForPreTraining.
 template <DimensionsLike D>
 struct ModelLoader<BertForPreTraining<D>> {
-  /// Zero weights, of the config's sizes.
-  static BertForPreTraining<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForPreTraining<D>> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
     auto body = internal::BertBody<D>::create(directory, Pooler::present);
-    auto head = body.masked_lm_head();
     auto const hidden = body.bert.dimensions.hidden;
-    return {std::move(body.bert), std::move(head), {hidden, {}}};
-  }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-    return internal::bert_family_names(directory, checkpoint);
+    auto head = body.masked_lm_head(checkpoint);
+    return {{std::move(body.bert), std::move(head), {hidden, {}}}, std::move(body.names)};
   }
 };
 
 /// Loads the question-answering models of the three families.
 template <DimensionsLike D>
-struct ModelLoader<BertForQuestionAnswering<D>> : internal::BertFamilyLoader {
-  /// Zero weights, of the config's sizes.
-  static BertForQuestionAnswering<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+struct ModelLoader<BertForQuestionAnswering<D>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForQuestionAnswering<D>> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::absent);
     auto const hidden = body.bert.dimensions.hidden;
-    return {std::move(body.bert), {hidden, {}}};
+    return {{std::move(body.bert), {hidden, {}}}, std::move(body.names)};
   }
 };
 
-/// Loads the classifiers of texts of the three families.
+/// Loads the classifiers of texts of the three families, with as many labels as the config names.
 template <DimensionsLike D>
-struct ModelLoader<BertForSequenceClassification<D>> : internal::BertFamilyLoader {
-  /// Zero weights, of the config's sizes and as many labels as it names.
-  static BertForSequenceClassification<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+struct ModelLoader<BertForSequenceClassification<D>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForSequenceClassification<D>> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::absent);
     auto const hidden = body.bert.dimensions.hidden;
     auto const activation = body.config.family == ModelFamily::distilbert ? Activation::relu : Activation::tanh;
-    return {std::move(body.bert), {{hidden, hidden}, activation, {hidden, internal::label_count(directory)}}};
+    return {{std::move(body.bert), {{hidden, hidden}, activation, {hidden, internal::label_count(directory)}}}, std::move(body.names)};
   }
 };
 
-/// Loads the classifiers of tokens of the three families.
+/// Loads the classifiers of tokens of the three families, with as many labels as the config names.
 template <DimensionsLike D>
-struct ModelLoader<BertForTokenClassification<D>> : internal::BertFamilyLoader {
-  /// Zero weights, of the config's sizes and as many labels as it names.
-  static BertForTokenClassification<D> create(std::filesystem::path const& directory, Checkpoint const&) {
+struct ModelLoader<BertForTokenClassification<D>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForTokenClassification<D>> create(std::filesystem::path const& directory, Checkpoint const&) {
     auto body = internal::BertBody<D>::create(directory, Pooler::absent);
     auto const hidden = body.bert.dimensions.hidden;
-    return {std::move(body.bert), {hidden, internal::label_count(directory)}};
+    return {{std::move(body.bert), {hidden, internal::label_count(directory)}}, std::move(body.names)};
   }
 };
 
 /// Loads GPT2LMHeadModel, and the model alone.
 template <DimensionsLike D>
 struct ModelLoader<Gpt2<D>> {
-  /// Zero weights, of the config's sizes.
-  static Gpt2<D> create(std::filesystem::path const& directory, Checkpoint const&) {
-    Gpt2Config const config = read_gpt2_config(directory);
-    ModelSizes const sizes{.layers = config.layers, .vocabulary = config.vocabulary, .positions = config.positions, .token_types = 0};
-    return Gpt2<D>::create(internal::dimensions_of<D>(config, sizes, (directory / "config.json").string()), sizes,
-                           {.layers = {.activation = internal::activation_of(config.activation),
-                                       .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)}});
-  }
-  /// What the file calls them.
+  /// The model of the config's sizes, and the names of its parameters.
   /// @throws CheckpointError when the file has a head of its own: here it is the token table, and nothing else.
-  static NameTable names(std::filesystem::path const&, Checkpoint const& checkpoint) {
-    auto const head = checkpoint.find("lm_head.weight");
-    for (char const* name : {"wte.weight", "transformer.wte.weight"})
-      if (auto const table = checkpoint.find(name); table && head && !equal_tensors(*table, *head))
-        throw CheckpointError("lm_head.weight: found values other than those of " + std::string(name) +
-                              ", which is not supported; expected the head to be the token table");
-    return gpt2_names();
+  static Unloaded<Gpt2<D>> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
+    NameTable names = gpt2_names();
+    auto const table = internal::find_parameter(checkpoint, names, "tokens.weight"), head = checkpoint.find("lm_head.weight");
+    if (table && head && !equal_tensors(*table, *head))
+      throw CheckpointError("lm_head.weight: found values other than those of " + table->info->name +
+                            ", which is not supported; expected the head to be the token table");
+    return {internal::Gpt2Body<D>::create(directory).gpt2, std::move(names)};
   }
 };
 
-/// Loads GPT2ForSequenceClassification.
+/// Loads GPT2ForSequenceClassification, with as many labels as the config names.
 template <DimensionsLike D>
 struct ModelLoader<Gpt2ForSequenceClassification<D>> {
-  /// Zero weights, of the config's sizes and as many labels as it names.
-  static Gpt2ForSequenceClassification<D> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-    auto gpt2 = ModelLoader<Gpt2<D>>::create(directory, checkpoint);
-    auto const padding = read_gpt2_config(directory).padding_id;
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<Gpt2ForSequenceClassification<D>> create(std::filesystem::path const& directory, Checkpoint const&) {
+    auto [config, gpt2] = internal::Gpt2Body<D>::create(directory);
     auto const hidden = gpt2.dimensions.hidden;
-    return {std::move(gpt2),
-            {hidden, internal::label_count(directory)},
-            padding ? std::optional(static_cast<TokenId>(*padding)) : std::nullopt};
+    return {{std::move(gpt2),
+             {hidden, internal::label_count(directory)},
+             config.padding_id ? std::optional(static_cast<TokenId>(*config.padding_id)) : std::nullopt},
+            gpt2_names()};
   }
-  /// What the file calls them.
-  static NameTable names(std::filesystem::path const&, Checkpoint const&) { return gpt2_names(); }
 };
 
 /// Loads the parameters of any layer from a checkpoint, straight into their packed form, on the context's threads.
@@ -297,9 +303,9 @@ LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable con
 template <class Model>
 Loaded<Model> load_with_report(std::filesystem::path const& directory, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
-  Model model = ModelLoader<Model>::create(directory, checkpoint);
+  auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
   try {
-    LoadReport report = load_parameters(model, checkpoint, ModelLoader<Model>::names(directory, checkpoint), context);
+    LoadReport report = load_parameters(model, checkpoint, names, context);
     return {std::move(model), std::move(report)};
   } catch (CheckpointError const& error) {
     throw CheckpointError(error.what() + internal::saved_from(directory));
