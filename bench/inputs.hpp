@@ -34,8 +34,8 @@ class TokenSource {
 };
 
 /// `count` sequences of `length` tokens.
-inline SequenceOffsets<Tokens> equal_sequences(std::size_t count, std::size_t length) {
-  SequenceOffsets<Tokens> sequences;
+inline SequenceOffsets<axes::Tokens> equal_sequences(std::size_t count, std::size_t length) {
+  SequenceOffsets<axes::Tokens> sequences;
   for (std::size_t s = 0; s < count; ++s) sequences.append(length);
   return sequences;
 }

@@ -13,8 +13,8 @@ using namespace axiform;
 
 constexpr std::size_t width = 384;
 
-View<Sequences, Hidden> rows(Buffer& buffer) {
-  return {bench::data(buffer), Shape<Sequences, Hidden>(buffer.bytes() / sizeof(float) / width, width)};
+View<axes::Sequences, axes::Hidden> rows(Buffer& buffer) {
+  return {bench::data(buffer), Shape<axes::Sequences, axes::Hidden>(buffer.bytes() / sizeof(float) / width, width)};
 }
 
 // One query is bound by reading the corpus, many are by arithmetic.

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
 
     Capture capture;
     context.observe(&capture);
-    auto const sequences = SequenceOffsets<Tokens>::single(encoding.size());
+    auto const sequences = SequenceOffsets<axes::Tokens>::single(encoding.size());
     TokenBatch batch{.ids = encoding.ids, .sequences = sequences};
     if (bert.sizes.token_types > 1) batch.token_types = encoding.type_ids;  // RoBERTa and DistilBERT have no segments
     bert(batch, context);

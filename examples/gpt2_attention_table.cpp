@@ -17,7 +17,7 @@ int main(int argc, char** argv) try {
   auto const gpt2 = load<Gpt2<>>(argv[1], context);
   auto const tokenizer = Tokenizer::from_directory(argv[argc > 2 ? 2 : 1]);
   auto const encoding = tokenizer.encode("my friend was right about this class. It is so fun!");
-  auto const sequences = SequenceOffsets<Tokens>::single(encoding.ids.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(encoding.ids.size());
   auto const types = argc > 2 ? encoding.type_ids : std::vector<TokenId>{};
 
   Capture capture;

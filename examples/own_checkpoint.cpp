@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   return command.run(argc, argv, [&](Context& context) {
     auto const [bert, report] = load_with_report<Bert<MyBert>>(command.model(), context);
     auto const encoding = Tokenizer::from_directory(command.model()).encode(text);
-    Tensor<float, Tokens, Const<384>> const states = bert(encoding.ids, context);
+    Tensor<float, axes::Tokens, Const<384>> const states = bert(encoding.ids, context);
 
     if (command.json()) {
       std::cout << Json{{"ids", encoding.ids},

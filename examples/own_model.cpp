@@ -25,7 +25,7 @@ constexpr TokenId begin_of_text = 0, end_of_text = 1;
 
 // A model is members, call operators, and `visit`, which names the members for all who walk them: seeding, counting, printing, loading.
 struct OwnModel {
-  TiedEmbedding<VocabularyEntries, Own::Hidden> tokens;  // of source and target, and the output layer (section 3.4)
+  TiedEmbedding<axes::VocabularyEntries, Own::Hidden> tokens;  // of source and target, and the output layer (section 3.4)
   Encoder<Own, NormPlacement::after> encoder;
   Decoder<Own, NormPlacement::after> decoder;
 
@@ -70,9 +70,10 @@ struct Translation {
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
     return Cache({layers, Own{}.heads, Own{}.head_size}, sequences, capacity);
   }
-  Tensor<float, Sequences, VocabularyEntries> last_logits(std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences,
-                                                          Cache& cache, Context& context) const {
-    auto const x = model.embed<Tokens>(ids, cache.lengths()[0], context);
+  Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
+                                                                      SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
+                                                                      Context& context) const {
+    auto const x = model.embed<axes::Tokens>(ids, cache.lengths()[0], context);
     auto const states = model.decoder(x, sequences, source, cache, context);
     return model.tokens.product(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
   }
@@ -92,8 +93,8 @@ int main(int argc, char** argv) {
     auto model = OwnModel::create();
     initialize(model, {.seed = seed, .standard_deviation = 0.25}, context);
 
-    auto const source_sequences = SequenceOffsets<SourceTokens>::single(source_ids.size());
-    auto const encoded = model.encoder(model.embed<SourceTokens>(source_ids, 0, context), source_sequences, context);
+    auto const source_sequences = SequenceOffsets<axes::SourceTokens>::single(source_ids.size());
+    auto const encoded = model.encoder(model.embed<axes::SourceTokens>(source_ids, 0, context), source_sequences, context);
     Translation const translation{model, {encoded, source_sequences}};
     std::vector<TokenId> const prompt{begin_of_text};
     auto const target_ids = generate(translation, prompt, options, context)[0];
@@ -111,8 +112,8 @@ int main(int argc, char** argv) {
     // The whole target once more, to see what each of its tokens attends to in the source.
     Capture capture;
     context.observe(&capture);
-    model.decoder(model.embed<Tokens>(target_ids, 0, context), SequenceOffsets<Tokens>::single(target_ids.size()), translation.source,
-                  context);
+    model.decoder(model.embed<axes::Tokens>(target_ids, 0, context), SequenceOffsets<axes::Tokens>::single(target_ids.size()),
+                  translation.source, context);
     auto const label = [](auto const& ids) {
       std::vector<std::string> labels;
       for (TokenId const id : ids) labels.push_back(std::to_string(id));

@@ -2,13 +2,11 @@
 
 #include <axiform/tasks/sentence_embedding.hpp>
 
-using namespace axiform;
-
 int main() {
-  auto context = Context::with_threads(2);
-  auto const bert = SentenceEmbedding<>::from_directory("models/minilm-l6", context);
+  auto context = axiform::Context::with_threads(2);
+  auto const bert = axiform::SentenceEmbedding<>::from_directory("models/minilm-l6", context);
   auto const embeddings = bert.embed({"A man is eating food.", "A man eats a meal.", "The stock market fell today."}, context);
-  auto const similarity = cos_sim(embeddings, embeddings);
+  auto const similarity = axiform::cos_sim(embeddings, embeddings);
   std::cout << similarity(0, 1) << " " << similarity(0, 2) << "\n";
 }
 

@@ -4,7 +4,7 @@
 #include <axiform/models/load.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
-using namespace axiform;
+using axiform::Context, axiform::generate, axiform::Gpt2, axiform::Gpt2Small, axiform::load, axiform::Tokenizer;
 
 int main(int, char** arguments) {
   auto context = Context::with_threads(2);

@@ -6,7 +6,8 @@
 #include <axiform/models/gpt2.hpp>
 #include <axiform/nn/initialize.hpp>
 
-using namespace axiform;
+using axiform::Const, axiform::Context, axiform::Dimensions, axiform::Gpt2, axiform::Gpt2Small, axiform::ModelSizes, axiform::TokenId;
+using axiform::flops_per_token, axiform::key_value_bytes_per_token, axiform::parameter_count;
 
 struct Small : Dimensions<Const<256>, Const<4>, Const<64>, Const<1024>> {
   static constexpr ModelSizes sizes{.layers = 4, .vocabulary = 8000, .positions = 256};

@@ -51,7 +51,7 @@ Tensor<float, RowAxis<X>, Columns> rms_norm(X const& x, View<Columns> weight, fl
 
 }  // namespace axiform::inline AXIFORM_ARCH
 
-using namespace axiform;
+using axiform::Context, axiform::Tensor, axiform::axes::Hidden, axiform::axes::Tokens;
 
 int main() {
   Context context;
@@ -61,7 +61,7 @@ int main() {
     Tensor<float, Hidden> weight(columns);
     for (std::size_t i = 0; i < x.size(); ++i) x.elements()[i] = std::sin(static_cast<float>(i));
     for (std::size_t i = 0; i < columns; ++i) weight.elements()[i] = 1.0f + 0.01f * static_cast<float>(i);
-    auto const result = rms_norm<Hidden>(x, weight, 1e-6f, context);
+    auto const result = axiform::rms_norm<Hidden>(x, weight, 1e-6f, context);
     for (std::size_t row = 0; row < 3; ++row) {
       double squares = 0;
       for (float value : x.row(row)) squares += static_cast<double>(value) * value;

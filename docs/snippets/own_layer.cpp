@@ -5,7 +5,9 @@
 #include <axiform/nn/initialize.hpp>
 #include <axiform/nn/linear.hpp>
 
-using namespace axiform;
+namespace axes = axiform::axes;
+using axiform::Axis, axiform::Const, axiform::Context, axiform::gelu, axiform::Linear, axiform::ParameterRef, axiform::RowAxis,
+    axiform::RowsOf, axiform::Tensor;
 
 /// A bottleneck with a residual: x + up(gelu(down(x))) (Houlsby et al. 2019).
 template <Axis Width, Axis Bottleneck>
@@ -17,7 +19,7 @@ struct Adapter {
   /// @return  [Rows, Width].
   template <RowsOf<Width> X>
   Tensor<float, RowAxis<X>, Width> operator()(X const& x, Context& context) const {
-    return up(down(x, context, gelu), context, add(x));
+    return up(down(x, context, gelu), context, add_residual(x));
   }
 
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -30,13 +32,13 @@ int main() {
   Context context;
   Adapter<Const<768>, Const<64>> adapter;
   initialize(adapter, {.seed = 1}, context);
-  Tensor<float, Tokens, Const<768>> const x(5);
+  Tensor<float, axes::Tokens, Const<768>> const x(5);
   std::cout << adapter(x, context).shape().to_string() << ", " << count_parameters(adapter) << " parameters\n";
   for_each_parameter(adapter, [](std::string_view name, ParameterRef const&) { std::cout << name << "\n"; });
   print_module_tree(std::cout, describe_modules(adapter));
   std::cout << "\n";
 
-  Adapter<Hidden, Inner> free{{768, 64}, {64, 768}};  // the same layer, its lengths known at run time
+  Adapter<axes::Hidden, axes::Inner> free{{768, 64}, {64, 768}};  // the same layer, its lengths known at run time
   std::cout << free(x, context).shape().to_string() << "\n";
 }
 

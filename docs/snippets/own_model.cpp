@@ -6,7 +6,11 @@
 #include <axiform/models/load.hpp>
 #include <axiform/nn/initialize.hpp>
 
-using namespace axiform;
+namespace axes = axiform::axes;
+using axiform::Bert, axiform::Checkpoint, axiform::Const, axiform::ConstParameterRef, axiform::Context, axiform::DimensionsLike,
+    axiform::DynamicAxis, axiform::DynamicDimensions, axiform::Layer, axiform::Linear, axiform::ModelSizes, axiform::NameTable,
+    axiform::SequenceOffsets, axiform::Tensor, axiform::TensorData, axiform::TokenBatch, axiform::TokenId, axiform::bert_names,
+    axiform::tensor_data;
 
 struct Topics : DynamicAxis {};
 
@@ -21,7 +25,7 @@ struct TopicModel {
   }
 
   /// @return [Sequences, Topics].
-  Tensor<float, Sequences, Topics> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Sequences, Topics> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return topics(bert.pool(bert(batch, context), batch.sequences, context), context);
   }
@@ -66,7 +70,7 @@ int main() {
   auto model = TopicModel<>::create(dimensions, sizes, 3);
   auto const report = load_parameters(model, Checkpoint::open(directory), topic_model_names(), context);
   std::vector<TokenId> const ids{2, 17, 5, 3, 2, 40, 3};
-  auto const sequences = SequenceOffsets<Tokens>::of_lengths({4, 3});
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({4, 3});
   auto const before = made({.ids = ids, .sequences = sequences}, context);
   auto const after = model({.ids = ids, .sequences = sequences}, context);
   std::cout << report.loaded.size() << " loaded, " << after.shape().to_string() << ", "

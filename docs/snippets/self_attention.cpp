@@ -4,7 +4,7 @@
 #include <axiform/tasks/explain_attention.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
-using namespace axiform;
+using axiform::Bert, axiform::Context, axiform::load, axiform::Tokenizer;
 
 int main() {
   auto context = Context::with_threads(2);

@@ -53,7 +53,7 @@ int attention(int argc, char** argv) {
       types.clear();
     }
 
-    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+    auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
     TokenBatch const batch{.ids = ids, .sequences = sequences, .token_types = types};
     if (explained) {
       auto const choice = options.choice();

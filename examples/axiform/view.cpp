@@ -32,7 +32,7 @@ void write_attention(std::filesystem::path const& output, std::string const& kin
 
   Capture capture;
   context.observe(&capture);
-  auto const sequences = SequenceOffsets<Tokens>::single(encoding.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(encoding.size());
   TokenBatch batch{.ids = encoding.ids, .sequences = sequences};
   if (has_segments(model)) batch.token_types = encoding.type_ids;
   std::visit([&](auto const& encoder) { encoder(batch, context); }, model);

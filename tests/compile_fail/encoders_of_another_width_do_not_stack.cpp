@@ -3,7 +3,7 @@
 // expect-error: Const<768>
 #include <axiform/models/bert.hpp>
 
-using axiform::Bert, axiform::BertBase, axiform::Context, axiform::MiniLmL6, axiform::SequenceOffsets, axiform::Tokens;
+using axiform::Bert, axiform::BertBase, axiform::Context, axiform::MiniLmL6, axiform::SequenceOffsets, axiform::axes::Tokens;
 
 #ifdef SHOULD_COMPILE
 using Other = BertBase;

@@ -2,7 +2,7 @@
 // expect-error: (Hidden|LastAxis<).*Const<768>
 #include <axiform/nn/linear.hpp>
 
-using axiform::Const, axiform::Context, axiform::Hidden, axiform::Linear, axiform::Tensor, axiform::Tokens;
+using axiform::Const, axiform::Context, axiform::axes::Hidden, axiform::Linear, axiform::Tensor, axiform::axes::Tokens;
 
 void use(Linear<Const<768>, Const<3072>> const& up, Tensor<float, Tokens, Hidden> const& x, Context& context) {
 #ifdef SHOULD_COMPILE

@@ -2,7 +2,7 @@
 // expect-error: Keys.*Queries|Queries.*Keys
 #include <axiform/core/tensor.hpp>
 
-using axiform::Const, axiform::Keys, axiform::Queries, axiform::Tensor, axiform::View;
+using axiform::Const, axiform::axes::Keys, axiform::axes::Queries, axiform::Tensor, axiform::View;
 
 void needs_queries(View<Queries, Const<64>>) {}
 

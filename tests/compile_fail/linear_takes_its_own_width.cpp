@@ -1,10 +1,10 @@
 // A layer refuses an input of another width, and the message names the width that it found and the one that the layer has.
 // expect-error: RowsOf<|LastAxisIs<
-// expect-error: Tensor<float, (axiform::)?Tokens, (axiform::)?Const<1024>
+// expect-error: Tensor<float, (axiform::)?(axes::)?Tokens, (axiform::)?Const<1024>
 // expect-error: Const<768>
 #include <axiform/nn/linear.hpp>
 
-using axiform::Const, axiform::Tensor, axiform::Tokens;
+using axiform::Const, axiform::Tensor, axiform::axes::Tokens;
 
 #ifdef SHOULD_COMPILE
 using Found = Const<768>;

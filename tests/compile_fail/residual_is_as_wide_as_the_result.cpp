@@ -3,7 +3,7 @@
 // expect-error: Const<3072>
 #include <axiform/nn/linear.hpp>
 
-using axiform::Const, axiform::Context, axiform::Linear, axiform::Tensor, axiform::Tokens;
+using axiform::Const, axiform::Context, axiform::Linear, axiform::Tensor, axiform::axes::Tokens;
 
 #ifdef SHOULD_COMPILE
 using Width = Const<3072>;
@@ -13,5 +13,5 @@ using Width = Const<768>;
 
 void use(Linear<Const<768>, Const<3072>> const& up, Tensor<float, Tokens, Const<768>> const& x, Tensor<float, Tokens, Width> const& residual,
          Context& context) {
-  up(x, context, add(residual));
+  up(x, context, add_residual(residual));
 }

@@ -3,7 +3,7 @@
 // expect-error: Tokens, (axiform::)?Const<8>
 #include <axiform/nn/decoder.hpp>
 
-using axiform::Const, axiform::EncoderOutput, axiform::SequenceOffsets, axiform::SourceTokens, axiform::Tensor, axiform::Tokens;
+using axiform::Const, axiform::EncoderOutput, axiform::SequenceOffsets, axiform::axes::SourceTokens, axiform::Tensor, axiform::axes::Tokens;
 
 using D = axiform::Dimensions<Const<8>, Const<2>, Const<4>, Const<16>>;
 

@@ -9,7 +9,7 @@ int main() {
   axiform::Linear<axiform::Const<8>, axiform::Const<4>> linear;
   axiform::initialize(linear, {.seed = 1}, context);
 
-  axiform::Tensor<float, axiform::Tokens, axiform::Const<8>> x(3);
+  axiform::Tensor<float, axiform::axes::Tokens, axiform::Const<8>> x(3);
   x(2, 5) = 1;
   auto const y = linear(x, context);
   std::cout << "axiform " << axiform::version << ": " << y.shape().to_string() << ", " << y(2, 0) << "\n";

@@ -8,25 +8,26 @@
 using namespace axiform;
 
 static_assert(FitsAxis<Const<3>, Const<3>>);
-static_assert(FitsAxis<Const<3>, Hidden>);
-static_assert(!FitsAxis<Hidden, Const<3>>);
-static_assert(!FitsAxis<Queries, Keys>);
+static_assert(FitsAxis<Const<3>, axes::Hidden>);
+static_assert(!FitsAxis<axes::Hidden, Const<3>>);
+static_assert(!FitsAxis<axes::Queries, axes::Keys>);
 static_assert(std::is_same_v<Product<Const<12>, Const<64>>, Const<768>>);
-static_assert(!StaticAxis<Product<Heads, HeadSize>>);
+static_assert(!StaticAxis<Product<axes::Heads, axes::HeadSize>>);
 static_assert(sizeof(Length<Const<768>>) == 1);
 static_assert(Length<Const<12>>{} * Length<Const<64>>{} == 768);
 static_assert(Shape<Const<3>, Const<4>>().size() == 12);
-static_assert(Shape<Tokens, Const<4>>(5).length<1>() == 4);
-static_assert(std::is_convertible_v<Tensor<float, Tokens, Const<4>>&, View<Tokens, Hidden>>);
-static_assert(!std::is_convertible_v<Tensor<float, Tokens, Hidden>&, View<Tokens, Const<4>>>);
-static_assert(!std::is_convertible_v<Tensor<float, Queries, Hidden>&, View<Keys, Hidden>>);
-static_assert(!std::is_convertible_v<View<Tokens, Hidden>, TensorView<float, Tokens, Hidden>>, "a view of constants stays one");
-static_assert(!std::is_copy_constructible_v<Tensor<float, Tokens, Hidden>>);
+static_assert(Shape<axes::Tokens, Const<4>>(5).length<1>() == 4);
+static_assert(std::is_convertible_v<Tensor<float, axes::Tokens, Const<4>>&, View<axes::Tokens, axes::Hidden>>);
+static_assert(!std::is_convertible_v<Tensor<float, axes::Tokens, axes::Hidden>&, View<axes::Tokens, Const<4>>>);
+static_assert(!std::is_convertible_v<Tensor<float, axes::Queries, axes::Hidden>&, View<axes::Keys, axes::Hidden>>);
+static_assert(!std::is_convertible_v<View<axes::Tokens, axes::Hidden>, TensorView<float, axes::Tokens, axes::Hidden>>,
+              "a view of constants stays one");
+static_assert(!std::is_copy_constructible_v<Tensor<float, axes::Tokens, axes::Hidden>>);
 
 TEST_CASE("axis: names are those that a message shows") {
   CHECK(axis_name<Const<768>>() == "Const<768>");
-  CHECK(axis_name<Tokens>() == "Tokens");
-  CHECK(axis_name<Product<Heads, HeadSize>>() == "Heads * HeadSize");
+  CHECK(axis_name<axes::Tokens>() == "Tokens");
+  CHECK(axis_name<Product<axes::Heads, axes::HeadSize>>() == "Heads * HeadSize");
 }
 
 TEST_CASE("axis: a length that the type knows refuses another value") {
@@ -35,14 +36,14 @@ TEST_CASE("axis: a length that the type knows refuses another value") {
 }
 
 TEST_CASE("shape: lengths of all axes are checked against the type") {
-  using S = Shape<Tokens, Const<4>>;
+  using S = Shape<axes::Tokens, Const<4>>;
   CHECK(S::of({7, 4}).rows() == 7);
   CHECK(S::of({7, 4}).to_string() == "[7, 4]");
   CHECK_THROWS_AS(S::of({7, 5}), ShapeError);
 }
 
 TEST_CASE("tensor: begins with zeros and is indexed by its axes") {
-  Tensor<float, Tokens, Const<3>> x(2);
+  Tensor<float, axes::Tokens, Const<3>> x(2);
   for (float element : x.elements()) CHECK(element == 0);
   x(1, 2) = 5;
   CHECK(x.row(1)[2] == 5);
@@ -53,7 +54,7 @@ TEST_CASE("tensor: begins with zeros and is indexed by its axes") {
 }
 
 TEST_CASE("tensor: copies are deep, moves leave nothing behind") {
-  Tensor<float, Tokens, Const<3>> x(2);
+  Tensor<float, axes::Tokens, Const<3>> x(2);
   auto y = x.copy();
   y(0, 0) = 1;
   CHECK(x(0, 0) == 0);
@@ -62,32 +63,32 @@ TEST_CASE("tensor: copies are deep, moves leave nothing behind") {
 }
 
 TEST_CASE("tensor: a size beyond the address space is a shape error") {
-  CHECK_THROWS_AS((Tensor<float, Tokens, Hidden>(std::size_t{1} << 40, std::size_t{1} << 40)), ShapeError);
+  CHECK_THROWS_AS((Tensor<float, axes::Tokens, axes::Hidden>(std::size_t{1} << 40, std::size_t{1} << 40)), ShapeError);
 }
 
 TEST_CASE("view: a range of columns keeps the stride of its tensor") {
-  Tensor<float, Tokens, Const<6>> x(3);
+  Tensor<float, axes::Tokens, Const<6>> x(3);
   for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(i);
-  View<Tokens, Const<2>> middle(x.data() + 2, {3}, x.row_stride());
+  View<axes::Tokens, Const<2>> middle(x.data() + 2, {3}, x.row_stride());
   CHECK(middle(1, 0) == 8);
   CHECK(middle(2, 1) == 15);
 }
 
 TEST_CASE("fix: free lengths become lengths of the type, checked") {
-  Tensor<float, Tokens, Hidden> x(2, 768);
-  CHECK(fix<Tokens, Const<768>>(x).length<1>() == 768);
-  CHECK_THROWS_AS((fix<Tokens, Const<512>>(x)), ShapeError);
+  Tensor<float, axes::Tokens, axes::Hidden> x(2, 768);
+  CHECK(fix<axes::Tokens, Const<768>>(x).length<1>() == 768);
+  CHECK_THROWS_AS((fix<axes::Tokens, Const<512>>(x)), ShapeError);
 }
 
 TEST_CASE("relabel: the same elements under another name") {
-  Tensor<float, Tokens, Const<2>> x(3);
+  Tensor<float, axes::Tokens, Const<2>> x(3);
   x(2, 1) = 4;
-  View<Keys, Const<2>> keys = relabel<Tokens, Keys>(x);
+  View<axes::Keys, Const<2>> keys = relabel<axes::Tokens, axes::Keys>(x);
   CHECK(keys(2, 1) == 4);
 }
 
 TEST_CASE("sequences: offsets of a packed batch, empty sequences included") {
-  auto const sequences = SequenceOffsets<Tokens>::of_lengths({3, 0, 2});
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({3, 0, 2});
   CHECK(sequences.count() == 3);
   CHECK(sequences.total() == 5);
   CHECK(sequences.offset(2) == 3);
@@ -97,7 +98,7 @@ TEST_CASE("sequences: offsets of a packed batch, empty sequences included") {
 }
 
 TEST_CASE("sequences: what is not there, and more rows than can be counted, are refused") {
-  auto sequences = SequenceOffsets<Tokens>::of_lengths({3, 0});
+  auto sequences = SequenceOffsets<axes::Tokens>::of_lengths({3, 0});
   std::size_t const most = static_cast<std::size_t>(-1);
   CHECK_THROWS_AS(sequences.offset(3), ArgumentError);
   CHECK_THROWS_AS(sequences.length(2), ArgumentError);

@@ -76,10 +76,10 @@ TEST_CASE("pool: random blocks freed in random order never overlap") {
 }
 
 TEST_CASE("pool: a tensor keeps its pool alive") {
-  std::optional<Tensor<float, Tokens, Const<4>>> kept;
+  std::optional<Tensor<float, axes::Tokens, Const<4>>> kept;
   {
     Context context;
-    kept.emplace(make_tensor<float>(context, Shape<Tokens, Const<4>>(3)));
+    kept.emplace(make_tensor<float>(context, Shape<axes::Tokens, Const<4>>(3)));
   }
   (*kept)(2, 3) = 1;
   CHECK((*kept)(2, 3) == 1);
@@ -88,7 +88,7 @@ TEST_CASE("pool: a tensor keeps its pool alive") {
 TEST_CASE("pool: a tensor may be given back by another thread") {
   Context context;
   for (int i = 0; i < 100; ++i) {
-    auto tensor = make_tensor<float>(context, Shape<Tokens, Const<4>>(3));
+    auto tensor = make_tensor<float>(context, Shape<axes::Tokens, Const<4>>(3));
     std::thread([moved = std::move(tensor)]() mutable { auto gone = std::move(moved); }).join();
   }
   CHECK(context.memory()->growths() == 1);

@@ -268,7 +268,7 @@ TEST_CASE("cache: forking and copying carry the past over, and what does not fit
   std::vector<TokenId> ids;
   for (TokenId i = 0; i < 45; ++i) ids.push_back(i * 7 % 50);
   auto const run = [&](KeyValueCache& cache, std::size_t sequence, std::vector<TokenId> const& tokens) {
-    SequenceOffsets<Tokens> offsets;
+    SequenceOffsets<axes::Tokens> offsets;
     for (std::size_t s = 0; s < cache.sequences(); ++s) offsets.append(s == sequence ? tokens.size() : 0);
     auto const logits = gpt2.last_logits(tokens, offsets, cache, context);
     auto const row = logits.row(sequence);

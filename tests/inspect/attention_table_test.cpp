@@ -28,7 +28,7 @@ std::string expected_text(char const* name) {
 }  // namespace
 
 TEST_CASE("attention table: labels, rounding and widths") {
-  Tensor<float, Queries, Keys> map(2, 2);
+  Tensor<float, axes::Queries, axes::Keys> map(2, 2);
   map(0, 0) = 1;
   map(1, 0) = 0.8366f;
   map(1, 1) = 0.1634f;
@@ -42,7 +42,7 @@ TEST_CASE("attention table: labels, rounding and widths") {
 }
 
 TEST_CASE("attention table: the mean over heads, one head, and what is not there") {
-  Tensor<float, Heads, Queries, Keys> map(2, 1, 2);
+  Tensor<float, axes::Heads, axes::Queries, axes::Keys> map(2, 1, 2);
   map(0, 0, 0) = 1;
   map(1, 0, 1) = 1;
   auto const mean = mean_over_heads(map);

@@ -53,7 +53,7 @@ void check_model(char const* name) {
   goldens::Goldens const golden(goldens::models / name / "goldens.safetensors");
   auto const ids = golden.ids("case2.ids");
   auto const types = golden.has("case2.token_types") ? golden.ids("case2.token_types") : std::vector<TokenId>();
-  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   TokenBatch const batch{.ids = ids, .sequences = sequences, .token_types = types};
   auto const unseen = model(batch, context);
 
@@ -75,7 +75,7 @@ void check_model(char const* name) {
     if (own.starts_with("layers.") && own.ends_with(".attention_probabilities")) own = "attentions." + own.substr(7, 1);
     if (!golden.has("case2." + own)) continue;
     auto const reals = golden.reals("case2." + own);
-    Tensor<float, Tokens> values(reals.size());
+    Tensor<float, axes::Tokens> values(reals.size());
     std::ranges::transform(reals, values.data(), [](double value) { return static_cast<float>(value); });
     auto const theirs = tensor_statistics(values);
     CAPTURE(own);
@@ -105,7 +105,7 @@ TEST_CASE("statistics: attention is told by sequence, all else by batch") {
   Context context;
   auto const model = load<Bert<>>(goldens::models / "bert-tiny", context);
   std::vector<TokenId> const ids{4, 5, 6, 7, 8};
-  auto const sequences = SequenceOffsets<Tokens>::of_lengths({2, 0, 3});
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({2, 0, 3});
   Statistics statistics;
   context.observe(&statistics);
   model({.ids = ids, .sequences = sequences}, context);
@@ -122,7 +122,7 @@ TEST_CASE("statistics: attention is told by sequence, all else by batch") {
 }
 
 TEST_CASE("statistics: mean, deviation, extremes and checksum of few numbers, some of which are none") {
-  Tensor<float, Tokens, Hidden> values(2, 3);
+  Tensor<float, axes::Tokens, axes::Hidden> values(2, 3);
   std::ranges::copy(std::vector<float>{1, 2, 3, 4, -5, 1}, values.data());
   auto const s = tensor_statistics(values);
   CHECK(s.shape == std::vector<std::size_t>{2, 3});
@@ -137,7 +137,7 @@ TEST_CASE("statistics: mean, deviation, extremes and checksum of few numbers, so
   CHECK(s.checksum == doctest::Approx(checksum));
 
   // A view with a stride, and the same numbers elsewhere.
-  View<Tokens, Hidden> const left(values.data(), Shape<Tokens, Hidden>(std::size_t{2}, std::size_t{2}), 3);
+  View<axes::Tokens, axes::Hidden> const left(values.data(), Shape<axes::Tokens, axes::Hidden>(std::size_t{2}, std::size_t{2}), 3);
   CHECK(tensor_statistics(left).sum == 2);
   auto moved = values.copy();
   std::swap(moved(0, 0), moved(0, 1));
@@ -152,13 +152,13 @@ TEST_CASE("statistics: mean, deviation, extremes and checksum of few numbers, so
   CHECK(some.not_finite == 2);
   CHECK(some.mean == 2.5);
   CHECK(some.maximum == 4);
-  Tensor<float, Tokens, Hidden> const none(0, 3);
+  Tensor<float, axes::Tokens, axes::Hidden> const none(0, 3);
   CHECK(tensor_statistics(none).mean == 0);
   CHECK(tensor_statistics(none).minimum == 0);
 }
 
 TEST_CASE("statistics: the table lines up, and has a column for what is not finite only when there is something") {
-  Tensor<float, Tokens, Hidden> values(1, 2);
+  Tensor<float, axes::Tokens, axes::Hidden> values(1, 2);
   values(0, 0) = 0.5f;
   std::vector<StatisticsRecord> records{{.name = "hidden_states.0", .statistics = tensor_statistics(values)},
                                         {.name = "map", .sequence = 1, .statistics = tensor_statistics(values)}};

@@ -30,7 +30,7 @@ void check_cases(char const* fixture) {
     std::string const name = "case" + std::to_string(i);
     auto const ids = golden.ids(name + ".ids");
     auto const token_types = golden.ids(name + ".token_types");
-    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+    auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
     Capture capture;
     context.observe(&capture);
     auto const states = bert({.ids = ids, .sequences = sequences, .token_types = token_types}, context);
@@ -72,7 +72,7 @@ TEST_CASE("bert: a ragged batch is what its sequences are one by one") {
   Goldens const golden(goldens::models / "bert-tiny" / "goldens.safetensors");
   auto const ids = golden.ids("batch.ids");
   auto const token_types = golden.ids("batch.token_types");
-  auto const sequences = SequenceOffsets<Tokens>::of_lengths(golden.lengths("batch.offsets"));
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"));
   auto const states = bert({.ids = ids, .sequences = sequences, .token_types = token_types}, context);
   CHECK(largest_difference(states.elements(), golden.reals("batch.last_hidden_state")) < tolerance);
   CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals("batch.pooler_output")) < tolerance);
@@ -116,10 +116,10 @@ TEST_CASE("bert: parameters counted one by one are those of the type") {
 TEST_CASE("bert: what cannot be run is refused by name") {
   Context context;
   auto const bert = Bert<Tiny>::create({.pooler = Pooler::absent});
-  auto const run = [&](std::vector<TokenId> const& ids, std::vector<TokenId> const& types, SequenceOffsets<Tokens> const& sequences) {
+  auto const run = [&](std::vector<TokenId> const& ids, std::vector<TokenId> const& types, SequenceOffsets<axes::Tokens> const& sequences) {
     bert({.ids = ids, .sequences = sequences, .token_types = types}, context);
   };
-  auto const one = SequenceOffsets<Tokens>::single(1);
+  auto const one = SequenceOffsets<axes::Tokens>::single(1);
   CHECK_THROWS_WITH_AS(run({97}, {}, one), "token id 97 at position 0: expected 0 to 96", ArgumentError);
   CHECK_THROWS_WITH_AS(run({-1}, {}, one), "token id -1 at position 0: expected 0 to 96", ArgumentError);
   CHECK_THROWS_WITH_AS(run({1}, {2}, one), "token type 2 at position 0: expected 0 to 1", ArgumentError);
@@ -136,7 +136,7 @@ TEST_CASE("bert: without token types none is added, and any that is asked for is
   auto const bert = Bert<>::create({8, 2, 4, 16}, {.layers = 1, .vocabulary = 5, .positions = 4, .token_types = 0});
   std::vector<TokenId> const ids{1, 2};
   std::vector<TokenId> const types{0, 0};
-  auto const two = SequenceOffsets<Tokens>::single(2);
+  auto const two = SequenceOffsets<axes::Tokens>::single(2);
   CHECK_NOTHROW(bert(ids, context));
   CHECK_THROWS_WITH_AS(bert({.ids = ids, .sequences = two, .token_types = types}, context),
                        "token type 0 at position 0: expected none, the table is empty", ArgumentError);

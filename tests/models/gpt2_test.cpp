@@ -68,7 +68,7 @@ TEST_CASE("gpt2: a token type adds its row of the token embedding") {
   for (char const* name : {"token_types", "token_types_zero"}) {
     auto const ids = golden.ids(std::string(name) + ".ids");
     auto const types = golden.ids(std::string(name) + ".token_types");
-    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+    auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
     Capture capture;
     context.observe(&capture);
     auto const states = gpt2({.ids = ids, .sequences = sequences, .token_types = types}, context);
@@ -105,7 +105,7 @@ TEST_CASE("gpt2: what cannot be run is refused by name") {
   CHECK_THROWS_AS(gpt2(std::vector<TokenId>(9, 1), context), ArgumentError);
   auto cache = gpt2.make_cache(1, 4);
   std::vector<TokenId> const ids{1, 2, 3};
-  auto const three = SequenceOffsets<Tokens>::single(3);
+  auto const three = SequenceOffsets<axes::Tokens>::single(3);
   gpt2({.ids = ids, .sequences = three}, cache, context);
   CHECK_THROWS_WITH_AS(gpt2({.ids = ids, .sequences = three}, cache, context), "cache: found 6 tokens of sequence 0, expected at most 4",
                        ArgumentError);
@@ -118,7 +118,7 @@ TEST_CASE("gpt2: a cache that was made for another model is refused, and does no
   Context context;
   auto const gpt2 = Gpt2<>::create({64, 4, 16, 128}, {.layers = 4, .vocabulary = 11, .positions = 32});
   std::vector<TokenId> const ids{1, 2, 3};
-  auto const three = SequenceOffsets<Tokens>::single(3);
+  auto const three = SequenceOffsets<axes::Tokens>::single(3);
   auto const run = [&](CacheWidths const& widths) {
     KeyValueCache cache(widths, 1, 8);
     try {

@@ -44,7 +44,7 @@ TEST_CASE("any model: architectures picks the type, and its tree is what PyTorch
 TEST_CASE("any model: the bits are those of the type that is named") {
   Context context;
   std::vector<TokenId> const ids{2, 7, 5, 3};
-  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   TokenBatch const batch{.ids = ids, .sequences = sequences};
   auto const any = load_any(models / "bert-mlm", context);
   auto const found = std::get<BertForMaskedLm<>>(any)(batch, context);

@@ -30,8 +30,8 @@ void check_cases(char const* fixture, Check const& check) {
     CAPTURE(name);
     auto const ids = golden.ids(name + ".ids");
     auto const token_types = golden.has(name + ".token_types") ? golden.ids(name + ".token_types") : std::vector<TokenId>{};
-    auto const sequences = name == "batch" ? SequenceOffsets<Tokens>::of_lengths(golden.lengths("batch.offsets"))
-                                           : SequenceOffsets<Tokens>::single(ids.size());
+    auto const sequences = name == "batch" ? SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"))
+                                           : SequenceOffsets<axes::Tokens>::single(ids.size());
     check(golden, name, model({.ids = ids, .sequences = sequences, .token_types = token_types}, context), model, sequences, context);
   }
 }
@@ -128,7 +128,7 @@ TEST_CASE("heads: a head of other values than the table's is its own, whatever t
   config["tie_word_embeddings"] = true;
   std::ofstream(copy / "config.json") << config;
   std::vector<TokenId> const ids{2, 7, 4, 3};
-  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   TokenBatch const batch{.ids = ids, .sequences = sequences};
   auto const expected = load<BertForMaskedLm<>>(goldens::models / "bert-mlm-untied", context)(batch, context);
   auto const found = load<BertForMaskedLm<>>(copy, context)(batch, context);
@@ -142,7 +142,7 @@ TEST_CASE("heads: the masked-LM head on chosen rows gives the bits of those rows
   std::vector<TokenId> const ids{0, 17, 303, 40, 2};
   auto const states = model.bert(ids, context);
   auto const all = model.mlm(states, context);
-  auto rows = Tensor<float, Tokens, Hidden>(1, states.columns());
+  auto rows = Tensor<float, axes::Tokens, axes::Hidden>(1, states.columns());
   std::ranges::copy(states.row(2), rows.row(0).begin());
   auto const one = model.mlm(rows, context);
   CHECK(std::ranges::equal(one.row(0), all.row(2)));

@@ -82,7 +82,7 @@ TEST_CASE("same bits: a sentence alone and among any others") {
   auto const bert = seeded_bert();
   std::vector<std::size_t> const lengths{7, 1, 64, 0, 18, 131, 3};
   std::vector<TokenId> packed;
-  SequenceOffsets<Tokens> sequences;
+  SequenceOffsets<axes::Tokens> sequences;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     for (TokenId id : random_ids(lengths[i], static_cast<unsigned>(i))) packed.push_back(id);
     sequences.append(lengths[i]);
@@ -118,7 +118,7 @@ TEST_CASE("same bits: GPT-2 on a whole sequence, token by token and in chunks th
       auto cache = gpt2.make_cache(1, 150);
       for (std::size_t first = 0; first < ids.size(); first += chunk) {
         std::size_t const count = std::min(chunk, ids.size() - first);
-        auto const sequences = SequenceOffsets<Tokens>::single(count);
+        auto const sequences = SequenceOffsets<axes::Tokens>::single(count);
         auto const part = gpt2({.ids = std::span(ids).subspan(first, count), .sequences = sequences}, cache, context);
         REQUIRE(same_bits(part.elements(), rows_of(whole, first, count)));
       }
@@ -132,14 +132,14 @@ TEST_CASE("same bits: GPT-2 behind a forked and a rolled-back cache") {
   Context context = Context::with_threads(2);
   auto const whole = gpt2(ids, context);
   auto cache = gpt2.make_cache(3, 120);
-  auto const past = SequenceOffsets<Tokens>::single(60);
+  auto const past = SequenceOffsets<axes::Tokens>::single(60);
   gpt2({.ids = std::span(ids).first(60), .sequences = past}, cache, context);
   cache.fork(0, 2);
   auto const wrong_turn = random_ids(20, 77);
-  auto const only_last = SequenceOffsets<Tokens>::of_lengths({0, 0, 20});
+  auto const only_last = SequenceOffsets<axes::Tokens>::of_lengths({0, 0, 20});
   gpt2({.ids = wrong_turn, .sequences = only_last}, cache, context);
   cache.truncate(2, 60);
-  auto const rest = SequenceOffsets<Tokens>::of_lengths({0, 0, 30});
+  auto const rest = SequenceOffsets<axes::Tokens>::of_lengths({0, 0, 30});
   auto const states = gpt2({.ids = std::span(ids).last(30), .sequences = rest}, cache, context);
   CHECK(same_bits(states.elements(), rows_of(whole, 60, 30)));
 }
@@ -149,7 +149,7 @@ TEST_CASE("same bits: last logits of a batch are those of each sequence") {
   Context context = Context::with_threads(2);
   std::vector<std::size_t> const lengths{3, 40, 1};
   std::vector<TokenId> packed;
-  SequenceOffsets<Tokens> sequences;
+  SequenceOffsets<axes::Tokens> sequences;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     for (TokenId id : random_ids(lengths[i], static_cast<unsigned>(i))) packed.push_back(id);
     sequences.append(lengths[i]);
@@ -159,7 +159,7 @@ TEST_CASE("same bits: last logits of a batch are those of each sequence") {
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     auto alone = gpt2.make_cache(1, 50);
     auto const ids = random_ids(lengths[i], static_cast<unsigned>(i));
-    auto const one = SequenceOffsets<Tokens>::single(ids.size());
+    auto const one = SequenceOffsets<axes::Tokens>::single(ids.size());
     CHECK(same_bits(together.row(i), gpt2.last_logits(ids, one, alone, context).row(0)));
   }
 }
@@ -167,7 +167,7 @@ TEST_CASE("same bits: last logits of a batch are those of each sequence") {
 TEST_CASE("steady state: nothing is allocated while BERT runs") {
   auto const bert = seeded_bert();
   auto const ids = random_ids(70, 6);
-  auto const sequences = SequenceOffsets<Tokens>::of_lengths({30, 40});
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({30, 40});
   for (std::size_t threads : {1, 2}) {
     Context context = Context::with_threads(threads);
     for (int i = 0; i < 4; ++i) bert({.ids = ids, .sequences = sequences}, context);
@@ -180,7 +180,7 @@ TEST_CASE("steady state: nothing is allocated while BERT runs") {
 TEST_CASE("steady state: nothing is allocated while GPT-2 decodes") {
   auto const gpt2 = seeded_gpt2();
   auto const ids = random_ids(1, 6);
-  auto const one = SequenceOffsets<Tokens>::single(1);
+  auto const one = SequenceOffsets<axes::Tokens>::single(1);
   Context context = Context::with_threads(2);
   auto cache = gpt2.make_cache(1, 150);
   for (int i = 0; i < 100; ++i) gpt2.last_logits(ids, one, cache, context);

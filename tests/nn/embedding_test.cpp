@@ -8,12 +8,12 @@
 using namespace axiform;
 
 TEST_CASE("embedding: what lies beyond the table or the target is refused") {
-  Embedding<Positions, Hidden> const table({4}, {3});
-  Tensor<float, Tokens, Hidden> target(std::size_t{2}, std::size_t{3});
-  Tensor<float, Tokens, Hidden> narrow(std::size_t{2}, std::size_t{2});
+  Embedding<axes::Positions, axes::Hidden> const table({4}, {3});
+  Tensor<float, axes::Tokens, axes::Hidden> target(std::size_t{2}, std::size_t{3});
+  Tensor<float, axes::Tokens, axes::Hidden> narrow(std::size_t{2}, std::size_t{2});
   std::vector<TokenId> const ids{0, 3};
   std::vector<TokenId> const beyond{0, 4};
-  auto const two = SequenceOffsets<Tokens>::single(2);
+  auto const two = SequenceOffsets<axes::Tokens>::single(2);
   std::vector<std::size_t> const past{3};
   CHECK_NOTHROW(table.write_rows(ids, target.view(), "id"));
   CHECK_NOTHROW(table.add_positions(two, target.view()));
@@ -22,7 +22,7 @@ TEST_CASE("embedding: what lies beyond the table or the target is refused") {
   CHECK_THROWS_AS(table.write_rows(std::vector<TokenId>{1}, target.view(), "id"), ShapeError);
   CHECK_THROWS_AS(table.add_row(4, target.view()), ArgumentError);
   CHECK_THROWS_AS(table.add_positions(two, target.view(), past), ArgumentError);
-  CHECK_THROWS_AS(table.add_positions(SequenceOffsets<Tokens>::single(3), target.view()), ShapeError);
+  CHECK_THROWS_AS(table.add_positions(SequenceOffsets<axes::Tokens>::single(3), target.view()), ShapeError);
 }
 
 // <cmath>'s functions stay usable beside `using namespace axiform`.

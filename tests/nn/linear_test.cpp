@@ -69,9 +69,9 @@ void check_close(std::span<float const> found, std::vector<double> const& expect
 TEST_CASE("linear: fixed and free lengths agree with a float64 product and with each other bit by bit") {
   Context context = Context::with_threads(2);
   for (std::size_t rows : {1, 2, 7, 13}) {
-    auto const x = random_tensor(Shape<Tokens, Const<37>>(rows), 1);
+    auto const x = random_tensor(Shape<axes::Tokens, Const<37>>(rows), 1);
     Linear<Const<37>, Const<70>> fixed;
-    Linear<Hidden, Inner> free({37}, {70});
+    Linear<axes::Hidden, axes::Inner> free({37}, {70});
     randomise(fixed);
     randomise(free);
     auto const y = fixed(x, context);
@@ -82,30 +82,30 @@ TEST_CASE("linear: fixed and free lengths agree with a float64 product and with 
 
 TEST_CASE("linear: the activation comes before the residual") {
   Context context;
-  auto const x = random_tensor(Shape<Tokens, Const<20>>(5), 1);
-  auto const residual = random_tensor(Shape<Tokens, Const<33>>(5), 2);
+  auto const x = random_tensor(Shape<axes::Tokens, Const<20>>(5), 1);
+  auto const residual = random_tensor(Shape<axes::Tokens, Const<33>>(5), 2);
   Linear<Const<20>, Const<33>> layer;
   randomise(layer);
   auto expected = reference(layer, x);
   for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = std::max(expected[i], 0.0) + residual.elements()[i];
-  check_close(layer(x, context, relu, add(residual)).elements(), expected);
-  check_close(layer(x, context, add(residual), relu).elements(), expected);
+  check_close(layer(x, context, relu, add_residual(residual)).elements(), expected);
+  check_close(layer(x, context, add_residual(residual), relu).elements(), expected);
 }
 
 TEST_CASE("linear: free lengths that differ are refused with both shapes") {
   Context context;
-  Linear<Hidden, Inner> const layer({8}, {4});
-  Tensor<float, Tokens, Hidden> const x(std::size_t{2}, std::size_t{9});
+  Linear<axes::Hidden, axes::Inner> const layer({8}, {4});
+  Tensor<float, axes::Tokens, axes::Hidden> const x(std::size_t{2}, std::size_t{9});
   CHECK_THROWS_WITH_AS(layer(x, context), "Linear<Hidden, Inner>: found a tensor [2, 9], expected [Tokens, 8]", ShapeError);
-  Tensor<float, Tokens, Hidden> const right(std::size_t{2}, std::size_t{8});
-  Tensor<float, Tokens, Inner> const residual(std::size_t{3}, std::size_t{4});
-  CHECK_THROWS_WITH_AS(layer(right, context, add(residual)), "add: found a residual [3, 4], expected [2, 4]", ShapeError);
-  CHECK_THROWS_AS((Linear<Hidden, Inner>({std::size_t{1} << 40}, {std::size_t{1} << 40})), ShapeError);
+  Tensor<float, axes::Tokens, axes::Hidden> const right(std::size_t{2}, std::size_t{8});
+  Tensor<float, axes::Tokens, axes::Inner> const residual(std::size_t{3}, std::size_t{4});
+  CHECK_THROWS_WITH_AS(layer(right, context, add_residual(residual)), "add_residual: found [3, 4], expected [2, 4]", ShapeError);
+  CHECK_THROWS_AS((Linear<axes::Hidden, axes::Inner>({std::size_t{1} << 40}, {std::size_t{1} << 40})), ShapeError);
 }
 
 TEST_CASE("layer norm: rows have the weight's standard deviation and the bias's mean") {
   Context context = Context::with_threads(3);
-  auto const x = random_tensor(Shape<Tokens, Const<300>>(200), 3);
+  auto const x = random_tensor(Shape<axes::Tokens, Const<300>>(200), 3);
   LayerNorm<Const<300>> const norm(1e-12f);
   auto const y = norm(x, context);
   for (std::size_t row = 0; row < y.rows(); ++row) {
@@ -114,7 +114,7 @@ TEST_CASE("layer norm: rows have the weight's standard deviation and the bias's 
     CHECK(std::abs(sum / 300) < 1e-6);
     CHECK(std::abs(squares / 300 - 1) < 1e-5);
   }
-  LayerNorm<Hidden> const other({299}, 1e-5f);
+  LayerNorm<axes::Hidden> const other({299}, 1e-5f);
   CHECK_THROWS_AS(other(x, context), ShapeError);
 }
 

@@ -68,9 +68,9 @@ void load_from(L& layer, Goldens const& golden, std::string const& prefix, NameT
 }
 
 template <Axis Rows>
-Tensor<float, Rows, Hidden> tensor_of(Goldens const& golden, std::string const& name) {
+Tensor<float, Rows, axes::Hidden> tensor_of(Goldens const& golden, std::string const& name) {
   auto const shape = golden.shape(name);
-  Tensor<float, Rows, Hidden> tensor(shape.at(0), shape.at(1));
+  Tensor<float, Rows, axes::Hidden> tensor(shape.at(0), shape.at(1));
   auto const values = golden.reals(name);
   std::transform(values.begin(), values.end(), tensor.data(), [](double value) { return static_cast<float>(value); });
   return tensor;
@@ -82,10 +82,10 @@ template <NormPlacement placement>
 void check_layers(std::string const& placement_name, Activation activation, std::string const& activation_name) {
   Goldens const golden(goldens::models / "transformer.safetensors");
   Context context = Context::with_threads(2);
-  auto const source = tensor_of<SourceTokens>(golden, "source");
-  auto const target = tensor_of<Tokens>(golden, "target");
-  auto const source_sequences = SequenceOffsets<SourceTokens>::of_lengths(golden.lengths("source_offsets"));
-  auto const target_sequences = SequenceOffsets<Tokens>::of_lengths(golden.lengths("target_offsets"));
+  auto const source = tensor_of<axes::SourceTokens>(golden, "source");
+  auto const target = tensor_of<axes::Tokens>(golden, "target");
+  auto const source_sequences = SequenceOffsets<axes::SourceTokens>::of_lengths(golden.lengths("source_offsets"));
+  auto const target_sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("target_offsets"));
   std::string const output = "." + placement_name + "." + activation_name + ".output";
 
   auto encoder = EncoderLayer<DynamicDimensions, placement>::create(width20, settings(activation));
@@ -102,10 +102,10 @@ template <NormPlacement placement>
 void check_transformer(std::string const& name, Activation activation) {
   Goldens const golden(goldens::models / "transformer.safetensors");
   Context context = Context::with_threads(2);
-  auto const source = tensor_of<SourceTokens>(golden, "transformer.source");
-  auto const target = tensor_of<Tokens>(golden, "transformer.target");
-  auto const source_sequences = SequenceOffsets<SourceTokens>::of_lengths(golden.lengths("source_offsets"));
-  auto const target_sequences = SequenceOffsets<Tokens>::of_lengths(golden.lengths("target_offsets"));
+  auto const source = tensor_of<axes::SourceTokens>(golden, "transformer.source");
+  auto const target = tensor_of<axes::Tokens>(golden, "transformer.target");
+  auto const source_sequences = SequenceOffsets<axes::SourceTokens>::of_lengths(golden.lengths("source_offsets"));
+  auto const target_sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("target_offsets"));
   auto encoder = Encoder<DynamicDimensions, placement>::create(width20, 2, settings(activation));
   auto decoder = Decoder<DynamicDimensions, placement>::create(width20, 2, settings(activation));
   encoder.final_norm.emplace(width20.hidden, 1e-5f);
@@ -124,14 +124,14 @@ void check_transformer(std::string const& name, Activation activation) {
   for (std::size_t s = 0; s < target_sequences.count(); ++s) longest = std::max(longest, target_sequences.length(s));
   KeyValueCache cache({.layers = 2, .heads = 2, .head_size = 10}, target_sequences.count(), longest);
   for (std::size_t step = 0; step < longest; ++step) {
-    SequenceOffsets<Tokens> added;
+    SequenceOffsets<axes::Tokens> added;
     std::vector<std::size_t> rows;
     for (std::size_t s = 0; s < target_sequences.count(); ++s) {
       bool const grows = step < target_sequences.length(s);
       added.append(grows ? 1 : 0);
       if (grows) rows.push_back(target_sequences.offset(s) + step);
     }
-    Tensor<float, Tokens, Hidden> tokens(rows.size(), std::size_t{20});
+    Tensor<float, axes::Tokens, axes::Hidden> tokens(rows.size(), std::size_t{20});
     for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(target.row(rows[i]), tokens.row(i).begin());
     auto const states = decoder(tokens, added, memory, cache, context);
     for (std::size_t i = 0; i < rows.size(); ++i) CHECK(std::ranges::equal(states.row(i), decoded.row(rows[i])));
@@ -146,11 +146,11 @@ TEST_CASE("attention: ragged cross-attention and causal attention give torch's o
   for (std::string const name : {"small", "head8", "head64", "head1", "causal"}) {
     CAPTURE(name);
     std::string const prefix = "attention." + name + ".";
-    auto const query = tensor_of<Queries>(golden, prefix + "query");
-    auto const key = tensor_of<Keys>(golden, prefix + "key");
-    auto const value = tensor_of<Keys>(golden, prefix + "value");
-    auto const queries = SequenceOffsets<Queries>::of_lengths(golden.lengths(prefix + "query_offsets"));
-    auto const keys = SequenceOffsets<Keys>::of_lengths(golden.lengths(prefix + "key_offsets"));
+    auto const query = tensor_of<axes::Queries>(golden, prefix + "query");
+    auto const key = tensor_of<axes::Keys>(golden, prefix + "key");
+    auto const value = tensor_of<axes::Keys>(golden, prefix + "value");
+    auto const queries = SequenceOffsets<axes::Queries>::of_lengths(golden.lengths(prefix + "query_offsets"));
+    auto const keys = SequenceOffsets<axes::Keys>::of_lengths(golden.lengths(prefix + "key_offsets"));
     Capture capture;
     context.observe(&capture);
     auto const output = attention(query.view(), key.view(), value.view(), golden.number(prefix + "heads"), queries, keys,
@@ -180,17 +180,17 @@ TEST_CASE("transformer: a whole encoder-decoder gives torch's output, and the sa
 
 TEST_CASE("attention: sequences that do not fit together are refused") {
   Context context;
-  Tensor<float, Queries, Hidden> const query(std::size_t{3}, std::size_t{8});
-  Tensor<float, Keys, Hidden> const key(std::size_t{4}, std::size_t{8});
-  auto const run = [&](SequenceOffsets<Queries> const& queries, SequenceOffsets<Keys> const& keys, std::size_t heads) {
+  Tensor<float, axes::Queries, axes::Hidden> const query(std::size_t{3}, std::size_t{8});
+  Tensor<float, axes::Keys, axes::Hidden> const key(std::size_t{4}, std::size_t{8});
+  auto const run = [&](SequenceOffsets<axes::Queries> const& queries, SequenceOffsets<axes::Keys> const& keys, std::size_t heads) {
     attention(query.view(), key.view(), key.view(), heads, queries, keys, AttentionKind::cross, AttentionMask::none, context);
   };
-  auto const queries = SequenceOffsets<Queries>::single(3);
-  auto const keys = SequenceOffsets<Keys>::single(4);
+  auto const queries = SequenceOffsets<axes::Queries>::single(3);
+  auto const keys = SequenceOffsets<axes::Keys>::single(4);
   CHECK_NOTHROW(run(queries, keys, 2));
-  CHECK_THROWS_AS(run(queries, SequenceOffsets<Keys>::of_lengths({2, 2}), 2), ShapeError);
-  CHECK_THROWS_AS(run(SequenceOffsets<Queries>::single(2), keys, 2), ShapeError);
-  CHECK_THROWS_AS(run(queries, SequenceOffsets<Keys>::single(5), 2), ShapeError);
+  CHECK_THROWS_AS(run(queries, SequenceOffsets<axes::Keys>::of_lengths({2, 2}), 2), ShapeError);
+  CHECK_THROWS_AS(run(SequenceOffsets<axes::Queries>::single(2), keys, 2), ShapeError);
+  CHECK_THROWS_AS(run(queries, SequenceOffsets<axes::Keys>::single(5), 2), ShapeError);
   CHECK_THROWS_AS(run(queries, keys, 3), ShapeError);
   CHECK_THROWS_AS(run(queries, keys, 0), ShapeError);
 }

@@ -50,7 +50,7 @@ TEST_CASE("visit: a layer of one's own has its parameters named, shaped and coun
   CHECK(names_of(layer) == std::vector<std::string>{"narrow.weight 3 8", "narrow.bias 3", "wide.weight 5 3", "wide.bias 5"});
   CHECK(count_parameters(layer) == 3 * 8 + 3 + 5 * 3 + 5);
   Context context;
-  CHECK(layer(Tensor<float, Tokens, Const<8>>(2), context).columns() == 5);
+  CHECK(layer(Tensor<float, axes::Tokens, Const<8>>(2), context).columns() == 5);
 }
 
 TEST_CASE("visit: query, key and value of a fused map are named one by one") {

@@ -59,8 +59,8 @@ std::vector<double> all_heads(Model const& model, Goldens const& golden, TokenBa
 }
 
 // What is added to the attention's output in a layer, and comes of it: hidden_states[layer + 1].
-Tensor<float, Tokens, Hidden> sum_of(View<Tokens, Hidden> states, std::vector<double> const& attended) {
-  Tensor<float, Tokens, Hidden> sum(states.rows(), states.columns());
+Tensor<float, axes::Tokens, axes::Hidden> sum_of(View<axes::Tokens, axes::Hidden> states, std::vector<double> const& attended) {
+  Tensor<float, axes::Tokens, axes::Hidden> sum(states.rows(), states.columns());
   for (std::size_t i = 0; i < attended.size(); ++i)
     sum.data()[i] = static_cast<float>(states.row(i / states.columns())[i % states.columns()] + attended[i]);
   return sum;
@@ -73,7 +73,7 @@ TEST_CASE("explained attention: a BERT's heads have transformers' probabilities,
   auto const bert = load<Bert<>>(goldens::models / "bert-tiny", context);
   Goldens const golden(goldens::models / "bert-tiny" / "goldens.safetensors");
   auto const ids = golden.ids("case2.ids"), types = golden.ids("case2.token_types");
-  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   TokenBatch const batch{.ids = ids, .sequences = sequences, .token_types = types};
   Capture capture;
   context.observe(&capture);
@@ -82,7 +82,7 @@ TEST_CASE("explained attention: a BERT's heads have transformers' probabilities,
     auto const& block = bert.encoder.layers[layer];
     auto const attended = apply_output(block.attention, all_heads(bert, golden, batch, layer, context), ids.size());
     auto const h = block.attention_norm(sum_of(capture.all_hidden_states()[layer], attended), context);
-    auto const next = block.mlp_norm(block.mlp(h, context, add(h)), context);
+    auto const next = block.mlp_norm(block.mlp(h, context, add_residual(h)), context);
     CHECK(largest_difference(next.elements(), golden.reals("case2.hidden_states." + std::to_string(layer + 1))) < 2e-5);
   }
   CHECK(context.observer() == &capture);
@@ -94,7 +94,7 @@ TEST_CASE("explained attention: a GPT-2's heads have transformers' probabilities
   auto const gpt2 = load<Gpt2<>>(goldens::models / "gpt2-tiny", context);
   Goldens const golden(goldens::models / "gpt2-tiny" / "goldens.safetensors");
   auto const ids = golden.ids("case2.ids");
-  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   TokenBatch const batch{.ids = ids, .sequences = sequences};
   Capture capture;
   context.observe(&capture);
@@ -103,7 +103,7 @@ TEST_CASE("explained attention: a GPT-2's heads have transformers' probabilities
     auto const& block = gpt2.layers[layer];
     auto const h = sum_of(capture.all_hidden_states()[layer],
                           apply_output(block.attention, all_heads(gpt2, golden, batch, layer, context), ids.size()));
-    auto const next = block.mlp(block.mlp_norm(h, context), context, add(h));
+    auto const next = block.mlp(block.mlp_norm(h, context), context, add_residual(h));
     CHECK(largest_difference(next.elements(), golden.reals("case2.hidden_states." + std::to_string(layer + 1))) < 5e-5);
   }
   auto const steps = explain_attention(gpt2, batch, {.layer = 1, .head = 2}, context);
@@ -118,7 +118,7 @@ TEST_CASE("explained attention: a sequence of a batch is explained as the model 
   Context context;
   auto const bert = load<Bert<>>(goldens::models / "bert-tiny", context);
   std::vector<TokenId> const ids{5, 6, 7, 8, 9, 10};
-  auto const sequences = SequenceOffsets<Tokens>::of_lengths({2, 0, 4});
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({2, 0, 4});
   TokenBatch const batch{.ids = ids, .sequences = sequences};
   Capture capture;
   context.observe(&capture);

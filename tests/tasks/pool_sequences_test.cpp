@@ -12,12 +12,12 @@ using namespace axiform;
 namespace {
 
 // Three tokens, none, and one.
-Tensor<float, Tokens, Const<2>> states() {
-  Tensor<float, Tokens, Const<2>> result(4);
+Tensor<float, axes::Tokens, Const<2>> states() {
+  Tensor<float, axes::Tokens, Const<2>> result(4);
   std::ranges::copy(std::vector<float>{3, -4, 1, 6, 2, 1, -2, 1}, result.data());
   return result;
 }
-SequenceOffsets<Tokens> const three_sequences = SequenceOffsets<Tokens>::of_lengths({3, 0, 1});
+SequenceOffsets<axes::Tokens> const three_sequences = SequenceOffsets<axes::Tokens>::of_lengths({3, 0, 1});
 
 std::vector<float> pooled(std::vector<Pooling> const& poolings, std::size_t skipped = 0) {
   Context context = Context::with_threads(2);
@@ -75,7 +75,7 @@ TEST_CASE("pool sequences: one pooling is normalised, and sequences that do not 
   CHECK(unit(0, 0) == doctest::Approx(0.6));
   CHECK(unit(0, 1) == doctest::Approx(-0.8));
   CHECK(unit(1, 0) == 0);
-  auto const short_sequences = SequenceOffsets<Tokens>::of_lengths({3});
+  auto const short_sequences = SequenceOffsets<axes::Tokens>::of_lengths({3});
   CHECK_THROWS_AS(pool_sequences(states(), short_sequences, Pooling::mean, Normalization::none, context), ShapeError);
 }
 

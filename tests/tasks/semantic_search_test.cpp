@@ -17,7 +17,7 @@ using namespace axiform;
 
 namespace {
 
-using Rows = Tensor<float, Sequences, Hidden>;
+using Rows = Tensor<float, axes::Sequences, axes::Hidden>;
 
 Rows rows_of(goldens::Goldens const& golden, std::string const& name) {
   auto const shape = golden.shape(name);
@@ -51,7 +51,7 @@ TEST_CASE("similarity: cos_sim and dot give numpy's scores, zeros and single emb
   CHECK(goldens::largest_difference(cos_sim(queries, corpus).elements(), golden.reals("search.cosine.scores")) < 2e-7);
   CHECK(goldens::largest_difference(dot(queries, corpus).elements(), golden.reals("search.dot.scores")) < 1e-5);
   CHECK(cos_sim(corpus, corpus)(7, 7) == 0);  // a row of zeros
-  Tensor<float, Hidden> one(std::size_t{19});
+  Tensor<float, axes::Hidden> one(std::size_t{19});
   std::ranges::copy(queries.row(2), one.data());
   CHECK(cos_sim(one, corpus)(0, 60) == cos_sim(queries, corpus)(2, 60));
   CHECK(dot(corpus, one)(60, 0) == dot(queries, corpus)(2, 60));
@@ -105,7 +105,7 @@ TEST_CASE("semantic search: finds numpy's best rows, equals by index, and scores
   CHECK(equal[1].index == 40);
   CHECK(equal[2].index == 50);
   CHECK(equal[0].score == equal[2].score);
-  Tensor<float, Hidden> one(std::size_t{19});
+  Tensor<float, axes::Hidden> one(std::size_t{19});
   std::ranges::copy(queries.row(3), one.data());
   CHECK(same_hits(semantic_search(one, corpus, {.top_k = 3}, context), equal));
 }

@@ -149,7 +149,7 @@ TEST_CASE("sentence embedding: a document's chunks have the offsets and embeddin
   sentences::Assembled const directory("mean_tokens", "bert-mlm");
   auto const model = SentenceEmbedding<>::from_directory(directory, context);
   std::string const text = cases()["document"];
-  auto const check = [&](std::string const& name, DocumentEmbedding<Hidden> const& found) {
+  auto const check = [&](std::string const& name, DocumentEmbedding<axes::Hidden> const& found) {
     CAPTURE(name);
     check_close(found.embeddings, golden, name + ".embeddings");
     auto const expected = golden.ids(name + ".chunks");  // begin and end in tokens, begin and end in code points

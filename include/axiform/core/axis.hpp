@@ -26,6 +26,12 @@ struct Const {
 /// Two dynamic axes are different types even when their lengths agree, so that queries and keys cannot be swapped by accident.
 struct DynamicAxis {};
 
+/// The axes that the library itself names. They are common words, so they stand in a namespace of their own, which
+/// `using namespace axiform` does not open: a program is free to have its own `Labels`. To use them by their bare names:
+///
+///     using axiform::axes::Tokens, axiform::axes::Hidden;
+namespace axes {
+
 struct Sequences : DynamicAxis {};     ///< Sequences of a batch.
 struct Tokens : DynamicAxis {};        ///< Tokens of all sequences of a batch, one after another.
 struct SourceTokens : DynamicAxis {};  ///< Tokens on the encoder's side of an encoder-decoder.
@@ -40,6 +46,8 @@ struct VocabularyEntries : DynamicAxis {};  ///< Entries of the vocabulary.
 struct Positions : DynamicAxis {};          ///< Positions that have an embedding.
 struct TokenTypes : DynamicAxis {};         ///< Segments that have an embedding.
 struct Labels : DynamicAxis {};             ///< Classes that a classifier tells apart.
+
+}  // namespace axes
 
 namespace detail {
 template <class T>
@@ -86,7 +94,7 @@ struct ProductOf<Const<First>, Const<Second>> {
 };
 }  // namespace detail
 
-/// Two axes seen as one, `First` the outer: `Product<Heads, HeadSize>` is the width of all heads side by side.
+/// Two axes seen as one, `First` the outer: `Product<axes::Heads, axes::HeadSize>` is the width of all heads side by side.
 template <Axis First, Axis Second>
 using Product = typename detail::ProductOf<First, Second>::type;
 
@@ -103,7 +111,7 @@ std::string axis_name() {
   } else if constexpr (detail::is_product_axis<A>) {
     return detail::product_name(static_cast<A*>(nullptr));
   } else {
-    std::string_view const function = std::source_location::current().function_name();  // "… [with A = axiform::Tokens; …"
+    std::string_view const function = std::source_location::current().function_name();  // "… [with A = axiform::axes::Tokens; …"
     auto const begin = function.find("A = ") + 4;
     std::string_view const name = function.substr(begin, function.find_first_of(";]", begin) - begin);
     auto const qualifier = name.rfind("::");

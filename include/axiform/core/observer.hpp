@@ -47,10 +47,10 @@ class Observer {
 
   /// The hidden states [Tokens, Hidden] after stage `index`: 0 is what enters the first layer, i + 1 what leaves layer i
   /// (with the final norm, where the model has one, after the last layer).
-  virtual void hidden_states(std::size_t /*index*/, View<Tokens, Hidden> /*states*/) {}
+  virtual void hidden_states(std::size_t /*index*/, View<axes::Tokens, axes::Hidden> /*states*/) {}
 
   /// What an operation of the layer gave, [Tokens, columns]; valid during the call.
-  virtual void operation(LayerOperation /*operation*/, View<Tokens, Hidden> /*values*/) {}
+  virtual void operation(LayerOperation /*operation*/, View<axes::Tokens, axes::Hidden> /*values*/) {}
 };
 
 /// Keeps all attention probabilities and hidden states of the passes since `clear`.
@@ -61,7 +61,7 @@ class Observer {
 ///     capture.attention(layer, sequence)(head, query, key);
 class Capture final : public Observer {
  public:
-  using AttentionMap = Tensor<float, Heads, Queries, Keys>;  ///< Probabilities of one sequence in one layer.
+  using AttentionMap = Tensor<float, axes::Heads, axes::Queries, axes::Keys>;  ///< Probabilities of one sequence in one layer.
 
   void begin_layer(std::size_t index) override {
     layer_ = index;
@@ -72,8 +72,8 @@ class Capture final : public Observer {
     auto& maps = kind == AttentionKind::self ? self_[layer_] : cross_[layer_];
     return maps.emplace_back(AttentionMap(heads, queries, keys)).data();
   }
-  void hidden_states(std::size_t, View<Tokens, Hidden> states) override {
-    Tensor<float, Tokens, Hidden> kept(states.rows(), states.columns());
+  void hidden_states(std::size_t, View<axes::Tokens, axes::Hidden> states) override {
+    Tensor<float, axes::Tokens, axes::Hidden> kept(states.rows(), states.columns());
     for (std::size_t row = 0; row < states.rows(); ++row) std::ranges::copy(states.row(row), kept.row(row).begin());
     hidden_states_.push_back(std::move(kept));
   }
@@ -88,7 +88,7 @@ class Capture final : public Observer {
     return at(cross_, "cross-attention", layer, sequence);
   }
   /// One entry a stage: what enters the first layer, then what leaves each.
-  std::vector<Tensor<float, Tokens, Hidden>> const& all_hidden_states() const noexcept { return hidden_states_; }
+  std::vector<Tensor<float, axes::Tokens, axes::Hidden>> const& all_hidden_states() const noexcept { return hidden_states_; }
 
   /// Forgets all that was seen.
   void clear() noexcept {
@@ -111,7 +111,7 @@ class Capture final : public Observer {
 
   std::size_t layer_ = 0;
   Maps self_, cross_;
-  std::vector<Tensor<float, Tokens, Hidden>> hidden_states_;
+  std::vector<Tensor<float, axes::Tokens, axes::Hidden>> hidden_states_;
 };
 
 }  // namespace axiform

@@ -26,7 +26,7 @@ class Shape {
 
   static_assert(rank > 0, "a shape has at least one axis");
 
-  /// A shape from the lengths of its dynamic axes alone, in order: `Shape<Tokens, Const<768>>(5)` is [5, 768].
+  /// A shape from the lengths of its dynamic axes alone, in order: `Shape<axes::Tokens, Const<768>>(5)` is [5, 768].
   template <std::convertible_to<std::size_t>... Lengths>
     requires(sizeof...(Lengths) == dynamic_rank)
   constexpr Shape(Lengths... dynamic_lengths) {

@@ -17,7 +17,7 @@ namespace axiform {
 
 /// Owns elements on the axes `Axes...`, row-major and without gaps. Moves; `copy` is explicit.
 ///
-///     Tensor<float, Tokens, Const<768>> hidden_states(5);   // [5, 768], zeros, on the heap
+///     Tensor<float, axes::Tokens, Const<768>> hidden_states(5);   // [5, 768], zeros, on the heap
 ///     hidden_states(0, 3) = 1.0f;
 template <class Element, Axis... Axes>
 class Tensor {
@@ -165,7 +165,7 @@ auto fixed(TensorView<Element, Axes...> view) {
 }
 }  // namespace detail
 
-/// The same elements with the dynamic axis `From` called `To`: `relabel<Tokens, Queries>(x)`.
+/// The same elements with the dynamic axis `From` called `To`: `relabel<axes::Tokens, axes::Queries>(x)`.
 template <Axis From, Axis To, TensorLike T>
   requires(!StaticAxis<From> && !StaticAxis<To>)
 auto relabel(T const& tensor) {

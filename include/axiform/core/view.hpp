@@ -79,7 +79,7 @@ class TensorView {
   std::size_t row_stride_;
 };
 
-/// Read-only floats: what an operation takes. `View<Tokens, Const<768>>`.
+/// Read-only floats: what an operation takes. `View<axes::Tokens, Const<768>>`.
 template <Axis... Axes>
 using View = TensorView<float const, Axes...>;
 

@@ -83,7 +83,7 @@ class BeamGeneration {
       }
     }
     next_.clear();
-    SequenceOffsets<Tokens> offsets;
+    SequenceOffsets<axes::Tokens> offsets;
     for (auto const ids : std::span(missing).first(end)) {
       next_.insert(next_.end(), ids.begin(), ids.end());
       offsets.append(ids.size());

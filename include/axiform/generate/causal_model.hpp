@@ -36,12 +36,12 @@ namespace axiform::inline AXIFORM_ARCH {
 /// `lengths()` are the tokens of each sequence, and `fork(from, to, common)` gives sequence `to` the past of `from`, where the first
 /// `common` tokens of both are the same already.
 template <class M>
-concept CausalLanguageModel = requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences,
+concept CausalLanguageModel = requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences,
                                        typename M::Cache& cache, Context& context, std::size_t n) {
   { model.positions() } -> std::convertible_to<std::size_t>;
   { model.vocabulary() } -> std::convertible_to<std::size_t>;
   { model.make_cache(n, n) } -> std::same_as<typename M::Cache>;
-  { model.last_logits(ids, sequences, cache, context) } -> std::same_as<Tensor<float, Sequences, VocabularyEntries>>;
+  { model.last_logits(ids, sequences, cache, context) } -> std::same_as<Tensor<float, axes::Sequences, axes::VocabularyEntries>>;
   { cache.lengths() } -> std::convertible_to<std::span<std::size_t const>>;
   cache.fork(n, n, n);
 };
@@ -52,9 +52,9 @@ concept CausalLanguageModel = requires(M const& model, std::span<TokenId const> 
 /// `copy(other, from, to)` gives sequence `to` the past of sequence `from` of another cache.
 template <class M>
 concept RewindableLanguageModel =
-    CausalLanguageModel<M> && requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences,
+    CausalLanguageModel<M> && requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences,
                                        typename M::Cache& cache, typename M::Cache const& other, Context& context, std::size_t n) {
-      { model.all_logits(ids, sequences, cache, context) } -> std::same_as<Tensor<float, Tokens, VocabularyEntries>>;
+      { model.all_logits(ids, sequences, cache, context) } -> std::same_as<Tensor<float, axes::Tokens, axes::VocabularyEntries>>;
       cache.truncate(n, n);
       cache.copy(other, n, n);
     };

@@ -100,7 +100,7 @@ class TokenGeneration {
   template <class Wanted>
   auto feed(Wanted wanted) {
     next_.clear();
-    SequenceOffsets<Tokens> offsets;
+    SequenceOffsets<axes::Tokens> offsets;
     std::size_t end = sequences_.size();
     while (end > 1 && !wanted(end - 1)) --end;
     for (std::size_t s = 0; s < end; ++s) {

@@ -32,10 +32,10 @@ void for_each_prediction(Model const& model, std::span<TokenId const> ids, std::
   constexpr std::size_t rows = 64;
   Context::Pass const pass(context);
   cache.truncate(0, 0);
-  if (first > 1) model.last_logits(ids.first(first - 1), SequenceOffsets<Tokens>::single(first - 1), cache, context);
+  if (first > 1) model.last_logits(ids.first(first - 1), SequenceOffsets<axes::Tokens>::single(first - 1), cache, context);
   for (std::size_t begin = first - 1; begin + 1 < ids.size(); begin += rows) {
     auto const part = ids.subspan(begin, std::min(rows, ids.size() - 1 - begin));
-    auto const logits = model.all_logits(part, SequenceOffsets<Tokens>::single(part.size()), cache, context);
+    auto const logits = model.all_logits(part, SequenceOffsets<axes::Tokens>::single(part.size()), cache, context);
     for (std::size_t i = 0; i < part.size(); ++i) visit(begin + i + 1, logits.row(i));
   }
 }

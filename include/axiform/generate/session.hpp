@@ -84,7 +84,7 @@ class GenerationSession {
     if (ids_.empty()) throw ArgumentError("session: found no token, expected at least one");
     forget_last();
     auto const missing = std::span<TokenId const>(ids_).subspan(cached());
-    auto const logits = model_->last_logits(missing, SequenceOffsets<Tokens>::single(missing.size()), cache_, context);
+    auto const logits = model_->last_logits(missing, SequenceOffsets<axes::Tokens>::single(missing.size()), cache_, context);
     auto const row = logits.row(0);
     return {row.begin(), row.end()};
   }

@@ -70,7 +70,7 @@ class Speculation {
     std::optional<FinishReason> end = stopping_.all();
     if (!end && ids_.size() > 1) {  // the prompt needs no logits of every position
       auto const known = std::span<TokenId const>(ids_).first(ids_.size() - 1);
-      model_.last_logits(known, SequenceOffsets<Tokens>::single(known.size()), cache_, context_);
+      model_.last_logits(known, SequenceOffsets<axes::Tokens>::single(known.size()), cache_, context_);
     }
     while (!end) {
       propose();
@@ -95,7 +95,7 @@ class Speculation {
     std::size_t const room = std::min(length_ - 1, draft_.positions() + 1);
     while (proposals_.size() < most_ && ahead.size() < room) {
       auto const missing = std::span<TokenId const>(ahead).subspan(draft_cache_.lengths()[0]);
-      auto logits = draft_.last_logits(missing, SequenceOffsets<Tokens>::single(missing.size()), draft_cache_, context_);
+      auto logits = draft_.last_logits(missing, SequenceOffsets<axes::Tokens>::single(missing.size()), draft_cache_, context_);
       draft_chooser_.read(logits.row(0), ahead);
       TokenId const id = draft_chooser_.choose(0, ahead.size());
       auto const candidates = draft_chooser_.candidates();
@@ -110,7 +110,7 @@ class Speculation {
     std::vector<TokenId> missing(ids_.begin() + static_cast<std::ptrdiff_t>(cache_.lengths()[0]), ids_.end());
     std::size_t const first = missing.size() - 1;
     for (Proposal const& proposal : proposals_) missing.push_back(proposal.id);
-    auto logits = model_.all_logits(missing, SequenceOffsets<Tokens>::single(missing.size()), cache_, context_);
+    auto logits = model_.all_logits(missing, SequenceOffsets<axes::Tokens>::single(missing.size()), cache_, context_);
     for (std::size_t i = 0; i <= proposals_.size(); ++i) {
       chooser_.read(logits.row(first + i), ids_);
       bool const is_own = i == proposals_.size();

@@ -21,9 +21,9 @@ namespace axiform {
 ///
 /// @param map [Heads, Queries, Keys].
 /// @return    [Queries, Keys].
-inline Tensor<float, Queries, Keys> mean_over_heads(View<Heads, Queries, Keys> map) {
+inline Tensor<float, axes::Queries, axes::Keys> mean_over_heads(View<axes::Heads, axes::Queries, axes::Keys> map) {
   std::size_t const heads = map.length<0>(), queries = map.length<1>();
-  Tensor<float, Queries, Keys> mean(queries, map.length<2>());
+  Tensor<float, axes::Queries, axes::Keys> mean(queries, map.length<2>());
   std::vector<double> sums(map.length<2>());
   for (std::size_t query = 0; query < queries; ++query) {
     std::ranges::fill(sums, 0.0);
@@ -41,7 +41,7 @@ inline Tensor<float, Queries, Keys> mean_over_heads(View<Heads, Queries, Keys> m
 /// @param map [Heads, Queries, Keys].
 /// @return    [Queries, Keys], a view into the map.
 /// @throws ArgumentError when there is no such head.
-inline View<Queries, Keys> attention_of_head(View<Heads, Queries, Keys> map, std::size_t head) {
+inline View<axes::Queries, axes::Keys> attention_of_head(View<axes::Heads, axes::Queries, axes::Keys> map, std::size_t head) {
   if (head >= map.length<0>())
     throw ArgumentError("head: found " + std::to_string(head) + ", expected 0 to " + std::to_string(map.length<0>() - 1));
   return {map.data() + head * map.length<1>() * map.row_stride(), {map.length<1>(), map.length<2>()}, map.row_stride()};
@@ -66,7 +66,7 @@ inline std::string padded_left(std::string_view text, std::size_t width) {
 /// @param attention [Queries, Keys].
 /// @param queries,keys Labels of the rows and columns: the tokens.
 /// @throws ShapeError when the numbers of labels differ from the lengths.
-inline void print_attention_table(std::ostream& out, View<Queries, Keys> attention, std::span<std::string const> queries,
+inline void print_attention_table(std::ostream& out, View<axes::Queries, axes::Keys> attention, std::span<std::string const> queries,
                                   std::span<std::string const> keys, int decimals = 3) {
   if (attention.length<0>() != queries.size() || attention.length<1>() != keys.size())
     throw ShapeError("attention table: found " + std::to_string(queries.size()) + " and " + std::to_string(keys.size()) +

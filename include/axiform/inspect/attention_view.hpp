@@ -37,7 +37,8 @@ struct AttentionMaps {
   std::string name;                                ///< What the page calls it where there are several: "Encoder", "Cross-attention".
   std::vector<std::string> queries;                ///< The tokens that attend.
   std::vector<std::string> keys;                   ///< The tokens that are attended to.
-  std::vector<View<Heads, Queries, Keys>> layers;  ///< The maps, first layer first. Not copied: whoever owns them must keep them.
+  /// The maps, first layer first. Not copied: whoever owns them must keep them.
+  std::vector<View<axes::Heads, axes::Queries, axes::Keys>> layers;
   std::optional<std::size_t> second_text = {};     ///< Where the second text of a pair begins, in both columns; the page then has filters.
 };
 
@@ -173,7 +174,7 @@ inline AttentionPartSummary summarize_attention(AttentionMaps const& part, Atten
     throw ArgumentError(name + "second_text: found " + std::to_string(*part.second_text) +
                         ", expected at least one token of either text, of " +
                         std::to_string(std::min(part.queries.size(), part.keys.size())));
-  auto const expected = Shape<Heads, Queries, Keys>(summary.heads, part.queries.size(), part.keys.size());
+  auto const expected = Shape<axes::Heads, axes::Queries, axes::Keys>(summary.heads, part.queries.size(), part.keys.size());
   for (std::size_t const layer : summary.layers) {
     auto const& map = part.layers[layer];
     if (map.shape() != expected)

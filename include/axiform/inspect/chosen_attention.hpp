@@ -29,7 +29,8 @@ struct AttentionChoice {
 ///
 /// @return [Queries, Keys].
 /// @throws ArgumentError when the layer, the head or the sequence is not there; the message says which are.
-inline Tensor<float, Queries, Keys> chosen_attention(Capture const& capture, AttentionChoice const& choice, std::size_t sequence = 0) {
+inline Tensor<float, axes::Queries, axes::Keys> chosen_attention(Capture const& capture, AttentionChoice const& choice,
+                                                                 std::size_t sequence = 0) {
   auto const layers = static_cast<std::ptrdiff_t>(capture.layers());
   if (layers == 0) throw ArgumentError("layer: found " + std::to_string(choice.layer) + ", and no layer was seen");
   if (choice.layer < -layers || choice.layer >= layers)
@@ -39,7 +40,7 @@ inline Tensor<float, Queries, Keys> chosen_attention(Capture const& capture, Att
   auto const& map = capture.attention(layer, sequence);
   if (!choice.head) return mean_over_heads(map);
   auto const view = attention_of_head(map, *choice.head);
-  Tensor<float, Queries, Keys> attention(view.length<0>(), view.length<1>());
+  Tensor<float, axes::Queries, axes::Keys> attention(view.length<0>(), view.length<1>());
   for (std::size_t query = 0; query < view.rows(); ++query) std::ranges::copy(view.row(query), attention.row(query).begin());
   return attention;
 }

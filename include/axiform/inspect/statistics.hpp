@@ -105,11 +105,11 @@ class Statistics final : public Observer {
     maps_.push_back({layer_ + name, sequence, Capture::AttentionMap(heads, queries, keys)});
     return maps_.back().map.data();
   }
-  void hidden_states(std::size_t index, View<Tokens, Hidden> states) override {
+  void hidden_states(std::size_t index, View<axes::Tokens, axes::Hidden> states) override {
     finish_maps();
     records_.push_back({.name = "hidden_states." + std::to_string(index), .statistics = tensor_statistics(states)});
   }
-  void operation(LayerOperation operation, View<Tokens, Hidden> values) override {
+  void operation(LayerOperation operation, View<axes::Tokens, axes::Hidden> values) override {
     records_.push_back({.name = layer_ + name_of(operation), .statistics = tensor_statistics(values)});
   }
 

@@ -34,9 +34,9 @@ namespace axiform::inline AXIFORM_ARCH {
 /// being counted (`create_position_ids_from_input_ids` of transformers).
 template <DimensionsLike D>
 struct BertEmbeddings {
-  Embedding<VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary.
-  Embedding<Positions, typename D::Hidden> positions;      ///< One row a position.
-  Embedding<TokenTypes, typename D::Hidden> token_types;   ///< One row a segment; none in DistilBERT.
+  Embedding<axes::VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary.
+  Embedding<axes::Positions, typename D::Hidden> positions;      ///< One row a position.
+  Embedding<axes::TokenTypes, typename D::Hidden> token_types;   ///< One row a segment; none in DistilBERT.
   LayerNorm<typename D::Hidden> norm;                      ///< Of their sum.
   std::optional<TokenId> padding_id;                       ///< Where positions begin behind it (RoBERTa); else empty.
 
@@ -57,9 +57,9 @@ struct BertEmbeddings {
 
   /// @return [Tokens, Hidden].
   /// @throws ArgumentError when an id or a segment has no row, or a sequence is longer than the positions.
-  Tensor<float, Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
     check_batch(batch, longest());
-    auto sum = make_tensor<float>(context, Shape<Tokens, typename D::Hidden>::of({batch.ids.size(), words.columns()}));
+    auto sum = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({batch.ids.size(), words.columns()}));
     words.write_rows(batch.ids, sum.view(), "token id");
     if (!batch.token_types.empty()) {
       token_types.add_rows(batch.token_types, sum.view(), "token type");
@@ -89,14 +89,14 @@ struct BertEmbeddings {
   }
 
  private:
-  void add_positions_behind_padding(TokenBatch const& batch, TensorView<float, Tokens, typename D::Hidden> sum) const {
+  void add_positions_behind_padding(TokenBatch const& batch, TensorView<float, axes::Tokens, typename D::Hidden> sum) const {
     auto const padding = static_cast<std::size_t>(*padding_id);
     for (std::size_t s = 0; s < batch.sequences.count(); ++s) {
       std::size_t next = padding + 1;
       for (std::size_t i = batch.sequences.offset(s); i < batch.sequences.offset(s + 1); ++i) {
         std::size_t const position = batch.ids[i] == *padding_id ? padding : next++;
-        positions.add_row(position, TensorView<float, Tokens, typename D::Hidden>(
-                                        sum.row(i).data(), Shape<Tokens, typename D::Hidden>::of({1, sum.columns()})));
+        positions.add_row(position, TensorView<float, axes::Tokens, typename D::Hidden>(
+                                        sum.row(i).data(), Shape<axes::Tokens, typename D::Hidden>::of({1, sum.columns()})));
       }
     }
   }
@@ -150,13 +150,13 @@ struct Bert {
   /// @return [Tokens, Hidden], packed as the batch.
   /// @throws ArgumentError when an id or a segment has no row or a sequence is longer than `positions()`; ShapeError when the batch does not
   ///         fit together.
-  Tensor<float, Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return encoder(embeddings(batch, context), batch.sequences, context);
   }
   /// The same for one sequence.
-  Tensor<float, Tokens, typename D::Hidden> operator()(std::span<TokenId const> ids, Context& context) const {
-    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(std::span<TokenId const> ids, Context& context) const {
+    auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
     return (*this)({.ids = ids, .sequences = sequences}, context);
   }
 
@@ -164,8 +164,8 @@ struct Bert {
   /// @param hidden_states [Tokens, Hidden]: what the call operator gave.
   /// @return              [Sequences, Hidden].
   /// @throws ArgumentError when the checkpoint had no pooler, or a sequence is empty.
-  Tensor<float, Sequences, typename D::Hidden> pool(View<Tokens, typename D::Hidden> hidden_states, SequenceOffsets<Tokens> const& sequences,
-                                                    Context& context) const {
+  Tensor<float, axes::Sequences, typename D::Hidden> pool(View<axes::Tokens, typename D::Hidden> hidden_states,
+                                                          SequenceOffsets<axes::Tokens> const& sequences, Context& context) const {
     if (!pooler) throw ArgumentError("pooler: this BERT has none");
     return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, activate(Activation::tanh));
   }

@@ -29,7 +29,7 @@ struct MaskedLmHead {
   Linear<typename D::Hidden, typename D::Hidden> dense;        ///< Before the norm.
   Activation activation;                                       ///< Behind the dense layer.
   LayerNorm<typename D::Hidden> norm;                          ///< Behind the activation.
-  Linear<typename D::Hidden, VocabularyEntries> decoder;       ///< To the vocabulary.
+  Linear<typename D::Hidden, axes::VocabularyEntries> decoder;  ///< To the vocabulary.
 
   /// Zero weights, to be loaded or initialised.
   static MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon) {
@@ -39,7 +39,7 @@ struct MaskedLmHead {
   /// @param hidden_states [Rows, Hidden].
   /// @return              [Rows, VocabularyEntries].
   template <RowsOf<typename D::Hidden> X>
-  Tensor<float, RowAxis<X>, VocabularyEntries> operator()(X const& hidden_states, Context& context) const {
+  Tensor<float, RowAxis<X>, axes::VocabularyEntries> operator()(X const& hidden_states, Context& context) const {
     return decoder(norm(dense(hidden_states, context, activate(activation)), context), context);
   }
 
@@ -68,7 +68,7 @@ struct BertForMaskedLm {
 
   /// Logits of every token.
   /// @return [Tokens, VocabularyEntries]. @throws As `Bert`.
-  Tensor<float, Tokens, VocabularyEntries> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Tokens, axes::VocabularyEntries> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return mlm(bert(batch, context), context);
   }
@@ -97,7 +97,7 @@ struct BertForNextSentence {
 
   /// Logits of each pair of sentences: column 0 says "B follows A", column 1 that it does not.
   /// @return [Sequences, 2]. @throws As `Bert`; ArgumentError for an empty sequence.
-  Tensor<float, Sequences, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Sequences, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return next_sentence(bert.pool(bert(batch, context), batch.sequences, context), context);
   }
@@ -121,8 +121,8 @@ struct BertForNextSentence {
 
 /// What BERT is pre-trained to say.
 struct PreTrainingLogits {
-  Tensor<float, Tokens, VocabularyEntries> tokens;  ///< Of every token: [Tokens, VocabularyEntries].
-  Tensor<float, Sequences, Const<2>> next_sentence;  ///< Of every pair; column 0 says "B follows A": [Sequences, 2].
+  Tensor<float, axes::Tokens, axes::VocabularyEntries> tokens;  ///< Of every token: [Tokens, VocabularyEntries].
+  Tensor<float, axes::Sequences, Const<2>> next_sentence;       ///< Of every pair; column 0 says "B follows A": [Sequences, 2].
 };
 
 /// BERT with both heads of its pre-training (BertForPreTraining).
@@ -171,7 +171,7 @@ struct BertForQuestionAnswering {
 
   /// Logits of each token for being the first (column 0) and the last (column 1) of the answer.
   /// @return [Tokens, 2]. @throws As `Bert`.
-  Tensor<float, Tokens, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Tokens, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return span(bert(batch, context), context);
   }
@@ -201,12 +201,12 @@ template <DimensionsLike D>
 struct SequenceClassificationHead {
   Linear<typename D::Hidden, typename D::Hidden> dense;  ///< On the first token.
   Activation activation;                                 ///< Behind it.
-  Linear<typename D::Hidden, Labels> output;             ///< To the labels.
+  Linear<typename D::Hidden, axes::Labels> output;       ///< To the labels.
 
   /// @param first_states [Rows, Hidden].
   /// @return             [Rows, Labels].
   template <RowsOf<typename D::Hidden> X>
-  Tensor<float, RowAxis<X>, Labels> operator()(X const& first_states, Context& context) const {
+  Tensor<float, RowAxis<X>, axes::Labels> operator()(X const& first_states, Context& context) const {
     return output(dense(first_states, context, activate(activation)), context);
   }
 
@@ -228,7 +228,7 @@ struct BertForSequenceClassification {
   SequenceClassificationHead<D> head;  ///< On the first token.
 
   /// @return [Sequences, Labels]. @throws As `Bert`; ArgumentError for an empty sequence.
-  Tensor<float, Sequences, Labels> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Sequences, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return head(select_rows(bert(batch, context), batch.sequences, SequenceRow::first, context), context);
   }
@@ -248,10 +248,10 @@ struct BertForTokenClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
   Bert<D> bert;                                   ///< The encoder, without pooler.
-  Linear<typename D::Hidden, Labels> classifier;  ///< On every token.
+  Linear<typename D::Hidden, axes::Labels> classifier;  ///< On every token.
 
   /// @return [Tokens, Labels]. @throws As `Bert`.
-  Tensor<float, Tokens, Labels> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Tokens, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     return classifier(bert(batch, context), context);
   }

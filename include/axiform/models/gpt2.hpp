@@ -47,10 +47,10 @@ struct Gpt2Block {
   /// @param past A cache and the number of this layer, or nothing.
   /// @return     [Tokens, Hidden].
   template <RowsOf<typename D::Hidden> X, class... Past>
-  Tensor<float, Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<Tokens> const& sequences, Context& context,
-                                                       Past&&... past) const {
-    auto const h = attention(attention_norm(x, context), sequences, past..., context, add(x));
-    return mlp(mlp_norm(h, context), context, add(h));
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<axes::Tokens> const& sequences, Context& context,
+                                                             Past&&... past) const {
+    auto const h = attention(attention_norm(x, context), sequences, past..., context, add_residual(x));
+    return mlp(mlp_norm(h, context), context, add_residual(h));
   }
 
   /// Parameters in all, from the lengths alone.
@@ -84,12 +84,12 @@ template <DimensionsLike D = DynamicDimensions>
 struct Gpt2 {
   using DimensionsType = D;                                  ///< The dimensions that the type has, or leaves free.
   using Cache = KeyValueCache;                               ///< What `generate` keeps the past in.
-  using States = Tensor<float, Tokens, typename D::Hidden>;  ///< Hidden states of packed tokens.
+  using States = Tensor<float, axes::Tokens, typename D::Hidden>;  ///< Hidden states of packed tokens.
 
   D dimensions;                                                 ///< The widths.
   ModelSizes sizes;                                             ///< Layers, vocabulary and positions.
-  TiedEmbedding<VocabularyEntries, typename D::Hidden> tokens;  ///< One row a token; the head too.
-  Embedding<Positions, typename D::Hidden> position_table;      ///< One row a position, from 0.
+  TiedEmbedding<axes::VocabularyEntries, typename D::Hidden> tokens;  ///< One row a token; the head too.
+  Embedding<axes::Positions, typename D::Hidden> position_table;      ///< One row a position, from 0.
   std::vector<Gpt2Block<D>> layers;                             ///< The blocks, first to last.
   LayerNorm<typename D::Hidden> final_norm;                     ///< Behind the last block.
 
@@ -117,7 +117,7 @@ struct Gpt2 {
   }
   /// The same for one sequence.
   States operator()(std::span<TokenId const> ids, Context& context) const {
-    auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+    auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
     return (*this)({.ids = ids, .sequences = sequences}, context);
   }
   /// The same for new tokens behind those in the cache, which grows by them. The same bits as whole sequences have.
@@ -136,14 +136,15 @@ struct Gpt2 {
   /// @param hidden_states [Rows, Hidden], after the final norm.
   /// @return              [Rows, VocabularyEntries].
   template <RowsOf<typename D::Hidden> X>
-  Tensor<float, RowAxis<X>, VocabularyEntries> logits(X const& hidden_states, Context& context) const {
+  Tensor<float, RowAxis<X>, axes::VocabularyEntries> logits(X const& hidden_states, Context& context) const {
     return tokens.product(hidden_states, context);
   }
 
   /// Logits behind the last of the new tokens of each sequence; of a sequence without new tokens they mean nothing.
   /// @return [Sequences, VocabularyEntries].
-  Tensor<float, Sequences, VocabularyEntries> last_logits(std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences, Cache& cache,
-                                                   Context& context) const {
+  Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
+                                                                      SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
+                                                                      Context& context) const {
     Context::Pass const pass(context);
     auto const states = (*this)({.ids = ids, .sequences = sequences}, cache, context);
     return logits(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
@@ -151,8 +152,9 @@ struct Gpt2 {
 
   /// Logits behind every new token. They take 4 bytes a token and entry of the vocabulary: run long texts in parts.
   /// @return [Tokens, VocabularyEntries].
-  Tensor<float, Tokens, VocabularyEntries> all_logits(std::span<TokenId const> ids, SequenceOffsets<Tokens> const& sequences, Cache& cache,
-                                                      Context& context) const {
+  Tensor<float, axes::Tokens, axes::VocabularyEntries> all_logits(std::span<TokenId const> ids,
+                                                                  SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
+                                                                  Context& context) const {
     Context::Pass const pass(context);
     return logits((*this)({.ids = ids, .sequences = sequences}, cache, context), context);
   }
@@ -212,7 +214,7 @@ struct Gpt2 {
  private:
   // Positions go on behind what is in the cache. A token type k, which GPT-2 was not trained with, adds row k of the token embedding.
   States embed(TokenBatch const& batch, Cache const* cache, Context& context) const {
-    auto sum = make_tensor<float>(context, Shape<Tokens, typename D::Hidden>::of({batch.ids.size(), position_table.columns()}));
+    auto sum = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({batch.ids.size(), position_table.columns()}));
     tokens.write_rows(batch.ids, sum.view(), "token id");
     position_table.add_positions(batch.sequences, sum.view(), cache ? cache->lengths() : std::span<std::size_t const>());
     if (!batch.token_types.empty()) tokens.add_rows(batch.token_types, sum.view(), "token type");

@@ -23,14 +23,14 @@ struct Gpt2ForSequenceClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
   Gpt2<D> gpt2;                                  ///< The model; its language-model head is not used.
-  Projection<typename D::Hidden, Labels> score;  ///< On the last token.
+  Projection<typename D::Hidden, axes::Labels> score;  ///< On the last token.
   std::optional<TokenId> padding_id;             ///< Tokens with this id do not count as a text's last.
 
   /// @return [Sequences, Labels]. @throws As `Gpt2`; ArgumentError for an empty sequence.
-  Tensor<float, Sequences, Labels> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Sequences, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     auto const states = gpt2(batch, context);
-    auto last = make_tensor<float>(context, Shape<Sequences, typename D::Hidden>::of({batch.sequences.count(), states.columns()}));
+    auto last = make_tensor<float>(context, Shape<axes::Sequences, typename D::Hidden>::of({batch.sequences.count(), states.columns()}));
     for (std::size_t s = 0; s < batch.sequences.count(); ++s) std::ranges::copy(states.row(last_token(batch, s)), last.row(s).begin());
     return score(last, context);
   }

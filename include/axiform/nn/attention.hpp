@@ -82,7 +82,7 @@ class SelfAttention : public internal::FusedSelfAttention<D> {
 
   /// @param x         [Rows, Hidden], packed.
   /// @param sequences Where each sequence begins: a token attends to all tokens of its own sequence.
-  /// @return          [Rows, Hidden], with the epilogues applied: `attention(x, sequences, context, add(x))`.
+  /// @return          [Rows, Hidden], with the epilogues applied: `attention(x, sequences, context, add_residual(x))`.
   /// @throws ShapeError when the sequences do not fill the rows.
   template <RowsOf<typename D::Hidden> X, class... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, Context& context,

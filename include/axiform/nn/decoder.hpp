@@ -24,8 +24,8 @@ namespace axiform::inline AXIFORM_ARCH {
 /// What a decoder attends to: the encoder's output, and where each of its sequences begins.
 template <DimensionsLike D>
 struct EncoderOutput {
-  View<SourceTokens, typename D::Hidden> states;   ///< [SourceTokens, Hidden], packed.
-  SequenceOffsets<SourceTokens> const& sequences;  ///< Where each sequence begins.
+  View<axes::SourceTokens, typename D::Hidden> states;   ///< [SourceTokens, Hidden], packed.
+  SequenceOffsets<axes::SourceTokens> const& sequences;  ///< Where each sequence begins.
 };
 
 /// One decoder block (Vaswani et al. 2017, figure 1, right).
@@ -51,16 +51,18 @@ struct DecoderLayer {
   /// @param past      A cache and the number of this layer, or nothing.
   /// @return          [Tokens, Hidden].
   template <RowsOf<typename D::Hidden> X, class... Past>
-  Tensor<float, Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<Tokens> const& sequences, EncoderOutput<D> const& source,
-                                                       Context& context, Past&&... past) const {
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<axes::Tokens> const& sequences,
+                                                             EncoderOutput<D> const& source, Context& context, Past&&... past) const {
     if constexpr (placement == NormPlacement::after) {
-      auto const h = attention_norm(attention(x, sequences, past..., context, add(x)), context);
-      auto const g = cross_attention_norm(cross_attention(h, sequences, source.states, source.sequences, context, add(h)), context);
-      return mlp_norm(mlp(g, context, add(g)), context);
+      auto const h = attention_norm(attention(x, sequences, past..., context, add_residual(x)), context);
+      auto const g =
+          cross_attention_norm(cross_attention(h, sequences, source.states, source.sequences, context, add_residual(h)), context);
+      return mlp_norm(mlp(g, context, add_residual(g)), context);
     } else {
-      auto const h = attention(attention_norm(x, context), sequences, past..., context, add(x));
-      auto const g = cross_attention(cross_attention_norm(h, context), sequences, source.states, source.sequences, context, add(h));
-      return mlp(mlp_norm(g, context), context, add(g));
+      auto const h = attention(attention_norm(x, context), sequences, past..., context, add_residual(x));
+      auto const g =
+          cross_attention(cross_attention_norm(h, context), sequences, source.states, source.sequences, context, add_residual(h));
+      return mlp(mlp_norm(g, context), context, add_residual(g));
     }
   }
 
@@ -101,15 +103,15 @@ struct Decoder {
   /// @param source    The encoder's output.
   /// @return          [Tokens, Hidden].
   template <RowsOf<typename D::Hidden> X>
-  Tensor<float, Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<Tokens> const& sequences, EncoderOutput<D> const& source,
-                                                       Context& context) const {
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<axes::Tokens> const& sequences,
+                                                             EncoderOutput<D> const& source, Context& context) const {
     return run(x, context, [&](std::size_t i, auto const& states) { return layers[i](states, sequences, source, context); });
   }
 
   /// New target tokens behind those in the cache; the same bits as whole sequences have.
   template <RowsOf<typename D::Hidden> X>
-  Tensor<float, Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<Tokens> const& sequences, EncoderOutput<D> const& source,
-                                                       KeyValueCache& cache, Context& context) const {
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<axes::Tokens> const& sequences,
+                                                             EncoderOutput<D> const& source, KeyValueCache& cache, Context& context) const {
     auto states = run(x, context, [&](std::size_t i, auto const& h) { return layers[i](h, sequences, source, context, cache, i); });
     cache.advance(sequences);
     return states;
@@ -129,8 +131,9 @@ struct Decoder {
 
  private:
   template <class X, class RunLayer>
-  Tensor<float, Tokens, typename D::Hidden> run(X const& x, Context& context, RunLayer const& run_layer) const {
-    return internal::run_layers<Tensor<float, Tokens, typename D::Hidden>>("Decoder", layers.size(), final_norm, x, context, run_layer);
+  Tensor<float, axes::Tokens, typename D::Hidden> run(X const& x, Context& context, RunLayer const& run_layer) const {
+    return internal::run_layers<Tensor<float, axes::Tokens, typename D::Hidden>>("Decoder", layers.size(), final_norm, x, context,
+                                                                                 run_layer);
   }
 };
 

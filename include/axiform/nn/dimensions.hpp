@@ -49,7 +49,7 @@ struct Dimensions {
 };
 
 /// Dimensions that a checkpoint decides.
-using DynamicDimensions = Dimensions<Hidden, Heads, HeadSize, Inner>;
+using DynamicDimensions = Dimensions<axes::Hidden, axes::Heads, axes::HeadSize, axes::Inner>;
 
 /// A `Dimensions`, or a struct derived from one.
 template <class D>

@@ -54,11 +54,11 @@ struct EncoderLayer {
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences,
                                                            Context& context) const {
     if constexpr (placement == NormPlacement::after) {
-      auto const h = attention_norm(attention(x, sequences, context, add(x)), context);
-      return mlp_norm(mlp(h, context, add(h)), context);
+      auto const h = attention_norm(attention(x, sequences, context, add_residual(x)), context);
+      return mlp_norm(mlp(h, context, add_residual(h)), context);
     } else {
-      auto const h = attention(attention_norm(x, context), sequences, context, add(x));
-      return mlp(mlp_norm(h, context), context, add(h));
+      auto const h = attention(attention_norm(x, context), sequences, context, add_residual(x));
+      return mlp(mlp_norm(h, context), context, add_residual(h));
     }
   }
 
@@ -81,7 +81,8 @@ namespace internal {
 template <class X>
 void observe_hidden_states(Context& context, std::size_t stage, X const& states) {
   if (Observer* const observer = context.observer())
-    observer->hidden_states(stage, View<Tokens, Hidden>(states.data(), Shape<Tokens, Hidden>::of(states.lengths()), states.row_stride()));
+    observer->hidden_states(stage, View<axes::Tokens, axes::Hidden>(states.data(), Shape<axes::Tokens, axes::Hidden>::of(states.lengths()),
+                                                                    states.row_stride()));
 }
 
 // Operations that one token takes in a layer of self-attention and feed-forward block, among `context_length` tokens.

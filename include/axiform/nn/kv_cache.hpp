@@ -81,7 +81,7 @@ class KeyValueCache {
   }
 
   /// @throws ArgumentError when the new tokens do not fit the cache, or the model's positions.
-  void check_room(SequenceOffsets<Tokens> const& added, std::size_t positions) const {
+  void check_room(SequenceOffsets<axes::Tokens> const& added, std::size_t positions) const {
     if (added.count() > sequences())
       throw ArgumentError("cache: found " + std::to_string(added.count()) + " sequences, expected at most " + std::to_string(sequences()));
     for (std::size_t s = 0; s < added.count(); ++s) {
@@ -100,7 +100,7 @@ class KeyValueCache {
     return {layout_, data() + index * sequences() * layout_.floats(), layout_.floats(), lengths_};
   }
   /// The new tokens have passed all layers: they are now part of the past.
-  void advance(SequenceOffsets<Tokens> const& added) {
+  void advance(SequenceOffsets<axes::Tokens> const& added) {
     for (std::size_t s = 0; s < added.count(); ++s) lengths_[s] += added.length(s);
   }
 

@@ -14,9 +14,9 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// An affine map from `In` to `Out`.
 ///
-///     Linear<Const<768>, Const<3072>> up;             // lengths in the type
-///     Linear<Hidden, Inner> up({hidden}, {inner});    // lengths of a checkpoint
-///     auto y = up(x, context, gelu, add(residual));   // [Rows, Out]
+///     Linear<Const<768>, Const<3072>> up;                         // lengths in the type
+///     Linear<axes::Hidden, axes::Inner> up({hidden}, {inner});    // lengths of a checkpoint
+///     auto y = up(x, context, gelu, add_residual(x0));            // [Rows, Out]
 template <Axis In, Axis Out>
 class Linear {
  public:
@@ -28,7 +28,7 @@ class Linear {
       : Linear(Length<In>{}, Length<Out>{}) {}
 
   /// @param x         [Rows, In]; a length that the type knows may stand for a free one.
-  /// @param epilogues `gelu`, `activate(kind)`, `add(residual)`; the activation comes before the residual.
+  /// @param epilogues `gelu`, `activate(kind)`, `add_residual(tensor)`; the activation comes before the residual.
   /// @return          [Rows, Out].
   /// @throws ShapeError when free lengths differ.
   template <RowsOf<In> X, class... Epilogues>

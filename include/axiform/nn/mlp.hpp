@@ -23,7 +23,7 @@ struct Mlp {
   static Mlp create(D const& d, Activation activation) { return {{d.hidden, d.inner}, {d.inner, d.hidden}, activation}; }
 
   /// @param x [Rows, Hidden].
-  /// @return  [Rows, Hidden], with the epilogues applied: `mlp(x, context, add(x))`.
+  /// @return  [Rows, Hidden], with the epilogues applied: `mlp(x, context, add_residual(x))`.
   template <RowsOf<typename D::Hidden> X, class... Epilogues>
   auto operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
     auto const inner = up(x, context, activate(activation));

@@ -12,7 +12,8 @@ namespace axiform::inline AXIFORM_ARCH::internal {
 template <class X>
 void observe_operation(Context const& context, LayerOperation operation, X const& values) {
   if (Observer* const observer = context.observer())
-    observer->operation(operation, View<Tokens, Hidden>(values.data(), Shape<Tokens, Hidden>::of(values.lengths()), values.row_stride()));
+    observer->operation(operation, View<axes::Tokens, axes::Hidden>(values.data(), Shape<axes::Tokens, axes::Hidden>::of(values.lengths()),
+                                                                    values.row_stride()));
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::internal

@@ -5,8 +5,8 @@
 ///
 ///     template <class In, class Out>
 ///     struct TwoLinear {
-///       Linear<In, Inner> first;
-///       Linear<Inner, Out> second;
+///       Linear<In, axes::Inner> first;
+///       Linear<axes::Inner, Out> second;
 ///
 ///       static constexpr void visit(auto& self, auto&& visitor) {
 ///         visitor("first", self.first);

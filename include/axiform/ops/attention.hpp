@@ -36,15 +36,16 @@ void ask_observer(Observer* observer, AttentionKind kind, kernels::AttentionQuer
 }
 
 /// Runs a kernel with the scratch memory that it needs, and with the observer's targets.
-template <class Keys, class KeyCount>
-void run_attention(kernels::AttentionQueries& queries, Keys const& keys, KeyCount const& key_count, AttentionKind kind, Context& context) {
-  auto targets = make_tensor<float*>(context, Shape<Sequences>(context.observer() ? queries.sequences : 0));
+template <class KeyRows, class KeyCount>
+void run_attention(kernels::AttentionQueries& queries, KeyRows const& keys, KeyCount const& key_count, AttentionKind kind,
+                   Context& context) {
+  auto targets = make_tensor<float*>(context, Shape<axes::Sequences>(context.observer() ? queries.sequences : 0));
   if (context.observer()) {
     ask_observer(context.observer(), kind, queries, key_count, targets.elements());
     queries.probabilities = targets.data();
   }
   std::size_t const floats = kernels::attention_scratch_floats(queries, keys, context.executor().concurrency());
-  auto scratch = make_tensor<float>(context, Shape<Hidden>(floats));
+  auto scratch = make_tensor<float>(context, Shape<axes::Hidden>(floats));
   kernels::attention(queries, keys, scratch.data(), context.executor());
 }
 
@@ -130,7 +131,7 @@ Tensor<float, Rows, Width> cached_attention(View<Rows, Width> query, View<Rows, 
   if (sequences.count() > cache.lengths.size())
     throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences, the cache holds " +
                      std::to_string(cache.lengths.size()));
-  auto keys = make_tensor<kernels::CachedKeys>(context, Shape<Sequences>(sequences.count()));
+  auto keys = make_tensor<kernels::CachedKeys>(context, Shape<axes::Sequences>(sequences.count()));
   for (std::size_t s = 0; s < sequences.count(); ++s) {
     std::size_t const count = cache.lengths[s] + sequences.length(s);
     if (count > layout.capacity)

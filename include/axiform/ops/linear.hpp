@@ -1,5 +1,5 @@
 /// @file
-/// Products with a packed weight matrix, with what may be fused behind them: `gelu`, `activate(kind)`, `add(residual)`.
+/// Products with a packed weight matrix, with what may be fused behind them: `gelu`, `activate(kind)`, `add_residual(residual)`.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,7 @@ struct ResidualEpilogue {
 /// The residual `tensor`, [rows, columns] of the result.
 template <TensorLike T>
   requires(std::remove_cvref_t<T>::rank == 2)
-auto add(T const& tensor) {
+auto add_residual(T const& tensor) {
   return ResidualEpilogue<RowAxis<T>, LastAxis<T>>{as_view(tensor)};
 }
 
@@ -48,7 +48,7 @@ template <Axis Rows, Axis Out, Axis OtherRows, Axis OtherOut>
   requires(FitsAxis<OtherRows, Rows> && FitsAxis<OtherOut, Out>)
 void apply(kernels::Epilogue& epilogue, ResidualEpilogue<OtherRows, OtherOut> const& added, std::size_t rows, std::size_t columns) {
   if (added.residual.rows() != rows || added.residual.columns() != columns)
-    throw ShapeError("add: found a residual " + added.residual.shape().to_string() + ", expected [" + std::to_string(rows) + ", " +
+    throw ShapeError("add_residual: found " + added.residual.shape().to_string() + ", expected [" + std::to_string(rows) + ", " +
                      std::to_string(columns) + "]");
   epilogue.residual = added.residual.data();
   epilogue.residual_stride = added.residual.row_stride();

@@ -25,11 +25,11 @@ enum class SequenceRow {
 /// @return  [Sequences, Columns], in the context's memory.
 /// @throws ShapeError when the sequences do not fill the rows; ArgumentError when a sequence has no first row.
 template <TensorLike X>
-Tensor<float, Sequences, LastAxis<X>> select_rows(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, SequenceRow which,
-                                                  Context& context) {
+Tensor<float, axes::Sequences, LastAxis<X>> select_rows(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, SequenceRow which,
+                                                        Context& context) {
   auto const view = as_view(x);
   sequences.check_rows(view.rows(), "select_rows");
-  auto result = make_tensor<float>(context, Shape<Sequences, LastAxis<X>>::of({sequences.count(), view.columns()}));
+  auto result = make_tensor<float>(context, Shape<axes::Sequences, LastAxis<X>>::of({sequences.count(), view.columns()}));
   for (std::size_t s = 0; s < sequences.count(); ++s) {
     auto const target = result.row(s);
     if (sequences.length(s) == 0) {

@@ -96,13 +96,13 @@ class PackedEncodings {
   /// What a model reads; it refers to this object.
   TokenBatch batch() const noexcept { return {.ids = ids_, .sequences = sequences_, .token_types = types_}; }
   /// Where each sequence begins.
-  SequenceOffsets<Tokens> const& sequences() const noexcept { return sequences_; }
+  SequenceOffsets<axes::Tokens> const& sequences() const noexcept { return sequences_; }
 
  private:
   bool has_types_;
   std::vector<TokenId> ids_;
   std::vector<TokenId> types_;
-  SequenceOffsets<Tokens> sequences_;
+  SequenceOffsets<axes::Tokens> sequences_;
 };
 
 /// The softmax of a row, in double precision: scores that are compared and multiplied.

@@ -40,15 +40,15 @@ struct AttentionSteps {
   std::size_t head = 0;                        ///< Which head, from 0.
   AttentionMask mask = AttentionMask::none;    ///< Whether a token sees only itself and what came before it.
   float scale = 1;                             ///< 1 / √HeadSize.
-  Tensor<float, Tokens, Hidden> states;        ///< What enters the attention: behind the norm where the layer normalises first.
-  Tensor<float, Queries, HeadSize> query;      ///< Q = states W_Qᵀ + b_Q.
-  Tensor<float, Keys, HeadSize> key;           ///< K = states W_Kᵀ + b_K.
-  Tensor<float, Keys, HeadSize> value;         ///< V = states W_Vᵀ + b_V.
-  Tensor<float, Queries, Keys> scores;         ///< Q Kᵀ.
-  Tensor<float, Queries, Keys> scaled;         ///< Scores times the scale.
-  Tensor<float, Queries, Keys> masked;         ///< The same with -infinity where a token must not look.
-  Tensor<float, Queries, Keys> probabilities;  ///< Softmax of each row.
-  Tensor<float, Queries, HeadSize> output;     ///< Probabilities times V: the head's part of what the output's product is given.
+  Tensor<float, axes::Tokens, axes::Hidden> states;        ///< What enters the attention: behind the norm where the layer normalises first.
+  Tensor<float, axes::Queries, axes::HeadSize> query;      ///< Q = states W_Qᵀ + b_Q.
+  Tensor<float, axes::Keys, axes::HeadSize> key;           ///< K = states W_Kᵀ + b_K.
+  Tensor<float, axes::Keys, axes::HeadSize> value;         ///< V = states W_Vᵀ + b_V.
+  Tensor<float, axes::Queries, axes::Keys> scores;         ///< Q Kᵀ.
+  Tensor<float, axes::Queries, axes::Keys> scaled;         ///< Scores times the scale.
+  Tensor<float, axes::Queries, axes::Keys> masked;         ///< The same with -infinity where a token must not look.
+  Tensor<float, axes::Queries, axes::Keys> probabilities;  ///< Softmax of each row.
+  Tensor<float, axes::Queries, axes::HeadSize> output;  ///< Probabilities times V: the head's part of what the output's product is given.
 };
 
 namespace internal {
@@ -62,9 +62,9 @@ inline std::vector<double> parameter_row(ConstParameterRef const& parameter, std
 
 // states [tokens, hidden] times the rows of one head of a weight, and its bias, all by name: "query", "key", "value".
 template <Axis Rows, class Attention>
-Tensor<float, Rows, HeadSize> project_head(Attention const& attention, std::string const& name, View<Tokens, Hidden> states,
-                                           std::size_t head, std::size_t head_size) {
-  Tensor<float, Rows, HeadSize> result(states.rows(), head_size);
+Tensor<float, Rows, axes::HeadSize> project_head(Attention const& attention, std::string const& name,
+                                                 View<axes::Tokens, axes::Hidden> states, std::size_t head, std::size_t head_size) {
+  Tensor<float, Rows, axes::HeadSize> result(states.rows(), head_size);
   std::vector<double> sums(states.rows() * head_size);
   for_each_parameter(attention, [&](std::string_view path, ConstParameterRef const& parameter) {
     if (path == name + ".bias") {
@@ -86,13 +86,13 @@ Tensor<float, Rows, HeadSize> project_head(Attention const& attention, std::stri
 
 // The steps behind the projections, as the formula says them: plain loops in float64, not the kernels.
 template <class Attention>
-AttentionSteps explain_head(Attention const& attention, Tensor<float, Tokens, Hidden> states, std::size_t head, std::size_t head_size,
-                            AttentionMask mask) {
+AttentionSteps explain_head(Attention const& attention, Tensor<float, axes::Tokens, axes::Hidden> states, std::size_t head,
+                            std::size_t head_size, AttentionMask mask) {
   std::size_t const tokens = states.rows();
   double const scale = 1 / std::sqrt(static_cast<double>(head_size));
-  auto query_rows = project_head<Queries>(attention, "query", states, head, head_size);
-  auto key_rows = project_head<Keys>(attention, "key", states, head, head_size);
-  auto value_rows = project_head<Keys>(attention, "value", states, head, head_size);
+  auto query_rows = project_head<axes::Queries>(attention, "query", states, head, head_size);
+  auto key_rows = project_head<axes::Keys>(attention, "key", states, head, head_size);
+  auto value_rows = project_head<axes::Keys>(attention, "value", states, head, head_size);
   AttentionSteps steps{.head = head,
                        .mask = mask,
                        .scale = static_cast<float>(scale),
@@ -100,11 +100,11 @@ AttentionSteps explain_head(Attention const& attention, Tensor<float, Tokens, Hi
                        .query = std::move(query_rows),
                        .key = std::move(key_rows),
                        .value = std::move(value_rows),
-                       .scores = Tensor<float, Queries, Keys>(tokens, tokens),
-                       .scaled = Tensor<float, Queries, Keys>(tokens, tokens),
-                       .masked = Tensor<float, Queries, Keys>(tokens, tokens),
-                       .probabilities = Tensor<float, Queries, Keys>(tokens, tokens),
-                       .output = Tensor<float, Queries, HeadSize>(tokens, head_size)};
+                       .scores = Tensor<float, axes::Queries, axes::Keys>(tokens, tokens),
+                       .scaled = Tensor<float, axes::Queries, axes::Keys>(tokens, tokens),
+                       .masked = Tensor<float, axes::Queries, axes::Keys>(tokens, tokens),
+                       .probabilities = Tensor<float, axes::Queries, axes::Keys>(tokens, tokens),
+                       .output = Tensor<float, axes::Queries, axes::HeadSize>(tokens, head_size)};
   std::vector<double> row(tokens);
   for (std::size_t query = 0; query < tokens; ++query) {
     for (std::size_t key = 0; key < tokens; ++key) {
@@ -133,16 +133,16 @@ AttentionSteps explain_head(Attention const& attention, Tensor<float, Tokens, Hi
 class LayerInput final : public Observer {
  public:
   explicit LayerInput(std::size_t layer) : layer_(layer) {}
-  void hidden_states(std::size_t index, View<Tokens, Hidden> states) override {
+  void hidden_states(std::size_t index, View<axes::Tokens, axes::Hidden> states) override {
     if (index != layer_) return;
-    states_ = Tensor<float, Tokens, Hidden>(states.rows(), states.columns());
+    states_ = Tensor<float, axes::Tokens, axes::Hidden>(states.rows(), states.columns());
     for (std::size_t row = 0; row < states.rows(); ++row) std::ranges::copy(states.row(row), states_.row(row).begin());
   }
-  View<Tokens, Hidden> states() const noexcept { return states_; }
+  View<axes::Tokens, axes::Hidden> states() const noexcept { return states_; }
 
  private:
   std::size_t layer_;
-  Tensor<float, Tokens, Hidden> states_{0, 0};
+  Tensor<float, axes::Tokens, axes::Hidden> states_{0, 0};
 };
 
 // Runs the model on the batch, and explains a head of `layers` on the rows of its sequence. `normalize(layer, states)` is what comes before
@@ -170,7 +170,7 @@ AttentionSteps explain_model(Model const& model, Layers const& layers, TokenBatc
   model(batch, context);
 
   auto const all = normalize(layers[index], input.states());
-  Tensor<float, Tokens, Hidden> states(tokens, all.columns());
+  Tensor<float, axes::Tokens, axes::Hidden> states(tokens, all.columns());
   for (std::size_t row = 0; row < tokens; ++row) std::ranges::copy(all.row(first + row), states.row(row).begin());
   auto steps = explain_head(layers[index].attention, std::move(states), choice.head, model.dimensions.head_size, mask);
   steps.layer = index;
@@ -189,20 +189,20 @@ AttentionSteps explain_model(Model const& model, Layers const& layers, TokenBatc
 template <DimensionsLike D>
 AttentionSteps explain_attention(Bert<D> const& bert, TokenBatch const& batch, AttentionHeadChoice const& choice, Context& context) {
   return internal::explain_model(bert, bert.encoder.layers, batch, choice, AttentionMask::none, context,
-                                 [](auto const&, View<Tokens, Hidden> states) { return states; });
+                                 [](auto const&, View<axes::Tokens, axes::Hidden> states) { return states; });
 }
 /// The same of a GPT-2, whose layers normalise first and whose tokens see only what came before them.
 template <DimensionsLike D>
 AttentionSteps explain_attention(Gpt2<D> const& gpt2, TokenBatch const& batch, AttentionHeadChoice const& choice, Context& context) {
-  auto const normalize = [&](Gpt2Block<D> const& layer, View<Tokens, Hidden> states) {
-    return layer.attention_norm(fix<Tokens, typename D::Hidden>(states), context);
+  auto const normalize = [&](Gpt2Block<D> const& layer, View<axes::Tokens, axes::Hidden> states) {
+    return layer.attention_norm(fix<axes::Tokens, typename D::Hidden>(states), context);
   };
   return internal::explain_model(gpt2, gpt2.layers, batch, choice, AttentionMask::causal, context, normalize);
 }
 /// The same of one sequence.
 template <class Model>
 AttentionSteps explain_attention(Model const& model, std::span<TokenId const> ids, AttentionHeadChoice const& choice, Context& context) {
-  auto const sequences = SequenceOffsets<Tokens>::single(ids.size());
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   return explain_attention(model, TokenBatch{.ids = ids, .sequences = sequences}, choice, context);
 }
 

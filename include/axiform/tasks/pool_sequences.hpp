@@ -53,13 +53,13 @@ inline void pool_rows(float const* rows, std::size_t stride, std::size_t count, 
 /// @param skipped       Tokens at the beginning of each sequence that do not count: [CLS] and the prompt.
 /// @return              [Sequences, poolings * Columns], in the context's memory. An empty sequence gets zeros.
 /// @throws ShapeError when the sequences do not fill the rows.
-template <RowsOf<Hidden> X>
-Tensor<float, Sequences, Hidden> pool_sequences(X const& hidden_states, SequenceOffsets<Tokens> const& sequences,
-                                                std::span<Pooling const> poolings, std::size_t skipped, Context& context) {
+template <RowsOf<axes::Hidden> X>
+Tensor<float, axes::Sequences, axes::Hidden> pool_sequences(X const& hidden_states, SequenceOffsets<axes::Tokens> const& sequences,
+                                                            std::span<Pooling const> poolings, std::size_t skipped, Context& context) {
   auto const states = as_view(hidden_states);
   sequences.check_rows(states.rows(), "pool_sequences");
   std::size_t const columns = states.columns();
-  auto result = make_tensor<float>(context, Shape<Sequences, Hidden>::of({sequences.count(), poolings.size() * columns}));
+  auto result = make_tensor<float>(context, Shape<axes::Sequences, axes::Hidden>::of({sequences.count(), poolings.size() * columns}));
   for_row_ranges(context.executor(), sequences.count(), columns, [&](std::size_t first, std::size_t last) {
     for (std::size_t s = first; s < last; ++s)
       for (std::size_t i = 0; i < poolings.size(); ++i)
@@ -74,9 +74,9 @@ Tensor<float, Sequences, Hidden> pool_sequences(X const& hidden_states, Sequence
 /// @param hidden_states [Tokens, Columns], packed.
 /// @return              [Sequences, Columns], in the context's memory. An empty sequence gets zeros.
 /// @throws ShapeError when the sequences do not fill the rows.
-template <RowsOf<Hidden> X>
-Tensor<float, Sequences, Hidden> pool_sequences(X const& hidden_states, SequenceOffsets<Tokens> const& sequences, Pooling pooling,
-                                                Normalization normalization, Context& context) {
+template <RowsOf<axes::Hidden> X>
+Tensor<float, axes::Sequences, axes::Hidden> pool_sequences(X const& hidden_states, SequenceOffsets<axes::Tokens> const& sequences,
+                                                            Pooling pooling, Normalization normalization, Context& context) {
   auto result = pool_sequences(hidden_states, sequences, std::span(&pooling, 1), 0, context);
   if (normalization == Normalization::unit_length)
     for (std::size_t s = 0; s < result.rows(); ++s) kernels::normalize_row(result.row(s).data(), result.columns());

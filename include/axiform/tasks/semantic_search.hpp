@@ -210,7 +210,7 @@ template <TensorLike Q, TensorLike C>
   requires(std::remove_cvref_t<Q>::rank == 1)
 std::vector<SearchHit> semantic_search(Q const& query, C const& corpus, SearchOptions const& options, Context& context) {
   auto const row = as_view(query);
-  View<Queries, Keys> const rows(row.data(), Shape<Queries, Keys>(std::size_t{1}, row.columns()));
+  View<axes::Queries, axes::Keys> const rows(row.data(), Shape<axes::Queries, axes::Keys>(std::size_t{1}, row.columns()));
   return std::move(semantic_search(rows, corpus, options, context).front());
 }
 

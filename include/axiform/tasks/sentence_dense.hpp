@@ -22,7 +22,7 @@ namespace axiform::inline AXIFORM_ARCH {
 /// activation(linear(x)), and where there is a residual x, or its own linear map of x.
 class SentenceDense {
  public:
-  using Map = Linear<Hidden, Hidden>;  ///< Of vectors whose widths the file decides.
+  using Map = Linear<axes::Hidden, axes::Hidden>;  ///< Of vectors whose widths the file decides.
 
   /// Loads `model.safetensors` of the module's folder.
   /// @throws FileError, FormatError or CheckpointError when it is missing, malformed or of other shapes than the module's config says.
@@ -46,10 +46,10 @@ class SentenceDense {
   /// @param x [Sequences, Hidden], as wide as the inputs.
   /// @return  [Sequences, Hidden], as wide as the outputs.
   /// @throws ShapeError when the width is not that of the inputs.
-  Tensor<float, Sequences, Hidden> operator()(Tensor<float, Sequences, Hidden> const& x, Context& context) const {
+  Tensor<float, axes::Sequences, axes::Hidden> operator()(Tensor<float, axes::Sequences, axes::Hidden> const& x, Context& context) const {
     if (!has_residual_) return linear_(x, context, activate(activation_));
-    if (!residual_) return linear_(x, context, activate(activation_), add(x));
-    return linear_(x, context, activate(activation_), add((*residual_)(x, context)));
+    if (!residual_) return linear_(x, context, activate(activation_), add_residual(x));
+    return linear_(x, context, activate(activation_), add_residual((*residual_)(x, context)));
   }
 
   std::size_t inputs() const noexcept { return linear_.inputs(); }    ///< Width of what it takes.

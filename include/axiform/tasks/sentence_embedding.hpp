@@ -47,7 +47,7 @@ namespace axiform::inline AXIFORM_ARCH {
 /// A document's chunks, and what each means.
 template <Axis Width>
 struct DocumentEmbedding {
-  Tensor<float, Sequences, Width> embeddings;  ///< [chunks, Width].
+  Tensor<float, axes::Sequences, Width> embeddings;  ///< [chunks, Width].
   std::vector<TextChunk> chunks;               ///< Where each chunk lies in the document.
 };
 
@@ -60,7 +60,7 @@ class SentenceEmbedding {
  public:
   using Width = typename D::Hidden;                    ///< The axis of an embedding.
   using Embedding = Tensor<float, Width>;              ///< Of one text.
-  using Embeddings = Tensor<float, Sequences, Width>;  ///< Of texts, in their order.
+  using Embeddings = Tensor<float, axes::Sequences, Width>;  ///< Of texts, in their order.
 
   /// From its parts. Dense modules are loaded from the folders that `config` names.
   /// @throws CheckpointError when the parts do not fit together, or the embeddings are not as wide as the type says.
@@ -226,7 +226,7 @@ class SentenceEmbedding {
   template <class Append>
   Embeddings embed_sequences(std::span<std::size_t const> lengths, std::string const& prompt, EmbedOptions const& options, Context& context,
                              Append const& append) const {
-    Embeddings embeddings(Shape<Sequences, Width>::of({lengths.size(), width_}));
+    Embeddings embeddings(Shape<axes::Sequences, Width>::of({lengths.size(), width_}));
     std::size_t const skipped = tokens_skipped(prompt);
     internal::BatchRun const how{.what = "embed", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress};
     internal::for_each_batch(lengths, how, context, [&](std::span<std::size_t const> batch, Context& own) {
@@ -239,7 +239,7 @@ class SentenceEmbedding {
     return embeddings;
   }
 
-  void apply_modules(Tensor<float, Sequences, Hidden>& vectors, EmbedOptions const& options, Context& context) const {
+  void apply_modules(Tensor<float, axes::Sequences, axes::Hidden>& vectors, EmbedOptions const& options, Context& context) const {
     auto const normalize = [&] {
       for (std::size_t i = 0; i < vectors.rows(); ++i) kernels::normalize_row(vectors.row(i).data(), vectors.columns());
     };

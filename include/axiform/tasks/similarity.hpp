@@ -59,10 +59,10 @@ inline void score_rows(ScoredRows const& a, std::size_t a_first, std::size_t a_c
 }
 
 template <class A, class B>
-Tensor<float, Queries, Keys> scores(char const* name, A const& a, B const& b, ScoreFunction function) {
+Tensor<float, axes::Queries, axes::Keys> scores(char const* name, A const& a, B const& b, ScoreFunction function) {
   check_widths(name, a.columns(), b.columns());
   ScoredRows const left(a), right(b);
-  Tensor<float, Queries, Keys> result(left.rows, right.rows);
+  Tensor<float, axes::Queries, axes::Keys> result(left.rows, right.rows);
   if (result.size() == 0) return result;
   score_rows(left, 0, left.rows, left.lengths(0, left.rows, function).data(), right, 0, right.rows, right.lengths(0, right.rows, function),
              result.data(), result.row_stride());
@@ -77,7 +77,7 @@ Tensor<float, Queries, Keys> scores(char const* name, A const& a, B const& b, Sc
 /// @return  [rows of a, rows of b].
 /// @throws ShapeError when the rows differ in length.
 template <TensorLike A, TensorLike B>
-Tensor<float, Queries, Keys> cos_sim(A const& a, B const& b) {
+Tensor<float, axes::Queries, axes::Keys> cos_sim(A const& a, B const& b) {
   return internal::scores("cos_sim", a, b, ScoreFunction::cosine);
 }
 
@@ -87,7 +87,7 @@ Tensor<float, Queries, Keys> cos_sim(A const& a, B const& b) {
 /// @return  [rows of a, rows of b].
 /// @throws ShapeError when the rows differ in length.
 template <TensorLike A, TensorLike B>
-Tensor<float, Queries, Keys> dot(A const& a, B const& b) {
+Tensor<float, axes::Queries, axes::Keys> dot(A const& a, B const& b) {
   return internal::scores("dot", a, b, ScoreFunction::dot);
 }
 

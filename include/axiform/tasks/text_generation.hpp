@@ -134,7 +134,7 @@ class TextGeneration {
   }
   /// The logits behind every token of a text. @return [Tokens, VocabularyEntries], in the context's memory.
   /// @throws ArgumentError when the text has more tokens than the model has positions.
-  Tensor<float, Tokens, VocabularyEntries> logits(std::string_view text, Context& context) const {
+  Tensor<float, axes::Tokens, axes::VocabularyEntries> logits(std::string_view text, Context& context) const {
     return gpt2_.logits(gpt2_(encode(text), context), context);
   }
 
