@@ -60,6 +60,16 @@ struct PostProcessor {
     result.pair = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep, sep}, 0}, {second_text, {}, 0}, {special, {sep}, 0}};
     return result;
   }
+
+  /// `bos A eos`, and for pairs `bos A eos bos B eos` with type 1 from the second `bos` on; either may be empty.
+  static PostProcessor between(std::vector<TokenId> const& bos, std::vector<TokenId> const& eos) {
+    using enum TemplatePart::Kind;
+    PostProcessor result;
+    result.single = {{special, bos, 0}, {first_text, {}, 0}, {special, eos, 0}};
+    result.pair = result.single;
+    result.pair.insert(result.pair.end(), {{special, bos, 1}, {second_text, {}, 1}, {special, eos, 1}});
+    return result;
+  }
 };
 
 namespace detail {

@@ -81,6 +81,7 @@ struct TokenizerParts {
   DecoderOptions decoder;                                ///< How tokens become text again.
   SpecialTokens special_tokens;                          ///< Those that have a part to play.
   std::optional<std::size_t> model_max_length;           ///< From tokenizer_config.json; encoding does not heed it.
+  std::vector<std::string> notes;                        ///< What of the files was passed over, a sentence each.
 };
 
 /// Text to token ids and back. Immutable and cheap to copy; all methods may be called by any number of threads at once.
@@ -88,8 +89,10 @@ struct TokenizerParts {
 /// Text may hold anything: invalid UTF-8 is replaced as Python's `errors="replace"` does, and empty text gives the special tokens alone.
 class Tokenizer {
  public:
-  /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), else vocab.json and merges.txt (GPT-2), with the
-  /// settings of tokenizer_config.json. Include <axiform/text/tokenizer_files.hpp>.
+  /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), or vocab.json and merges.txt (GPT-2, RoBERTa) under
+  /// these names or GPT-2's first ones (encoder.json, vocab.bpe), with what tokenizer_config.json, special_tokens_map.json and
+  /// added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of tokenizer_config.json, then config.json's
+  /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Include <axiform/text/tokenizer_files.hpp>.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
   static Tokenizer from_directory(std::filesystem::path const& directory);
   /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller. Throws as `from_directory`.
@@ -143,7 +146,7 @@ class Tokenizer {
     return encode_views(std::span(texts.begin(), texts.size()), options, executor);
   }
 
-  /// The text that `ids` stand for. Bytes that are not UTF-8 together become U+FFFD.
+  /// The text that `ids` stand for; a hole in the vocabulary stands for none. Bytes that are not UTF-8 together become U+FFFD.
   /// @throws ArgumentError for an id that the vocabulary lacks.
   std::string decode(std::span<TokenId const> ids, DecodeOptions const& options = {}) const {
     std::string text;
@@ -183,12 +186,12 @@ class Tokenizer {
 
   /// The id of a token as the vocabulary writes it, if it is there.
   std::optional<TokenId> token_to_id(std::string_view token) const noexcept { return state_->vocabulary.find(token); }
-  /// The token of an id. @throws ArgumentError when there is none.
+  /// The token of an id, empty where a hole in the vocabulary has none. @throws ArgumentError when `id` is not below `vocabulary_size()`.
   std::string const& id_to_token(TokenId id) const {
     auto const normal = state_->normal_forms.find(id);
     return normal != state_->normal_forms.end() ? normal->second : state_->vocabulary.token(id);
   }
-  /// Tokens in all, added ones included: ids are below it.
+  /// One more than the greatest id, added tokens included: the number of tokens where the vocabulary has no holes.
   std::size_t vocabulary_size() const noexcept { return state_->vocabulary.size(); }
   /// The ids of `[CLS]`, `[SEP]` and the like.
   SpecialTokens const& special_tokens() const noexcept { return state_->special_tokens; }
@@ -200,6 +203,8 @@ class Tokenizer {
   std::size_t added_to_pair() const noexcept { return PostProcessor::count_special(state_->post_processor.pair); }
   /// tokenizer_config.json's `model_max_length`, where it is a number of tokens.
   std::optional<std::size_t> model_max_length() const noexcept { return state_->model_max_length; }
+  /// What of the files was passed over when they were read, a sentence each: settings that are not known, ids that could not be kept.
+  std::vector<std::string> const& notes() const noexcept { return state_->notes; }
 
  private:
   friend class StreamingDecoder;
@@ -207,6 +212,7 @@ class Tokenizer {
 
   struct State {
     State(TokenizerParts parts, std::string const& name);
+    void add_tokens(std::vector<AddedToken> const& tokens, std::string const& name);
 
     Vocabulary vocabulary;
     Model model;
@@ -220,6 +226,7 @@ class Tokenizer {
     DecoderOptions decoder;        ///< How tokens become text again.
     SpecialTokens special_tokens;  ///< Those that have a part to play.
     std::optional<std::size_t> model_max_length;
+    std::vector<std::string> notes;
   };
 
   using ModelScratch = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch>;

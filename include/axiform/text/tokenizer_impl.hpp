@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,9 +18,58 @@
 namespace axiform {
 
 inline Tokenizer::Model Tokenizer::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
-  if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model))
-    return detail::WordPiece(vocabulary, std::move(*word_piece), name);
-  return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
+  auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
+  if (word_piece == nullptr) return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
+  auto unknown = vocabulary.find(word_piece->unk_token);
+  if (!unknown) {
+    auto const added = std::ranges::find(parts.added_tokens, word_piece->unk_token, &AddedToken::content);
+    if (added == parts.added_tokens.end())
+      throw FormatError(name + ": the unknown token " + detail::in_quotes(word_piece->unk_token) + " is not in the vocabulary");
+    unknown = added->id;
+  }
+  return detail::WordPiece(vocabulary, std::move(*word_piece), *unknown);
+}
+
+/// Gives the vocabulary the added tokens that the model does not have, and makes the matchers.
+inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, std::string const& name) {
+  std::vector<detail::AddedTokenMatcher::Entry> raw, normalized;
+  std::unordered_set<std::string> patterns;
+  std::vector<std::string_view> unfound;
+  auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
+  detail::BertNormalizer normalizer(word_piece != nullptr ? word_piece->options().normalizer : BertNormalizerOptions{});
+  for (AddedToken const& token : tokens) {
+    if (token.content.empty()) continue;  // As Hugging Face has it.
+    auto const known = vocabulary.find(token.content);
+    if (known ? *known != token.id : token.id < 0 || vocabulary.has(token.id))
+      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) +
+                        (known ? ", expected " + std::to_string(*known) + ", its id in the vocabulary" : ", expected one that is free"));
+    if (!known) vocabulary.put(token.content, token.id, name);
+    std::string pattern = token.content;
+    if (token.normalized && word_piece != nullptr) {
+      pattern.clear();
+      for (auto const& point : normalizer.normalize(token.content, 0)) append_utf8(pattern, point.value);
+      if (pattern != token.content) normal_forms.emplace(token.id, pattern);
+      if (pattern.empty() || !patterns.insert(pattern).second) {
+        unfound.push_back(token.content);
+        continue;
+      }
+    }
+    (token.normalized ? normalized : raw).push_back({std::move(pattern), token.id, token.single_word, token.lstrip, token.rstrip});
+  }
+  raw_tokens = detail::AddedTokenMatcher(std::move(raw));
+  normalized_tokens = detail::AddedTokenMatcher(std::move(normalized));
+  if (!unfound.empty())
+    notes.push_back("the added token " + detail::in_quotes(unfound.front()) +
+                    (unfound.size() > 1 ? " and " + std::to_string(unfound.size() - 1) + " more are" : " is") +
+                    " never found: once normalised, nothing is left or another reads the same");
+  is_special.resize(vocabulary.size());
+  is_added.resize(vocabulary.size());
+  for (AddedToken const& token : tokens) {
+    if (token.content.empty()) continue;
+    is_added[static_cast<std::size_t>(token.id)] = true;
+    // The crate compares the written forms, so a special token whose normal form is another is never left out.
+    if (token.special) is_special[static_cast<std::size_t>(token.id)] = !normal_forms.contains(token.id);
+  }
 }
 
 inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
@@ -28,35 +78,9 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
       post_processor(std::move(parts.post_processor)),
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
-      model_max_length(parts.model_max_length) {
-  for (AddedToken& token : parts.added_tokens) {
-    if (token.content.empty()) continue;  // As Hugging Face has it.
-    auto const id = vocabulary.find(token.content);
-    TokenId const given = id ? *id : vocabulary.append(token.content, name);
-    if (given != token.id)
-      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) +
-                        ", expected " + std::to_string(given) + (id ? ", its id in the vocabulary" : ", the next after the vocabulary"));
-    std::string pattern = token.content;
-    auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
-    if (token.normalized && word_piece != nullptr) {
-      detail::BertNormalizer normalizer(word_piece->options().normalizer);
-      pattern.clear();
-      for (auto const& point : normalizer.normalize(token.content, 0)) append_utf8(pattern, point.value);
-      if (pattern != token.content) normal_forms.emplace(token.id, pattern);
-    }
-    auto& matcher = token.normalized ? normalized_tokens : raw_tokens;
-    if (pattern.empty() || matcher.contains(pattern))
-      throw FormatError(name + ": added token " + detail::in_quotes(token.content) +
-                        (pattern.empty() ? " is empty when it is normalised" : " reads the same as another"));
-    matcher.add(std::move(pattern), token);
-  }
-  is_special.resize(vocabulary.size());
-  is_added.resize(vocabulary.size());
-  for (AddedToken const& token : parts.added_tokens) {
-    if (!token.content.empty()) is_added[static_cast<std::size_t>(token.id)] = true;
-    // The crate compares the written forms, so a special token whose normal form is another is never left out.
-    if (token.special && !token.content.empty()) is_special[static_cast<std::size_t>(token.id)] = !normal_forms.contains(token.id);
-  }
+      model_max_length(parts.model_max_length),
+      notes(std::move(parts.notes)) {
+  add_tokens(parts.added_tokens, name);
   auto const check = [&](TokenId id) {
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary.size())
       throw FormatError(name + ": special token id " + std::to_string(id) + " is outside of the vocabulary of " +
@@ -228,7 +252,7 @@ inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding co
 }
 
 inline bool Tokenizer::append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const {
-  if (is_special(id) && options.skip_special_tokens) return false;
+  if ((is_special(id) && options.skip_special_tokens) || !state_->vocabulary.has(id)) return false;
   detail::decode_token(state_->decoder, id_to_token(id), is_first, text);
   return true;
 }

@@ -18,6 +18,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/text/added_token_list.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 namespace axiform::detail {
@@ -88,26 +89,26 @@ class Section {
   std::string where_;
 };
 
-/// The tokens of an object of tokens and ids, which must be 0, 1, 2 … without a gap.
+/// The tokens of an object of tokens and ids; ids that none has are holes.
 inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
   if (!object.is_object()) throw FormatError(name + ": found " + describe_json(object) + ", expected an object of tokens and their ids");
   if (object.empty()) throw FormatError(name + ": has no tokens");
-  std::vector<std::string const*> by_id(object.size(), nullptr);
+  std::vector<std::pair<TokenId, std::string const*>> by_id;
+  by_id.reserve(object.size());
   for (auto const& [token, value] : object.get_ref<Json::object_t const&>()) {
     auto const id = integer_from<TokenId>(value);
     if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(token) + ": found " + describe_json(value) + ", expected an id");
-    if (static_cast<std::size_t>(*id) >= by_id.size())
-      throw FormatError(name + ": has a gap: " + std::to_string(by_id.size()) + " tokens, and the id of " + in_quotes(token) + " is " +
-                        std::to_string(*id));
-    if (auto const*& place = by_id[static_cast<std::size_t>(*id)]; place == nullptr)
-      place = &token;
-    else
-      throw FormatError(name + ": the tokens " + in_quotes(*place) + " and " + in_quotes(token) + " have one id, " + std::to_string(*id));
+    by_id.emplace_back(*id, &token);
   }
-  std::vector<std::string> tokens;  // As many ids as tokens, none out of range, none twice: there is no gap.
-  tokens.reserve(by_id.size());
-  for (std::string const* const token : by_id) tokens.push_back(*token);
-  return Vocabulary(std::move(tokens), name);
+  std::ranges::stable_sort(by_id, {}, &std::pair<TokenId, std::string const*>::first);
+  Vocabulary vocabulary;
+  for (auto const& [id, token] : by_id) {
+    if (vocabulary.has(id))
+      throw FormatError(name + ": the tokens " + in_quotes(vocabulary.token(id)) + " and " + in_quotes(*token) + " have one id, " +
+                        std::to_string(id));
+    vocabulary.put(*token, id, name);
+  }
+  return vocabulary;
 }
 
 /// `"left right"`, or an array of both.
@@ -262,13 +263,10 @@ inline DecoderOptions decoder_from(Section const& decoder) {
 }
 
 /// What the usual names stand for, where the vocabulary has them.
-inline SpecialTokens usual_special_tokens(TokenizerParts const& parts) {
+inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedTokenList const& added_tokens) {
   auto const find = [&](std::initializer_list<std::string_view> names) -> std::optional<TokenId> {
-    for (std::string_view const name : names) {
-      if (auto const id = parts.vocabulary.find(name)) return id;
-      for (AddedToken const& token : parts.added_tokens)
-        if (token.content == name) return token.id;
-    }
+    for (std::string_view const name : names)
+      if (auto const id = added_tokens.id_of(name)) return id;
     return std::nullopt;
   };
   SpecialTokens result{.cls = find({"[CLS]", "<s>"}),
@@ -300,13 +298,14 @@ inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string co
     read_byte_bpe(file, model, parts);
   else
     read_word_piece(file, model, parts);
+  AddedTokenList added_tokens(parts);
   Json const* const added = find_member(json, "added_tokens", name);
   if (added != nullptr && !added->is_null())
     for (Section const& token : file.sections("added_tokens"))
-      parts.added_tokens.push_back(added_token_from(token, token.require<TokenId>("id")));
+      added_tokens.add(added_token_from(token, token.require<TokenId>("id")), name);
   if (auto const processor = file.optional_section("post_processor")) read_post_processor(*processor, parts.post_processor);
   if (auto const decoder = file.optional_section("decoder")) parts.decoder = decoder_from(*decoder);
-  parts.special_tokens = usual_special_tokens(parts);
+  parts.special_tokens = usual_special_tokens(parts, added_tokens);
   return parts;
 }
 

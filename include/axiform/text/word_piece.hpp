@@ -46,12 +46,9 @@ class WordPiece {
     std::vector<std::uint32_t> index;  // For each byte of it, the code point that it belongs to.
   };
 
-  /// @throws FormatError when `unk_token` is not in the vocabulary.
-  WordPiece(Vocabulary const& vocabulary, WordPieceOptions options, std::string const& name)
-      : options_(std::move(options)), words_(vocabulary.table()) {
-    auto const unknown = vocabulary.find(options_.unk_token);
-    if (!unknown) throw FormatError(name + ": the unknown token " + in_quotes(options_.unk_token) + " is not in the vocabulary");
-    unknown_ = *unknown;
+  /// `unknown` is the id of `unk_token`.
+  WordPiece(Vocabulary const& vocabulary, WordPieceOptions options, TokenId unknown)
+      : options_(std::move(options)), unknown_(unknown), words_(vocabulary.table()) {
     std::string_view const prefix = options_.continuing_subword_prefix;
     for (std::size_t id = 0; id < vocabulary.size(); ++id) {
       std::string_view const token = vocabulary.tokens()[id];
