@@ -32,7 +32,9 @@
 #include <axiform/text/byte_bpe.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/normalizer.hpp>
 #include <axiform/text/post_processor.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/utf8.hpp>
 #include <axiform/text/vocabulary.hpp>
 #include <axiform/text/word_piece.hpp>
@@ -76,6 +78,8 @@ struct TokenizerParts {
   Vocabulary vocabulary;                                 ///< The model's tokens, then added tokens that the model does not have.
   std::variant<WordPieceOptions, ByteBpeOptions> model;  ///< How words become tokens.
   detail::ByteBpe::Merges merges;                        ///< Of byte-level BPE, by rank.
+  std::vector<NormalizerStep> normalizer;                ///< In place of the model's own, when there are any.
+  std::vector<PreTokenizerStep> pre_tokenizer;           ///< The same; of byte-level BPE, with `bytes` among them.
   std::vector<AddedToken> added_tokens;                  ///< Found in the text before the model splits it.
   PostProcessor post_processor;                          ///< What goes round the texts.
   DecoderOptions decoder;                                ///< How tokens become text again.
@@ -174,8 +178,8 @@ class Tokenizer {
   }
 
   /// The word that each token is a part of, counted from 0 on (over both texts of a pair); none for tokens that the tokenizer added. A word
-  /// is what the model splits: what lies between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE; an
-  /// added token is a word.
+  /// is what the model splits: what lies between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE, one
+  /// piece of another pre-tokenizer; an added token is a word.
   /// @throws ArgumentError for an id that the vocabulary lacks.
   std::vector<std::optional<std::uint32_t>> word_ids(Encoding const& encoding) const;
   /// Whether tokens that continue a word are marked as such (WordPiece's `##`), so that those without a mark begin one.
@@ -214,8 +218,13 @@ class Tokenizer {
     State(TokenizerParts parts, std::string const& name);
     void add_tokens(std::vector<AddedToken> const& tokens, std::string const& name);
 
+    /// What an added token is found by in the normalised text.
+    std::string normal_form(std::string const& content) const;
+
     Vocabulary vocabulary;
     Model model;
+    detail::Normalizer normalizer;
+    detail::PreTokenizer pre_tokenizer;           // Empty where the model splits by itself, on its fast path.
     detail::AddedTokenMatcher raw_tokens;         // Found in the text.
     detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
     std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
@@ -251,6 +260,10 @@ class Tokenizer {
         : model(std::visit([](auto const& m) -> ModelScratch { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); },
                            state.model)) {}
     ModelScratch model;
+    detail::Normalizer::Scratch normalizer;
+    detail::AlignedText normalized;
+    std::vector<detail::Piece> pieces;
+    std::vector<detail::Piece> next_pieces;
     Text first;
     Text second;
   };
@@ -261,6 +274,7 @@ class Tokenizer {
   }
   std::vector<Encoding> encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const;
   static Model make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name);
+  static void complete_steps(TokenizerParts& parts);
   static void repair(std::string_view text, Text& result);
   static void add_matched(std::string_view text, std::size_t base, detail::AddedTokenMatcher::Match const& match, detail::TokenSink& sink) {
     if (match.is_widened) sink.spellings.push_back({sink.ids.size(), std::string(text.substr(match.begin, match.end - match.begin))});
@@ -268,6 +282,7 @@ class Tokenizer {
   }
   static void restore_places(Text const& text, std::vector<Offset>& places);
   void encode_text(std::string_view text, Scratch& scratch, Text& result) const;
+  void encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const;
   void finish_text(Text& text) const;
   Encoding finish(Text& first, Text* second, EncodeOptions const& options) const;
   std::uint32_t number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,

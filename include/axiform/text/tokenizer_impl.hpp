@@ -35,8 +35,6 @@ inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, 
   std::vector<detail::AddedTokenMatcher::Entry> raw, normalized;
   std::unordered_set<std::string> patterns;
   std::vector<std::string_view> unfound;
-  auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
-  detail::BertNormalizer normalizer(word_piece != nullptr ? word_piece->options().normalizer : BertNormalizerOptions{});
   for (AddedToken const& token : tokens) {
     if (token.content.empty()) continue;  // As Hugging Face has it.
     auto const known = vocabulary.find(token.content);
@@ -44,15 +42,11 @@ inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, 
       throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) +
                         (known ? ", expected " + std::to_string(*known) + ", its id in the vocabulary" : ", expected one that is free"));
     if (!known) vocabulary.put(token.content, token.id, name);
-    std::string pattern = token.content;
-    if (token.normalized && word_piece != nullptr) {
-      pattern.clear();
-      for (auto const& point : normalizer.normalize(token.content, 0)) append_utf8(pattern, point.value);
-      if (pattern != token.content) normal_forms.emplace(token.id, pattern);
-      if (pattern.empty() || !patterns.insert(pattern).second) {
-        unfound.push_back(token.content);
-        continue;
-      }
+    std::string pattern = token.normalized ? normal_form(token.content) : token.content;
+    if (pattern != token.content) normal_forms.emplace(token.id, pattern);
+    if (pattern.empty() || (token.normalized && !patterns.insert(pattern).second)) {
+      unfound.push_back(token.content);
+      continue;
     }
     (token.normalized ? normalized : raw).push_back({std::move(pattern), token.id, token.single_word, token.lstrip, token.rstrip});
   }
@@ -72,9 +66,41 @@ inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, 
   }
 }
 
+/// Text goes through steps when the parts have any: then the model's own normalizer and pre-tokenizer are steps, too, where nothing replaces
+/// them.
+inline void Tokenizer::complete_steps(TokenizerParts& parts) {
+  if (parts.normalizer.empty() && parts.pre_tokenizer.empty()) return;
+  auto const* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
+  if (word_piece != nullptr && parts.normalizer.empty()) parts.normalizer = detail::steps_of(word_piece->normalizer);
+  if (!parts.pre_tokenizer.empty()) return;
+  if (word_piece != nullptr) {
+    parts.pre_tokenizer = detail::bert_steps();
+  } else {
+    auto const& bpe = std::get<ByteBpeOptions>(parts.model);
+    parts.pre_tokenizer = detail::byte_level_steps(bpe.add_prefix_space, bpe.use_regex);
+  }
+}
+
+inline std::string Tokenizer::State::normal_form(std::string const& content) const {
+  auto const text_of = [](std::vector<detail::NormalizedCodePoint> const& points) {
+    std::string text;
+    for (auto const& point : points) append_utf8(text, point.value);
+    return text;
+  };
+  if (!pre_tokenizer.empty()) {
+    detail::Normalizer::Scratch scratch;
+    normalizer.normalize(content, 0, scratch);
+    return text_of(scratch.points);
+  }
+  auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
+  return word_piece == nullptr ? content : text_of(detail::BertNormalizer(word_piece->options().normalizer).normalize(content, 0));
+}
+
 inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
-    : vocabulary(std::move(parts.vocabulary)),
+    : vocabulary((complete_steps(parts), std::move(parts.vocabulary))),
       model(make_model(vocabulary, parts, name)),
+      normalizer(parts.normalizer, name),
+      pre_tokenizer(std::move(parts.pre_tokenizer), name),
       post_processor(std::move(parts.post_processor)),
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
@@ -139,17 +165,62 @@ inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text
       result.valid,
       [&](std::size_t begin, std::size_t end) {
         std::string_view const part = result.valid.substr(begin, end - begin);
+        if (!state.pre_tokenizer.empty()) {
+          encode_by_steps(part, begin, scratch, sink);
+          return;
+        }
         if (auto const* const word_piece = std::get_if<detail::WordPiece>(&state.model)) {
           word_piece->encode(part, begin, state.normalized_tokens, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
           return;
         }
         auto const& bpe = std::get<detail::ByteBpe>(state.model);
         auto& bpe_scratch = std::get<detail::ByteBpe::Scratch>(scratch.model);
-        state.normalized_tokens.split(  // Byte-level BPE has no normaliser: these come second, that is all.
+        state.normalized_tokens.split(  // There is no normaliser: these come second, that is all.
             part, [&](std::size_t b, std::size_t e) { bpe.encode(part.substr(b, e - b), begin + b, bpe_scratch, sink); },
             [&](detail::AddedTokenMatcher::Match const& match) { add_matched(part, begin, match, sink); });
       },
-      [&](detail::AddedTokenMatcher::Match const& match) { add_matched(result.valid, 0, match, sink); });
+      [&](detail::AddedTokenMatcher::Match const& match) {
+        add_matched(result.valid, 0, match, sink);
+        if (!state.pre_tokenizer.empty()) sink.end_word();
+      });
+}
+
+// Normalises a part of a text, finds added tokens, splits the rest, and gives each piece to the model.
+inline void Tokenizer::encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const {
+  State const& state = *state_;
+  detail::AlignedText& normalized = scratch.normalized;
+  if (state.normalizer.keeps(text)) {
+    normalized.keep(text, static_cast<std::uint32_t>(base));
+  } else {
+    state.normalizer.normalize(text, static_cast<std::uint32_t>(base), scratch.normalizer);
+    normalized.assign(scratch.normalizer.points);
+  }
+  auto const piece = [](std::size_t begin, std::size_t end) {
+    return detail::Piece{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+  };
+  scratch.pieces.clear();
+  state.normalized_tokens.split(
+      normalized.text, [&](std::size_t begin, std::size_t end) { scratch.pieces.push_back(piece(begin, end)); },
+      [&](detail::AddedTokenMatcher::Match const& match) {
+        if (match.begin == match.end) return;
+        scratch.pieces.push_back(piece(match.begin, match.end));
+        scratch.pieces.back().added = match.id;
+      });
+  state.pre_tokenizer.split(normalized, scratch.pieces, scratch.next_pieces);
+  for (auto const& [begin, end, added] : scratch.pieces) {
+    if (added) {
+      std::string_view const spelling = normalized.text.substr(begin, end - begin);
+      if (spelling != id_to_token(*added)) sink.spellings.push_back({sink.ids.size(), std::string(spelling)});
+      auto const [first, last] = normalized.place(begin, end);
+      sink.add(*added, first, last);
+    } else if (auto const* const word_piece = std::get_if<detail::WordPiece>(&state.model)) {
+      word_piece->encode_word(normalized, begin, end, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
+    } else {
+      auto const& bpe = std::get<detail::ByteBpe>(state.model);
+      bpe.encode_word(normalized, begin, end, std::get<detail::ByteBpe::Scratch>(scratch.model), sink);
+    }
+    sink.end_word();
+  }
 }
 
 inline void Tokenizer::finish_text(Text& text) const {
@@ -228,6 +299,11 @@ inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding co
     state_->vocabulary.token(encoding.ids[i]);  // Which throws where there is none.
     return state_->is_added[static_cast<std::size_t>(encoding.ids[i])];
   };
+  if (encoding.words.size() == words.size()) {
+    for (std::size_t i = 0; i < words.size(); ++i)
+      if (is_word(i)) words[i] = encoding.words[i];
+    return words;
+  }
   auto const* const word_piece = std::get_if<detail::WordPiece>(&state_->model);
   std::uint32_t next = 0;
   bool continues = false;  // Whether the token before is one that another can continue.

@@ -19,6 +19,7 @@
 #include <axiform/text/added_tokens.hpp>
 #include <axiform/text/bert_normalizer.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/string_table.hpp>
 #include <axiform/text/unicode.hpp>
 #include <axiform/text/vocabulary.hpp>
@@ -100,6 +101,23 @@ class WordPiece {
         }
       }
     }
+  }
+
+  /// Appends the tokens of one word, the bytes [begin, end) of `text`.
+  void encode_word(AlignedText const& text, std::size_t begin, std::size_t end, Scratch& scratch, TokenSink& sink) const {
+    scratch.word.assign(text.text.substr(begin, end - begin));
+    std::size_t const length = scratch.word.size();
+    auto const original = [&](std::size_t first, std::size_t last) {
+      Offset const place = text.place(begin + first, begin + last);
+      return std::pair(place.begin, place.end);
+    };
+    if (count_code_points(scratch.word) > options_.max_input_chars_per_word) {
+      auto const [first, last] = original(0, length);
+      sink.add(unknown_, first, last);
+      return;
+    }
+    scratch.word.append(16, '\0');
+    add_pieces(scratch.word.data(), length, sink, original);
   }
 
  private:
