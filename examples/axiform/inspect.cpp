@@ -23,16 +23,6 @@ std::string tree_text(ModuleNode const& tree, std::string const& form) {
   return std::move(out).str();
 }
 
-// As PyTorch counts them: a head that is tied to the token table is not counted again.
-template <class Model>
-std::size_t distinct_parameters(Model const& model, HeadWeights weights) {
-  std::size_t count = 0;
-  for_each_parameter(model, [&](std::string_view name, ConstParameterRef const& parameter) {
-    if (weights == HeadWeights::own || name != "mlm.decoder.weight") count += parameter.size();
-  });
-  return count;
-}
-
 }  // namespace
 
 int inspect(int argc, char** argv) {
@@ -50,8 +40,7 @@ int inspect(int argc, char** argv) {
     auto const family = get_or<std::string>(config, "model_type", "", file.string());
     std::string const architecture = architectures.empty() ? "" : architectures.front();
     AnyModel const model = load_any(command.model(), context);
-    bool const tied = get_or<bool>(config, "tie_word_embeddings", true, file.string());
-    std::size_t const parameters = std::visit([&](auto const& m) { return distinct_parameters(m, tied ? HeadWeights::tied : HeadWeights::own); }, model);
+    std::size_t const parameters = std::visit([](auto const& m) { return count_parameters(m); }, model);
     auto const* const gpt2 = std::get_if<Gpt2<>>(&model);
     bool const is_bare = gpt2 != nullptr && architecture == "GPT2Model";  // the same type: its head is the token table
     std::string const tree =

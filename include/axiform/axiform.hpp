@@ -8,6 +8,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/function_ref.hpp>
+#include <axiform/core/head_weights.hpp>
 #include <axiform/core/memory.hpp>
 #include <axiform/core/module_cost.hpp>
 #include <axiform/core/module_node.hpp>
@@ -42,6 +43,7 @@
 #include <axiform/nn/observe.hpp>
 #include <axiform/nn/parameter.hpp>
 #include <axiform/nn/token_batch.hpp>
+#include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
@@ -54,6 +56,7 @@
 #include <axiform/io/names.hpp>
 #include <axiform/io/pooling.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/printed_settings.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>

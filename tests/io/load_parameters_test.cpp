@@ -173,13 +173,16 @@ TEST_CASE("names: BERT's and GPT-2's parameters have Hugging Face's names, with 
               "bert.encoder.layer.3.output.LayerNorm.weight", "bert.encoder.layer.3.output.LayerNorm.gamma"});
   CHECK(names(bert_names(), "embeddings.norm.bias")[1] == "embeddings.LayerNorm.beta");
   CHECK(names(bert_names(), "pooler.weight").front() == "pooler.dense.weight");
-  CHECK(names(bert_names(), "mlm.decoder.weight").front() == "embeddings.word_embeddings.weight");
   CHECK(names(bert_names(HeadWeights::own), "mlm.decoder.weight").front() == "cls.predictions.decoder.weight");
   CHECK(names(roberta_names(), "head.output.bias") == Names{"classifier.out_proj.bias", "roberta.classifier.out_proj.bias"});
   CHECK(names(distilbert_names(), "encoder.layers.2.mlp.up.bias").front() == "transformer.layer.2.ffn.lin1.bias");
   // What counts when the first is not there.
   CHECK(names(bert_names(), "mlm.decoder.bias").front() == "cls.predictions.bias");
   CHECK(name_candidates_otherwise(bert_names(), "mlm.decoder.bias").front().name == "cls.predictions.decoder.bias");
+  CHECK(name_candidates_otherwise(bert_names(), "embeddings.words.weight").front().name == "cls.predictions.decoder.weight");
+  CHECK(name_candidates_otherwise(bert_names(HeadWeights::own), "embeddings.words.weight").empty());
+  CHECK(name_candidates_otherwise(gpt2_names(), "tokens.weight").front().name == "lm_head.weight");
+  CHECK(name_candidates_otherwise(gpt2_names(HeadWeights::own), "tokens.weight").empty());
   CHECK(name_candidates_otherwise(bert_names(), "pooler.weight").empty());
   CHECK(names(gpt2_names(), "tokens.weight") == Names{"wte.weight", "transformer.wte.weight"});
   CHECK(names(gpt2_names(), "final_norm.bias").front() == "ln_f.bias");

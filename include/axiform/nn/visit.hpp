@@ -208,8 +208,8 @@ void for_each_parameter(L& layer, Function&& function) {
   visit_members(layer, internal::ParameterWalk<Function>{path, function});
 }
 
-/// The number of parameters of a layer, counted one by one. (`parameter_count<Model>` is the same from the type alone, but that it counts a
-/// masked-LM head's matrix as the token table that it is tied to.)
+/// The number of parameters of a layer, counted one by one; tied ones are there once. (`parameter_count<Model>` is the same from the type
+/// alone.)
 template <Layer L>
 std::size_t count_parameters(L const& layer) {
   std::size_t count = 0;

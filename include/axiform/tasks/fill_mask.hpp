@@ -164,7 +164,7 @@ class FillMask {
     auto const states = model_.bert(packed.batch(), context);
     auto masked = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({rows.size(), states.columns()}));
     for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(states.row(rows[i]), masked.row(i).begin());
-    auto const logits = model_.mlm(masked, context);
+    auto const logits = model_.logits(masked, context);
     std::size_t row = 0;
     for (std::size_t const i : batch) {
       auto const places = masks_of(encodings[i]);
