@@ -1,4 +1,5 @@
-// What is a checkpoint made of? Its family and head, its parameters, and its module tree as PyTorch prints it.
+// What is a checkpoint made of? Its family and head, its parameters, what was read of its files and what was not, and its module tree as
+// PyTorch prints it.
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -49,7 +50,7 @@ int inspect(int argc, char** argv) {
     auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file.string());
     auto const family = get_or<std::string>(config, "model_type", "", file.string());
     std::string const architecture = architectures.empty() ? "" : architectures.front();
-    AnyModel const model = load_any(command.model(), context);
+    auto const [model, report] = load_any_with_report(command.model(), context);
     bool const tied = get_or<bool>(config, "tie_word_embeddings", true, file.string());
     std::size_t const parameters = std::visit([&](auto const& m) { return distinct_parameters(m, tied ? HeadWeights::tied : HeadWeights::own); }, model);
     auto const* const gpt2 = std::get_if<Gpt2<>>(&model);
@@ -63,13 +64,19 @@ int inspect(int argc, char** argv) {
     }
     if (command.json()) {
       Json document = {{"architecture", architecture}, {"family", family}, {"parameters", parameters}};
+      document["weights"] = report.weights.string();
+      document["loaded"] = report.loaded;
+      document["ignored"] = Json::array();
+      for (auto const& [name, why] : report.ignored) document["ignored"].push_back({{"name", name}, {"why", why}});
+      document["missing"] = report.missing;
+      document["notes"] = report.notes;
       if (form != "none") document["tree"] = tree;
       std::string line;
       for (std::istringstream lines(summary.str()); std::getline(lines, line);) document["summary"].push_back(parse_json(line, "summary"));
       std::cout << dump_json(document) << '\n';
       return;
     }
-    std::cout << architecture << (architecture.empty() ? "" : ", ") << grouped(parameters) << " parameters\n";
+    std::cout << architecture << (architecture.empty() ? "" : ", ") << grouped(parameters) << " parameters\n" << report.to_string();
     if (summary_tokens > 0) std::cout << '\n' << summary.str();
     if (form != "none") std::cout << '\n' << tree << '\n';
   });

@@ -20,6 +20,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
@@ -187,7 +188,7 @@ inline Tokenizer Tokenizer::from_vocab_and_merges(std::filesystem::path const& v
   return Tokenizer(detail::parts_from_vocab_and_merges(vocabulary, merges, options), vocabulary.string());
 }
 
-inline Tokenizer Tokenizer::from_directory(std::filesystem::path const& directory) {
+inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
   auto const has = [&](char const* name) { return std::filesystem::exists(directory / name); };
   if (!std::filesystem::is_directory(directory)) throw FileError(directory.string() + ": is not a directory");
   bool const has_json = has("tokenizer.json");
