@@ -23,6 +23,7 @@
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/text/utf8.hpp>
 
 class CommandLine : public CLI::App {
@@ -67,7 +68,7 @@ class CommandLine : public CLI::App {
   CLI::Option* add_texts(std::string const& description) { return add_texts("text", texts_, description); }
   std::vector<std::string> const& texts() const { return texts_; }
 
-  std::filesystem::path model() const { return model_.empty() ? find_minilm() : std::filesystem::path(model_); }
+  axiform::ModelDirectory model() const { return model_.empty() ? find_minilm() : std::filesystem::path(model_); }
   bool json() const { return json_; }
 
   // Parses the arguments, runs `body` with a context of --threads, and turns what goes wrong into one line on stderr and an exit status.

@@ -52,8 +52,10 @@
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/load_parameters.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/model_family.hpp>
 #include <axiform/io/names.hpp>
+#include <axiform/io/pickle.hpp>
 #include <axiform/io/pooling.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/printed_settings.hpp>
@@ -61,6 +63,9 @@
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/sentence_config.hpp>
+#include <axiform/io/tensor_file.hpp>
+#include <axiform/io/torch_file.hpp>
+#include <axiform/io/zip.hpp>
 #include <axiform/text/added_tokens.hpp>
 #include <axiform/text/bert_normalizer.hpp>
 #include <axiform/text/byte_bpe.hpp>

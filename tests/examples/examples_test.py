@@ -384,6 +384,32 @@ class Inspect(ExampleTest):
         self.assertIn("encoder", self.output("--model", MINILM, "--tree", "none", "--summary", "128"))
         self.assertEqual(self.json("--model", MINILM, "--summary", "128")["summary"][0]["parameters"], 22713216)
 
+    def test_what_was_loaded_and_what_was_not_is_listed(self):
+        legacy = FIXTURES / "models" / "bert-legacy"
+        found = self.json("--model", legacy, "--tree", "none")
+        self.assertEqual(found["weights"], str(legacy / "model.safetensors"))
+        reasons = {tensor["name"]: tensor["why"] for tensor in found["ignored"]}
+        self.assertEqual(len(reasons), 3)
+        self.assertIn("a buffer", reasons["bert.embeddings.position_ids"])
+        text = self.output("--model", legacy, "--tree", "none")
+        self.assertIn(f"loaded: {len(found['loaded'])} parameters from {legacy}/model.safetensors\nignored: ", text)
+        self.assertIn("bert.embeddings.position_ids (a buffer", text)
+
+    def test_a_cache_and_pytorch_weights_are_models_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            hub = Path(folder)
+            snapshot = hub / "models--someone--bert" / "snapshots" / "0123abcd"
+            snapshot.mkdir(parents=True)
+            shutil.copy(FIXTURES / "models" / "bert-f16" / "config.json", snapshot)
+            for form in ("zip", "legacy"):
+                shutil.copy(FIXTURES / "models" / "pickled" / "bert-f16" / f"{form}.bin", snapshot / "pytorch_model.bin")
+                for model in (hub, hub / "models--someone--bert", snapshot):
+                    self.assertEqual(self.json("--model", model)["weights"], str(snapshot / "pytorch_model.bin"))
+            (hub / "models--someone--bert" / "snapshots" / "4567cdef").mkdir()
+            self.check_error(1, "found the snapshots 0123abcd, 4567cdef, and no refs/main", "--model", hub)
+            (hub / "models--a--b").mkdir()
+            self.check_error(1, "is a cache of several models (models--a--b, models--someone--bert)", "--model", hub)
+
     def test_usage_and_models(self):
         self.check_common("--model", TINY_BERT)
         self.check_error(2, "--tree", "--model", TINY_BERT, "--tree", "sideways")

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/model_family.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/printed_settings.hpp>
@@ -99,19 +99,19 @@ BertConfig read_bert_config(Json const& config, std::string const& file);
 Gpt2Config read_gpt2_config(Json const& config, std::string const& file);
 
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as `read_bert_config`.
-inline BertConfig read_bert_config(std::filesystem::path const& directory) {
+inline BertConfig read_bert_config(ModelDirectory const& directory) {
   auto const path = directory / "config.json";
   return read_bert_config(read_json(path), path.string());
 }
 
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as for one that is parsed.
-inline LabelConfig read_label_config(std::filesystem::path const& directory) {
+inline LabelConfig read_label_config(ModelDirectory const& directory) {
   auto const path = directory / "config.json";
   return read_label_config(read_json(path), path.string());
 }
 
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as `read_gpt2_config`.
-inline Gpt2Config read_gpt2_config(std::filesystem::path const& directory) {
+inline Gpt2Config read_gpt2_config(ModelDirectory const& directory) {
   auto const path = directory / "config.json";
   return read_gpt2_config(read_json(path), path.string());
 }

@@ -17,6 +17,7 @@
 #include <axiform/io/family_names.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/load_parameters.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/bert_heads.hpp>
@@ -311,12 +312,12 @@ LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable con
   return load_parameters(checkpoint, names, requests, context.executor());
 }
 
-/// Loads a model from a Hugging Face directory (`config.json` and safetensors), and says what became of each tensor.
+/// Loads a model from a Hugging Face directory (`config.json` and `model.safetensors` or `pytorch_model.bin`), and says what became of each tensor.
 ///
 /// @throws FileError when a file is missing; FormatError when one is malformed; CheckpointError when the config or the tensors are not those
 ///         of `Model`: every difference is listed by name.
 template <class Model>
-Loaded<Model> load_with_report(std::filesystem::path const& directory, Context& context) {
+Loaded<Model> load_with_report(ModelDirectory const& directory, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
   auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
   try {
@@ -335,7 +336,7 @@ Loaded<Model> load_with_report(std::filesystem::path const& directory, Context& 
 ///
 /// @throws As `load_with_report`.
 template <class Model>
-Model load(std::filesystem::path const& directory, Context& context) {
+Model load(ModelDirectory const& directory, Context& context) {
   return load_with_report<Model>(directory, context).model;
 }
 

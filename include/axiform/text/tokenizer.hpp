@@ -41,6 +41,8 @@
 
 namespace axiform {
 
+class ModelDirectory;  // axiform/io/model_directory.hpp
+
 /// The ids of tokens that have a part to play; those that a vocabulary lacks are empty.
 struct SpecialTokens {
   std::optional<TokenId> cls = {};   ///< Begins an encoding.
@@ -98,7 +100,7 @@ class Tokenizer {
   /// added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of tokenizer_config.json, then config.json's
   /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Include <axiform/text/tokenizer_files.hpp>.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
-  static Tokenizer from_directory(std::filesystem::path const& directory);
+  static Tokenizer from_directory(ModelDirectory const& directory);
   /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller. Throws as `from_directory`.
   static Tokenizer from_tokenizer_json(std::filesystem::path const& file);
   /// BERT's tokenizer from its vocabulary, one token a line. Throws as `from_directory`.

@@ -20,6 +20,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
@@ -224,7 +225,7 @@ inline Tokenizer Tokenizer::from_vocab_and_merges(std::filesystem::path const& v
   return Tokenizer(std::move(parts), vocabulary.string());
 }
 
-inline Tokenizer Tokenizer::from_directory(std::filesystem::path const& directory) {
+inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
   using detail::ConfigFile;
   if (!std::filesystem::is_directory(directory)) throw FileError(directory.string() + ": is not a directory");
   bool const has_json = std::filesystem::exists(directory / "tokenizer.json");
