@@ -348,7 +348,7 @@ class BertAttentionView(ExampleTest):
                 self.assertEqual((found["output"], len(found["tokens"]), found["layers"]), (str(page), tokens, 6))
                 text = page.read_text()
                 self.assertIn(f'"secondText":{second_text}', text)
-                self.assertEqual(text.count('<script type="text/plain"'), 6 * 12)
+                self.assertEqual(text.count('<script type="text/plain"'), 6 * (12 + 1))  # the heads, and their mean
             self.assertIn("6 layers", self.output("--model", MINILM, "--output", page, "a"))
             self.assertEqual(len(list(Path(folder).iterdir())), 1)
             self.check_error(1, "nowhere", "--model", MINILM, "--output", Path(folder) / "nowhere" / "page.html", "a")
