@@ -139,9 +139,11 @@
 #include <axiform/inspect/attention_view.hpp>
 #include <axiform/inspect/attention_view_grid.hpp>
 #include <axiform/inspect/attention_view_lines.hpp>
+#include <axiform/inspect/attention_view_numbers.hpp>
 #include <axiform/inspect/attention_view_page.hpp>
 #include <axiform/inspect/attention_view_table.hpp>
 #include <axiform/inspect/chosen_attention.hpp>
+#include <axiform/inspect/deflate.hpp>
 #include <axiform/inspect/folded_tree.hpp>
 #include <axiform/inspect/generation_view.hpp>
 #include <axiform/inspect/generation_view_page.hpp>
