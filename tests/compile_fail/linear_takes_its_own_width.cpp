@@ -1,5 +1,6 @@
 // A layer refuses an input of another width, and the message names the width that it found and the one that the layer has.
 // expect-error: RowsOf<|LastAxisIs<
+// expect-first-error: no match
 // expect-error: Tensor<float, (axiform::)?(axes::)?Tokens, (axiform::)?Const<1024>
 // expect-error: Const<768>
 #include <axiform/nn/linear.hpp>

@@ -1,4 +1,5 @@
-// What is added behind a product has the product's axes.
+// What is added behind a product has the product's axes; the message is about the program's own line.
+// expect-first-error: no match
 // expect-error: ResidualEpilogue<.*Const<768>
 // expect-error: Const<3072>
 #include <axiform/nn/linear.hpp>

@@ -3,6 +3,7 @@
 #include <axiform/core/tensor.hpp>
 #include <doctest/doctest.h>
 
+#include <array>
 #include <type_traits>
 
 using namespace axiform;
@@ -62,6 +63,63 @@ TEST_CASE("tensor: copies are deep, moves leave nothing behind") {
   CHECK(z(0, 0) == 1);
 }
 
+TEST_CASE("tensor: what was moved from is empty") {
+  Tensor<float, axes::Tokens, Const<3>> x(2), y(5);
+  auto z = std::move(x);
+  CHECK(x.lengths() == std::array<std::size_t, 2>{0, 3});
+  CHECK(x.elements().empty());
+  CHECK(x.view().rows() == 0);
+  CHECK_THROWS_AS(x.row(0), ArgumentError);
+  CHECK_THROWS_AS(x(0, 0), ArgumentError);
+  CHECK(x.copy().size() == 0);
+  z(1, 2) = 7;
+  y = std::move(z);
+  CHECK(y.rows() == 2);
+  CHECK(y(1, 2) == 7);
+  CHECK(z.rows() == 0);
+  auto& same = y;
+  y = std::move(same);
+  CHECK(y(1, 2) == 7);
+  x = y.copy();
+  CHECK(x(1, 2) == 7);
+}
+
+TEST_CASE("tensor: one whose every length is in the type says when it was moved from") {
+  Tensor<float, Const<3>> x;
+  x(1) = 4;
+  auto const y = std::move(x);
+  CHECK(y(1) == 4);
+  CHECK(x.elements().empty());
+  char const* const message = "a tensor of shape [3] was moved from: it has no elements";
+  CHECK_THROWS_WITH_AS(x(1), message, ArgumentError);
+  CHECK_THROWS_WITH_AS(x.view(), message, ArgumentError);
+  CHECK_THROWS_WITH_AS(x.row(0), message, ArgumentError);
+  CHECK_THROWS_WITH_AS(x.copy(), message, ArgumentError);
+  CHECK_THROWS_WITH_AS((View<Const<3>>(x)), message, ArgumentError);
+  Tensor<float, Const<0>> none, taken = std::move(none);
+  CHECK(none.view().size() == 0);
+  static_assert(std::is_nothrow_move_constructible_v<Tensor<float, Const<3>>> &&
+                std::is_nothrow_move_assignable_v<Tensor<float, Const<3>>>);
+}
+
+TEST_CASE("tensor: a temporary gives values, and moves into what has other axes") {
+  auto const make = [] {
+    Tensor<float, axes::Tokens, axes::Hidden> x(2, 3);
+    x(1, 2) = 5;
+    return x;
+  };
+  CHECK(make()(1, 2) == 5);
+  auto const& shape = make().shape();
+  CHECK(shape.to_string() == "[2, 3]");
+  for (std::size_t length : make().lengths()) CHECK(length > 1);
+  Tensor<float, axes::Queries, axes::Hidden> const relabelled = relabel<axes::Tokens, axes::Queries>(make());
+  CHECK(relabelled(1, 2) == 5);
+  Tensor<float, axes::Tokens, Const<3>> const fixed = fix<axes::Tokens, Const<3>>(make());
+  CHECK(fixed(1, 2) == 5);
+  CHECK_THROWS_AS((fix<axes::Tokens, Const<4>>(make())), ShapeError);
+  static_assert(!std::is_convertible_v<Tensor<float, axes::Tokens>, View<axes::Tokens>>);
+}
+
 TEST_CASE("tensor: a size beyond the address space is a shape error") {
   CHECK_THROWS_AS((Tensor<float, axes::Tokens, axes::Hidden>(std::size_t{1} << 40, std::size_t{1} << 40)), ShapeError);
 }
@@ -85,6 +143,19 @@ TEST_CASE("relabel: the same elements under another name") {
   x(2, 1) = 4;
   View<axes::Keys, Const<2>> keys = relabel<axes::Tokens, axes::Keys>(x);
   CHECK(keys(2, 1) == 4);
+}
+
+TEST_CASE("sequences: what was moved from holds none, and may be filled again") {
+  auto x = SequenceOffsets<axes::Tokens>::of_lengths({2, 3});
+  auto const y = std::move(x);
+  CHECK(y.total() == 5);
+  CHECK(x.count() == 0);
+  CHECK(x.total() == 0);
+  CHECK(x.offset(0) == 0);
+  CHECK(x.data()[0] == 0);
+  x.append(4);
+  CHECK(x.count() == 1);
+  CHECK(x.total() == 4);
 }
 
 TEST_CASE("sequences: offsets of a packed batch, empty sequences included") {

@@ -3,6 +3,7 @@
 The unit says what the compiler's message must match, a regular expression a line:
 
     // expect-error: LastAxisIs<.*Const<1024>.*Const<768>
+    // expect-first-error: no match     (the first error, which must be about a line of the unit and not of a header)
 
 and holds, between `#ifdef SHOULD_COMPILE` and `#else`, the same thing done right. With SHOULD_COMPILE defined it must compile: otherwise it
 might be refused for a reason of no interest, and the test would never notice.
@@ -17,7 +18,8 @@ def main(unit, *command):
     with open(unit, encoding="utf-8") as file:
         source = file.read()
     patterns = re.findall(r"^// expect-error: *(.+?) *$", source, re.MULTILINE)
-    if not patterns:
+    first_patterns = re.findall(r"^// expect-first-error: *(.+?) *$", source, re.MULTILINE)
+    if not patterns and not first_patterns:
         return f"{unit}: has no line `// expect-error: REGEX`"
     if not re.search(r"^#ifdef SHOULD_COMPILE$", source, re.MULTILINE):
         return f"{unit}: has no twin: `#ifdef SHOULD_COMPILE`"
@@ -34,7 +36,11 @@ def main(unit, *command):
     missing = [pattern for pattern in patterns if not re.search(pattern, bad.stderr)]
     if missing:
         return f"{unit}: the message does not match {missing}:\n{bad.stderr}"
-    print(f"refused as expected: {', '.join(patterns)}")
+    first = next((line for line in bad.stderr.split("\n") if " error: " in line), "")
+    missing = [pattern for pattern in first_patterns if not first.startswith(f"{unit}:") or not re.search(pattern, first)]
+    if missing:
+        return f"{unit}: the first error is not in the unit or does not match {missing}:\n{bad.stderr}"
+    print(f"refused as expected: {', '.join(patterns + first_patterns)}")
     return 0
 
 

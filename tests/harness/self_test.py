@@ -33,9 +33,11 @@ LAYOUTS = [
 ]
 
 BAD = "// expect-error: {}\n#ifdef SHOULD_COMPILE\n{}\n#else\n{}\n#endif\n"
+FIRST = "// expect-first-error: one\n" + BAD
 COMPILED = [
-    (BAD.format("static assertion.*one is two", "", 'static_assert(1 == 2, "one is two");'), "refused as expected"),
+    (FIRST.format("static assertion.*one is two", "", 'static_assert(1 == 2, "one is two");'), "refused as expected"),
     (BAD.format("one is three", "", 'static_assert(1 == 2, "one is two");'), "the message does not match"),
+    (FIRST.format("static assertion", "", 'static_assert(1 == 2, "two"); static_assert(1 == 2, "one");'), "the first error is not in"),
     (BAD.format("one is two", "", ""), "compiles, and must not"),
     (BAD.format("one is two", "nonsense", 'static_assert(1 == 2, "one is two");'), "the twin does not compile"),
     ("#ifdef SHOULD_COMPILE\n#endif\n", "has no line"),

@@ -89,7 +89,8 @@ TEST_CASE("safetensors: what is written is read again") {
 TEST_CASE("safetensors: an empty file of no tensors is a file") {
   TemporaryDirectory directory;
   write_safetensors(directory / "m", {});
-  CHECK(SafetensorsFile::open(directory / "m").tensors().empty());
+  auto const empty = SafetensorsFile::open(directory / "m");
+  CHECK(empty.tensors().empty());
 }
 
 TEST_CASE("safetensors: halves, bfloat16 and doubles of every bit pattern convert as one by one, in any range") {

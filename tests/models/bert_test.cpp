@@ -37,7 +37,7 @@ void check_cases(char const* fixture) {
     context.observe(nullptr);
     CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < tolerance);
     if (bert.pooler) {
-      CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals(name + ".pooler_output")) < tolerance);
+      CHECK(largest_difference(bert.pool(states, sequences, context), golden.reals(name + ".pooler_output")) < tolerance);
     }
     goldens::check_captured(capture, golden, name, bert.encoder.layers.size(), tolerance);
   }
@@ -52,6 +52,21 @@ static_assert(parameter_count<Bert<MiniLmL12>> == 33'360'000);
 static_assert(parameter_count<Bert<BgeSmall>> == 33'360'000);
 // 85 M weights of products in 12 layers, two operations each, and 4 * 128 * 768 * 12 for attention.
 static_assert(flops_per_token<Bert<BertBase>, 128> == 2 * 84'934'656 + 4'718'592);
+
+TEST_CASE("bert: ids are a list, a vector, or integers of 64 bits") {
+  Context context;
+  auto const bert = Bert<Tiny>::create();
+  std::vector<TokenId> const ids{1, 2, 3};
+  auto const expected = bert(ids, context);
+  auto const same = [&](auto const& found) { return std::ranges::equal(found.elements(), expected.elements()); };
+  CHECK(same(bert({1, 2, 3}, context)));
+  CHECK(same(bert(std::vector<std::int64_t>{1, 2, 3}, context)));
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(3);
+  CHECK(same(bert({.ids = ids, .sequences = sequences}, context)));
+  CHECK_THROWS_WITH_AS(bert(std::vector<std::int64_t>{1, std::int64_t{1} << 40}, context),
+                       "id 1099511627776 at position 1: expected 0 to 2147483647", ArgumentError);
+  CHECK(bert.pool(bert(ids, context), sequences, context).rows() == 1);  // a temporary goes straight into the pooler
+}
 
 TEST_CASE("bert: dimensions of the checkpoint give transformers' hidden states, attentions and pooler output") {
   check_cases<DynamicDimensions>("bert-tiny");
@@ -75,7 +90,7 @@ TEST_CASE("bert: a ragged batch is what its sequences are one by one") {
   auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"));
   auto const states = bert({.ids = ids, .sequences = sequences, .token_types = token_types}, context);
   CHECK(largest_difference(states.elements(), golden.reals("batch.last_hidden_state")) < tolerance);
-  CHECK(largest_difference(bert.pool(states, sequences, context).elements(), golden.reals("batch.pooler_output")) < tolerance);
+  CHECK(largest_difference(bert.pool(states, sequences, context), golden.reals("batch.pooler_output")) < tolerance);
 }
 
 TEST_CASE("bert: MiniLM's real weights give transformers' hidden states, attention and embeddings") {

@@ -92,6 +92,11 @@ inline double largest_difference(std::span<float const> found, std::span<double 
   }
   return largest;
 }
+// The same of a tensor, which may be a temporary.
+template <class Element, class... Axes>
+double largest_difference(axiform::Tensor<Element, Axes...> const& found, std::span<double const> expected) {
+  return largest_difference(found.elements(), expected);
+}
 
 // Hidden states and attentions of a case, as far as the goldens have them, against what an observer saw.
 inline void check_captured(axiform::Capture const& capture, Goldens const& golden, std::string const& name, std::size_t layers,

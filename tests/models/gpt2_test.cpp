@@ -113,8 +113,8 @@ TEST_CASE("gpt2: a token type adds its row of the token embedding") {
     context.observe(&capture);
     auto const states = gpt2({.ids = ids, .sequences = sequences, .token_types = types}, context);
     context.observe(nullptr);
-    CHECK(largest_difference(gpt2.logits(states, context).elements(), golden.reals(std::string(name) + ".logits")) < logit_tolerance);
-    CHECK(largest_difference(capture.attention(1).elements(), golden.reals(std::string(name) + ".attentions.1")) < gpt2_tolerance);
+    CHECK(largest_difference(gpt2.logits(states, context), golden.reals(std::string(name) + ".logits")) < logit_tolerance);
+    CHECK(largest_difference(capture.attention(1), golden.reals(std::string(name) + ".attentions.1")) < gpt2_tolerance);
   }
 }
 

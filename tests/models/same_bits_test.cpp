@@ -51,6 +51,10 @@ std::vector<TokenId> random_ids(std::size_t count, unsigned seed) {
 bool same_bits(std::span<float const> a, std::span<float const> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
+template <class... Axes>
+bool same_bits(Tensor<float, Axes...> const& a, std::span<float const> b) {
+  return same_bits(a.elements(), b);
+}
 template <class T>
 std::span<float const> rows_of(T const& tensor, std::size_t first, std::size_t count) {
   return std::span<float const>(tensor.data() + first * tensor.columns(), count * tensor.columns());
@@ -73,7 +77,7 @@ TEST_CASE("same bits: BERT with 1, 2, 3 and 5 threads") {
     auto const expected = bert(ids, one);
     for (std::size_t threads : {2, 3, 5}) {
       Context context = Context::with_threads(threads);
-      CHECK(same_bits(bert(ids, context).elements(), expected.elements()));
+      CHECK(same_bits(bert(ids, context), expected.elements()));
     }
   }
 }
@@ -104,7 +108,7 @@ TEST_CASE("same bits: with and without an observer") {
   auto const expected = bert(ids, context);
   Capture capture;
   context.observe(&capture);
-  CHECK(same_bits(bert(ids, context).elements(), expected.elements()));
+  CHECK(same_bits(bert(ids, context), expected.elements()));
   CHECK(capture.layers() == 3);
 }
 
@@ -160,7 +164,7 @@ TEST_CASE("same bits: last logits of a batch are those of each sequence") {
     auto alone = gpt2.make_cache(1, 50);
     auto const ids = random_ids(lengths[i], static_cast<unsigned>(i));
     auto const one = SequenceOffsets<axes::Tokens>::single(ids.size());
-    CHECK(same_bits(together.row(i), gpt2.last_logits(ids, one, alone, context).row(0)));
+    CHECK(same_bits(gpt2.last_logits(ids, one, alone, context), together.row(i)));
   }
 }
 

@@ -76,7 +76,8 @@ TEST_CASE("linear: fixed and free lengths agree with a float64 product and with 
     randomise(free);
     auto const y = fixed(x, context);
     check_close(y.elements(), reference(fixed, x));
-    CHECK(std::ranges::equal(y.elements(), free(x, context).elements()));
+    auto const y_free = free(x, context);
+    CHECK(std::ranges::equal(y.elements(), y_free.elements()));
   }
 }
 
@@ -88,8 +89,28 @@ TEST_CASE("linear: the activation comes before the residual") {
   randomise(layer);
   auto expected = reference(layer, x);
   for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = std::max(expected[i], 0.0) + residual.elements()[i];
-  check_close(layer(x, context, relu, add_residual(residual)).elements(), expected);
-  check_close(layer(x, context, add_residual(residual), relu).elements(), expected);
+  auto const behind = layer(x, context, relu, add_residual(residual)), before = layer(x, context, add_residual(residual), relu);
+  check_close(behind.elements(), expected);
+  check_close(before.elements(), expected);
+  auto const kept = add_residual(residual.copy());  // a temporary, which the epilogue keeps
+  auto const behind_kept = layer(x, context, relu, kept);
+  check_close(behind_kept.elements(), expected);
+}
+
+TEST_CASE("linear: a temporary goes straight into the next layer, and what was moved from is refused") {
+  Context context;
+  auto const x = random_tensor(Shape<axes::Tokens, Const<20>>(5), 1);
+  Linear<Const<20>, Const<33>> up;
+  Projection<Const<33>, Const<20>> down;  // made from its type, as its siblings are
+  randomise(up);
+  randomise(down);
+  auto const inner = up(x, context);
+  auto const expected = down(inner, context);
+  auto const found = down(up(x, context), context);
+  CHECK(std::ranges::equal(found.elements(), expected.elements()));
+  auto const moved = std::move(up);
+  CHECK_THROWS_AS(up(x, context), ShapeError);
+  CHECK(moved(x, context).columns() == 33);
 }
 
 TEST_CASE("linear: free lengths that differ are refused with both shapes") {

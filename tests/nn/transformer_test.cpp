@@ -90,12 +90,12 @@ void check_layers(std::string const& placement_name, Activation activation, std:
 
   auto encoder = EncoderLayer<DynamicDimensions, placement>::create(width20, settings(activation));
   load_from(encoder, golden, "encoder_layer.weights.", encoder_names());
-  CHECK(largest_difference(encoder(source, source_sequences, context).elements(), golden.reals("encoder_layer" + output)) < tolerance);
+  CHECK(largest_difference(encoder(source, source_sequences, context), golden.reals("encoder_layer" + output)) < tolerance);
 
   auto decoder = DecoderLayer<DynamicDimensions, placement>::create(width20, settings(activation));
   load_from(decoder, golden, "decoder_layer.weights.", decoder_names());
   EncoderOutput<DynamicDimensions> const memory{source, source_sequences};
-  CHECK(largest_difference(decoder(target, target_sequences, memory, context).elements(), golden.reals("decoder_layer" + output)) < tolerance);
+  CHECK(largest_difference(decoder(target, target_sequences, memory, context), golden.reals("decoder_layer" + output)) < tolerance);
 }
 
 template <NormPlacement placement>
@@ -159,8 +159,7 @@ TEST_CASE("attention: ragged cross-attention and causal attention give torch's o
     CHECK(largest_difference(output.elements(), golden.reals(prefix + "output")) < tolerance);
     for (std::size_t s = 0; s < queries.count(); ++s) {
       std::string const probabilities = prefix + "probabilities." + std::to_string(s);
-      if (golden.has(probabilities))
-        CHECK(largest_difference(capture.cross_attention(0, s).elements(), golden.reals(probabilities)) < 1e-6);
+      if (golden.has(probabilities)) CHECK(largest_difference(capture.cross_attention(0, s), golden.reals(probabilities)) < 1e-6);
     }
   }
 }
@@ -176,6 +175,24 @@ TEST_CASE("transformer: a whole encoder-decoder gives torch's output, and the sa
   check_transformer<NormPlacement::after>("post_norm.relu", Activation::relu);
   check_transformer<NormPlacement::after>("post_norm.gelu", Activation::gelu);
   check_transformer<NormPlacement::before>("pre_norm.relu", Activation::relu);
+}
+
+TEST_CASE("attention: takes tensors, views of constants, mutable views and temporaries alike") {
+  Context context;
+  Tensor<float, axes::Queries, axes::Hidden> query(3, 8);
+  Tensor<float, axes::Keys, axes::Hidden> key(4, 8), value(4, 8);
+  for (std::size_t i = 0; i < query.size(); ++i) query.data()[i] = std::sin(static_cast<float>(i));
+  for (std::size_t i = 0; i < key.size(); ++i) key.data()[i] = std::cos(static_cast<float>(i)), value.data()[i] = static_cast<float>(i);
+  auto const queries = SequenceOffsets<axes::Queries>::single(3);
+  auto const keys = SequenceOffsets<axes::Keys>::single(4);
+  auto const attend = [&](auto const& q, auto const& k, auto const& v) {
+    return attention(q, k, v, 2, queries, keys, AttentionKind::cross, AttentionMask::none, context);
+  };
+  auto const expected = attend(as_view(query), as_view(key), as_view(value));
+  auto const same = [&](auto const& found) { return std::ranges::equal(found.elements(), expected.elements()); };
+  CHECK(same(attend(query, key, value)));
+  CHECK(same(attend(query.view(), key.view(), value)));
+  CHECK(same(attend(query.copy(), key, value.copy())));
 }
 
 TEST_CASE("attention: sequences that do not fit together are refused") {

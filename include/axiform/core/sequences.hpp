@@ -39,20 +39,21 @@ class SequenceOffsets {
   /// Adds a sequence at the end.
   /// @throws ShapeError when the rows in all are more than can be counted.
   void append(std::size_t length) {
-    if (length > static_cast<std::size_t>(-1) - offsets_.back())
-      throw ShapeError("sequences: found a length of " + std::to_string(length) + " behind " + std::to_string(offsets_.back()) + " rows");
+    if (length > static_cast<std::size_t>(-1) - total())
+      throw ShapeError("sequences: found a length of " + std::to_string(length) + " behind " + std::to_string(total()) + " rows");
+    if (offsets_.empty()) offsets_.push_back(0);
     offsets_.push_back(offsets_.back() + length);
   }
 
   /// The number of sequences.
-  std::size_t count() const noexcept { return offsets_.size() - 1; }
+  std::size_t count() const noexcept { return offsets_.empty() ? 0 : offsets_.size() - 1; }
   /// The number of rows of all sequences.
-  std::size_t total() const noexcept { return offsets_.back(); }
+  std::size_t total() const noexcept { return offsets_.empty() ? 0 : offsets_.back(); }
   /// The first row of sequence `sequence`; `offset(count())` is the number of rows.
   /// @throws ArgumentError when there is no such sequence.
   std::size_t offset(std::size_t sequence) const {
     check_below(sequence, count() + 1);
-    return offsets_[sequence];
+    return data()[sequence];
   }
   /// The rows of sequence `sequence`.
   /// @throws ArgumentError when there is no such sequence.
@@ -61,7 +62,7 @@ class SequenceOffsets {
     return offsets_[sequence + 1] - offsets_[sequence];
   }
   /// count() + 1 offsets.
-  std::size_t const* data() const noexcept { return offsets_.data(); }
+  std::size_t const* data() const noexcept { return offsets_.empty() ? &no_rows : offsets_.data(); }
 
   /// The same offsets on another axis.
   template <Axis B>
@@ -83,7 +84,9 @@ class SequenceOffsets {
       throw ArgumentError("sequence " + std::to_string(sequence) + " of a batch of " + std::to_string(count()) + " sequences");
   }
 
-  std::vector<std::size_t> offsets_;
+  static constexpr std::size_t no_rows = 0;
+
+  std::vector<std::size_t> offsets_;  // empty when moved from, which is no sequence too
 };
 
 }  // namespace axiform

@@ -44,6 +44,14 @@ class Shape {
     return shape;
   }
 
+  /// Zero wherever a length is free.
+  static constexpr Shape empty() noexcept {
+    Shape shape(UncheckedTag{}, {});
+    std::size_t axis = 0;
+    ((shape.lengths_[axis++] = least_length<Axes>()), ...);
+    return shape;
+  }
+
   /// The length of axis `I`, a constant where the type knows it.
   template <std::size_t I>
   constexpr std::size_t length() const noexcept {
@@ -55,7 +63,9 @@ class Shape {
   }
 
   /// The lengths of all axes, outermost first.
-  constexpr std::array<std::size_t, rank> const& lengths() const noexcept { return lengths_; }
+  constexpr std::array<std::size_t, rank> const& lengths() const& noexcept { return lengths_; }
+  /// The same, by value, of a shape that is about to go.
+  constexpr std::array<std::size_t, rank> lengths() const&& noexcept { return lengths_; }
   /// The length of the last axis.
   constexpr std::size_t columns() const noexcept { return length<rank - 1>(); }
   /// The product of all lengths but the last.
@@ -85,6 +95,14 @@ class Shape {
       return A::length;
     } else {
       return given[next++];
+    }
+  }
+  template <Axis A>
+  static constexpr std::size_t least_length() noexcept {
+    if constexpr (StaticAxis<A>) {
+      return A::length;
+    } else {
+      return 0;
     }
   }
   template <Axis A>

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <type_traits>
 
 #include <axiform/core/axis.hpp>
 #include <axiform/core/error.hpp>
+#include <axiform/core/print.hpp>
 #include <axiform/core/shape.hpp>
 
 namespace axiform {
@@ -38,9 +41,12 @@ class TensorView {
       : data_(other.data()), shape_(ShapeType::of(other.lengths())), row_stride_(other.row_stride()) {}
 
   Element* data() const noexcept { return data_; }            ///< The first element.
-  ShapeType const& shape() const noexcept { return shape_; }  ///< The lengths of the axes, with their types.
+  ShapeType const& shape() const& noexcept { return shape_; }  ///< The lengths of the axes, with their types.
+  ShapeType shape() const&& noexcept { return shape_; }        ///< The same, by value, of a view that is about to go.
   /// The lengths of all axes, outermost first.
-  std::array<std::size_t, rank> const& lengths() const noexcept { return shape_.lengths(); }
+  std::array<std::size_t, rank> const& lengths() const& noexcept { return shape_.lengths(); }
+  /// The same, by value, of a view that is about to go.
+  std::array<std::size_t, rank> lengths() const&& noexcept { return shape_.lengths(); }
   /// The length of axis `I`.
   template <std::size_t I>
   constexpr std::size_t length() const noexcept {
@@ -78,6 +84,20 @@ class TensorView {
   ShapeType shape_;
   std::size_t row_stride_;
 };
+
+/// Writes a tensor in nested brackets, an axis a level, columns aligned:
+///
+///     [[ 1.0000  0.9082 -0.0170]
+///      [ 0.9082  1.0000  0.0011]]
+///
+/// Numbers have four decimals unless the stream says otherwise (`std::fixed`, `std::scientific`, `std::setprecision`); of more than 1000
+/// elements the ends of long axes are written, and then the shape.
+template <class Traits, class Element, Axis... Axes>
+  requires std::is_arithmetic_v<Element>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, TensorView<Element, Axes...> const& tensor) {
+  return out << detail::tensor_text<std::remove_const_t<Element>>(tensor.data(), tensor.lengths(), tensor.row_stride(),
+                                                                  detail::style_of(out));
+}
 
 /// Read-only floats: what an operation takes. `View<axes::Tokens, Const<768>>`.
 template <Axis... Axes>

@@ -53,7 +53,8 @@ class BeamSearch {
   }
 
   /// The texts that are followed, best first: one at the beginning, `num_beams` later on.
-  std::span<Beam const> beams() const noexcept { return beams_; }
+  std::span<Beam const> beams() const& noexcept { return beams_; }
+  void beams() const&& = delete;  ///< The span would dangle: give the owner a name.
   /// Whether nothing better can come, as far as `early_stopping` looks.
   bool is_done() const noexcept { return done_; }
 

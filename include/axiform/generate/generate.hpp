@@ -14,6 +14,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/generate/beam_generation.hpp>
 #include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/options.hpp>
@@ -192,9 +193,10 @@ std::vector<std::vector<GeneratedSequence>> generate_batch(Model const& model, P
 /// @return       `num_return_sequences` sequences, as `generate_batch`.
 /// @throws ArgumentError as `generate_batch`.
 template <CausalLanguageModel Model>
-std::vector<GeneratedSequence> generate_sequences(Model const& model, std::span<TokenId const> prompt, GenerateOptions const& options,
+std::vector<GeneratedSequence> generate_sequences(Model const& model, TokenIds const& prompt, GenerateOptions const& options,
                                                   Context& context) {
-  return std::move(generate_batch(model, std::span(&prompt, 1), options, context).front());
+  std::span<TokenId const> const ids = prompt;
+  return std::move(generate_batch(model, std::span(&ids, 1), options, context).front());
 }
 
 /// Continues `prompt` token by token.
@@ -205,8 +207,7 @@ std::vector<GeneratedSequence> generate_sequences(Model const& model, std::span<
 /// @return       `num_return_sequences` sequences of ids, the prompt included, each ended by its own end-of-text or at full length.
 /// @throws ArgumentError as `generate_batch`.
 template <CausalLanguageModel Model>
-std::vector<std::vector<TokenId>> generate(Model const& model, std::span<TokenId const> prompt, GenerateOptions const& options,
-                                           Context& context) {
+std::vector<std::vector<TokenId>> generate(Model const& model, TokenIds const& prompt, GenerateOptions const& options, Context& context) {
   std::vector<std::vector<TokenId>> results;
   for (auto& sequence : generate_sequences(model, prompt, options, context)) results.push_back(std::move(sequence.ids));
   return results;

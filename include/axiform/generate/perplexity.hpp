@@ -15,6 +15,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/log_probabilities.hpp>
 #include <axiform/generate/options.hpp>
@@ -47,12 +48,13 @@ void for_each_prediction(Model const& model, std::span<TokenId const> ids, std::
 ///     for (TokenReport const& report : report_tokens(gpt2, ids, 5, context)) std::cout << report.id << " " << report.log_probability <<
 /// "\n";
 ///
-/// @param ids          At least 1, at most the model's positions.
+/// @param token_ids    At least 1, at most the model's positions.
 /// @param alternatives How many of the most probable tokens are listed at each place.
 /// @return             ids.size() - 1 reports.
 /// @throws ArgumentError when there are too few or too many ids, or one is not in the vocabulary.
 template <RewindableLanguageModel Model>
-std::vector<TokenReport> report_tokens(Model const& model, std::span<TokenId const> ids, std::size_t alternatives, Context& context) {
+std::vector<TokenReport> report_tokens(Model const& model, TokenIds const& token_ids, std::size_t alternatives, Context& context) {
+  std::span<TokenId const> const ids = token_ids;
   if (ids.empty() || ids.size() > model.positions())
     throw ArgumentError("report_tokens: found " + std::to_string(ids.size()) + " tokens, expected 1 to the model's " +
                         std::to_string(model.positions()) + " positions");
@@ -72,10 +74,11 @@ std::vector<TokenReport> report_tokens(Model const& model, std::span<TokenId con
 ///
 ///     double const surprise = perplexity(gpt2, ids, {}, context).perplexity;
 ///
-/// @param ids At least 2.
+/// @param token_ids At least 2.
 /// @throws ArgumentError when there are too few ids, one is not in the vocabulary, or the windows do not fit the model.
 template <RewindableLanguageModel Model>
-Perplexity perplexity(Model const& model, std::span<TokenId const> ids, PerplexityOptions const& options, Context& context) {
+Perplexity perplexity(Model const& model, TokenIds const& token_ids, PerplexityOptions const& options, Context& context) {
+  std::span<TokenId const> const ids = token_ids;
   std::size_t const window = options.window.value_or(model.positions());
   if (ids.size() < 2) throw ArgumentError("perplexity: found " + std::to_string(ids.size()) + " tokens, expected at least 2");
   check_token_ids(ids, model.vocabulary());

@@ -44,7 +44,8 @@ struct GeneratedSequence {
   std::vector<TokenReport> reports;  ///< One for each generated token, where `GenerateOptions::report` asks for it.
 
   /// The tokens behind the prompt.
-  std::span<TokenId const> new_ids() const noexcept { return std::span(ids).subspan(prompt_length); }
+  std::span<TokenId const> new_ids() const& noexcept { return std::span(ids).subspan(prompt_length); }
+  void new_ids() const&& = delete;  ///< The span would dangle: give the owner a name.
 };
 
 /// How probable a text is.

@@ -49,7 +49,7 @@ class Sampler {
   /// The tokens that may be drawn with their probabilities, in the order of their ids.
   /// @param least Tokens that every step leaves at least, if there are so many.
   /// @throws ArgumentError when an option cannot be used, or a logit is not a number.
-  std::span<Candidate const> distribution(std::span<float const> logits, SamplingOptions const& options, std::size_t least = 1) {
+  std::span<Candidate const> distribution(std::span<float const> logits, SamplingOptions const& options, std::size_t least = 1) & {
     options.check();
     least = std::max<std::size_t>(least, 1);
     keep_top_k(logits, options.top_k == 0 ? 0 : std::max(options.top_k, least));
@@ -61,7 +61,8 @@ class Sampler {
     return candidates_;
   }
   /// What `distribution` returned last.
-  std::span<Candidate const> candidates() const noexcept { return candidates_; }
+  std::span<Candidate const> candidates() const& noexcept { return candidates_; }
+  void candidates() const&& = delete;  ///< The span would dangle: give the owner a name.
 
   /// The token at `uniform` in [0, 1) of the cumulated probabilities, in the order of ids.
   /// @throws ArgumentError when `distribution` has not been called.

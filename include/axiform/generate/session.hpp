@@ -14,6 +14,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/generate.hpp>
 #include <axiform/generate/options.hpp>
@@ -42,7 +43,8 @@ class GenerationSession {
       : model_(&model), capacity_(capacity.value_or(model.positions())), cache_(model.make_cache(1, checked_capacity())) {}
 
   /// The tokens so far: what was appended, and what was generated.
-  std::span<TokenId const> ids() const noexcept { return ids_; }
+  std::span<TokenId const> ids() const& noexcept { return ids_; }
+  void ids() const&& = delete;                                       ///< The span would dangle: give the owner a name.
   std::size_t size() const noexcept { return ids_.size(); }          ///< The number of tokens so far.
   std::size_t capacity() const noexcept { return capacity_; }        ///< Tokens that it may have.
   /// Tokens that need not be run again.
@@ -50,7 +52,8 @@ class GenerationSession {
 
   /// Adds tokens at the end. They run with the next call that needs them.
   /// @throws ArgumentError when an id is not in the vocabulary, or there is no room; nothing is added then.
-  void append(std::span<TokenId const> ids) {
+  void append(TokenIds const& token_ids) {
+    std::span<TokenId const> const ids = token_ids;
     check_token_ids(ids, model_->vocabulary());
     if (ids.size() > capacity_ - ids_.size())
       throw ArgumentError("session: found " + std::to_string(ids_.size()) + " tokens and " + std::to_string(ids.size()) +

@@ -17,6 +17,7 @@
 #include <axiform/core/random.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/options.hpp>
 #include <axiform/generate/result.hpp>
@@ -190,8 +191,8 @@ class Speculation {
 ///
 /// @throws ArgumentError as `generate`, and when the vocabularies differ, or the options ask for beams or for several sequences.
 template <RewindableLanguageModel Model, RewindableLanguageModel Draft>
-SpeculativeSequence generate_speculatively(Model const& model, Draft const& draft, std::span<TokenId const> prompt,
-                                           GenerateOptions const& options, SpeculationOptions const& speculation, Context& context) {
+SpeculativeSequence generate_speculatively(Model const& model, Draft const& draft, TokenIds const& prompt, GenerateOptions const& options,
+                                           SpeculationOptions const& speculation, Context& context) {
   options.check(model.vocabulary());
   if (options.has_beams() || options.num_return_sequences != 1)
     throw ArgumentError("speculative decoding: makes one text, expected num_return_sequences 1 and no beams");

@@ -65,7 +65,8 @@ class TokenChooser {
     return report_drawn(id);
   }
   /// What may be drawn from the row that was read, with probabilities. @pre The options ask for sampling.
-  std::span<Sampler::Candidate const> candidates() const noexcept { return sampler_.candidates(); }
+  std::span<Sampler::Candidate const> candidates() const& noexcept { return sampler_.candidates(); }
+  void candidates() const&& = delete;  ///< The span would dangle: give the owner a name.
 
  private:
   TokenReport report_drawn(TokenId id) const {

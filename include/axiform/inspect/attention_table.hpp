@@ -19,9 +19,11 @@ namespace axiform {
 
 /// The mean over the heads of an attention map.
 ///
-/// @param map [Heads, Queries, Keys].
-/// @return    [Queries, Keys].
-inline Tensor<float, axes::Queries, axes::Keys> mean_over_heads(View<axes::Heads, axes::Queries, axes::Keys> map) {
+/// @param heads_map [Heads, Queries, Keys].
+/// @return          [Queries, Keys].
+template <ViewableAs<axes::Heads, axes::Queries, axes::Keys> Map>
+Tensor<float, axes::Queries, axes::Keys> mean_over_heads(Map const& heads_map) {
+  View<axes::Heads, axes::Queries, axes::Keys> const map = heads_map;
   std::size_t const heads = map.length<0>(), queries = map.length<1>();
   Tensor<float, axes::Queries, axes::Keys> mean(queries, map.length<2>());
   std::vector<double> sums(map.length<2>());
@@ -63,11 +65,13 @@ inline std::string padded_left(std::string_view text, std::size_t width) {
 
 /// Writes a table of attention, one row a query and one column a key, rounded to `decimals`.
 ///
-/// @param attention [Queries, Keys].
-/// @param queries,keys Labels of the rows and columns: the tokens.
+/// @param attention_map [Queries, Keys].
+/// @param queries,keys  Labels of the rows and columns: the tokens.
 /// @throws ShapeError when the numbers of labels differ from the lengths.
-inline void print_attention_table(std::ostream& out, View<axes::Queries, axes::Keys> attention, std::span<std::string const> queries,
-                                  std::span<std::string const> keys, int decimals = 3) {
+template <ViewableAs<axes::Queries, axes::Keys> Map>
+void print_attention_table(std::ostream& out, Map const& attention_map, std::span<std::string const> queries,
+                           std::span<std::string const> keys, int decimals = 3) {
+  View<axes::Queries, axes::Keys> const attention = attention_map;
   if (attention.length<0>() != queries.size() || attention.length<1>() != keys.size())
     throw ShapeError("attention table: found " + std::to_string(queries.size()) + " and " + std::to_string(keys.size()) +
                      " labels for a map " + attention.shape().to_string());

@@ -74,7 +74,8 @@ class Checkpoint {
   std::filesystem::path const& weights() const noexcept { return weights_; }
 
   /// All tensors, in the order of their names.
-  std::span<TensorRef const> tensors() const noexcept { return tensors_; }
+  std::span<TensorRef const> tensors() const& noexcept { return tensors_; }
+  void tensors() const&& = delete;  ///< The span would dangle: give the owner a name.
 
   /// The names of all tensors, in order.
   std::vector<std::string> names() const;

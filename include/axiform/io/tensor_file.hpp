@@ -53,7 +53,8 @@ class TensorFile {
   std::filesystem::path const& path() const noexcept { return file_.path(); }
 
   /// All tensors, in the order of their names.
-  std::span<TensorInfo const> tensors() const noexcept { return tensors_; }
+  std::span<TensorInfo const> tensors() const& noexcept { return tensors_; }
+  void tensors() const&& = delete;  ///< The span would dangle: give the owner a name.
 
   /// The tensor of that name, or null. Valid for as long as this object is.
   TensorInfo const* find(std::string_view name) const noexcept;

@@ -15,6 +15,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/io/model_family.hpp>
 #include <axiform/io/printed_settings.hpp>
 #include <axiform/models/bert_tree.hpp>
@@ -23,9 +24,9 @@
 #include <axiform/nn/encoder.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
+#include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
-#include <axiform/nn/token_batch.hpp>
 #include <axiform/ops/select_rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -167,7 +168,7 @@ struct Bert {
     return encoder(embeddings(batch, context), batch.sequences, context);
   }
   /// The same for one sequence.
-  Tensor<float, axes::Tokens, typename D::Hidden> operator()(std::span<TokenId const> ids, Context& context) const {
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(TokenIds const& ids, Context& context) const {
     auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
     return (*this)({.ids = ids, .sequences = sequences}, context);
   }
@@ -176,8 +177,9 @@ struct Bert {
   /// @param hidden_states [Tokens, Hidden]: what the call operator gave.
   /// @return              [Sequences, Hidden].
   /// @throws ArgumentError when the checkpoint had no pooler, or a sequence is empty.
-  Tensor<float, axes::Sequences, typename D::Hidden> pool(View<axes::Tokens, typename D::Hidden> hidden_states,
-                                                          SequenceOffsets<axes::Tokens> const& sequences, Context& context) const {
+  template <ViewableAs<axes::Tokens, typename D::Hidden> X>
+  Tensor<float, axes::Sequences, typename D::Hidden> pool(X const& hidden_states, SequenceOffsets<axes::Tokens> const& sequences,
+                                                          Context& context) const {
     if (!pooler) throw ArgumentError("pooler: this BERT has none");
     return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, activate(Activation::tanh));
   }

@@ -13,6 +13,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/io/printed_settings.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/nn/attention.hpp>
@@ -130,7 +131,7 @@ struct Gpt2 {
                [&](std::size_t i, States const& states) { return layers[i](states, batch.sequences, context); });
   }
   /// The same for one sequence.
-  States operator()(std::span<TokenId const> ids, Context& context) const {
+  States operator()(TokenIds const& ids, Context& context) const {
     auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
     return (*this)({.ids = ids, .sequences = sequences}, context);
   }

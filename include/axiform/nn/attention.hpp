@@ -84,7 +84,7 @@ class SelfAttention : public internal::FusedSelfAttention<D> {
   /// @param sequences Where each sequence begins: a token attends to all tokens of its own sequence.
   /// @return          [Rows, Hidden], with the epilogues applied: `attention(x, sequences, context, add_residual(x))`.
   /// @throws ShapeError when the sequences do not fill the rows.
-  template <RowsOf<typename D::Hidden> X, class... Epilogues>
+  template <RowsOf<typename D::Hidden> X, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, Context& context,
                                                            Epilogues const&... epilogues) const {
     return this->attend_within(x, sequences, AttentionMask::none, context, epilogues...);
@@ -98,7 +98,7 @@ class CausalSelfAttention : public internal::FusedSelfAttention<D> {
   using internal::FusedSelfAttention<D>::FusedSelfAttention;
 
   /// Whole sequences, nothing before them.
-  template <RowsOf<typename D::Hidden> X, class... Epilogues>
+  template <RowsOf<typename D::Hidden> X, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, Context& context,
                                                            Epilogues const&... epilogues) const {
     return this->attend_within(x, sequences, AttentionMask::causal, context, epilogues...);
@@ -110,7 +110,7 @@ class CausalSelfAttention : public internal::FusedSelfAttention<D> {
   /// @param x         [Rows, Hidden]: the new tokens of each of the cache's first `sequences.count()` sequences.
   /// @return          [Rows, Hidden], the same bits as without a cache.
   /// @throws ShapeError when the cache has too few sequences, too little room or other heads; ArgumentError when it lacks the layer.
-  template <RowsOf<typename D::Hidden> X, class... Epilogues>
+  template <RowsOf<typename D::Hidden> X, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, KeyValueCache& cache,
                                                            std::size_t layer, Context& context, Epilogues const&... epilogues) const {
     auto const attend = [&](auto query, auto key, auto value) {

@@ -31,7 +31,7 @@ class CrossAttention {
   ///                         whose source is empty gets the output's bias alone.
   /// @return                 [Rows, Hidden], with the epilogues applied.
   /// @throws ShapeError when the numbers of sequences differ, or sequences do not fill their rows.
-  template <RowsOf<typename D::Hidden> X, RowsOf<typename D::Hidden> Memory, class... Epilogues>
+  template <RowsOf<typename D::Hidden> X, RowsOf<typename D::Hidden> Memory, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
   Tensor<float, RowAxis<X>, HiddenAxis> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, Memory const& memory,
                                                    SequenceOffsets<RowAxis<Memory>> const& source, Context& context,
                                                    Epilogues const&... epilogues) const {

@@ -26,6 +26,12 @@ template <DimensionsLike D>
 struct EncoderOutput {
   View<axes::SourceTokens, typename D::Hidden> states;   ///< [SourceTokens, Hidden], packed.
   SequenceOffsets<axes::SourceTokens> const& sequences;  ///< Where each sequence begins.
+
+  /// Refers to both, which the caller keeps.
+  EncoderOutput(View<axes::SourceTokens, typename D::Hidden> encoded, SequenceOffsets<axes::SourceTokens> const& offsets)
+      : states(encoded), sequences(offsets) {}
+  EncoderOutput(View<axes::SourceTokens, typename D::Hidden>,
+                SequenceOffsets<axes::SourceTokens> const&&) = delete;  ///< They would dangle.
 };
 
 /// One decoder block (Vaswani et al. 2017, figure 1, right).

@@ -41,7 +41,8 @@ class KeyValueCache {
   std::size_t capacity() const noexcept { return capacity_; }         ///< Tokens that each may have.
   std::size_t bytes() const noexcept { return buffer_.bytes(); }      ///< Memory that it takes, all of it from the start.
   /// Tokens that each sequence has.
-  std::span<std::size_t const> lengths() const noexcept { return lengths_; }
+  std::span<std::size_t const> lengths() const& noexcept { return lengths_; }
+  void lengths() const&& = delete;  ///< The span would dangle: give the owner a name.
 
   /// Gives sequence `to` the past of sequence `from`.
   /// @param common Tokens at the beginning that are the same in both, and are not copied: beams mostly share their past.

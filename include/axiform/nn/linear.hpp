@@ -31,7 +31,7 @@ class Linear {
   /// @param epilogues `gelu`, `activate(kind)`, `add_residual(tensor)`; the activation comes before the residual.
   /// @return          [Rows, Out].
   /// @throws ShapeError when free lengths differ.
-  template <RowsOf<In> X, class... Epilogues>
+  template <RowsOf<In> X, EpilogueOf<RowAxis<X>, Out>... Epilogues>
   Tensor<float, RowAxis<X>, Out> operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
     return linear<In, Out>(x, weight_, bias_.data(), context, epilogues...);
   }
@@ -89,11 +89,15 @@ class Projection {
  public:
   /// Zero weights, to be loaded or initialised.
   Projection(Length<In> in, Length<Out> out) : weight_(in, out) {}
+  /// The same where the type has both lengths.
+  Projection()
+    requires(StaticAxis<In> && StaticAxis<Out>)
+      : Projection(Length<In>{}, Length<Out>{}) {}
 
   /// @param x [Rows, In]; `epilogues` as for `Linear`.
   /// @return  [Rows, Out].
   /// @throws ShapeError when free lengths differ.
-  template <RowsOf<In> X, class... Epilogues>
+  template <RowsOf<In> X, EpilogueOf<RowAxis<X>, Out>... Epilogues>
   Tensor<float, RowAxis<X>, Out> operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
     return linear<In, Out>(x, weight_, nullptr, context, epilogues...);
   }

@@ -24,7 +24,7 @@ struct Mlp {
 
   /// @param x [Rows, Hidden].
   /// @return  [Rows, Hidden], with the epilogues applied: `mlp(x, context, add_residual(x))`.
-  template <RowsOf<typename D::Hidden> X, class... Epilogues>
+  template <RowsOf<typename D::Hidden> X, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
   auto operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
     auto const inner = up(x, context, activate(activation));
     internal::observe_operation(context, LayerOperation::inner, inner);

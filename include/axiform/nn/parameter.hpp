@@ -19,7 +19,8 @@ class Parameter {
 
   float* data() noexcept { return values_.data(); }              ///< The first value.
   float const* data() const noexcept { return values_.data(); }  ///< The first value.
-  View<Axes...> view() const noexcept { return values_; }        ///< All values with their axes.
+  View<Axes...> view() const& { return values_; }                ///< All values with their axes.
+  void view() const&& = delete;                                  ///< The view would dangle: give the owner a name.
   std::size_t size() const noexcept { return values_.size(); }   ///< The number of values.
 
   ParameterRef ref() { return {shape(), values_.data()}; }             ///< For `visit`.

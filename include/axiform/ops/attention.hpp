@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -86,10 +87,15 @@ kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads,
 /// @param mask         `causal`: of a sequence's queries and keys, the last query stands at the last key.
 /// @return             [Rows, Width]. A query with nothing to attend to gets zeros.
 /// @throws ShapeError when the numbers of sequences differ, or the sequences do not fill their rows.
-template <Axis Rows, Axis KeyRows, Axis Width>
-Tensor<float, Rows, Width> attention(View<Rows, Width> query, View<KeyRows, Width> key, View<KeyRows, Width> value, std::size_t heads,
-                                     SequenceOffsets<Rows> const& queries, SequenceOffsets<KeyRows> const& keys, AttentionKind kind,
-                                     AttentionMask mask, Context& context) {
+template <FloatTensor Query, RowsOf<LastAxis<Query>> Key, RowsOf<LastAxis<Query>> Value>
+  requires std::same_as<RowAxis<Key>, RowAxis<Value>>
+Tensor<float, RowAxis<Query>, LastAxis<Query>> attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
+                                                         std::size_t heads, SequenceOffsets<RowAxis<Query>> const& queries,
+                                                         SequenceOffsets<RowAxis<Key>> const& keys, AttentionKind kind, AttentionMask mask,
+                                                         Context& context) {
+  auto const query = as_view(query_tensor);
+  auto const key = as_view(key_tensor);
+  auto const value = as_view(value_tensor);
   if (queries.count() != keys.count())
     throw ShapeError("attention: found " + std::to_string(queries.count()) + " sequences of queries and " + std::to_string(keys.count()) +
                      " of keys");
@@ -117,9 +123,14 @@ Tensor<float, Rows, Width> attention(View<Rows, Width> query, View<KeyRows, Widt
 /// @param cache           Its lengths are those before the new tokens.
 /// @return                [Rows, Width], the same bits as `attention` over whole sequences.
 /// @throws ShapeError when the cache has fewer sequences, too little room or other heads.
-template <Axis Rows, Axis Width>
-Tensor<float, Rows, Width> cached_attention(View<Rows, Width> query, View<Rows, Width> key, View<Rows, Width> value, std::size_t heads,
-                                            SequenceOffsets<Rows> const& sequences, CacheLayer const& cache, Context& context) {
+template <FloatTensor Query, RowsOf<LastAxis<Query>> Key, RowsOf<LastAxis<Query>> Value>
+  requires(std::same_as<RowAxis<Key>, RowAxis<Query>> && std::same_as<RowAxis<Value>, RowAxis<Query>>)
+Tensor<float, RowAxis<Query>, LastAxis<Query>> cached_attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
+                                                                std::size_t heads, SequenceOffsets<RowAxis<Query>> const& sequences,
+                                                                CacheLayer const& cache, Context& context) {
+  auto const query = as_view(query_tensor);
+  auto const key = as_view(key_tensor);
+  auto const value = as_view(value_tensor);
   kernels::KeyValueLayout const& layout = cache.layout;
   if (heads != layout.heads || query.columns() != layout.heads * layout.head_size)
     throw ShapeError("attention: found a cache of " + std::to_string(layout.heads) + " heads of " + std::to_string(layout.head_size) +

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/tensor.hpp>
@@ -25,28 +26,43 @@ inline constexpr ActivationEpilogue gelu{Activation::gelu};            ///< GELU
 inline constexpr ActivationEpilogue gelu_tanh{Activation::gelu_tanh};  ///< GELU with tanh, as GPT-2 has it (`gelu_new`).
 inline constexpr ActivationEpilogue relu{Activation::relu};            ///< max(x, 0).
 
-/// Epilogue: a residual, added last.
-template <Axis Rows, Axis Columns>
+/// Epilogue: a residual, added last. `T` is a view; a tensor where the residual was a temporary, which it keeps.
+template <FloatTensor T>
 struct ResidualEpilogue {
-  View<Rows, Columns> residual;  ///< What is added.
+  T residual;  ///< What is added.
 };
 /// The residual `tensor`, [rows, columns] of the result.
-template <TensorLike T>
+template <FloatTensor T>
   requires(std::remove_cvref_t<T>::rank == 2)
-auto add_residual(T const& tensor) {
-  return ResidualEpilogue<RowAxis<T>, LastAxis<T>>{as_view(tensor)};
+auto add_residual(T&& tensor) {
+  using Held = std::remove_cvref_t<decltype(axiform::detail::view_or_owner(std::forward<T>(tensor)))>;
+  return ResidualEpilogue<Held>{axiform::detail::view_or_owner(std::forward<T>(tensor))};
 }
 
 namespace internal {
 
-template <Axis Rows, Axis Out>
-void apply(kernels::Epilogue& epilogue, ActivationEpilogue activation, std::size_t, std::size_t) {
+// A variable, as `fits_axis` is: when it is false, compilers print the residual's axes and those of the result.
+template <class E, class Rows, class Columns>
+inline constexpr bool is_epilogue_of = false;
+template <class Rows, class Columns>
+inline constexpr bool is_epilogue_of<ActivationEpilogue, Rows, Columns> = true;
+template <class T, class Rows, class Columns>
+inline constexpr bool is_epilogue_of<ResidualEpilogue<T>, Rows, Columns> = FitsAxis<RowAxis<T>, Rows> && FitsAxis<LastAxis<T>, Columns>;
+
+}  // namespace internal
+
+/// What may follow a product whose result is [Rows, Columns]: an activation, or a residual on these axes.
+template <class E, class Rows, class Columns>
+concept EpilogueOf = internal::is_epilogue_of<E, Rows, Columns>;
+
+namespace internal {
+
+inline void apply(kernels::Epilogue& epilogue, ActivationEpilogue activation, std::size_t, std::size_t) {
   epilogue.activation = activation.activation;
 }
 
-template <Axis Rows, Axis Out, Axis OtherRows, Axis OtherOut>
-  requires(FitsAxis<OtherRows, Rows> && FitsAxis<OtherOut, Out>)
-void apply(kernels::Epilogue& epilogue, ResidualEpilogue<OtherRows, OtherOut> const& added, std::size_t rows, std::size_t columns) {
+template <class T>
+void apply(kernels::Epilogue& epilogue, ResidualEpilogue<T> const& added, std::size_t rows, std::size_t columns) {
   if (added.residual.rows() != rows || added.residual.columns() != columns)
     throw ShapeError("add_residual: found " + added.residual.shape().to_string() + ", expected [" + std::to_string(rows) + ", " +
                      std::to_string(columns) + "]");
@@ -63,7 +79,7 @@ void apply(kernels::Epilogue& epilogue, ResidualEpilogue<OtherRows, OtherOut> co
 /// @param bias   [Out], or null.
 /// @return       [rows, Out], in the context's memory.
 /// @throws ShapeError when a dynamic length differs from the weight's.
-template <Axis In, Axis Out, RowsOf<In> X, class... Epilogues>
+template <Axis In, Axis Out, RowsOf<In> X, EpilogueOf<RowAxis<X>, Out>... Epilogues>
 Tensor<float, RowAxis<X>, Out> linear(X const& x, PackedMatrix const& weight, float const* bias, Context& context,
                                       Epilogues const&... epilogues) {
   auto const view = as_view(x);
@@ -72,7 +88,7 @@ Tensor<float, RowAxis<X>, Out> linear(X const& x, PackedMatrix const& weight, fl
                      ", expected [" + axis_name<RowAxis<X>>() + ", " + std::to_string(weight.inputs()) + "]");
   auto result = make_tensor<float>(context, Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}));
   kernels::Epilogue epilogue{.bias = bias};
-  (internal::apply<RowAxis<X>, Out>(epilogue, epilogues, result.rows(), result.columns()), ...);
+  (internal::apply(epilogue, epilogues, result.rows(), result.columns()), ...);
   kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.data(), result.data(),
                 result.row_stride(), epilogue, context.executor());
   return result;

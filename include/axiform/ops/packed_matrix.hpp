@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/memory.hpp>
@@ -19,6 +20,18 @@ class PackedMatrix {
  public:
   /// Zeros. @throws ShapeError when its size exceeds the address space.
   PackedMatrix(std::size_t inputs, std::size_t outputs) : inputs_(inputs), outputs_(outputs), buffer_(bytes_of(inputs, outputs)) {}
+
+  /// Takes over the weights; `other` has no inputs and no outputs then.
+  PackedMatrix(PackedMatrix&& other) noexcept
+      : inputs_(std::exchange(other.inputs_, 0)), outputs_(std::exchange(other.outputs_, 0)), buffer_(std::move(other.buffer_)) {}
+  /// The same; what this matrix had is freed.
+  PackedMatrix& operator=(PackedMatrix&& other) noexcept {
+    PackedMatrix taken(std::move(other));
+    std::swap(inputs_, taken.inputs_);
+    std::swap(outputs_, taken.outputs_);
+    std::swap(buffer_, taken.buffer_);
+    return *this;
+  }
 
   std::size_t inputs() const noexcept { return inputs_; }                                   ///< The length of the sums: K.
   std::size_t outputs() const noexcept { return outputs_; }                                 ///< The length of a result row: N.

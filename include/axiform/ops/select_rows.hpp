@@ -24,7 +24,7 @@ enum class SequenceRow {
 /// @param x [Rows, Columns], packed.
 /// @return  [Sequences, Columns], in the context's memory.
 /// @throws ShapeError when the sequences do not fill the rows; ArgumentError when a sequence has no first row.
-template <TensorLike X>
+template <FloatTensor X>
 Tensor<float, axes::Sequences, LastAxis<X>> select_rows(X const& x, SequenceOffsets<RowAxis<X>> const& sequences, SequenceRow which,
                                                         Context& context) {
   auto const view = as_view(x);

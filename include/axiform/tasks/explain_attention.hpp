@@ -19,6 +19,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/observer.hpp>
 #include <axiform/core/tensor.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/gpt2.hpp>
 #include <axiform/nn/attention.hpp>
@@ -201,7 +202,7 @@ AttentionSteps explain_attention(Gpt2<D> const& gpt2, TokenBatch const& batch, A
 }
 /// The same of one sequence.
 template <class Model>
-AttentionSteps explain_attention(Model const& model, std::span<TokenId const> ids, AttentionHeadChoice const& choice, Context& context) {
+AttentionSteps explain_attention(Model const& model, TokenIds const& ids, AttentionHeadChoice const& choice, Context& context) {
   auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   return explain_attention(model, TokenBatch{.ids = ids, .sequences = sequences}, choice, context);
 }

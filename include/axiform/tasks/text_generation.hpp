@@ -252,7 +252,8 @@ class TextSession {
   }
 
   std::string const& text() const noexcept { return text_; }                  ///< The text so far.
-  std::span<TokenId const> ids() const noexcept { return session_.ids(); }    ///< Its tokens.
+  std::span<TokenId const> ids() const& noexcept { return session_.ids(); }   ///< Its tokens.
+  void ids() const&& = delete;                                                ///< The span would dangle: give the owner a name.
   std::size_t size() const noexcept { return session_.size(); }               ///< The number of its tokens.
   /// Tokens that it may still grow by.
   std::size_t room() const noexcept { return session_.capacity() - session_.size(); }

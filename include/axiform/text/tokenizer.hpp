@@ -28,6 +28,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/text/added_tokens.hpp>
 #include <axiform/text/byte_bpe.hpp>
 #include <axiform/text/decoder.hpp>
@@ -154,10 +155,10 @@ class Tokenizer {
 
   /// The text that `ids` stand for; a hole in the vocabulary stands for none. Bytes that are not UTF-8 together become U+FFFD.
   /// @throws ArgumentError for an id that the vocabulary lacks.
-  std::string decode(std::span<TokenId const> ids, DecodeOptions const& options = {}) const {
+  std::string decode(TokenIds const& ids, DecodeOptions const& options = {}) const {
     std::string text;
     bool is_first = true;
-    for (TokenId const id : ids) is_first &= !append_decoded(id, is_first, options, text);
+    for (TokenId const id : ids.span()) is_first &= !append_decoded(id, is_first, options, text);
     if (state_->decoder.kind == DecoderOptions::Kind::byte_level && !is_valid_utf8(text)) text = replace_invalid_utf8(text);
     if (cleans_up(options)) detail::clean_up_spaces(text, false);
     return text;

@@ -1,0 +1,160 @@
+/// @file
+/// How a tensor is written: nested brackets, columns aligned, large ones abridged. `std::cout << tensor` is in view.hpp and tensor.hpp;
+/// here is what it writes, which no stream's header is needed for.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace axiform::detail {
+
+inline constexpr std::size_t print_at_most = 1000;  // elements; of a larger tensor's long axes only the ends are written
+inline constexpr std::size_t print_edge = 3;        // entries at either end
+inline constexpr std::size_t print_columns = 80;    // characters of a line; what is longer goes on in the next
+
+// What the stream says of numbers: 'f' for fixed, 'e' for scientific, 'g' for a precision alone, 0 when it says nothing.
+struct NumberStyle {
+  char notation;
+  int precision;
+};
+
+struct ShownAxis {
+  std::size_t length;
+  bool abridged;
+
+  std::size_t shown() const noexcept { return abridged ? 2 * print_edge : length; }
+  std::size_t index(std::size_t i) const noexcept { return abridged && i >= print_edge ? length - 2 * print_edge + i : i; }
+};
+
+inline std::vector<ShownAxis> shown_axes(std::span<std::size_t const> lengths) {
+  std::size_t size = 1;
+  for (std::size_t length : lengths) size *= length;
+  std::vector<ShownAxis> axes;
+  for (std::size_t length : lengths) axes.push_back({length, size > print_at_most && length > 2 * print_edge});
+  return axes;
+}
+
+// Four decimals unless the stream says otherwise; none where all are whole, and powers of ten where four decimals would show too little or
+// too much.
+inline NumberStyle style_for(std::span<double const> values, NumberStyle style) {
+  if (style.notation != 0) return style;
+  double greatest = 0;
+  bool whole = true;
+  for (double value : values) {
+    if (!std::isfinite(value)) continue;
+    greatest = std::max(greatest, std::abs(value));
+    whole &= value == std::trunc(value);
+  }
+  if (whole && greatest < 1e8) return {'f', 0};
+  return {greatest >= 1e5 || greatest < 1e-3 ? 'e' : 'f', 4};
+}
+
+inline std::string number_text(double value, NumberStyle style) {
+  if (std::isnan(value)) return "nan";
+  auto const format = style.notation == 'f'   ? std::chars_format::fixed
+                      : style.notation == 'e' ? std::chars_format::scientific
+                                              : std::chars_format::general;
+  std::array<char, 400> text;  // the greatest double has 309 digits
+  auto const end = std::to_chars(text.data(), text.data() + text.size(), value, format, std::clamp(style.precision, 0, 64)).ptr;
+  return std::string(text.data(), end);
+}
+
+// The elements that are shown, outermost axis first.
+template <class Element>
+std::vector<Element> shown_elements(Element const* data, std::size_t row_stride, std::span<ShownAxis const> axes) {
+  std::vector<std::size_t> rows{0};  // of the axes so far
+  for (ShownAxis const& axis : axes.first(axes.size() - 1)) {
+    std::vector<std::size_t> next;
+    for (std::size_t row : rows)
+      for (std::size_t i = 0; i < axis.shown(); ++i) next.push_back(row * axis.length + axis.index(i));
+    rows = std::move(next);
+  }
+  std::vector<Element> elements;
+  for (std::size_t row : rows)
+    for (std::size_t i = 0; i < axes.back().shown(); ++i) elements.push_back(data[row * row_stride + axes.back().index(i)]);
+  return elements;
+}
+
+template <class Element>
+std::vector<std::string> element_texts(std::vector<Element> const& elements, NumberStyle style) {
+  std::vector<std::string> texts;
+  if constexpr (std::is_floating_point_v<Element>) {
+    std::vector<double> const values(elements.begin(), elements.end());
+    NumberStyle const chosen = style_for(values, style);
+    for (double value : values) texts.push_back(number_text(value, chosen));
+  } else {
+    for (auto element : elements) texts.push_back(std::to_string(element));
+  }
+  return texts;
+}
+
+// Writes the axes from `depth` on; `text` is the next element's.
+inline void append_nested(std::string& out, std::span<ShownAxis const> axes, std::size_t depth, std::size_t width,
+                          std::string const*& text) {
+  ShownAxis const axis = axes[depth];
+  std::string const indent(depth + 1, ' '), between = std::string(axes.size() - depth - 1, '\n') + indent;
+  bool const is_row = depth + 1 == axes.size();
+  std::size_t column = depth + 1;
+  auto const append = [&](std::string const& word, std::size_t word_width) {
+    if (column > depth + 1) {
+      bool const fits = column + 1 + word_width < print_columns;
+      out += fits ? " " : "\n" + indent;
+      column = fits ? column + 1 : depth + 1;
+    }
+    out.append(word_width - std::min(word_width, word.size()), ' ') += word;
+    column += word_width;
+  };
+  out += '[';
+  for (std::size_t i = 0; i < axis.shown(); ++i) {
+    if (is_row) {
+      if (axis.abridged && i == print_edge) append("...", 3);
+      append(*text++, width);
+    } else {
+      if (axis.abridged && i == print_edge) out += between + "...";
+      if (i != 0) out += between;
+      append_nested(out, axes, depth + 1, width, text);
+    }
+  }
+  out += ']';
+}
+
+inline std::string nested_text(std::span<ShownAxis const> axes, std::vector<std::string> const& texts) {
+  std::string out;
+  if (texts.empty()) {
+    out = "[]";
+  } else {
+    std::size_t width = 0;
+    for (std::string const& text : texts) width = std::max(width, text.size());
+    std::string const* next = texts.data();
+    append_nested(out, axes, 0, width, next);
+  }
+  bool const is_whole = !texts.empty() && std::ranges::none_of(axes, &ShownAxis::abridged);
+  if (is_whole) return out;
+  out += " of shape [";
+  for (std::size_t i = 0; i < axes.size(); ++i) out += (i ? ", " : "") + std::to_string(axes[i].length);
+  return out + "]";
+}
+
+// The elements at `data` on axes of the given lengths, rows `row_stride` apart.
+template <class Element>
+std::string tensor_text(Element const* data, std::span<std::size_t const> lengths, std::size_t row_stride, NumberStyle style) {
+  auto const axes = shown_axes(lengths);
+  return nested_text(axes, element_texts(shown_elements(data, row_stride, axes), style));
+}
+
+template <class Stream>
+NumberStyle style_of(Stream const& out) {
+  auto const notation = out.flags() & Stream::floatfield;
+  if (notation == Stream::fixed) return {'f', static_cast<int>(out.precision())};
+  if (notation == Stream::scientific) return {'e', static_cast<int>(out.precision())};
+  return {out.precision() == 6 ? '\0' : 'g', static_cast<int>(out.precision())};
+}
+
+}  // namespace axiform::detail

@@ -1,0 +1,18 @@
+// A row of a tensor that nobody keeps would refer to nothing.
+// expect-first-error: deleted
+#include <axiform/core/tensor.hpp>
+
+using axiform::Tensor, axiform::View, axiform::axes::Hidden, axiform::axes::Tokens;
+
+Tensor<float, Tokens, Hidden> make();
+
+void use() {
+#ifdef SHOULD_COMPILE
+  auto const y = make();
+  auto const row = y.row(0);
+  (void)row;
+#else
+  auto const row = make().row(0);
+  (void)row;
+#endif
+}
