@@ -447,6 +447,10 @@ class Inspect(ExampleTest):
             (hub / "models--a--b").mkdir()
             self.check_error(1, "is a cache of several models (models--a--b, models--someone--bert)", "--model", hub)
 
+    def test_tied_weights_are_counted_once_as_transformers_counts_them(self):
+        for fixture, parameters in (("bert-mlm", 6083), ("distilbert-mlm-untied", 7507), ("gpt2-tiny", 44688), ("gpt2-untied", 7776)):
+            self.assertEqual(self.json("--model", FIXTURES / "models" / fixture, "--tree", "none")["parameters"], parameters, fixture)
+
     def test_usage_and_models(self):
         self.check_common("--model", TINY_BERT)
         self.check_error(2, "--tree", "--model", TINY_BERT, "--tree", "sideways")
@@ -648,7 +652,7 @@ class Generate(ExampleTest):
         for option in (["--stop", "[e]"], ["--stop=[e]", "--stop", "x"], ["--bad-word", "[e]"]):
             self.assertTrue(self.output(*model, "--max-new-tokens", "4", *option).startswith("the man"))
 
-    def test_a_head_that_is_not_the_token_table_is_refused(self):
+    def test_a_head_that_is_not_the_token_table_is_a_matrix_of_its_own(self):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(shutil.copytree(PREFIXED_GPT2, Path(folder) / "model"))
             weights = copy / "model.safetensors"
@@ -657,7 +661,10 @@ class Generate(ExampleTest):
             begin, end = json.loads(data[8 : 8 + length])["lm_head.weight"]["data_offsets"]
             data[8 + length + begin : 8 + length + begin + 4] = struct.pack("<f", 3.0)
             weights.write_bytes(data)
-            self.check_error(1, "lm_head.weight", "--model", copy, "the", "--max-length", "8")
+            own, tied = (self.json("--model", model, "the", "--logits")[0]["logits"] for model in (copy, PREFIXED_GPT2))
+            self.assertNotEqual(own[0], tied[0])
+            self.assertEqual(own[1:], tied[1:])
+            self.assertEqual(len(self.json("--model", copy, "the", "--max-length", "8")), 1)
 
     def test_absurd_options(self):
         for status, text, *arguments in [
