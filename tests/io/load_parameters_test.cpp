@@ -307,6 +307,28 @@ TEST_CASE("load: a BERT comes out of its file, whatever the prefix and the spell
   }
 }
 
+TEST_CASE("load: views of one storage that begin at the same byte each arrive whole, and a strided one is refused by name") {
+  TemporaryDirectory directory;
+  NameTable table = plain_names();
+  table.body.clear();  // The other views are none of its business.
+  for (char const* form : {"zip.bin", "legacy.bin"}) {
+    std::filesystem::copy(std::filesystem::path(AXIFORM_FIXTURES) / "models" / "pickled" / "views" / form, directory / "pytorch_model.bin",
+                          std::filesystem::copy_options::overwrite_existing);
+    auto const checkpoint = Checkpoint::open(directory.path());
+    Target target;
+    target.want("matrix.top", {2, 6}).want("matrix", {4, 6}).want("matrix.again", {4, 6}).want("transposed", {6, 4}).want("offset", {3, 4});
+    SerialExecutor executor;
+    auto const report = load_parameters(checkpoint, table, target.requests, executor);
+    CHECK(report.loaded.size() == 5);
+    for (std::size_t i : {0, 1, 2}) CHECK(target.came(i, [](std::size_t r, std::size_t c) { return static_cast<float>(6 * r + c); }));
+    CHECK(target.came(3, [](std::size_t r, std::size_t c) { return static_cast<float>(6 * c + r); }));
+    CHECK(target.came(4, [](std::size_t r, std::size_t c) { return static_cast<float>(6 + 4 * r + c); }));
+    target.want("columns", {4, 2});
+    CHECK(contains(message_of<CheckpointError>([&] { load_parameters(checkpoint, table, target.requests, executor); }),
+                   "columns: found a view whose elements do not lie together, expected a contiguous tensor"));
+  }
+}
+
 TEST_CASE("load: everything that does not fit is listed by name in one line, and nothing is written") {
   TestCheckpoint files;
   files.add("bert.embeddings.word_embeddings.weight", {10, 4}).add("bert.embeddings.LayerNorm.weight", {5});
