@@ -2,6 +2,8 @@
 /// `ModelFamily` and `ModelHead`: what a checkpoint is, in two words.
 #pragma once
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// The families of models that a config can describe.
