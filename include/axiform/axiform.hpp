@@ -17,6 +17,7 @@
 #include <axiform/core/random.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/shape.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/thread_pool.hpp>
 #include <axiform/core/token_id.hpp>

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// What a module costs for one sequence, everything below it included.

@@ -2,6 +2,7 @@
 /// `ModelFamily` and `ModelHead`: what a checkpoint is, in two words.
 #pragma once
 
+#include <axiform/core/config.hpp>
 #include <axiform/core/head_weights.hpp>
 
 namespace axiform {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <axiform/core/context.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
@@ -235,7 +236,7 @@ class QuestionAnswering {
       }
     }
     if (options.impossible_answers == ImpossibleAnswers::reported) answers.push_back({.score = impossible});
-    std::ranges::stable_sort(answers, std::ranges::greater{}, &Answer::score);
+    detail::stable_sort(answers, std::ranges::greater{}, &Answer::score);
     answers.resize(std::min(answers.size(), options.top_k));
     return answers;
   }

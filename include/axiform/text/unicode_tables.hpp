@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include <axiform/core/config.hpp>
+
 // clang-format off
 namespace axiform::detail::unicode_tables {
 
