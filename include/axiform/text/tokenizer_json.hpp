@@ -368,7 +368,7 @@ inline void read_post_processor(Section const& processor, PostProcessor& result)
     result.trim_offsets = processor.require<bool>("trim_offsets");
     result.add_prefix_space = processor.require<bool>("add_prefix_space");
   } else if (type == "TemplateProcessing") {
-    processor.allow({"type", "single", "pair", "special_tokens"});
+    processor.allow({"type", "single", "pair", "special_tokens", "add_prefix_space", "trim_offsets", "use_regex"});  // The last three mean nothing here.
     result.single = template_from(processor, "single");
     result.pair = template_from(processor, "pair");
   } else {
