@@ -64,7 +64,11 @@
 #include <axiform/text/byte_level_split.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/normal_forms.hpp>
+#include <axiform/text/normalizer.hpp>
 #include <axiform/text/post_processor.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
+#include <axiform/text/split_expression.hpp>
 #include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/string_table.hpp>
 #include <axiform/text/tokenizer.hpp>
