@@ -79,6 +79,43 @@ TEST_CASE("recorded: every setting that is supported does what it does in the pi
   }
 }
 
+TEST_CASE(
+    "recorded: every normalizer and pre-tokenizer gives the pinned crate's ids, offsets, words and text, by itself and in sequences") {
+  std::vector<std::string> texts;
+  for (Json const& text : json_lines("piece_texts.jsonl")) texts.push_back(text.get<std::string>());
+  auto const variants = json_lines("pieces.jsonl");
+  CHECK(variants.size() >= 70);
+  for (Json const& variant : variants) {
+    CAPTURE(variant["name"].get<std::string>());
+    Tokenizer const tokenizer = variant_of(variant);
+    auto const sums = variant["cases"].get<std::vector<std::uint32_t>>();
+    REQUIRE(sums.size() == texts.size());
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      CAPTURE(texts[i]);
+      EncodeOptions const options{.add_special_tokens = i % 2 == 0};
+      bool const is_pair = i % 8 == 1;
+      Encoding const encoding =
+          is_pair ? tokenizer.encode_pair(texts[i], texts[(7 * i + 3) % texts.size()], options) : tokenizer.encode(texts[i], options);
+      std::string words;
+      bool is_first = true;
+      for (auto const& word : tokenizer.word_ids(encoding)) {
+        (is_first ? words : words += ',') += word ? std::to_string(*word) : "";
+        is_first = false;
+      }
+      CHECK(crc32(all_of(tokenizer, encoding) + '\x1e' + words) == sums[i]);
+      if (is_pair) continue;
+      for (std::size_t k = 0; k < encoding.size(); ++k) {
+        auto const [begin, end] = encoding.byte_offsets[k];
+        CHECK(texts[i].substr(begin, end - begin) == code_points(texts[i], encoding.offsets[k].begin, encoding.offsets[k].end));
+      }
+      StreamingDecoder decoder(tokenizer);
+      std::string streamed;
+      for (TokenId const id : encoding.ids) streamed += decoder.push(id);
+      CHECK(streamed + decoder.finish() == tokenizer.decode(encoding.ids, {.clean_up_tokenization_spaces = CleanUp::no}));
+    }
+  }
+}
+
 TEST_CASE("recorded: vocab.txt gives what tokenizer.json gives, and vocab.json with merges.txt too") {
   auto const from_text = Tokenizer::from_vocab_txt(minilm_directory / "vocab.txt");
   auto const from_merges = Tokenizer::from_vocab_and_merges(fixtures / "byte_bpe/vocab.json", fixtures / "byte_bpe/merges.txt");

@@ -56,10 +56,15 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bert, R"({"version": "2.0"})", "version: found \"2.0\""},
            {small_bert, R"({"model": {"type": "Unigram"}})", "\"Unigram\""},
            {small_bert, R"({"model": {"novelty": true}})", "t.json: model: the setting \"novelty\", here true, is not supported"},
-           {small_bert, R"({"normalizer": {"type": "NFKC"}})",
-            "t.json: normalizer: the type \"NFKC\" is not supported, expected BertNormalizer"},
+           {small_bert, R"({"normalizer": {"type": "Precompiled"}})",
+            "t.json: normalizer: the type \"Precompiled\" is not supported, expected BertNormalizer or NFC or"},
            {small_bert, R"({"normalizer": {"novelty": 1}})", "\"novelty\""},
-           {small_bert, R"({"pre_tokenizer": {"type": "Whitespace"}})", "\"Whitespace\""},
+           {small_bert, R"({"pre_tokenizer": {"type": "Metaspace"}})", "\"Metaspace\""},
+           {small_bert, R"({"pre_tokenizer": {"type": "Whitespace", "novelty": 1}})", "\"novelty\""},
+           {small_bert, R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}})", "WordPiece without any"},
+           {small_bert, R"({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}})",
+            "ByteLevel is not supported with WordPiece"},
+           {small_bert, R"({"decoder": {"type": "Sequence", "decoders": [], "prefix": null, "cleanup": null}})", "\"decoders\""},
            {small_bert, R"({"post_processor": {"type": "Novel"}})", "\"Novel\""},
            {small_bert, R"({"post_processor": {"novelty": 1}})", "\"novelty\""},
            {small_bert, R"({"decoder": {"type": "CTC"}})", "\"CTC\""},
@@ -67,7 +72,13 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bpe, R"({"model": {"continuing_subword_prefix": "@@"}})", "\"continuing_subword_prefix\""},
            {small_bpe, R"({"model": {"end_of_word_suffix": "</w>"}})", "\"end_of_word_suffix\""},
            {small_bpe, R"({"model": {"byte_fallback": true}})", "\"byte_fallback\""},
-           {small_bpe, R"({"normalizer": {"type": "NFC"}})", "normalizer"},
+           {small_bpe, R"({"normalizer": {"type": "ByteLevel"}})", "\"ByteLevel\""},
+           {small_bpe, R"({"normalizer": {"type": "Prepend", "prepend": ""}})", "\"prepend\""},
+           {small_bpe, R"({"normalizer": {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}})",
+            "t.json: normalizer: replacing the regular expression \"\\s+\" is not supported"},
+           {small_bpe,
+            R"({"pre_tokenizer": {"type": "Digits", "individual_digits": true, "add_prefix_space": null, "trim_offsets": null}})",
+            "t.json: pre_tokenizer: BPE without the pre-tokenizer ByteLevel is not supported"},
            {small_bpe, R"({"pre_tokenizer": {"type": "Metaspace"}})", "\"Metaspace\""},
        }) {
     CAPTURE(patch);
@@ -108,6 +119,53 @@ TEST_CASE("tokenizer files: parts that a program fills may not give two tokens o
                  "added token \"a\": found id 2, expected 3, its id in the vocabulary"));
   parts.added_tokens = {{.content = "x", .id = -1}};
   CHECK(contains(message_of<FormatError>([&] { Tokenizer(parts, "mine"); }), "found id -1"));
+}
+
+TEST_CASE("tokenizer files: a sequence is refused by the member that is not supported, and absurd ones are errors") {
+  Json const bytes = Json::parse(R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": false})");
+  Json const split = Json::parse(R"({"type": "Split", "pattern": {"Regex": "\\p{N}"}, "behavior": "Isolated", "invert": false})");
+  auto const with = [](char const* key, char const* members, std::vector<Json> pieces) {
+    Json json = small_bpe;
+    json[key] = {{"type", "Sequence"}, {members, pieces}};
+    return json;
+  };
+  auto const splitting = [&](char const* patch) { return with("pre_tokenizer", "pretokenizers", {patched(split, patch), bytes}); };
+  CHECK(load(splitting("{}")).encode("ab").ids == std::vector<TokenId>{2});
+  CHECK(contains(refusal<CheckpointError>(splitting(R"({"pattern": {"Regex": "a|b"}})")),
+                 R"(t.json: pre_tokenizer: pretokenizers[0]: the regular expression "a|b" is not one of those that are known)"));
+  CHECK(contains(refusal<CheckpointError>(splitting(R"({"behavior": "Novel"})")), "the behavior \"Novel\" is not supported"));
+  CHECK(contains(refusal<FormatError>(splitting(R"({"pattern": {"Regex": null, "String": ""}})")), "found the empty text"));
+  CHECK(contains(refusal<FormatError>(splitting(R"({"pattern": "a"})")), "expected an object with \"String\" or \"Regex\""));
+  CHECK(contains(refusal<CheckpointError>(with("pre_tokenizer", "pretokenizers", {bytes, bytes})), "ByteLevel twice is not supported"));
+  CHECK(contains(refusal<CheckpointError>(with("pre_tokenizer", "pretokenizers", std::vector<Json>(65, split))), "more than 64 steps"));
+  Json nested = bytes;
+  for (int i = 0; i < 9; ++i) nested = {{"type", "Sequence"}, {"pretokenizers", std::vector<Json>{nested}}};
+  Json json = small_bpe;
+  json["pre_tokenizer"] = nested;
+  CHECK(contains(refusal<CheckpointError>(json), "more than 8 sequences one in another"));
+
+  Json const doubles = Json::parse(R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})");
+  CHECK(contains(refusal<FormatError>(with("normalizer", "normalizers", {patched(doubles, R"({"pattern": {"String": ""}})")})),
+                 "empty text"));
+  auto const doubling = load(with("normalizer", "normalizers", std::vector<Json>(64, doubles)));
+  CHECK(contains(message_of<ArgumentError>([&] { doubling.encode("ba"); }), "the tokenizer's normalizer makes more than"));
+  CHECK(doubling.encode("b").ids == std::vector<TokenId>{1});
+
+  // A text that almost has a long pattern at each place, and one that is whitespace alone: neither takes quadratic time.
+  std::string const many(50'000, 'a');
+  auto const searching =
+      load(with("normalizer", "normalizers", {patched(doubles, ("{\"pattern\": {\"String\": \"" + many + "b\"}}").c_str())}));
+  CHECK(searching.encode(many + many).size() == 100'000);
+  for (std::string_view const expression : detail::known_expressions) {
+    Json one = split;
+    one["pattern"]["Regex"] = expression;
+    auto const tokenizer = load(with("pre_tokenizer", "pretokenizers", {one, bytes}));
+    for (char const* const part : {" ", "\n ", "A", "aA", "1", "'", "é"}) {
+      std::string text;
+      while (text.size() < 100'000) text += part;
+      tokenizer.encode(text);
+    }
+  }
 }
 
 TEST_CASE("tokenizer files: truncation and padding alone are left to the caller") {

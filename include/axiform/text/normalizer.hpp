@@ -23,19 +23,19 @@ namespace axiform {
 struct NormalizerStep {
   /// What it does.
   enum class Kind : std::uint8_t {
-    nfc,                      ///< Composes canonically.
-    nfd,                      ///< Decomposes canonically.
-    nfkc,                     ///< Composes what is decomposed compatibly.
-    nfkd,                     ///< Decomposes compatibly.
-    lowercase,                ///< Each character by itself.
-    strip_accents,            ///< Drops marks of every kind.
-    strip_nonspacing_marks,   ///< Drops nonspacing marks, as `BertNormalizer` does.
-    clean_text,               ///< Drops control characters, makes all whitespace spaces, as `BertNormalizer` does.
-    space_ideographs,         ///< Puts spaces round each ideograph, as `BertNormalizer` does.
-    replace,                  ///< `content` for each `pattern`.
-    prepend,                  ///< `content` before text that is not empty.
-    strip_left,               ///< Drops whitespace at the begin.
-    strip_right,              ///< Drops whitespace at the end.
+    nfc,                     ///< Composes canonically.
+    nfd,                     ///< Decomposes canonically.
+    nfkc,                    ///< Composes what is decomposed compatibly.
+    nfkd,                    ///< Decomposes compatibly.
+    lowercase,               ///< Each character by itself.
+    strip_accents,           ///< Drops marks of every kind.
+    strip_nonspacing_marks,  ///< Drops nonspacing marks, as `BertNormalizer` does.
+    clean_text,              ///< Drops control characters, makes all whitespace spaces, as `BertNormalizer` does.
+    space_ideographs,        ///< Puts spaces round each ideograph, as `BertNormalizer` does.
+    replace,                 ///< `content` for each `pattern`.
+    prepend,                 ///< `content` before text that is not empty.
+    strip_left,              ///< Drops whitespace at the begin.
+    strip_right,             ///< Drops whitespace at the end.
   };
   Kind kind = Kind::nfc;     ///< What it does.
   std::string pattern = {};  ///< Of `replace`, not empty.
@@ -85,7 +85,8 @@ class Normalizer {
       if (step.kind == replace && step.pattern.empty()) throw FormatError(where + ": a normalizer that replaces the empty text");
       steps_.push_back({step.kind, code_points_of(step.pattern), code_points_of(step.content), {}});
       if (step.kind == replace) steps_.back().borders = borders_of(steps_.back().pattern);
-      bool const is_form = step.kind == nfd || step.kind == nfkc || step.kind == nfkd || step.kind == strip_accents || step.kind == strip_nonspacing_marks;
+      bool const is_form =
+          step.kind == nfd || step.kind == nfkc || step.kind == nfkd || step.kind == strip_accents || step.kind == strip_nonspacing_marks;
       // No code point below U+0300, which begins with the byte 0xCC, is changed by composition alone.
       unchanged_below_ = step.kind == nfc ? unchanged_below_ : is_form ? std::min(unchanged_below_, 0x80u) : 0;
     }
@@ -142,7 +143,9 @@ class Normalizer {
   static void run(Step const& step, Scratch& scratch, std::size_t limit) {
     using enum NormalizerStep::Kind;
     Points& points = scratch.points;
-    auto const drop = [&](auto drops) { std::erase_if(points, [&](NormalizedCodePoint const& p) { return drops(properties_of(p.value)); }); };
+    auto const drop = [&](auto drops) {
+      std::erase_if(points, [&](NormalizedCodePoint const& p) { return drops(properties_of(p.value)); });
+    };
     auto const is_space = [](NormalizedCodePoint const& p) { return properties_of(p.value).is_whitespace(); };
     switch (step.kind) {
       case nfd:

@@ -260,8 +260,8 @@ class SplitExpression {
   void parse_member(CodePointSet& set, bool folds) {
     using namespace general_classes;
     static constexpr std::pair<std::string_view, std::uint32_t> classes[] = {
-        {"\\s", space}, {"\\d", digit}, {"\\p{L}", letter}, {"\\p{N}", number}, {"\\p{M}", mark}, {"\\p{P}", punctuation}, {"\\p{S}", symbol},
-        {"\\p{Lu}", upper}, {"\\p{Ll}", lower}, {"\\p{Lt}", title}, {"\\p{Lm}", modifier}, {"\\p{Lo}", other_letter}};
+        {"\\s", space},     {"\\d", digit},     {"\\p{L}", letter}, {"\\p{N}", number}, {"\\p{M}", mark},      {"\\p{P}", punctuation},
+        {"\\p{S}", symbol}, {"\\p{Lu}", upper}, {"\\p{Ll}", lower}, {"\\p{Lt}", title}, {"\\p{Lm}", modifier}, {"\\p{Lo}", other_letter}};
     for (auto const& [name, bits] : classes)
       if (skip(name)) return set.add_classes(bits);
     if (skip("[")) {  // A bracket within a bracket adds its members.

@@ -309,8 +309,8 @@ inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding co
   bool continues = false;  // Whether the token before is one that another can continue.
   for (std::size_t i = 0; i < words.size();) {
     if (!is_word(i) || is_added(i)) {
-      if (is_word(i)) words[i] = next++;
-      continues = false;
+      continues = is_word(i);  // What is marked as a continuation continues a word of the text that is an added token, too.
+      if (continues) words[i] = next++;
       ++i;
     } else if (word_piece != nullptr) {
       continues = continues && marks_continuations() &&

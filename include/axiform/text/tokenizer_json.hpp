@@ -147,7 +147,8 @@ inline Pattern pattern_from(Section const& piece) {
 /// A text that stands in for others.
 inline std::string content_from(Section const& piece, std::string_view key) {
   auto content = piece.require<std::string>(key);
-  if (!is_valid_utf8(content)) throw FormatError(piece.where() + ": " + printable(key) + ": found " + in_quotes(content) + ", expected UTF-8");
+  if (!is_valid_utf8(content))
+    throw FormatError(piece.where() + ": " + printable(key) + ": found " + in_quotes(content) + ", expected UTF-8");
   return content;
 }
 
@@ -175,7 +176,8 @@ inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerSte
   using enum NormalizerStep::Kind;
   static constexpr std::pair<std::string_view, NormalizerStep::Kind> plain[] = {
       {"NFC", nfc}, {"NFD", nfd}, {"NFKC", nfkc}, {"NFKD", nfkd}, {"Lowercase", lowercase}, {"StripAccents", strip_accents}};
-  auto const type = piece.type({"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Replace", "Prepend", "Strip"});
+  auto const type =
+      piece.type({"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Replace", "Prepend", "Strip"});
   if (type == "BertNormalizer") {
     auto const bert = steps_of(bert_normalizer_from(piece));
     steps.insert(steps.end(), bert.begin(), bert.end());
@@ -205,7 +207,8 @@ inline SplitBehavior behavior_from(Section const& piece, std::string_view otherw
                                                                              {"MergedWithPrevious", SplitBehavior::merged_with_previous},
                                                                              {"MergedWithNext", SplitBehavior::merged_with_next},
                                                                              {"Contiguous", SplitBehavior::contiguous}};
-  auto const name = otherwise.empty() ? piece.require<std::string>("behavior") : piece.get_or<std::string>("behavior", std::string(otherwise));
+  auto const name =
+      otherwise.empty() ? piece.require<std::string>("behavior") : piece.get_or<std::string>("behavior", std::string(otherwise));
   for (auto const& [known, behavior] : behaviors)
     if (known == name) return behavior;
   throw CheckpointError(piece.where() + ": the behavior " + in_quotes(name) + " is not supported");
@@ -227,7 +230,8 @@ inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokeniz
   } else if (type == "Split") {
     piece.allow({"type", "pattern", "behavior", "invert"});
     auto pattern = pattern_from(piece);
-    if (sees_bytes && !pattern.is_expression) throw CheckpointError(piece.where() + ": splitting at a text after ByteLevel is not supported");
+    if (sees_bytes && !pattern.is_expression)
+      throw CheckpointError(piece.where() + ": splitting at a text after ByteLevel is not supported");
     auto const kind = pattern.is_expression ? expression : literal;
     if (pattern.is_expression) SplitExpression(pattern.text, piece.where());  // Which throws for one that is not known.
     steps.push_back({kind, std::move(pattern.text), behavior_from(piece, ""), piece.require<bool>("invert")});

@@ -32,10 +32,12 @@ class CodePointProperties {
   constexpr bool has_lower_case() const noexcept { return (bits_ & 64) != 0; }  ///< Its lower case is not itself.
   /// What `\p{L}`, `\p{N}` and `\s` see.
   constexpr RegexClass regex_class() const noexcept { return static_cast<RegexClass>(bits_ >> 7 & 3); }
-  constexpr bool is_word() const noexcept { return (bits_ & 512) != 0; }        ///< `\w`: added tokens of `single_word` keep away from it.
-  constexpr bool is_combining() const noexcept { return (bits_ & 1024) != 0; }  ///< Its canonical combining class is not zero.
+  constexpr bool is_word() const noexcept { return (bits_ & 512) != 0; }         ///< `\w`: added tokens of `single_word` keep away from it.
+  constexpr bool is_combining() const noexcept { return (bits_ & 1024) != 0; }   ///< Its canonical combining class is not zero.
   constexpr bool is_numeric() const noexcept { return (bits_ >> 14 & 1) != 0; }  ///< A digit to the pre-tokenizer `Digits`.
-  constexpr bool is_accent() const noexcept { return (bits_ >> 15 & 1) != 0; }   ///< A mark of any kind: the normalizer `StripAccents` drops it.
+  constexpr bool is_accent() const noexcept {
+    return (bits_ >> 15 & 1) != 0;
+  }  ///< A mark of any kind: the normalizer `StripAccents` drops it.
   constexpr bool is_compatible() const noexcept { return (bits_ >> 16 & 1) != 0; }  ///< Has a compatibility decomposition of its own.
   /// Which of at most 32 classes regular expressions see: `general_classes` names them.
   constexpr unsigned general_class() const noexcept { return (bits_ >> 7 & 3) | (bits_ >> 11 & 7) << 2; }
@@ -92,7 +94,8 @@ constexpr void decompose_compatibly(char32_t c, Emit emit) {
 constexpr std::optional<char32_t> compose(char32_t first, char32_t second) noexcept {
   namespace tables = unicode_tables;
   if (char32_t const vowel = second - 0x1161; first - 0x1100 < 19 && vowel < 21) return 0xAC00 + (first - 0x1100) * 588 + vowel * 28;
-  if (char32_t const syllable = first - 0xAC00; syllable < 11172 && syllable % 28 == 0 && second - 0x11A8 < 27) return first + (second - 0x11A7);
+  if (char32_t const syllable = first - 0xAC00; syllable < 11172 && syllable % 28 == 0 && second - 0x11A8 < 27)
+    return first + (second - 0x11A7);
   if (second < 0x300) return std::nullopt;
   std::uint64_t const pair = std::uint64_t{first} << 32 | second;
   auto const* const key = std::lower_bound(std::begin(tables::composition_keys), std::end(tables::composition_keys), pair);
