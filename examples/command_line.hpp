@@ -10,6 +10,7 @@
 #include <iostream>
 #include <istream>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -23,6 +24,8 @@
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
+#include <axiform/text/unicode.hpp>
 #include <axiform/text/utf8.hpp>
 
 class CommandLine : public CLI::App {
@@ -67,7 +70,7 @@ class CommandLine : public CLI::App {
   CLI::Option* add_texts(std::string const& description) { return add_texts("text", texts_, description); }
   std::vector<std::string> const& texts() const { return texts_; }
 
-  std::filesystem::path model() const { return model_.empty() ? find_minilm() : std::filesystem::path(model_); }
+  axiform::ModelDirectory model() const { return model_.empty() ? find_minilm() : std::filesystem::path(model_); }
   bool json() const { return json_; }
 
   // Parses the arguments, runs `body` with a context of --threads, and turns what goes wrong into one line on stderr and an exit status.
@@ -130,17 +133,86 @@ class CommandLine : public CLI::App {
   bool json_ = false;
 };
 
-// Calls `use` with each text of a stream that has one JSON string a line. Output is flushed whenever the next line is not there yet, so that
-// another program can write a line and wait for the answer.
-inline void for_each_json_line(std::istream& in, std::function<void(std::string)> const& use) {
+// A text of an input, and the line of its file that it stood in, from 1.
+struct InputText {
+  std::size_t line;
+  std::string text;
+  std::optional<std::string> pair = {};  // the second text, where an object of JSON lines has two
+};
+
+// Under which keys an object of JSON lines has its text, or its two: the first entry whose keys are all there counts. A bare string is taken
+// where an entry has one key.
+using TextKeys = std::vector<std::vector<std::string>>;
+inline TextKeys const single_text_keys{{"text"}, {"sentence"}};
+inline TextKeys const text_pair_keys{{"text", "text_pair"}, {"sentence1", "sentence2"}, {"premise", "hypothesis"}};
+
+// "text" or "sentence"; "text" and "text_pair".
+inline std::string in_words(std::vector<std::string> const& names, std::string const& last_word) {
+  std::string result;
+  for (std::size_t i = 0; i < names.size(); ++i) result += (i == 0 ? "" : i + 1 == names.size() ? " " + last_word + " " : ", ") + names[i];
+  return result;
+}
+
+// What a line of JSON lines says: `"a text"`, `{"text": "a text"}`, `{"text": "a text", "text_pair": "another"}`. Other keys of an object,
+// such as a label, say nothing here; a second text that would go unread is an error.
+inline InputText read_input_line(std::string_view json, std::size_t line, TextKeys const& keys) {
+  std::string const name = "standard input: line " + std::to_string(line);
+  auto const quoted = [](auto const& names) {
+    std::vector<std::string> result;
+    for (std::string const& each : names) result.push_back(axiform::dump_json(each));
+    return result;
+  };
+  auto const value = axiform::parse_json(axiform::replace_invalid_utf8(json), name);
+  bool const takes_one = std::ranges::any_of(keys, [](auto const& entry) { return entry.size() == 1; });
+  if (value.is_string() && takes_one) return {line, value.get<std::string>()};
+  auto const has = [&](std::string const& key) { return value.contains(key) && !value[key].is_null(); };
+  for (auto const& entry : keys) {
+    if (!value.is_object() || !std::ranges::all_of(entry, has)) continue;
+    InputText input{line, axiform::require<std::string>(value, entry[0], name)};
+    if (entry.size() > 1) input.pair = axiform::require<std::string>(value, entry[1], name);
+    if (!input.pair && has("text_pair"))
+      throw axiform::FormatError(name + ": found \"text_pair\", expected one text: this command does not read pairs");
+    return input;
+  }
+  std::vector<std::string> found, expected;
+  if (value.is_object())
+    for (auto const& member : value.items()) found.push_back(member.key());
+  for (auto const& entry : keys) expected.push_back(in_words(quoted(entry), "and"));
+  throw axiform::FormatError(name + ": found " +
+                             (found.empty() ? axiform::describe_json(value) : "an object with " + in_words(quoted(found), "and")) +
+                             ", expected " + (takes_one ? "a string or " : "") + "an object with " + in_words(expected, "or"));
+}
+
+// Without the byte order mark that some editors put at the start of a file.
+inline std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  return text.starts_with(mark) ? text.substr(mark.size()) : text;
+}
+
+// Whether nothing but white space is there.
+inline bool is_blank(std::string_view text) {
+  auto const begin = text.find_first_not_of(" \t\r\n\v\f");
+  if (begin == text.npos) return true;
+  if (static_cast<unsigned char>(text[begin]) < 0x80) return false;
+  std::string const rest = axiform::replace_invalid_utf8(text.substr(begin));
+  for (char const* at = rest.data(); at != rest.data() + rest.size();) {
+    auto const [code_point, length] = axiform::detail::decode_valid_utf8(at);
+    if (axiform::properties_of(code_point).regex_class() != axiform::RegexClass::space) return false;
+    at += length;
+  }
+  return true;
+}
+
+// Calls `use` with each text of a stream of JSON lines; blank lines are none. `before_wait` is called whenever the next line is not there
+// yet, so that another program can write a line and wait for the answer.
+inline void for_each_json_line(std::istream& in, TextKeys const& keys, std::function<void(InputText)> const& use,
+                               std::function<void()> const& before_wait) {
   std::string line;
   for (std::size_t number = 1;; ++number) {
-    if (in.rdbuf()->in_avail() <= 0) std::cout.flush();
+    if (in.rdbuf()->in_avail() <= 0) before_wait();
     if (!std::getline(in, line)) break;
-    std::string const name = "standard input: line " + std::to_string(number);
-    auto const value = axiform::parse_json(axiform::replace_invalid_utf8(line), name);
-    if (!value.is_string()) throw axiform::FormatError(name + ": found " + axiform::describe_json(value) + ", expected a string");
-    use(value.get<std::string>());
+    std::string_view const json = number == 1 ? without_byte_order_mark(line) : line;
+    if (!is_blank(json)) use(read_input_line(json, number, keys));
   }
   if (in.bad()) throw axiform::FileError("standard input: cannot be read");
 }

@@ -31,10 +31,12 @@ int main(int argc, char** argv) {
     Tensor<float, axes::Tokens, Const<384>> const states = bert(encoding.ids, context);
 
     if (command.json()) {
+      Json ignored = Json::array();
+      for (auto const& tensor : report.ignored) ignored.push_back(tensor.name);
       std::cout << Json{{"ids", encoding.ids},
                         {"hidden_states", rows_to_json(states)},
                         {"loaded", report.loaded},
-                        {"ignored", report.ignored}}
+                        {"ignored", ignored}}
                 << '\n';
       return;
     }

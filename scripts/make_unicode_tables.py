@@ -19,6 +19,9 @@ SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 # Bits of a record; the C++ side names them in text/unicode.hpp.
 DROPPED, WHITESPACE, IDEOGRAPH, MARK, PUNCTUATION, DECOMPOSES, LOWERS = 1, 2, 4, 8, 16, 32, 64
 LETTER, NUMBER, REGEX_SPACE, WORD, REORDERS = 128, 256, 384, 512, 1024
+NUMERIC, ACCENT, COMPATIBILITY = 1 << 14, 1 << 15, 1 << 16
+# Parts of letters, of numbers and of the rest, in three bits from the eleventh on; what is in none of them has 0 there.
+PARTS = {r"\p{Lu}": 1, r"\p{Ll}": 2, r"\p{Lt}": 3, r"\p{Lm}": 4, r"\p{Nd}": 1, r"\p{M}": 1, r"\p{P}": 2, r"\p{S}": 3}
 
 
 def bert(**settings):
@@ -37,6 +40,28 @@ def regex_class(pattern):
       kept.update(part[first:last])
     found.update(c for c in part if c not in kept)
   return found
+
+
+def numeric_characters():
+  """The scalars that `Digits` sees."""
+  split = pre_tokenizers.Digits(individual_digits=True).pre_tokenize_str
+  found = set()
+  for begin in range(0, len(SCALARS), 4096):
+    part = SCALARS[begin:begin + 4096]
+    found.update(part[first // 2] for _, (first, last) in split("".join("x" + chr(c) for c in part)) if last == first + 1 and first % 2)
+  return found
+
+
+def compositions(decompositions, nfc):
+  """Pairs that compose: what each composite that NFC keeps is made of, the last code point of its decomposition and all before it."""
+  pairs = {}
+  for c, text in decompositions.items():
+    if nfc(chr(c)) != chr(c):
+      continue
+    first = nfc(text[:-1])
+    assert len(first) == 1 and nfc(first + text[-1]) == chr(c), hex(c)
+    pairs[ord(first), ord(text[-1])] = c
+  return pairs
 
 
 def word_characters():
@@ -77,14 +102,20 @@ def combining_classes(nfd):
 def probe():
   clean, ideograph = bert(clean_text=True), bert(handle_chinese_chars=True)
   strip, lower = bert(strip_accents=True), bert(lowercase=True)
-  nfd = normalizers.NFD().normalize_str
+  nfd, nfc, nfkd = (form().normalize_str for form in (normalizers.NFD, normalizers.NFC, normalizers.NFKD))
+  strip_accents = normalizers.StripAccents().normalize_str
   split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
   letters, numbers, spaces = regex_class(r"\p{L}"), regex_class(r"\p{N}"), regex_class(r"\s")
   assert not (letters & numbers or letters & spaces or numbers & spaces)
-  words = word_characters()
+  words, numeric = word_characters(), numeric_characters()
+  parts = {}
+  for pattern, value in PARTS.items():
+    for c in regex_class(pattern):
+      assert c not in parts and c not in spaces, hex(c)
+      parts[c] = value << 11
   classes = combining_classes(nfd)
 
-  records, decompositions, lowered = {}, {}, {}
+  records, decompositions, compatible, lowered = {}, {}, {}, {}
   for c in SCALARS:
     s, bits = chr(c), 0
     cleaned = clean(s)
@@ -103,23 +134,39 @@ def probe():
         decompositions[c] = decomposed
     elif strip(s) == "":
       bits |= MARK
+    if nfkd(s) != decomposed:
+      bits |= COMPATIBILITY
+      compatible[c] = nfkd(s)
     if lower(s) != s:
       bits |= LOWERS
       lowered[c] = lower(s)
     bits |= LETTER * (c in letters) | NUMBER * (c in numbers) | REGEX_SPACE * (c in spaces)
     bits |= WORD * (c in words) | REORDERS * (c in classes)
+    bits |= parts.get(c, 0) | NUMERIC * (c in numeric) | ACCENT * (strip_accents(s) == "")
     records[c] = bits
 
   # What the tables assume; a newer crate may break it, and must not do so in silence.
   for c, text in decompositions.items():
     assert strip(chr(c)) == "".join(d for d in text if not records[ord(d)] & MARK), hex(c)
     assert all(not records[ord(d)] & DECOMPOSES for d in text), hex(c)
+  for c, text in compatible.items():
+    assert all(not records[ord(d)] & (DECOMPOSES | COMPATIBILITY) for d in text), hex(c)
   for c in range(0xAC00, 0xAC00 + 11172):
     s = c - 0xAC00
     jamo = chr(0x1100 + s // 588) + chr(0x1161 + s % 588 // 28) + (chr(0x11A7 + s % 28) if s % 28 else "")
-    assert nfd(chr(c)) == jamo, hex(c)
+    assert nfd(chr(c)) == jamo and nfc(jamo) == chr(c), hex(c)
   assert [c for c, text in lowered.items() if len(text) > 1] == [0x130] and lowered[0x130] == "i\u0307"
-  return records, decompositions, lowered, classes
+  return records, decompositions, compatible, compositions(decompositions, nfc), lowered, classes
+
+
+def pooled(mappings):
+  """Code points in order, the place in a pool << 5 | the length of what each becomes, and the pool."""
+  pool, places = [], []
+  for c, text in sorted(mappings.items()):
+    places.append(len(pool) << 5 | len(text))
+    pool += [ord(d) for d in text]
+  assert max(map(len, mappings.values())) < 32
+  return sorted(mappings), places, pool
 
 
 def numbers(values, form, width=132):
@@ -141,11 +188,11 @@ def literal(text, width=120):
 def main():
   if tokenizers.__version__ != PINNED:
     raise SystemExit(f"tokenizers {tokenizers.__version__} is installed, {PINNED} is the reference")
-  records, decompositions, lowered, classes = probe()
+  records, decompositions, compatible, pairs, lowered, classes = probe()
 
   unique = sorted(set(records.values()))
   index_of = {bits: i for i, bits in enumerate(unique)}
-  assert len(unique) <= 70, len(unique)
+  assert len(unique) <= 78, len(unique)
   symbol = [chr(48 + i) for i in range(len(unique))]
   shift = 7
   blocks, stage1, stage2 = {}, [], ""
@@ -156,12 +203,8 @@ def main():
       stage2 += block
     stage1.append(blocks[block])
 
-  pool, entries = [], []
-  for c, text in sorted(decompositions.items()):
-    entries.append((c, len(pool), len(text)))
-    pool += [ord(d) for d in text]
-  assert len(pool) < 1 << 13 and max(length for _, _, length in entries) < 8
-
+  canonical = pooled(decompositions)
+  compatibility = pooled(compatible)
   ranges = []
   for c, value in sorted(classes.items()):
     if ranges and ranges[-1][1] == c - 1 and ranges[-1][2] == value:
@@ -181,7 +224,7 @@ def main():
 namespace axiform::detail::unicode_tables {{
 
 // The distinct records; text/unicode.hpp names the bits.
-inline constexpr std::uint16_t records[] = {{
+inline constexpr std::uint32_t records[] = {{
 {numbers(unique, hexadecimal)}
 }};
 
@@ -193,15 +236,34 @@ inline constexpr std::uint16_t stage1[] = {{
 inline constexpr char stage2[] =
 {literal(stage2)};
 
-// Canonical decompositions, Hangul syllables apart: code points in order, and for each its place in the pool << 3 | its length.
+// Canonical decompositions, Hangul syllables apart: code points in order, and for each its place in the pool << 5 | its length.
 inline constexpr std::uint32_t decomposition_keys[] = {{
-{numbers([c for c, _, _ in entries], hexadecimal)}
+{numbers(canonical[0], hexadecimal)}
 }};
-inline constexpr std::uint16_t decomposition_places[] = {{
-{numbers([place << 3 | length for _, place, length in entries], hexadecimal)}
+inline constexpr std::uint32_t decomposition_places[] = {{
+{numbers(canonical[1], hexadecimal)}
 }};
 inline constexpr std::uint32_t decomposition_pool[] = {{
-{numbers(pool, hexadecimal)}
+{numbers(canonical[2], hexadecimal)}
+}};
+
+// Compatibility decompositions that are not canonical ones, in the same form.
+inline constexpr std::uint32_t compatibility_keys[] = {{
+{numbers(compatibility[0], hexadecimal)}
+}};
+inline constexpr std::uint32_t compatibility_places[] = {{
+{numbers(compatibility[1], hexadecimal)}
+}};
+inline constexpr std::uint32_t compatibility_pool[] = {{
+{numbers(compatibility[2], hexadecimal)}
+}};
+
+// Pairs that compose, Hangul apart: first << 32 | second in order, and what each becomes.
+inline constexpr std::uint64_t composition_keys[] = {{
+{numbers([a << 32 | b for a, b in sorted(pairs)], hexadecimal)}
+}};
+inline constexpr std::uint32_t composition_values[] = {{
+{numbers([c for _, c in sorted(pairs.items())], hexadecimal)}
 }};
 
 // Lower-case letters, in order of their capitals. U+0130 is the only one that becomes two code points: i and U+0307.

@@ -76,13 +76,20 @@ class Command : public CommandLine {
   Command(std::string const& name, std::string const& purpose) : CommandLine("axiform " + name, purpose) {}
 
   enum class Needed { yes, no };
-  // TEXT…, --file FILE (a text a line) or --jsonl (a JSON string a line on stdin, a JSON object a line on stdout).
-  // `run` wants exactly one of them; where something else may stand for them, the command checks `input_count()` itself.
-  void add_inputs(std::string const& description, Needed needed = Needed::yes) {
+  // TEXT…, --file FILE (a text a line) or --jsonl. `run` wants exactly one of them; where something else may stand for them, the command
+  // checks `input_count()` itself.
+  void add_inputs(std::string const& description, Needed needed = Needed::yes, TextKeys keys = single_text_keys) {
     needs_input_ = needed == Needed::yes;
     given_ = add_texts(description);
-    given_file_ = add_text("--file", file_, "Texts from a file, one a line; - is stdin")->type_name("FILE");
-    add_flag("--jsonl", json_lines_, "A JSON string a line on stdin, a JSON object a line on stdout");
+    given_file_ = add_text("--file", file_, "Texts from a file, one a line, but for blank lines; - is stdin")->type_name("FILE");
+    std::vector<std::string> shown;
+    for (auto const& entry : keys) shown.push_back(in_words(entry, "and"));
+    add_json_lines("A JSON string a line on stdin, or an object with " + in_words(shown, "or"), std::move(keys));
+  }
+  // --jsonl: a JSON value a line on stdin, an answer a line on stdout.
+  void add_json_lines(std::string const& description, TextKeys keys) {
+    keys_ = std::move(keys);
+    add_flag("--jsonl", json_lines_, description + "; a JSON value a line on stdout");
   }
   bool json_lines() const { return json_lines_; }
   bool reads_stdin() const { return json_lines_ || file_ == "-"; }
@@ -92,24 +99,32 @@ class Command : public CommandLine {
   // Calls `use` with all texts; with --jsonl as they come, as many as there are and at most `most` at once. Commands that print as they go
   // take one at a time; the others need not compute again what was good when a line is not.
   void for_each_block(std::function<void(std::vector<std::string> const&)> const& use, std::size_t most = 64) {
+    for_each_input_block(
+        [&](std::vector<InputText> const& block) {
+          std::vector<std::string> texts;
+          for (InputText const& input : block) texts.push_back(input.text);
+          use(texts);
+        },
+        most);
+  }
+  // The same for commands that take pairs, from JSON lines.
+  void for_each_input_block(std::function<void(std::vector<InputText> const&)> const& use, std::size_t most = 64) {
     if (!json_lines_) {
-      auto const texts = *given_file_ ? read_lines(file_) : this->texts();
-      return work([&] { use(texts); });
+      auto const inputs = *given_file_ ? read_lines(file_) : given_inputs();
+      return work([&] { use(inputs); });
     }
-    std::vector<std::string> block;
-    std::size_t line = 1;
+    std::vector<InputText> block;
     auto const use_block = [&] {
-      if (block.empty()) return;
-      work([&] { use_lines(block, line, use); });
+      if (!block.empty()) work([&] { use_lines(block, use); });
       std::cout.flush();
-      line += block.size();
       block.clear();
     };
     try {
-      for_each_json_line(std::cin, [&](std::string text) {
-        block.push_back(std::move(text));
-        if (block.size() == most || std::cin.rdbuf()->in_avail() <= 0) use_block();
-      });
+      auto const use_line = [&](InputText input) {
+        block.push_back(std::move(input));
+        if (block.size() == most) use_block();
+      };
+      for_each_json_line(std::cin, keys_, use_line, use_block);
     } catch (axiform::FormatError const&) {
       use_block();  // what came before a wrong line is answered
       throw;
@@ -143,19 +158,20 @@ class Command : public CommandLine {
     return std::nullopt;
   }
 
-  // All lines of a file, or of stdin.
-  static std::vector<std::string> read_lines(std::string const& name) {
-    std::vector<std::string> lines;
+  // The texts of a file, or of stdin, that has one a line. A blank line is none.
+  static std::vector<InputText> read_lines(std::string const& name) {
+    std::vector<InputText> lines;
     std::string const text = read_text(name);
-    for (std::size_t begin = 0; begin < text.size();) {
+    for (std::size_t begin = 0, number = 1; begin < text.size(); ++number) {
       std::size_t const end = std::min(text.find('\n', begin), text.size());
-      lines.push_back(text.substr(begin, end - begin));
-      if (lines.back().ends_with('\r')) lines.back().pop_back();
+      std::string line = text.substr(begin, end - begin);
+      if (line.ends_with('\r')) line.pop_back();
+      if (!is_blank(line)) lines.push_back({number, std::move(line)});
       begin = end + 1;
     }
     return lines;
   }
-  // A whole file, or all of stdin.
+  // A whole file, or all of stdin, but for a byte order mark.
   static std::string read_text(std::string const& name) {
     std::string const shown = name == "-" ? "standard input" : name;
     std::ifstream file;
@@ -163,9 +179,9 @@ class Command : public CommandLine {
     std::istream& in = name == "-" ? std::cin : file;
     try {
       if (name != "-" && !file) throw axiform::FileError(shown + ": cannot be read");
-      std::string text{std::istreambuf_iterator<char>(in), {}};
+      std::string const text{std::istreambuf_iterator<char>(in), {}};
       if (in.bad()) throw axiform::FileError(shown + ": cannot be read");
-      return text;
+      return std::string(without_byte_order_mark(text));
     } catch (std::ios_base::failure const&) {  // a directory
       throw axiform::FileError(shown + ": cannot be read");
     }
@@ -203,24 +219,31 @@ class Command : public CommandLine {
   }
 
  private:
+  std::vector<InputText> given_inputs() const {
+    std::vector<InputText> inputs;
+    for (std::string const& text : texts()) inputs.push_back({inputs.size() + 1, text});
+    return inputs;
+  }
+
   // When one text of several is refused, those before it are answered, and its line is named.
-  static void use_lines(std::vector<std::string> const& block, std::size_t first, std::function<void(std::vector<std::string> const&)> const& use) {
+  static void use_lines(std::vector<InputText> const& block, std::function<void(std::vector<InputText> const&)> const& use) {
     try {
       if (block.size() > 1) return use(block);
     } catch (axiform::StoppedError const&) {
       throw;
     } catch (axiform::ArgumentError const&) {
     }
-    for (std::size_t i = 0; i < block.size(); ++i) {
+    for (InputText const& input : block) {
       try {
-        use({block[i]});
+        use({input});
       } catch (axiform::ArgumentError const& error) {
-        throw axiform::ArgumentError("standard input: line " + std::to_string(first + i) + ": " + error.what());
+        throw axiform::ArgumentError("standard input: line " + std::to_string(input.line) + ": " + error.what());
       }
     }
   }
 
   std::string file_;
+  TextKeys keys_;
   CLI::Option* given_ = nullptr;
   CLI::Option* given_file_ = nullptr;
   bool json_lines_ = false, needs_input_ = false, heeds_stop_ = false;

@@ -45,7 +45,7 @@ int generate_text(int argc, char** argv) {
   std::string prompt;
   bool logits = false, log_probabilities = false;
   command.add_model_option("a GPT-2");
-  command.add_inputs("Texts to continue", Command::Needed::no);
+  command.add_inputs("Texts to continue", Command::Needed::no, {{"prompt"}, {"text"}});
   auto* const given_prompt = command.add_text("--prompt", prompt, "The text to continue; the same as the argument");
   command.add_flag("--logits", logits, "Print the logits behind the text instead of continuing it");
   command.add_flag("--log-probabilities", log_probabilities, "Tell the log-probability of each generated token (JSON)");

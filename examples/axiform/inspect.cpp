@@ -1,4 +1,5 @@
-// What is a checkpoint made of? Its family and head, its parameters, and its module tree as PyTorch prints it.
+// What is a checkpoint made of? Its family and head, its parameters, what was read of its files and what was not, and its module tree as
+// PyTorch prints it.
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -8,6 +9,7 @@
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/nn/costs.hpp>
+#include <axiform/text/tokenizer_files.hpp>
 
 #include "command.hpp"
 #include "commands.hpp"
@@ -23,14 +25,14 @@ std::string tree_text(ModuleNode const& tree, std::string const& form) {
   return std::move(out).str();
 }
 
-// As PyTorch counts them: a head that is tied to the token table is not counted again.
-template <class Model>
-std::size_t distinct_parameters(Model const& model, HeadWeights weights) {
-  std::size_t count = 0;
-  for_each_parameter(model, [&](std::string_view name, ConstParameterRef const& parameter) {
-    if (weights == HeadWeights::own || name != "mlm.decoder.weight") count += parameter.size();
-  });
-  return count;
+// What the tokenizer's files say that was passed over, or why there is no tokenizer.
+void add_tokenizer_notes(ModelDirectory const& directory, LoadReport& report) {
+  try {
+    auto const tokenizer = Tokenizer::from_directory(directory);
+    report.notes.insert(report.notes.end(), tokenizer.notes().begin(), tokenizer.notes().end());
+  } catch (Error const& error) {
+    report.notes.push_back(std::string("without a tokenizer: ") + error.what());
+  }
 }
 
 }  // namespace
@@ -49,9 +51,9 @@ int inspect(int argc, char** argv) {
     auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file.string());
     auto const family = get_or<std::string>(config, "model_type", "", file.string());
     std::string const architecture = architectures.empty() ? "" : architectures.front();
-    AnyModel const model = load_any(command.model(), context);
-    bool const tied = get_or<bool>(config, "tie_word_embeddings", true, file.string());
-    std::size_t const parameters = std::visit([&](auto const& m) { return distinct_parameters(m, tied ? HeadWeights::tied : HeadWeights::own); }, model);
+    auto [model, report] = load_any_with_report(command.model(), context);
+    add_tokenizer_notes(command.model(), report);
+    std::size_t const parameters = std::visit([](auto const& m) { return count_parameters(m); }, model);
     auto const* const gpt2 = std::get_if<Gpt2<>>(&model);
     bool const is_bare = gpt2 != nullptr && architecture == "GPT2Model";  // the same type: its head is the token table
     std::string const tree =
@@ -63,13 +65,19 @@ int inspect(int argc, char** argv) {
     }
     if (command.json()) {
       Json document = {{"architecture", architecture}, {"family", family}, {"parameters", parameters}};
+      document["weights"] = report.weights.string();
+      document["loaded"] = report.loaded;
+      document["ignored"] = Json::array();
+      for (auto const& [name, why] : report.ignored) document["ignored"].push_back({{"name", name}, {"why", why}});
+      document["missing"] = report.missing;
+      document["notes"] = report.notes;
       if (form != "none") document["tree"] = tree;
       std::string line;
       for (std::istringstream lines(summary.str()); std::getline(lines, line);) document["summary"].push_back(parse_json(line, "summary"));
       std::cout << dump_json(document) << '\n';
       return;
     }
-    std::cout << architecture << (architecture.empty() ? "" : ", ") << grouped(parameters) << " parameters\n";
+    std::cout << architecture << (architecture.empty() ? "" : ", ") << grouped(parameters) << " parameters\n" << report.to_string();
     if (summary_tokens > 0) std::cout << '\n' << summary.str();
     if (form != "none") std::cout << '\n' << tree << '\n';
   });

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <axiform/tasks/reranker.hpp>
@@ -20,8 +21,8 @@ int search(int argc, char** argv) {
   std::string corpus_file, reranker_directory;
   SearchOptions options{.top_k = 5};
   command.add_bert_option();
-  command.add_inputs("Questions");
-  command.add_text("--corpus", corpus_file, "The texts to search, one a line")->type_name("FILE")->required();
+  command.add_inputs("Questions", Command::Needed::yes, {{"query"}, {"question"}, {"text"}});
+  command.add_text("--corpus", corpus_file, "The texts to search, one a line, but for blank lines")->type_name("FILE")->required();
   command.add_number("--top-k", options.top_k, "How many lines for each question; 5 unless given");
   command.add_text("--rerank", reranker_directory, "Directory of a cross-encoder that orders them once more")->type_name("DIR");
 
@@ -32,8 +33,10 @@ int search(int argc, char** argv) {
     auto const model = SentenceEmbedding<>::from_directory(command.model(), context);
     std::optional<Reranker<>> reranker;
     if (!reranker_directory.empty()) reranker = Reranker<>::from_directory(reranker_directory, context);
-    auto const lines = Command::read_lines(corpus_file);
-    auto const corpus = command.work([&] { return model.embed(lines, embed_options, context); });
+    auto const documents = Command::read_lines(corpus_file);
+    std::vector<std::string_view> texts;
+    for (InputText const& document : documents) texts.push_back(document.text);
+    auto const corpus = command.work([&] { return model.embed(texts, embed_options, context); });
     embed_options.role = TextRole::query;
     embed_options.progress = {};
 
@@ -44,21 +47,22 @@ int search(int argc, char** argv) {
         auto hits = all_hits[q];
         if (reranker) {
           std::vector<std::string> passages;
-          for (SearchHit const& hit : hits) passages.push_back(lines[hit.index]);
+          for (SearchHit const& hit : hits) passages.push_back(documents[hit.index].text);
           std::vector<SearchHit> ranked;
           for (auto const& [index, score] : reranker->rank(questions[q], passages, {}, context)) ranked.push_back({hits[index].index, score});
           hits = std::move(ranked);
         }
         if (results.wanted()) {
           Json found = Json::array();
-          for (SearchHit const& hit : hits) found.push_back({{"line", hit.index + 1}, {"score", hit.score}, {"text", lines[hit.index]}});
+          for (SearchHit const& hit : hits)
+            found.push_back({{"line", documents[hit.index].line}, {"score", hit.score}, {"text", documents[hit.index].text}});
           results.add({{"question", questions[q]}, {"hits", found}});
           continue;
         }
         if (questions.size() > 1) std::cout << (q ? "\n" : "") << label(questions[q]) << '\n';
         for (SearchHit const& hit : hits)
-          std::cout << std::fixed << std::setprecision(3) << std::setw(8) << hit.score << std::setw(7) << hit.index + 1 << "  "
-                    << label(lines[hit.index]) << '\n';
+          std::cout << std::fixed << std::setprecision(3) << std::setw(8) << hit.score << std::setw(7) << documents[hit.index].line << "  "
+                    << label(documents[hit.index].text) << '\n';
       }
     });
     results.finish();

@@ -2,6 +2,8 @@
 /// The version of the library: the one place where it is written. CMake reads it from here.
 #pragma once
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// major.minor.patch, as semantic versioning has it.

@@ -148,11 +148,48 @@ class Tokenize(ExampleTest):
         self.assertEqual(process.returncode, 0)
 
     def test_a_wrong_line_is_named_behind_the_answers_to_those_before(self):
-        for wrong in (b"{}", b"not json", b"", b'"a" "b"', b"3", b'"\\ud800"', b"[" * 100000):
+        for wrong in (b"{}", b"not json", b'"a" "b"', b"3", b'"\\ud800"', b"[" * 100000):
             result = self.run_raw("--model", MINILM, "--jsonl", stdin=b'"good"\n' + wrong + b'\n"later"\n')
             self.assertEqual(result.returncode, 1)
             self.assertEqual(len(result.stdout.splitlines()), 1)
             self.assertRegex(result.stderr.decode(), r"\Aaxiform tokenize: standard input: line 2: [^\n]{1,400}\n\Z")
+
+    def test_blank_lines_and_byte_order_marks_are_nothing(self):
+        mark = b"\xef\xbb\xbf"
+        first, second = self.json("--model", MINILM, "one", "two")
+        lines = self.output("--model", MINILM, "--jsonl", stdin=mark + b'"one"\n\n \t\r\n"two"\r\n\n').splitlines()
+        self.assertEqual([json.loads(line) for line in lines], [first, second])
+        result = self.run_raw("--model", MINILM, "--jsonl", stdin=b'\n"one"\n\n5\n')
+        self.assertEqual((len(result.stdout.splitlines()), b"line 4: " in result.stderr), (1, True))
+        text = mark + "\n \t\r\none\n\u00a0\u3000\ntwo\n\n".encode()
+        self.assertEqual(self.json("--model", MINILM, "--file", "-", stdin=text), [first, second])
+        self.assertEqual(self.json("--model", MINILM, "--file", "-", stdin=mark + b"\n \n"), [])
+        with tempfile.TemporaryDirectory() as folder:  # GPT-2 would give the mark three tokens
+            file = Path(folder) / "texts.txt"
+            file.write_bytes(mark + b"one\n")
+            self.assertEqual(self.json("--model", PREFIXED_GPT2, "--file", file), self.json("--model", PREFIXED_GPT2, "one"))
+
+    def test_a_blank_line_does_not_hold_answers_back(self):
+        process = subprocess.Popen([*self.command(), "--model", MINILM, "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.stdin.write(b'"one"\n\n')
+        process.stdin.flush()
+        self.assertEqual(json.loads(process.stdout.readline())["tokens"][1], "one")  # it would wait forever otherwise
+        process.communicate()
+
+    def test_objects_are_taken_as_strings_are(self):
+        lines = ['"one"', '{"text": "one", "label": 3}', '{"sentence": "one", "idx": 0}', '{"text": "one", "sentence": "two"}', '{"text": "one", "text_pair": null}']
+        answers = self.output("--model", MINILM, "--jsonl", stdin="\n".join(lines).encode()).splitlines()
+        self.assertEqual([json.loads(line) for line in answers], self.json("--model", MINILM, "one") * 5)
+        for wrong, message in [
+            ('{"label": 3, "title": "a"}', 'line 2: found an object with "label" and "title", expected a string or an object with "text" or "sentence"'),
+            ("{}", 'line 2: found an object of 0 keys, expected a string or an object with "text" or "sentence"'),
+            ('{"text": 5}', "line 2: text: found the number 5, expected a string"),
+            ('{"text": "a", "text_pair": "b"}', 'line 2: found "text_pair", expected one text'),
+            ("[1]", "line 2: found an array of 1, expected a string or an object"),
+        ]:
+            result = self.run_raw("--model", MINILM, "--jsonl", stdin=b'{"text": "good"}\n' + wrong.encode() + b"\n")
+            self.assertEqual((result.returncode, len(result.stdout.splitlines())), (1, 1), wrong)
+            self.assertIn(message, result.stderr.decode())
 
     def test_invalid_utf8_is_replaced(self):
         (encoding,) = self.json("--model", MINILM, b"caf\xff\xc3 \xed\xa0\x80 x")
@@ -311,7 +348,7 @@ class BertAttentionView(ExampleTest):
                 self.assertEqual((found["output"], len(found["tokens"]), found["layers"]), (str(page), tokens, 6))
                 text = page.read_text()
                 self.assertIn(f'"secondText":{second_text}', text)
-                self.assertEqual(text.count('<script type="text/plain"'), 6 * 12)
+                self.assertEqual(text.count('<script type="text/plain"'), 6 * (12 + 1))  # the heads, and their mean
             self.assertIn("6 layers", self.output("--model", MINILM, "--output", page, "a"))
             self.assertEqual(len(list(Path(folder).iterdir())), 1)
             self.check_error(1, "nowhere", "--model", MINILM, "--output", Path(folder) / "nowhere" / "page.html", "a")
@@ -384,6 +421,36 @@ class Inspect(ExampleTest):
         self.assertIn("encoder", self.output("--model", MINILM, "--tree", "none", "--summary", "128"))
         self.assertEqual(self.json("--model", MINILM, "--summary", "128")["summary"][0]["parameters"], 22713216)
 
+    def test_what_was_loaded_and_what_was_not_is_listed(self):
+        legacy = FIXTURES / "models" / "bert-legacy"
+        found = self.json("--model", legacy, "--tree", "none")
+        self.assertEqual(found["weights"], str(legacy / "model.safetensors"))
+        reasons = {tensor["name"]: tensor["why"] for tensor in found["ignored"]}
+        self.assertEqual(len(reasons), 3)
+        self.assertIn("a buffer", reasons["bert.embeddings.position_ids"])
+        text = self.output("--model", legacy, "--tree", "none")
+        self.assertIn(f"loaded: {len(found['loaded'])} parameters from {legacy}/model.safetensors\nignored: ", text)
+        self.assertIn("bert.embeddings.position_ids (a buffer", text)
+
+    def test_a_cache_and_pytorch_weights_are_models_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            hub = Path(folder)
+            snapshot = hub / "models--someone--bert" / "snapshots" / "0123abcd"
+            snapshot.mkdir(parents=True)
+            shutil.copy(FIXTURES / "models" / "bert-f16" / "config.json", snapshot)
+            for form in ("zip", "legacy"):
+                shutil.copy(FIXTURES / "models" / "pickled" / "bert-f16" / f"{form}.bin", snapshot / "pytorch_model.bin")
+                for model in (hub, hub / "models--someone--bert", snapshot):
+                    self.assertEqual(self.json("--model", model)["weights"], str(snapshot / "pytorch_model.bin"))
+            (hub / "models--someone--bert" / "snapshots" / "4567cdef").mkdir()
+            self.check_error(1, "found the snapshots 0123abcd, 4567cdef, and no refs/main", "--model", hub)
+            (hub / "models--a--b").mkdir()
+            self.check_error(1, "is a cache of several models (models--a--b, models--someone--bert)", "--model", hub)
+
+    def test_tied_weights_are_counted_once_as_transformers_counts_them(self):
+        for fixture, parameters in (("bert-mlm", 6083), ("distilbert-mlm-untied", 7507), ("gpt2-tiny", 44688), ("gpt2-untied", 7776)):
+            self.assertEqual(self.json("--model", FIXTURES / "models" / fixture, "--tree", "none")["parameters"], parameters, fixture)
+
     def test_usage_and_models(self):
         self.check_common("--model", TINY_BERT)
         self.check_error(2, "--tree", "--model", TINY_BERT, "--tree", "sideways")
@@ -408,8 +475,21 @@ class Search(ExampleTest):
             self.check_error(1, "top_k", "--model", MINILM, "--corpus", corpus, "--top-k", "0", "a")
             self.check_error(1, "nowhere", "--model", MINILM, "--corpus", Path(folder) / "nowhere", "a")
             self.check_common("--model", MINILM, "--corpus", corpus, "a")
-            corpus.write_text("")
-            self.assertEqual(self.json("--model", MINILM, "--corpus", corpus, "a")[0]["hits"], [])
+            for key in ("query", "question", "text"):
+                self.assertEqual(self.output("--model", MINILM, "--corpus", corpus, "--top-k", "2", "--jsonl", stdin=json.dumps({key: "Who makes music?"}).encode()), line)
+            for nothing in ("", "\n \n\t\r\n"):
+                corpus.write_text(nothing)
+                self.assertEqual(self.json("--model", MINILM, "--corpus", corpus, "a")[0]["hits"], [])
+
+    def test_a_blank_line_is_no_document_and_line_numbers_are_those_of_the_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            corpus = Path(folder) / "corpus.txt"
+            corpus.write_bytes("\ufeff\n\nA man is eating food.\n  \t\r\n\u00a0\u3000\n\nSomeone plays the violin.\n\n".encode())
+            for options in ([], ["--rerank", FIXTURES / "models" / "bert-regression"]):
+                (found,) = self.json("--model", MINILM, "--corpus", corpus, "--top-k", "9", *options, "violin")
+                self.assertEqual(sorted((hit["line"], hit["text"]) for hit in found["hits"]), [(3, "A man is eating food."), (7, "Someone plays the violin.")])
+            lines = self.output("--model", MINILM, "--corpus", corpus, "--top-k", "9", "Who makes music?").splitlines()
+            self.assertEqual([line.split()[1] for line in lines], ["7", "3"])
 
 
 class FillMask(ExampleTest):
@@ -452,6 +532,11 @@ class NextSentence(ExampleTest):
         found = self.json(*model, "the man is eating", "she was in paris")["probability"]
         self.assertTrue(0 < found < 1)
         self.assertIn("follow", self.output(*model, "the man is eating", "she was in paris"))
+        lines = b'{"text": "the man is eating", "text_pair": "she was in paris"}\n{"sentence1": "a", "sentence2": "b"}\n'
+        first, second = map(json.loads, self.output(*model, "--jsonl", stdin=lines).splitlines())
+        self.assertEqual((first["probability"], second), (found, self.json(*model, "a", "b")))
+        self.check_error(1, 'line 1: found the string "a", expected an object with "text" and "text_pair" or', *model, "--jsonl", stdin=b'"a"')
+        self.check_error(2, "second", *model, "one", "two", "--jsonl")
         self.check_error(2, "second", *model, "one")
         self.check_error(1, "expected at most", *model, "word " * 200, "x")
         self.check_common(*model, "a", "b")
@@ -480,6 +565,14 @@ class Answer(ExampleTest):
             self.assertLessEqual(len(whole), 2)
             self.assertEqual(self.json(*model, "--question", "who?", "--file", "-", "--top-k", "2", "--impossible", stdin=file.read_bytes()), whole)
             self.output(*model, "--question", "who?", "--file", file)
+            file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())  # a byte order mark is no character of the text
+            self.assertEqual(self.json(*model, "--question", "who?", "--file", file, "--top-k", "2", "--impossible"), whole)
+            lines = json.dumps({"question": "who?", "context": file.read_text(encoding="utf-8-sig"), "id": "7"}) + "\n"
+            self.assertEqual(json.loads(self.output(*model, "--jsonl", "--top-k", "2", "--impossible", stdin=lines.encode())), whole)
+        self.check_error(1, 'line 1: found an object with "question", expected an object with "question" and "context"', *model, "--jsonl", stdin=b'{"question": "a"}')
+        self.check_error(1, "line 1: ", *model, "--jsonl", stdin=b'{"question": "", "context": "a"}')
+        self.check_error(2, "--question", *model, "--jsonl", "--question", "a")
+        self.check_error(2, "--jsonl", *model, "--context", "a", "--jsonl")
         self.check_error(1, "question is empty", *model, "--question", "", "--context", "a")
         self.check_error(1, "empty", *model, "--question", "a", "--context", "")
         self.check_error(1, "nowhere", *model, "--question", "a", "--file", "nowhere")
@@ -502,6 +595,28 @@ class Classify(ExampleTest):
             self.output("--model", FIXTURES / "models" / model, "the man in paris")
             line = self.output("--model", FIXTURES / "models" / model, "--jsonl", stdin=b'"the man"\n"she"\n')
             self.assertEqual(len(line.splitlines()), 2)
+
+    def test_pairs_are_those_of_the_pipeline(self):
+        cases = [json.loads(line) for line in (FIXTURES / "tasks" / "text_classification.jsonl").read_text().splitlines()]
+        pairs = [case for case in cases if case["second"] is not None and set(case["options"]) <= {"top_k"}]
+        self.assertGreaterEqual(len({case["model"] for case in pairs}), 2)
+        for case in pairs:
+            model, first, second = ["--model", FIXTURES / "models" / case["model"], "--top-k", str(case["options"].get("top_k", 1) or 0)], case["first"], case["second"]
+            (found,) = self.json(*model, first, "--pair", second)
+            self.assertEqual([each["label"] for each in found], [each["label"] for each in case["result"]])
+            self.check_close([each["score"] for each in found], [each["score"] for each in case["result"]], 2e-5)
+            keys = ("text", "text_pair"), ("sentence1", "sentence2"), ("premise", "hypothesis")
+            lines = [json.dumps({key: first, other: second}) for key, other in keys] + [json.dumps(first), json.dumps({"text": first}), json.dumps({"text": first, "text_pair": second})]
+            alone = self.json(*model, first)[0]
+            answers = self.output(*model, "--jsonl", stdin="\n".join(lines).encode()).splitlines()
+            self.assertEqual([json.loads(answer) for answer in answers], [found, found, found, alone, alone, found])
+        self.assertEqual(self.json(*model, first, "a", "--pair", second, "--pair", "b")[0], found)
+        self.assertIn(" | ", self.output(*model, first, "--pair", second))
+        self.check_error(2, "--pair: found 1, expected one for each of 2 texts", *model, "a", "b", "--pair", "c")
+        self.check_error(2, "--pair", *model, "--pair", "c", "--jsonl")
+        tokens = ["--model", FIXTURES / "models" / "bert-tokens"]
+        self.check_error(1, "the model labels tokens", *tokens, "a", "--pair", "b")
+        self.check_error(1, "line 1: found a pair of texts", *tokens, "--jsonl", stdin=b'{"text": "a", "text_pair": "b"}')
 
     def test_usage_and_models(self):
         self.check_common("--model", FIXTURES / "models" / "bert-single-label", "a")
@@ -537,7 +652,7 @@ class Generate(ExampleTest):
         for option in (["--stop", "[e]"], ["--stop=[e]", "--stop", "x"], ["--bad-word", "[e]"]):
             self.assertTrue(self.output(*model, "--max-new-tokens", "4", *option).startswith("the man"))
 
-    def test_a_head_that_is_not_the_token_table_is_refused(self):
+    def test_a_head_that_is_not_the_token_table_is_a_matrix_of_its_own(self):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(shutil.copytree(PREFIXED_GPT2, Path(folder) / "model"))
             weights = copy / "model.safetensors"
@@ -546,7 +661,10 @@ class Generate(ExampleTest):
             begin, end = json.loads(data[8 : 8 + length])["lm_head.weight"]["data_offsets"]
             data[8 + length + begin : 8 + length + begin + 4] = struct.pack("<f", 3.0)
             weights.write_bytes(data)
-            self.check_error(1, "lm_head.weight", "--model", copy, "the", "--max-length", "8")
+            own, tied = (self.json("--model", model, "the", "--logits")[0]["logits"] for model in (copy, PREFIXED_GPT2))
+            self.assertNotEqual(own[0], tied[0])
+            self.assertEqual(own[1:], tied[1:])
+            self.assertEqual(len(self.json("--model", copy, "the", "--max-length", "8")), 1)
 
     def test_absurd_options(self):
         for status, text, *arguments in [

@@ -7,8 +7,14 @@ The unit says what the compiler's message must match, a regular expression a lin
 
 and holds, between `#ifdef SHOULD_COMPILE` and `#else`, the same thing done right. With SHOULD_COMPILE defined it must compile: otherwise it
 might be refused for a reason of no interest, and the test would never notice.
+
+Two more lines are possible. The unit alone, not its twin, is given these flags ({folder} is the folder of the unit); and the compiler says `error:` so often:
+
+    // flags: -std=c++17 -I{folder}/old_xsimd
+    // error-lines: 2
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -30,7 +36,8 @@ def main(unit, *command):
     twin = compile_with("-DSHOULD_COMPILE")
     if twin.returncode != 0:
         return f"{unit}: the twin does not compile:\n{twin.stderr}"
-    bad = compile_with()
+    flags = re.search(r"^// flags: *(.+?) *$", source, re.MULTILINE)
+    bad = compile_with(*(flags[1].format(folder=os.path.dirname(unit)).split() if flags else []))
     if bad.returncode == 0:
         return f"{unit}: compiles, and must not"
     missing = [pattern for pattern in patterns if not re.search(pattern, bad.stderr)]
@@ -40,6 +47,10 @@ def main(unit, *command):
     missing = [pattern for pattern in first_patterns if not first.startswith(f"{unit}:") or not re.search(pattern, first)]
     if missing:
         return f"{unit}: the first error is not in the unit or does not match {missing}:\n{bad.stderr}"
+    lines = re.search(r"^// error-lines: *(\d+)$", source, re.MULTILINE)
+    found = len(re.findall(r"\berror: ", bad.stderr))
+    if lines and found != int(lines[1]):
+        return f"{unit}: {found} lines of errors instead of {lines[1]}:\n{bad.stderr}"
     print(f"refused as expected: {', '.join(patterns + first_patterns)}")
     return 0
 

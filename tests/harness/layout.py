@@ -3,6 +3,8 @@
 - A header's includes point one way: each room may use the rooms below it (see ROOMS), and no other.
 - Only simd/ and kernels/ include xsimd; only io/ includes nlohmann/json.
 - Every header begins with `/// @file` and has `#pragma once`; its own includes are written <axiform/room/name.hpp>.
+- Every header but core/config.hpp includes another of axiform's, so that what a compiler was told wrong is refused before all else, once.
+- What simd/ and kernels/ declare stands between AXIFORM_BEGIN_KERNELS and AXIFORM_END_KERNELS.
 - axiform.hpp reaches every header.
 - Test cases are in *_test.cpp: elsewhere no ctest entry would run them.
 """
@@ -56,6 +58,13 @@ def check_headers(root):
         if room is not None and room not in ROOMS:
             yield f"{name}: room `{room}` is not known; the rooms are {', '.join(ROOMS)}"
             continue
+
+        if name != "axiform/core/config.hpp" and "#include <axiform/" not in text:
+            yield f"{name}: includes no header of axiform; every header includes <axiform/core/config.hpp> or one that does"
+        if room in ("simd", "kernels"):
+            begin, end = text.find("\nAXIFORM_BEGIN_KERNELS\n"), text.find("\nAXIFORM_END_KERNELS\n")
+            if begin < 0 or end < begin:
+                yield f"{name}: does not stand between AXIFORM_BEGIN_KERNELS and AXIFORM_END_KERNELS, and would crawl in debug builds"
 
         graph[name] = []
         for quote, path in INCLUDE.findall(text):

@@ -3,11 +3,13 @@
 #include <axiform/inspect/attention_view.hpp>
 #include <axiform/inspect/generation_view.hpp>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace axiform;
@@ -28,25 +30,49 @@ std::size_t count(std::string const& text, std::string const& part) {
   return found;
 }
 
-std::string base64(std::vector<std::uint16_t> const& numbers) {
+std::string base64(std::string_view bytes) {
   std::string text;
-  detail::append_base64(text, numbers);
+  detail::append_base64(text, bytes);
   return text;
 }
 
 }  // namespace
 
-TEST_CASE("attention view: weights are 16-bit fixed point in base64") {
+TEST_CASE("attention view: weights are whole parts of 1, compressed, in base64") {
   CHECK(base64({}) == "");
-  CHECK(base64({0x0102}) == "AgE=");
-  CHECK(base64({0x0102, 0xFFFF}) == "AgH//w==");
-  CHECK(base64({0x0102, 0xFFFF, 0}) == "AgH//wAA");
+  CHECK(base64("\xFF") == "/w==");
+  CHECK(base64("\xFF\x01") == "/wE=");
+  CHECK(base64("\xFF\x01\x02") == "/wEC");
   CHECK(detail::fixed_point(0) == 0);
-  CHECK(detail::fixed_point(1.0001f) == 65535);
+  CHECK(detail::fixed_point(1.0001f) == 60000);
   CHECK(detail::fixed_point(-0.0001f) == 0);
-  CHECK(detail::fixed_point(0.5f) == 32768);
-  auto const capture = seen(1, 1, 1, 1);
-  CHECK(count(attention_html(attention_view(capture, {"a"})), "id=\"w0-0-0\">//8=</script>") == 1);
+  CHECK(detail::fixed_point(0.5f) == 30000);
+  auto const capture = seen(2, 2, 2, 0.5f);
+  auto const page = attention_html(attention_view(capture, {"a", "b"}));
+  for (std::string const id : {"w0-0-0", "w0-0-1", "m0-0"}) CHECK(count(page, "<script type=\"text/plain\" id=\"" + id + "\">") == 1);
+}
+
+TEST_CASE("attention view: at every scale a weight's number tells its three decimals, at some its four") {
+  for (std::uint32_t const scale : detail::weight_scales)
+    for (int part = 0; part < 400'000; ++part) {
+      auto const weight = static_cast<float>((part + 0.3) / 400'000);
+      std::uint32_t const number = detail::fixed_point(weight) / (detail::finest_scale / scale);
+      double const shown = number > 0 ? (number + 0.5) / scale : 0;
+      REQUIRE(std::lround(1e3 * shown) == std::lround(1e3 * double{weight}));
+      if (scale % 20'000 == 0) REQUIRE(std::lround(1e4 * shown) == std::lround(1e4 * double{weight}));
+    }
+}
+
+TEST_CASE("attention view: the finest scale at which a page stays small is taken") {
+  std::vector<std::uint16_t> numbers(100'000);
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint16_t>(i * 7919 % 60'000);
+  detail::WeightEntropy entropy;
+  entropy.add(numbers);
+  for (std::size_t s = 1; s < detail::weight_scales.size(); ++s) CHECK(entropy.bytes(s) < entropy.bytes(s - 1));
+  CHECK(entropy.bytes(0) == doctest::Approx(100'000 * (std::log2(60'000)) / 6).epsilon(0.02));
+  CHECK(entropy.finest_within(1e9) == 0);
+  CHECK(entropy.finest_within(entropy.bytes(2)) == 2);
+  CHECK(entropy.finest_within(0) == detail::weight_scales.size() - 1);
 }
 
 TEST_CASE("attention view: whatever is in a text, the page has its own elements alone") {

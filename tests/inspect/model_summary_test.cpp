@@ -65,6 +65,32 @@ TEST_CASE("model summary: a GPT-2's operations and cache are those that its type
   CHECK(cost.parameters == parameter_count<Gpt2<TinyGpt2>>);
   CHECK(cost.flops == tokens * flops_per_token<Gpt2<TinyGpt2>, tokens>);
   CHECK(cost.cache_bytes == tokens * key_value_bytes_per_token<Gpt2<TinyGpt2>>);
+  auto const untied = module_costs(Gpt2<TinyGpt2>::create({.head_weights = HeadWeights::own}), {.tokens = tokens});
+  CHECK(untied.parameters == Gpt2<TinyGpt2>::parameter_count({}, TinyGpt2::sizes, HeadWeights::own));
+  CHECK(untied.parameters == cost.parameters + 50 * 12);
+  CHECK(untied.flops == cost.flops);
+  CHECK(untied.result_bytes == cost.result_bytes);
+  CHECK(child(untied, "lm_head").flops == child(cost, "lm_head").flops);
+}
+
+TEST_CASE("model summary: a masked-LM head costs the same tied and with a matrix of its own, but for its parameters") {
+  auto const cost = [](HeadWeights weights) {
+    BertForMaskedLm<TinyBert> const model{
+        Bert<TinyBert>::create({.pooler = Pooler::absent, .head_weights = weights}),
+        MaskedLmHead<TinyBert>::create({}, TinyBert::sizes.vocabulary, Activation::gelu, 1e-12f, weights)};
+    return module_costs(model, {.tokens = 7});
+  };
+  auto const tied = cost(HeadWeights::tied), own = cost(HeadWeights::own);
+  CHECK(tied.parameters == BertForMaskedLm<TinyBert>::parameter_count({}, TinyBert::sizes));
+  CHECK(own.parameters == BertForMaskedLm<TinyBert>::parameter_count({}, TinyBert::sizes, HeadWeights::own));
+  CHECK(own.parameters == tied.parameters + 100 * 16);
+  CHECK(tied.flops == own.flops);
+  CHECK(tied.result_bytes == own.result_bytes);
+  auto const& decoder = child(child(tied, "mlm"), "decoder");
+  CHECK(decoder.parameters == 100);  // the bias
+  CHECK(decoder.flops == 7 * 2 * 100 * 16);
+  CHECK(decoder.result_bytes == 7 * 4 * 100);
+  CHECK(child(tied, "embeddings").flops == 0);
 }
 
 TEST_CASE("model summary: a head stands beside the parts of its encoder") {
@@ -92,8 +118,8 @@ TEST_CASE("model summary: the table folds equal layers, and its lines add up") {
   std::string const expected =
       "module                                 parameters    weights    FLOPs    results      cache\n"
       "Gpt2                                        3 376  13.19 KiB  56.59 k  10.76 KiB  1.688 KiB\n"
-      "  tokens (TiedEmbedding)                      600  2.344 KiB   10.8 k  1.758 KiB\n"
-      "  positions (Embedding)                       384    1.5 KiB               432 B\n"
+      "  tokens (TokenEmbedding)                     600  2.344 KiB               432 B\n"
+      "  positions (Embedding)                       384    1.5 KiB\n"
       "  layers                                    2 368   9.25 KiB  45.79 k  8.156 KiB  1.688 KiB\n"
       "    0-1 (2 x Gpt2Block)                     2 368   9.25 KiB  45.79 k  8.156 KiB  1.688 KiB\n"
       "      attention_norm (LayerNorm)               48      192 B               864 B\n"
@@ -106,11 +132,12 @@ TEST_CASE("model summary: the table folds equal layers, and its lines add up") {
       "      mlp (Mlp)                             1 024      4 KiB  17.28 k   2.25 KiB\n"
       "        up (Linear)                           520  2.031 KiB   8.64 k  1.406 KiB\n"
       "        down (Linear)                         504  1.969 KiB   8.64 k      864 B\n"
-      "  final_norm (LayerNorm)                       24       96 B               432 B\n";
+      "  final_norm (LayerNorm)                       24       96 B               432 B\n"
+      "  lm_head (VocabularyHead)                      0              10.8 k  1.758 KiB\n";
   CHECK(summary(cost) == expected);
   auto const lines = [](std::string const& text) { return std::ranges::count(text, '\n'); };
   CHECK(lines(summary(cost, {.depth = 0})) == 2);
-  CHECK(lines(summary(cost, {.depth = 1})) == 2 + 4);
+  CHECK(lines(summary(cost, {.depth = 1})) == 2 + 5);
   CHECK(lines(summary(cost, {.equal_layers = EqualLayers::listed})) == lines(summary(cost)) + 11);
   CHECK(summary({.name = {}, .kind = "Empty"}) == "module  parameters  weights  FLOPs  results\nEmpty            0\n");
 }

@@ -25,6 +25,9 @@ float first_of(Checkpoint const& checkpoint, std::string_view name) {
   return value;
 }
 
+/// What torch.save wrote of one vector, "a".
+std::filesystem::path const nested = std::filesystem::path(AXIFORM_FIXTURES) / "models" / "pickled" / "nested" / "zip.bin";
+
 constexpr char const* index_name = "model.safetensors.index.json";
 
 }  // namespace
@@ -53,6 +56,22 @@ TEST_CASE("checkpoint: shards are one, also after the checkpoint has moved") {
   CHECK(first_of(checkpoint, "b") == 3);
   CHECK(first_of(checkpoint, "c") == 2);
   CHECK(checkpoint.find("b")->file->path().filename() == "model-00002-of-00002.safetensors");
+}
+
+TEST_CASE("checkpoint: shards of pytorch_model.bin are one, in whichever form each is") {
+  TemporaryDirectory directory;
+  auto const views = nested.parent_path().parent_path() / "views" / "legacy.bin";
+  std::filesystem::copy(nested, directory / "pytorch_model-00001-of-00002.bin");
+  std::filesystem::copy(views, directory / "pytorch_model-00002-of-00002.bin");
+  std::string index = R"({"weight_map":{"a":"pytorch_model-00001-of-00002.bin")";
+  for (TensorInfo const& info : TorchFile::open(views).tensors()) index += ",\"" + info.name + R"(":"pytorch_model-00002-of-00002.bin")";
+  write_bytes(directory / "pytorch_model.bin.index.json", index + "}}");
+  auto const checkpoint = Checkpoint::open(directory.path());
+  CHECK(first_of(checkpoint, "a") == 1);
+  CHECK(first_of(checkpoint, "scalar") == 2.5f);
+  CHECK(checkpoint.find("scalar")->file->path().filename() == "pytorch_model-00002-of-00002.bin");
+  std::filesystem::remove(directory / "pytorch_model-00002-of-00002.bin");
+  CHECK(contains(message_of<FileError>([&] { Checkpoint::open(directory.path()); }), "pytorch_model-00002-of-00002.bin: no such file"));
 }
 
 TEST_CASE("checkpoint: shards and an index that disagree are refused by name") {
@@ -92,14 +111,47 @@ TEST_CASE("checkpoint: shards and an index that disagree are refused by name") {
   }
 }
 
-TEST_CASE("checkpoint: a directory without safetensors says what it has instead") {
+TEST_CASE("checkpoint: safetensors come before pytorch_model.bin, one file before shards, and the usual names before variants") {
+  TemporaryDirectory directory;
+  auto const opened = [&] { return Checkpoint::open(directory.path()).weights().filename().string(); };
+  auto const write = [&](std::string const& name) {
+    std::string const shard = name.find(".safetensors") != name.npos ? "s.safetensors" : "s.bin";
+    if (name.ends_with(".json")) return write_bytes(directory / name, R"({"weight_map":{"a":")" + shard + "\"}}");
+    if (name.ends_with(".safetensors")) return write_vectors(directory / name, {{"a", 1}});
+    write_bytes(directory / name, read_bytes(nested));
+  };
+  for (char const* shard : {"s.safetensors", "s.bin"}) write(shard);
+  for (char const* name :
+       {"pytorch_model.bin.index.fp16.json", "pytorch_model.fp16.bin", "model.safetensors.index.fp16.json", "model.fp16.safetensors",
+        "pytorch_model.bin.index.json", "pytorch_model.bin", "model.safetensors.index.json", "model.safetensors"}) {
+    CAPTURE(name);
+    write(name);
+    CHECK(opened() == name);
+    CHECK(Checkpoint::open(directory.path()).names() == std::vector<std::string>{"a"});
+  }
+}
+
+TEST_CASE("checkpoint: of several variants and no usual file none is taken, and the message lists them") {
+  TemporaryDirectory directory;
+  for (char const* name : {"model.fp16.safetensors", "model.bf16.safetensors", "model.fp16-00001-of-00002.safetensors"})
+    write_vectors(directory / name, {{"a", 1}});
+  CHECK(contains(
+      message_of<CheckpointError>([&] { Checkpoint::open(directory.path()); }),
+      directory.path().string() + ": found the weights in the variants bf16, fp16, expected model.safetensors or one variant alone"));
+  std::filesystem::remove(directory / "model.bf16.safetensors");
+  CHECK(Checkpoint::open(directory.path()).weights() == directory / "model.fp16.safetensors");
+}
+
+TEST_CASE("checkpoint: a directory without weights says what it has instead") {
   TemporaryDirectory directory;
   CHECK(contains(message_of<FileError>([&] { Checkpoint::open(directory / "absent"); }), "absent: no such directory"));
   CHECK(contains(message_of<FileError>([&] { Checkpoint::open(directory.path()); }),
-                 "found neither model.safetensors nor model.safetensors.index.json"));
-  write_bytes(directory / "pytorch_model.bin", "x");
+                 "found no weights, expected model.safetensors or pytorch_model.bin"));
+  write_bytes(directory / "tf_model.h5", "x");
   CHECK(contains(message_of<CheckpointError>([&] { Checkpoint::open(directory.path()); }),
-                 "found pytorch_model.bin but no model.safetensors; only safetensors can be read"));
+                 "found tf_model.h5, which cannot be read, expected model.safetensors or pytorch_model.bin"));
+  write_bytes(directory / "pytorch_model.bin", "x");
+  CHECK(contains(message_of<FormatError>([&] { Checkpoint::open(directory.path()); }), "pytorch_model.bin: begins with \"x\""));
   CHECK(contains(message_of<FileError>([&] { Checkpoint::open(directory / "pytorch_model.bin"); }), "is not a directory"));
   std::filesystem::create_directory(directory / "model.safetensors");
   CHECK(contains(message_of<FileError>([&] { Checkpoint::open(directory.path()); }), "model.safetensors: is a directory"));

@@ -81,7 +81,7 @@ TEST_CASE("config: the family is named by model_type, or by the architecture whe
   CHECK(family(R"({"architectures":["XLMRobertaForMaskedLM"]})") == ModelFamily::xlm_roberta);
   CHECK(family(R"({"model_type":"xlm-roberta"})") == ModelFamily::xlm_roberta);
   CHECK(family(R"({"model_type":"roberta","architectures":["BertModel"]})") == ModelFamily::roberta);
-  CHECK(family(R"({"model_type":"camembert"})") == ModelFamily::roberta);
+  CHECK(family(R"({"model_type":"camembert"})") == ModelFamily::camembert);
   CHECK(family(R"({"model_type":"distilbert"})") == ModelFamily::distilbert);
 }
 
@@ -106,6 +106,34 @@ TEST_CASE("config: RoBERTa and DistilBERT have their own names and defaults") {
   CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":18446744073709551615})"); }), "pad_token_id: found"));
   CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":9,"max_position_embeddings":10})"); }),
                  "max_position_embeddings: found 10, expected more than pad_token_id + 1, 10"));
+}
+
+TEST_CASE("config: rates of dropout are kept as they are written, and each has its default") {
+  auto const b = bert(R"({"model_type":"bert","hidden_dropout_prob":0,"attention_probs_dropout_prob":0.0,"pad_token_id":4})").printed;
+  CHECK(b.embedding_dropout == "0");
+  CHECK(b.hidden_dropout == "0");
+  CHECK(b.attention_dropout == "0.0");
+  CHECK(b.classifier_dropout == "0");
+  CHECK(b.token_classifier_dropout == "0");
+  CHECK(b.padding_id == 4);
+  CHECK(b.activation == "GELUActivation()");
+  CHECK(bert(R"({"model_type":"bert","classifier_dropout":0.3})").printed.classifier_dropout == "0.3");
+  CHECK(bert(R"({"model_type":"bert","classifier_dropout":null})").printed.classifier_dropout == "0.1");
+  CHECK(bert(R"({"model_type":"bert","hidden_act":"gelu_fast"})").printed.activation == "FastGELUActivation()");
+  auto const d = bert(R"({"model_type":"distilbert","dropout":0.5,"attention_dropout":0.25,"qa_dropout":1e-5})").printed;
+  CHECK(d.hidden_dropout == "0.5");
+  CHECK(d.attention_dropout == "0.25");
+  CHECK(d.token_classifier_dropout == "0.5");
+  CHECK(d.classifier_dropout == "0.2");
+  CHECK(d.answer_dropout == "1e-05");
+  auto const g = gpt2(R"({"model_type":"gpt2","embd_pdrop":0.2,"resid_pdrop":0.3,"attn_pdrop":1,"tie_word_embeddings":false})");
+  CHECK(g.printed.embedding_dropout == "0.2");
+  CHECK(g.printed.hidden_dropout == "0.3");
+  CHECK(g.printed.attention_dropout == "1");
+  CHECK(g.head_weights == HeadWeights::own);
+  for (char const* wrong : {"1.5", "-0.1", "\"0.1\"", "true", "[0.1]"})
+    CHECK(contains(message_of<FormatError>([&] { gpt2(R"({"model_type":"gpt2","attn_pdrop":)" + std::string(wrong) + "}"); }),
+                   "config.json: attn_pdrop: found "));
 }
 
 TEST_CASE("config: the architecture names the head") {
@@ -166,7 +194,6 @@ TEST_CASE("config: what the library does not have is refused by name") {
            {R"({"model_type":"gpt2","scale_attn_weights":false})",
             "scale_attn_weights: found false, which is not supported; expected true"},
            {R"({"model_type":"gpt2","add_cross_attention":true})", "add_cross_attention: found true"},
-           {R"({"model_type":"gpt2","tie_word_embeddings":false})", "tie_word_embeddings: found false"},
            {R"({"model_type":"gpt2","activation_function":"silu"})", "activation_function: found the activation \"silu\""},
        }) {
     CAPTURE(text);

@@ -46,6 +46,9 @@ TEST_CASE("file: what is not a regular file is refused without waiting for it") 
   CHECK(contains(message_of<FileError>([&] { File::open_read(directory / "absent"); }), "absent: cannot be opened"));
   REQUIRE(::mkfifo((directory / "pipe").c_str(), 0600) == 0);
   CHECK(contains(message_of<FileError>([&] { File::open_read(directory / "pipe"); }), "not a regular file"));
+  // A new file would take the pipe's name, as it would a device's, and the pipe would be gone.
+  CHECK(contains(message_of<FileError>([&] { write_file_atomically(directory / "pipe", [](FileWriter&) {}); }), "not a regular file"));
+  CHECK(std::filesystem::is_fifo(directory / "pipe"));
 }
 
 TEST_CASE("file: a file larger than the limit is refused before it is read") {

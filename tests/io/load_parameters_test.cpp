@@ -173,13 +173,16 @@ TEST_CASE("names: BERT's and GPT-2's parameters have Hugging Face's names, with 
               "bert.encoder.layer.3.output.LayerNorm.weight", "bert.encoder.layer.3.output.LayerNorm.gamma"});
   CHECK(names(bert_names(), "embeddings.norm.bias")[1] == "embeddings.LayerNorm.beta");
   CHECK(names(bert_names(), "pooler.weight").front() == "pooler.dense.weight");
-  CHECK(names(bert_names(), "mlm.decoder.weight").front() == "embeddings.word_embeddings.weight");
   CHECK(names(bert_names(HeadWeights::own), "mlm.decoder.weight").front() == "cls.predictions.decoder.weight");
   CHECK(names(roberta_names(), "head.output.bias") == Names{"classifier.out_proj.bias", "roberta.classifier.out_proj.bias"});
   CHECK(names(distilbert_names(), "encoder.layers.2.mlp.up.bias").front() == "transformer.layer.2.ffn.lin1.bias");
   // What counts when the first is not there.
   CHECK(names(bert_names(), "mlm.decoder.bias").front() == "cls.predictions.bias");
   CHECK(name_candidates_otherwise(bert_names(), "mlm.decoder.bias").front().name == "cls.predictions.decoder.bias");
+  CHECK(name_candidates_otherwise(bert_names(), "embeddings.words.weight").front().name == "cls.predictions.decoder.weight");
+  CHECK(name_candidates_otherwise(bert_names(HeadWeights::own), "embeddings.words.weight").empty());
+  CHECK(name_candidates_otherwise(gpt2_names(), "tokens.weight").front().name == "lm_head.weight");
+  CHECK(name_candidates_otherwise(gpt2_names(HeadWeights::own), "tokens.weight").empty());
   CHECK(name_candidates_otherwise(bert_names(), "pooler.weight").empty());
   CHECK(names(gpt2_names(), "tokens.weight") == Names{"wte.weight", "transformer.wte.weight"});
   CHECK(names(gpt2_names(), "final_norm.bias").front() == "ln_f.bias");
@@ -190,16 +193,26 @@ TEST_CASE("names: BERT's and GPT-2's parameters have Hugging Face's names, with 
   CHECK(key.parts == 3);
 }
 
-TEST_CASE("names: heads and buffers may be ignored, and what belongs to the model may not") {
-  for (char const* name : {"cls.predictions.bias", "pooler.dense.weight", "bert.pooler.dense.bias", "embeddings.position_ids",
-                           "bert.embeddings.position_ids", "classifier.weight"})
-    CHECK_MESSAGE(is_ignorable(bert_names(), name), name);
+TEST_CASE("names: what no parameter asks for is a buffer, another head's, or a sign of another model") {
+  for (char const* name : {"cls.predictions.bias", "pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight"})
+    CHECK_MESSAGE(leftover(bert_names(), name) == Leftover::head, name);
+  for (char const* name : {"embeddings.position_ids", "bert.embeddings.position_ids"})
+    CHECK_MESSAGE(leftover(bert_names(), name) == Leftover::buffer, name);
   for (char const* name : {"encoder.layer.12.output.dense.weight", "bert.encoder.layer.12.output.dense.weight", "embeddings.extra"})
-    CHECK_MESSAGE(!is_ignorable(bert_names(), name), name);
-  for (char const* name : {"lm_head.weight", "h.0.attn.bias", "transformer.h.11.attn.masked_bias", "score.weight"})
-    CHECK_MESSAGE(is_ignorable(gpt2_names(), name), name);
+    CHECK_MESSAGE(leftover(bert_names(), name) == Leftover::body, name);
+  for (char const* name : {"lm_head.weight", "score.weight"}) CHECK_MESSAGE(leftover(gpt2_names(), name) == Leftover::head, name);
+  for (char const* name : {"h.0.attn.bias", "transformer.h.11.attn.masked_bias"})
+    CHECK_MESSAGE(leftover(gpt2_names(), name) == Leftover::buffer, name);
   for (char const* name : {"h.12.ln_1.weight", "transformer.h.0.crossattention.bias", "wte.bias"})
-    CHECK_MESSAGE(!is_ignorable(gpt2_names(), name), name);
+    CHECK_MESSAGE(leftover(gpt2_names(), name) == Leftover::body, name);
+}
+
+TEST_CASE("names: a name in a file leads back to the parameter, whatever its prefix and spelling") {
+  CHECK(canonical_name(bert_names(), "bert.encoder.layer.3.output.LayerNorm.gamma") == "encoder.layers.3.mlp_norm.weight");
+  CHECK(canonical_name(bert_names(), "qa_outputs.bias") == "span.bias");
+  CHECK(canonical_name(bert_names(), "cls.predictions.decoder.bias") == "mlm.decoder.bias");
+  CHECK(canonical_name(gpt2_names(), "lm_head.weight") == "tokens.weight");
+  CHECK_FALSE(canonical_name(gpt2_names(), "score.weight").has_value());
 }
 
 TEST_CASE("load: rows of every size arrive once and whole, for any executor and element type") {
@@ -275,12 +288,44 @@ TEST_CASE("load: a BERT comes out of its file, whatever the prefix and the spell
       auto const report = load_parameters(files.open(), bert_names(), target.requests, executor);
       CHECK(report.loaded == Names{"embeddings.words.weight", "embeddings.norm.weight", "encoder.layers.0.attention.query.weight"});
       CHECK(report.missing == Names{"absent.but.optional"});
-      CHECK(report.ignored.size() == 3);
+      REQUIRE(report.ignored.size() == 3);
+      auto const why = [&](std::string const& name) {
+        for (auto const& ignored : report.ignored)
+          if (ignored.name == name) return ignored.why;
+        return std::string("not ignored");
+      };
+      CHECK(why("cls.predictions.bias") == "mlm.decoder.bias, which this model does not have");
+      CHECK(why(prefix + "pooler.dense.weight") == "pooler.weight, which this model does not have");
+      CHECK(why(prefix + "embeddings.position_ids") == "a buffer, which holds nothing learned");
+      CHECK(report.weights.filename() == "model.safetensors");
       CHECK(contains(report.to_string(), "ignored: "));
+      CHECK(contains(report.to_string(), "embeddings.position_ids (a buffer, which holds nothing learned)"));
       CHECK(contains(report.to_string(), "missing: absent.but.optional"));
       CHECK(target.came(0, [](std::size_t r, std::size_t c) { return value_of(0, 4 * r + c); }));
       CHECK(target.came(1, [](std::size_t, std::size_t c) { return value_of(1, c); }));
     }
+  }
+}
+
+TEST_CASE("load: views of one storage that begin at the same byte each arrive whole, and a strided one is refused by name") {
+  TemporaryDirectory directory;
+  NameTable table = plain_names();
+  table.body.clear();  // The other views are none of its business.
+  for (char const* form : {"zip.bin", "legacy.bin"}) {
+    std::filesystem::copy(std::filesystem::path(AXIFORM_FIXTURES) / "models" / "pickled" / "views" / form, directory / "pytorch_model.bin",
+                          std::filesystem::copy_options::overwrite_existing);
+    auto const checkpoint = Checkpoint::open(directory.path());
+    Target target;
+    target.want("matrix.top", {2, 6}).want("matrix", {4, 6}).want("matrix.again", {4, 6}).want("transposed", {6, 4}).want("offset", {3, 4});
+    SerialExecutor executor;
+    auto const report = load_parameters(checkpoint, table, target.requests, executor);
+    CHECK(report.loaded.size() == 5);
+    for (std::size_t i : {0, 1, 2}) CHECK(target.came(i, [](std::size_t r, std::size_t c) { return static_cast<float>(6 * r + c); }));
+    CHECK(target.came(3, [](std::size_t r, std::size_t c) { return static_cast<float>(6 * c + r); }));
+    CHECK(target.came(4, [](std::size_t r, std::size_t c) { return static_cast<float>(6 + 4 * r + c); }));
+    target.want("columns", {4, 2});
+    CHECK(contains(message_of<CheckpointError>([&] { load_parameters(checkpoint, table, target.requests, executor); }),
+                   "columns: found a view whose elements do not lie together, expected a contiguous tensor"));
   }
 }
 

@@ -94,6 +94,7 @@ TEST_CASE("sentence config: modules, prompts and lengths are read") {
   CHECK(std::get<Normalization>(config.modules[1]) == Normalization::unit_length);
   CHECK(config.max_sequence_length == 128);
   CHECK(config.lower_case == LowerCase::required);
+  CHECK(config.settings == folder.file("0_Transformer/sentence_distilbert_config.json"));
   CHECK(config.prompts == std::map<std::string, std::string>{{"none", ""}, {"query", "q: "}});
   CHECK(config.default_prompt_name == "query");
   CHECK(config.score == ScoreFunction::dot);

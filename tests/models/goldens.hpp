@@ -4,12 +4,14 @@
 #include <axiform/core/observer.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/io/json.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,6 +59,27 @@ class Goldens {
   }
 
   axiform::SafetensorsFile file_;
+};
+
+// A copy of a fixture whose config.json says something else; it is gone with the object.
+class ChangedFixture {
+ public:
+  ChangedFixture(std::string const& fixture, axiform::Json const& changes)
+      : directory_(std::filesystem::temp_directory_path() / ("axiform_changed_" + fixture)) {
+    std::filesystem::remove_all(directory_);
+    std::filesystem::copy(models / fixture, directory_);
+    auto config = axiform::read_json(directory_ / "config.json");
+    config.update(changes);
+    std::ofstream(directory_ / "config.json") << config;
+  }
+  ChangedFixture(ChangedFixture const&) = delete;
+  ChangedFixture& operator=(ChangedFixture const&) = delete;
+  ~ChangedFixture() { std::filesystem::remove_all(directory_); }
+
+  std::filesystem::path const& directory() const noexcept { return directory_; }
+
+ private:
+  std::filesystem::path directory_;
 };
 
 // The greatest difference of any element.

@@ -6,11 +6,13 @@
 #include <axiform/models/load.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "goldens.hpp"
 
 using namespace axiform;
+using goldens::ChangedFixture;
 using goldens::Goldens;
 using goldens::largest_difference;
 
@@ -48,6 +50,7 @@ static_assert(parameter_count<Gpt2<Gpt2Medium>> == 354'823'168);
 static_assert(parameter_count<Gpt2<Gpt2Large>> == 774'030'080);
 static_assert(parameter_count<Gpt2<Gpt2Xl>> == 1'557'611'200);
 static_assert(parameter_count<Gpt2<DistilGpt2>> == 81'912'576);
+static_assert(Gpt2<Gpt2Small>::parameter_count({}, Gpt2Small::sizes, HeadWeights::own) == 124'439'808 + 50'257 * 768);
 static_assert(key_value_bytes_per_token<Gpt2<Gpt2Small>> == 2 * 12 * 768 * 4);
 static_assert(flops_per_token<Gpt2<Gpt2Small>, 0> == 2 * (84'934'656 + 38'597'376));
 static_assert(CausalLanguageModel<Gpt2<>> && CausalLanguageModel<Gpt2<Gpt2Small>>);
@@ -59,6 +62,43 @@ TEST_CASE("gpt2: prefixes, buffers, half precision and shards all load") {
     CAPTURE(fixture);
     check_cases(fixture);
   }
+}
+
+TEST_CASE("gpt2: a head of its own gives transformers' logits and tokens, and is counted") {
+  check_cases("gpt2-untied");
+  Context context;
+  auto const [gpt2, report] = load_with_report<Gpt2<>>(goldens::models / "gpt2-untied", context);
+  CHECK(gpt2.lm_head.weights() == HeadWeights::own);
+  CHECK(std::ranges::find(report.loaded, "lm_head.weight") != report.loaded.end());
+  CHECK(count_parameters(gpt2) == Gpt2<>::parameter_count(gpt2.dimensions, gpt2.sizes, HeadWeights::own));
+  Goldens const golden(goldens::models / "gpt2-untied" / "goldens.safetensors");
+  auto expected = golden.ids("greedy.prompt");
+  auto const prompt = expected;
+  for (TokenId id : golden.ids("greedy.ids")) expected.push_back(id);
+  CHECK(generate(gpt2, prompt, {.max_new_tokens = 10, .decoding = Decoding::greedy}, context).at(0) == expected);
+}
+
+TEST_CASE("gpt2: whose matrix the head has follows the file where the config errs, and is an error where the file lacks it") {
+  Context context;
+  std::vector<TokenId> const ids{3, 1, 4};
+  auto const logits = [&](Gpt2<> const& gpt2) { return gpt2.logits(gpt2(ids, context), context); };
+  auto const expected = logits(load<Gpt2<>>(goldens::models / "gpt2-untied", context));
+  ChangedFixture const says_tied("gpt2-untied", {{"tie_word_embeddings", true}});
+  CHECK(std::ranges::equal(logits(load<Gpt2<>>(says_tied.directory(), context)).elements(), expected.elements()));
+  CHECK(load<Gpt2<>>(goldens::models / "gpt2-prefixed", context).lm_head.weights() == HeadWeights::tied);  // the file has an equal lm_head
+  ChangedFixture const lacks_head("gpt2-tiny", {{"tie_word_embeddings", false}});
+  std::string message;
+  try {
+    load<Gpt2<>>(lacks_head.directory(), context);
+  } catch (CheckpointError const& error) {
+    message = error.what();
+  }
+  CHECK_MESSAGE(message.find("lm_head.weight: missing") != message.npos, message);
+  // Without a language-model head there is nothing to tie or not to tie.
+  ChangedFixture const bare("gpt2-tiny", {{"tie_word_embeddings", false}, {"architectures", {"GPT2Model"}}});
+  CHECK(load<Gpt2<>>(bare.directory(), context).lm_head.weights() == HeadWeights::tied);
+  ChangedFixture const classifier("gpt2-classifier", {{"tie_word_embeddings", false}});
+  CHECK_NOTHROW(load<Gpt2ForSequenceClassification<>>(classifier.directory(), context));
 }
 
 TEST_CASE("gpt2: a token type adds its row of the token embedding") {

@@ -7,16 +7,18 @@
 #include <map>
 #include <string>
 
+#include "goldens.hpp"
+
 using namespace axiform;
+using goldens::ChangedFixture;
+using goldens::models;
 
 namespace {
 
-std::filesystem::path const models = std::filesystem::path(AXIFORM_FIXTURES) / "models";
-
-// Name of a fixture to its tree.
-std::map<std::string, std::string> expected_trees() {
+// Heading to tree: the name of a fixture, and what its config says otherwise.
+std::map<std::string, std::string> expected_trees(char const* name) {
   std::map<std::string, std::string> trees;
-  std::ifstream file(models / "expected" / "heads.txt");
+  std::ifstream file(models / "expected" / name);
   std::string* tree = nullptr;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("# ")) {
@@ -33,11 +35,24 @@ std::map<std::string, std::string> expected_trees() {
 
 TEST_CASE("any model: architectures picks the type, and its tree is what PyTorch prints") {
   Context context;
-  auto const trees = expected_trees();
+  auto const trees = expected_trees("heads.txt");
   CHECK(trees.size() >= 20);
   for (auto const& [name, expected] : trees) {
     CAPTURE(name);
     CHECK(std::visit([](auto const& model) { return module_tree(model); }, load_any(models / name, context)) == expected);
+  }
+}
+
+TEST_CASE("any model: the tree shows the config's dropouts, padding, activation and family as PyTorch prints them") {
+  Context context;
+  auto const trees = expected_trees("settings.txt");
+  CHECK(trees.size() >= 20);
+  for (auto const& [heading, expected] : trees) {
+    CAPTURE(heading);
+    std::size_t const space = heading.find(' ');
+    ChangedFixture const fixture(heading.substr(0, space), parse_json(heading.substr(space + 1), "settings.txt"));
+    auto const model = load_any(fixture.directory(), context);
+    CHECK(std::visit([](auto const& each) { return module_tree(each); }, model) == expected);
   }
 }
 
@@ -54,6 +69,7 @@ TEST_CASE("any model: the bits are those of the type that is named") {
 
 // Counts as transformers has them, for the dimensions of bert-base-uncased and roberta-base.
 static_assert(BertForMaskedLm<BertBase>::parameter_count({}, BertBase::sizes) == 109'514'298);
+static_assert(BertForMaskedLm<BertBase>::parameter_count({}, BertBase::sizes, HeadWeights::own) == 109'514'298 + 30'522 * 768);
 static_assert(BertForPreTraining<BertBase>::parameter_count({}, BertBase::sizes) == 110'106'428);
 static_assert(BertForNextSentence<BertBase>::parameter_count({}, BertBase::sizes) == 109'483'778);
 static_assert(BertForQuestionAnswering<BertBase>::parameter_count({}, BertBase::sizes) == 108'893'186);

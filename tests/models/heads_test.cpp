@@ -3,14 +3,16 @@
 #include <axiform/core/context.hpp>
 #include <axiform/models/load.hpp>
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "goldens.hpp"
 
 using namespace axiform;
+using goldens::ChangedFixture;
 using goldens::Goldens;
 using goldens::largest_difference;
 
@@ -61,7 +63,8 @@ bool holds(std::string const& text, std::string const& part) { return text.find(
 }  // namespace
 
 TEST_CASE("heads: masked-LM logits are transformers' for all three families, tied, untied and in legacy spelling") {
-  check_logits<BertForMaskedLm<>>({"bert-mlm", "bert-mlm-legacy", "bert-mlm-untied", "roberta-mlm", "xlm-roberta-mlm", "distilbert-mlm"});
+  check_logits<BertForMaskedLm<>>({"bert-mlm", "bert-mlm-legacy", "bert-mlm-untied", "roberta-mlm", "roberta-mlm-untied", "xlm-roberta-mlm",
+                                   "distilbert-mlm", "distilbert-mlm-untied"});
 }
 
 TEST_CASE("heads: next-sentence logits are transformers'") { check_logits<BertForNextSentence<>>({"bert-nsp"}); }
@@ -120,20 +123,43 @@ TEST_CASE("heads: RoBERTa and DistilBERT alone give transformers' hidden states,
 
 TEST_CASE("heads: a head of other values than the table's is its own, whatever the config says of ties") {
   Context context;
-  auto const copy = std::filesystem::temp_directory_path() / "axiform_untied_head";
-  std::filesystem::remove_all(copy);
-  std::filesystem::copy(goldens::models / "bert-mlm-untied", copy);
-  auto config = read_json(copy / "config.json");
-  REQUIRE(config["tie_word_embeddings"] == false);
-  config["tie_word_embeddings"] = true;
-  std::ofstream(copy / "config.json") << config;
+  ChangedFixture const tied("bert-mlm-untied", {{"tie_word_embeddings", true}});
   std::vector<TokenId> const ids{2, 7, 4, 3};
   auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
   TokenBatch const batch{.ids = ids, .sequences = sequences};
   auto const expected = load<BertForMaskedLm<>>(goldens::models / "bert-mlm-untied", context)(batch, context);
-  auto const found = load<BertForMaskedLm<>>(copy, context)(batch, context);
+  auto const found = load<BertForMaskedLm<>>(tied.directory(), context)(batch, context);
   CHECK(std::ranges::equal(found.elements(), expected.elements()));
-  std::filesystem::remove_all(copy);
+}
+
+TEST_CASE("heads: a tied masked-LM head is kept once, also where the file has its matrix again, and an untied one has its own") {
+  Context context;
+  for (auto const& [fixture, weights] : {std::pair{"bert-mlm", HeadWeights::tied},
+                                         {"bert-mlm-legacy", HeadWeights::tied},  // with a decoder.weight that is equal to the table
+                                         {"roberta-mlm", HeadWeights::tied},
+                                         {"distilbert-mlm", HeadWeights::tied},
+                                         {"bert-mlm-untied", HeadWeights::own},
+                                         {"roberta-mlm-untied", HeadWeights::own},
+                                         {"distilbert-mlm-untied", HeadWeights::own}}) {
+    CAPTURE(fixture);
+    auto const [model, report] = load_with_report<BertForMaskedLm<>>(goldens::models / fixture, context);
+    CHECK(model.mlm.decoder.weights() == weights);
+    CHECK((std::ranges::find(report.loaded, "mlm.decoder.weight") != report.loaded.end()) == (weights == HeadWeights::own));
+    CHECK(count_parameters(model) == BertForMaskedLm<>::parameter_count(model.bert.dimensions, model.bert.sizes, weights));
+  }
+  auto const twice = load_with_report<BertForMaskedLm<>>(goldens::models / "bert-mlm-legacy", context).report;
+  CHECK(std::ranges::find(twice.ignored, "cls.predictions.decoder.weight", &LoadReport::Ignored::name) != twice.ignored.end());
+  CHECK(load<BertForPreTraining<>>(goldens::models / "bert-pretraining", context).mlm.decoder.weights() == HeadWeights::tied);
+}
+
+TEST_CASE("heads: a tied head on an encoder whose table is for look-up alone is refused") {
+  Context context;
+  DynamicDimensions const d{16, 2, 8, 20};
+  ModelSizes const sizes{.layers = 1, .vocabulary = 9, .positions = 8, .token_types = 2};
+  BertForMaskedLm<> const model{Bert<>::create(d, sizes, {.pooler = Pooler::absent}),
+                                MaskedLmHead<DynamicDimensions>::create(d, sizes.vocabulary, Activation::gelu, 1e-12f, HeadWeights::tied)};
+  CHECK_THROWS_WITH_AS(model.logits(Tensor<float, axes::Tokens, axes::Hidden>(1, 16), context),
+                       "head: found a token table that was made for look-up alone, expected one that is tied to the head", ArgumentError);
 }
 
 TEST_CASE("heads: the masked-LM head on chosen rows gives the bits of those rows") {
@@ -141,10 +167,10 @@ TEST_CASE("heads: the masked-LM head on chosen rows gives the bits of those rows
   auto const model = load<BertForMaskedLm<>>(goldens::models / "roberta-mlm", context);
   std::vector<TokenId> const ids{0, 17, 303, 40, 2};
   auto const states = model.bert(ids, context);
-  auto const all = model.mlm(states, context);
+  auto const all = model.logits(states, context);
   auto rows = Tensor<float, axes::Tokens, axes::Hidden>(1, states.columns());
   std::ranges::copy(states.row(2), rows.row(0).begin());
-  auto const one = model.mlm(rows, context);
+  auto const one = model.logits(rows, context);
   CHECK(std::ranges::equal(one.row(0), all.row(2)));
 }
 

@@ -247,7 +247,14 @@ TEST_CASE("sentence embedding: parts that do not fit together are refused") {
   cased.write("sentence_bert_config.json", R"({"max_seq_length": 9, "do_lower_case": true})");
   CHECK(SentenceEmbedding<>::from_directory(cased, context).max_length() == 9);  // the tokenizer lower-cases anyway
   cased.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer", "do_lower_case": false})");
-  CHECK_THROWS_AS(SentenceEmbedding<>::from_directory(cased, context), CheckpointError);
+  for (char const* name : {"sentence_bert_config.json", "sentence_roberta_config.json"}) {  // The message names the one that is there.
+    cased.write(name, R"({"max_seq_length": 9, "do_lower_case": true})");
+    std::string const file = (std::filesystem::path(cased) / name).string();
+    CHECK_THROWS_WITH_AS(SentenceEmbedding<>::from_directory(cased, context),
+                         (file + ": do_lower_case: found true for a tokenizer that keeps capitals, which is not supported").c_str(),
+                         CheckpointError);
+    cased.remove(name);
+  }
 }
 
 TEST_CASE("text embedder: gives the bits of the model that it hides") {

@@ -139,7 +139,8 @@ class Browser:
             time.sleep(0.01)
 
     def settle(self):
-        """Lets frames pass, so that what was asked for is drawn."""
+        """Lets frames pass, so that what was asked for is unpacked and drawn."""
+        self.wait("document.documentElement?.dataset.ready !== 'false'")
         self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def place(self, selector, x=0.5, y=0.5):

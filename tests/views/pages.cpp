@@ -1,11 +1,15 @@
 // Writes the pages that views_test.py opens in a browser, and the numbers that it must find there: pages FOLDER
+// Compresses stdin to stdout, for deflate_test.py: pages --deflate BYTES_A_PIECE
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -143,15 +147,48 @@ void write_large(std::filesystem::path const& folder) {
   Capture capture;
   for (std::size_t layer = 0; layer < 12; ++layer) capture.begin_layer(layer), attend(capture, AttentionKind::self, 12, 512, 512, false);
   write_attention_view(folder / "large.html", attention_view(capture, tokens, {.title = "512 tokens"}));
-  std::ofstream numbers(folder / "large.json");  // of one row
-  numbers << detail::script_array(capture.attention(7).row(3 * 512 + 100), [](float weight) { return detail::script_number(weight); });
+  auto const& map = capture.attention(7);
+  std::ofstream numbers(folder / "large.json");  // what one token attends to, a row a head
+  numbers << "[";
+  for (std::size_t head = 0; head < 12; ++head)
+    numbers << (head ? "," : "")
+            << detail::script_array(map.row(head * 512 + 100), [](float weight) { return detail::script_number(weight); });
+  numbers << "]";
+  std::ofstream floats(folder / "large.f32", std::ios::binary);  // a whole head
+  floats.write(reinterpret_cast<char const*>(map.row(3 * 512).data()), 512 * 512 * sizeof(float));
+}
+
+// Attention with the most entropy that a mean of 1/512 allows: of all maps, these are the largest.
+void write_largest(std::filesystem::path const& folder) {
+  Capture capture;
+  for (std::size_t layer = 0; layer < 12; ++layer) {
+    capture.begin_layer(layer);
+    float* const map = capture.attention_probabilities(AttentionKind::self, 0, 12, 512, 512);
+    for (std::size_t row = 0; row < 12 * 512; ++row) {
+      double sum = 0, weights[512];
+      for (double& weight : weights) sum += weight = -std::log1p(-next_uniform());
+      for (std::size_t key = 0; key < 512; ++key) map[row * 512 + key] = static_cast<float>(weights[key] / sum);
+    }
+  }
+  write_attention_view(folder / "largest.html", attention_view(capture, std::vector<std::string>(512, "token")));
+}
+
+// What the pages compress with, as a filter; each piece begins a block.
+void deflate(std::size_t piece) {
+  std::string const text{std::istreambuf_iterator<char>(std::cin), {}};
+  std::vector<std::uint8_t> const bytes(text.begin(), text.end());
+  detail::Deflater deflater;
+  for (std::size_t begin = 0; begin < bytes.size(); begin += piece)
+    deflater.add(std::span(bytes).subspan(begin, std::min(piece, bytes.size() - begin)));
+  std::cout << deflater.finish();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return std::cerr << "usage: pages FOLDER\n", 2;
+  if (argc != 2 && argc != 3) return std::cerr << "usage: pages FOLDER, or pages --deflate BYTES\n", 2;
   try {
+    if (argc == 3) return deflate(std::stoul(argv[2])), 0;
     std::filesystem::path const folder = argv[1];
     write_pair(folder);
     write_causal(folder);
@@ -159,6 +196,7 @@ int main(int argc, char** argv) {
     write_hostile(folder);
     write_generation(folder);
     write_large(folder);
+    write_largest(folder);
     return 0;
   } catch (std::exception const& error) {
     return std::cerr << error.what() << '\n', 1;

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// Base of every exception that the library throws.

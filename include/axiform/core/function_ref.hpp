@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 template <class Signature>

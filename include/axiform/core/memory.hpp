@@ -14,6 +14,8 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+
+#include <axiform/core/config.hpp>
 #endif
 
 namespace axiform {

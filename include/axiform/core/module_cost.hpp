@@ -7,13 +7,15 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// What a module costs for one sequence, everything below it included.
 struct ModuleCost {
   std::string name = {};                  ///< In its parent: "query", "0".
   std::string kind = {};                  ///< Its class: "Linear"; empty for a list.
-  std::size_t parameters = 0;             ///< Learned numbers, as the model holds them: a tied table that is held twice counts twice.
+  std::size_t parameters = 0;             ///< Learned numbers; a head that is tied to the token table has none of its own.
   std::size_t weight_bytes = 0;           ///< Memory of these, the padding of packed matrices left out.
   std::size_t flops = 0;                  ///< Floating-point operations: two for each weight of a product and row, and those of attention.
   std::size_t result_bytes = 0;           ///< Memory of all that it computes, one after another; much of it is used again.

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// A module with its children in order. A leaf's `description` is its whole text, "Linear(in_features=768, …)"; that of an inner

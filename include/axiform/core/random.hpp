@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// The counter-based generator Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// A token's row in the embedding table. Never negative; which ids exist is the vocabulary's matter.

@@ -13,6 +13,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/random.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/generate/greatest.hpp>
 #include <axiform/generate/log_probabilities.hpp>
@@ -80,7 +81,7 @@ class BeamSearch {
         next.push_back(std::move(beam));
       }
     }
-    std::ranges::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
+    detail::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
     if (finished_.size() > options_.num_beams) finished_.resize(options_.num_beams);
     beams_ = std::move(next);
     done_ = beams_.empty() || !can_improve(length);
@@ -92,7 +93,7 @@ class BeamSearch {
       std::size_t const length = beam.ids.size();
       finish(std::move(beam), reason, length);
     }
-    std::ranges::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
+    detail::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
     done_ = true;
   }
 
@@ -139,7 +140,7 @@ class BeamSearch {
       }
     }
     auto found = best_.take();
-    std::ranges::stable_sort(found, [](Candidate const& a, Candidate const& b) {
+    detail::stable_sort(found, [](Candidate const& a, Candidate const& b) {
       return a.score > b.score || (a.score == b.score && std::pair(a.beam, a.id) < std::pair(b.beam, b.id));
     });
     std::erase_if(found, [](Candidate const& candidate) { return std::isinf(candidate.score); });

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// Keeps the `count` greatest of the values that it is offered; among equals, those offered first. What is worse than all that are kept

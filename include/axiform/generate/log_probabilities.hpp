@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/generate/greatest.hpp>
 #include <axiform/generate/result.hpp>
@@ -77,7 +78,7 @@ inline TokenReport report_token(std::span<float const> scores, TokenId id, std::
   if (alternatives != 0)
     for (std::size_t i = 0; i < scores.size(); ++i) greatest.offer({scores[i], static_cast<TokenId>(i)});
   auto tokens = greatest.take();
-  std::ranges::stable_sort(tokens, [](auto const& a, auto const& b) { return a.score > b.score || (a.score == b.score && a.id < b.id); });
+  detail::stable_sort(tokens, [](auto const& a, auto const& b) { return a.score > b.score || (a.score == b.score && a.id < b.id); });
   for (auto const& token : tokens)
     if (token.score > -std::numeric_limits<float>::infinity()) report.alternatives.push_back({token.id, std::exp(token.score - log_sum)});
   return report;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <axiform/core/random.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/generate/log_probabilities.hpp>
 #include <axiform/generate/logits_processors.hpp>
@@ -77,7 +78,7 @@ class TokenChooser {
       if (candidate == id) report.log_probability = std::log(probability);
       report.alternatives.push_back({candidate, probability});
     }
-    std::ranges::stable_sort(report.alternatives, [](auto const& a, auto const& b) { return a.probability > b.probability; });
+    detail::stable_sort(report.alternatives, [](auto const& a, auto const& b) { return a.probability > b.probability; });
     report.alternatives.resize(std::min(report.alternatives.size(), options_.report->alternatives));
     return report;
   }

@@ -3,13 +3,13 @@
 ///
 /// The page needs no network and nothing beside it. It has three views of the same numbers: lines between two columns of tokens (after
 /// bertviz's head view, Vig 2019), a grid of all layers and heads (its model view), and a heat map with the table behind it. It is used
-/// with a mouse, a keyboard or a screen reader. Weights are kept to 1/65535: a page takes 2.7 bytes a weight, half of that for a causal
-/// model (12 layers of 12 heads and 512 tokens: 101 MB), and decodes a head when it is first looked at.
+/// with a mouse, a keyboard or a screen reader. What it shows of one head, or of the mean over all heads, is right to three decimals: weights
+/// are kept to 1/60000, in a page that would be larger than 25 MB to 1/2000 at the least, the mean over all heads to 1/60000 always. They are
+/// compressed, and the browser unpacks a head when it is first looked at.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -25,6 +25,7 @@
 #include <axiform/core/tensor.hpp>
 #include <axiform/inspect/attention_view_grid.hpp>
 #include <axiform/inspect/attention_view_lines.hpp>
+#include <axiform/inspect/attention_view_numbers.hpp>
 #include <axiform/inspect/attention_view_page.hpp>
 #include <axiform/inspect/attention_view_table.hpp>
 #include <axiform/inspect/html.hpp>
@@ -61,7 +62,7 @@ struct AttentionViewOptions {
   std::ptrdiff_t layer = 0;                           ///< From 0; negative ones count from the last.
   std::vector<std::size_t> heads = {};                ///< From 0; all when empty.
   std::vector<std::size_t> layers = {};               ///< The layers that the page has at all; all when empty.
-  std::size_t max_bytes = std::size_t{256} << 20;     ///< Of weights in the page, at most: what a browser still opens at ease.
+  std::size_t max_bytes = std::size_t{256} << 20;     ///< Of weights in the page, at most, about: what a browser still opens at ease.
 };
 
 /// What a capture does not know about the sequence that it saw.
@@ -155,11 +156,6 @@ struct AttentionPartSummary {
   std::vector<std::size_t> layers;  ///< Those that are shown, by their numbers.
   std::size_t heads = 0;
   bool is_causal = false;  ///< No weight lies above the diagonal: only the triangle is written.
-
-  std::size_t weights(AttentionMaps const& part) const {
-    std::size_t const queries = part.queries.size(), keys = part.keys.size();
-    return layers.size() * heads * (is_causal ? queries * (queries + 1) / 2 : queries * keys);
-  }
 };
 
 /// Looks at every weight once: shapes, ranges, the triangle.
@@ -195,11 +191,6 @@ inline AttentionPartSummary summarize_attention(AttentionMaps const& part, Atten
   return summary;
 }
 
-/// A weight in 65535ths.
-inline std::uint16_t fixed_point(float weight) {
-  return static_cast<std::uint16_t>(std::lround(std::clamp(weight, 0.0f, 1.0f) * 65535.0f));
-}
-
 inline std::string attention_part_data(AttentionMaps const& part, AttentionPartSummary const& summary) {
   auto const number = [](std::size_t value) { return std::to_string(value); };
   auto const token = [](std::string const& text) { return script_string(text); };
@@ -209,35 +200,62 @@ inline std::string attention_part_data(AttentionMaps const& part, AttentionPartS
          ",\"secondText\":" + (part.second_text ? number(*part.second_text) : "null") + "}";
 }
 
-/// One element a head: `<script type="text/plain" id="w0-5-11">` for part 0, layer 5, head 11.
-inline void write_attention_weights(AttentionMaps const& part, AttentionPartSummary const& summary, std::size_t index, PageSink sink) {
+/// The rows of a head that are written: whole, or up to the diagonal. Calls `use(index, weight)` with each weight, in the page's order.
+template <class Use>
+void for_each_weight(AttentionMaps const& part, AttentionPartSummary const& summary, std::size_t layer, std::size_t head, Use const& use) {
   std::size_t const queries = part.queries.size(), keys = part.keys.size();
-  std::vector<std::uint16_t> numbers;
-  std::string element;
+  for (std::size_t query = 0, index = 0; query < queries; ++query) {
+    auto const row = part.layers[layer].row(head * queries + query);
+    for (float const weight : row.first(summary.is_causal ? query + 1 : keys)) use(index++, weight);
+  }
+}
+
+/// Weights of a head that are written.
+inline std::size_t weights_of_head(AttentionMaps const& part, AttentionPartSummary const& summary) {
+  std::size_t const queries = part.queries.size();
+  return summary.is_causal ? queries * (queries + 1) / 2 : queries * part.keys.size();
+}
+
+/// Looks at every weight once more: what a page of them weighs.
+inline void add_entropy(WeightEntropy& entropy, AttentionMaps const& part, AttentionPartSummary const& summary) {
+  std::vector<std::uint16_t> numbers(weights_of_head(part, summary));
   for (std::size_t const layer : summary.layers)
     for (std::size_t head = 0; head < summary.heads; ++head) {
-      numbers.clear();
-      for (std::size_t query = 0; query < queries; ++query) {
-        auto const row = part.layers[layer].row(head * queries + query);
-        for (float const weight : row.first(summary.is_causal ? query + 1 : keys)) numbers.push_back(fixed_point(weight));
-      }
-      std::string const id = "w" + std::to_string(index) + "-" + std::to_string(layer) + "-" + std::to_string(head);
-      element = "<script type=\"text/plain\" id=\"" + id + "\">";
-      append_base64(element, numbers);
-      element += "</script>\n";
-      sink(element);
+      for_each_weight(part, summary, layer, head, [&](std::size_t i, float weight) { numbers[i] = fixed_point(weight); });
+      entropy.add(numbers);
     }
+}
+
+/// One element a head, `w0-5-11` for part 0, layer 5, head 11, and one a layer, `m0-5`, for the mean over its heads.
+inline void write_attention_weights(AttentionMaps const& part, AttentionPartSummary const& summary, std::size_t index, std::uint32_t scale,
+                                    PageSink sink) {
+  std::vector<std::uint16_t> numbers(weights_of_head(part, summary));
+  for (std::size_t const layer : summary.layers) {
+    std::string const place = std::to_string(index) + "-" + std::to_string(layer);
+    LayerMean mean(numbers.size(), summary.heads, scale);
+    for (std::size_t head = 0; head < summary.heads; ++head) {
+      for_each_weight(part, summary, layer, head, [&](std::size_t i, float weight) {
+        numbers[i] = static_cast<std::uint16_t>(fixed_point(weight) / (finest_scale / scale));
+        mean.add(i, std::clamp(weight, 0.0f, 1.0f), numbers[i]);
+      });
+      sink(numbers_element("w" + place + "-" + std::to_string(head), numbers));
+    }
+    sink(numbers_element("m" + place, mean.differences()));
+  }
 }
 
 inline void write_attention_page(AttentionView const& view, AttentionViewOptions const& options, PageSink sink) {
   if (view.parts.empty()) throw ArgumentError("attention view: found no part, expected at least one");
   std::vector<AttentionPartSummary> summaries;
-  std::size_t weights = 0;
-  for (AttentionMaps const& part : view.parts) weights += summaries.emplace_back(summarize_attention(part, options)).weights(part);
-  std::size_t const bytes = weights / 3 * 8;
-  if (bytes > options.max_bytes)
-    throw ArgumentError("attention view: the weights would take " + std::to_string(bytes >> 20) + " MiB, expected at most " +
-                        std::to_string(options.max_bytes >> 20) + "; show fewer layers or tokens, or allow more (max_bytes)");
+  WeightEntropy entropy;
+  for (AttentionMaps const& part : view.parts) add_entropy(entropy, part, summaries.emplace_back(summarize_attention(part, options)));
+  constexpr double most_heads = 22e6;  // with the means over heads, 2 MB at most, and all else the page has less than 25 MB
+  std::size_t const chosen = entropy.finest_within(std::min(most_heads, static_cast<double>(options.max_bytes)));
+  std::uint32_t const scale = weight_scales[chosen];
+  if (entropy.bytes(chosen) > static_cast<double>(options.max_bytes))
+    throw ArgumentError("attention view: the weights would take " + std::to_string(static_cast<std::size_t>(entropy.bytes(chosen)) >> 20) +
+                        " MiB, expected at most " + std::to_string(options.max_bytes >> 20) +
+                        "; show fewer layers or tokens, or allow more (max_bytes)");
 
   auto const& shown = summaries.front();
   auto const layers = static_cast<std::ptrdiff_t>(view.parts.front().layers.size());
@@ -254,9 +272,9 @@ inline void write_attention_page(AttentionView const& view, AttentionViewOptions
   auto const kind = static_cast<std::size_t>(options.view);
   if (kind >= names.size()) throw ArgumentError("attention view: view: found " + std::to_string(kind) + ", which is none");
   auto const number = [](std::size_t value) { return std::to_string(value); };
-  std::string data = "{\"title\":" + script_string(view.title) + ",\"view\":\"" + std::string(names[kind]) + "\",\"layer\":" +
-                     number(is_shown ? static_cast<std::size_t>(layer) : shown.layers.front()) +
-                     ",\"chosenHeads\":" + script_array(options.heads, number) + ",\"parts\":[";
+  std::string data = "{\"title\":" + script_string(view.title) + ",\"view\":\"" + std::string(names[kind]) +
+                     "\",\"layer\":" + number(is_shown ? static_cast<std::size_t>(layer) : shown.layers.front()) +
+                     ",\"chosenHeads\":" + script_array(options.heads, number) + ",\"scale\":" + number(scale) + ",\"parts\":[";
   for (std::size_t i = 0; i < summaries.size(); ++i) data += (i ? "," : "") + attention_part_data(view.parts[i], summaries[i]);
   data += "]}";
 
@@ -264,7 +282,7 @@ inline void write_attention_page(AttentionView const& view, AttentionViewOptions
                        attention_page_body, std::move(data),
                        {attention_lines_script, attention_grid_script, attention_table_script, attention_page_script}};
   write_page(page, sink, [&](PageSink more) {
-    for (std::size_t i = 0; i < summaries.size(); ++i) write_attention_weights(view.parts[i], summaries[i], i, more);
+    for (std::size_t i = 0; i < summaries.size(); ++i) write_attention_weights(view.parts[i], summaries[i], i, scale, more);
   });
 }
 

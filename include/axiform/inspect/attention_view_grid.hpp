@@ -4,19 +4,20 @@
 
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// JavaScript: `ModelView`.
 inline constexpr std::string_view attention_grid_script = R"js(
 // ---- all layers and heads, small ------------------------------------------------------------------------------------
 
-/** A table of thumbnails, a row a layer and a column a head. `enlarge(layer, head)` is called for the one that is clicked. */
+/** A table of thumbnails, a row a layer and a column a head. `enlarge(layer, head)` is called for the one that is clicked, `fail` with an error. */
 class ModelView {
   static linesEach = 500;
 
-  constructor(host, enlarge) {
-    this.host = host;
-    this.enlarge = enlarge;
+  constructor(host, enlarge, fail) {
+    Object.assign(this, { host, enlarge, fail });
     host.classList.add("model");
     host.addEventListener("click", (event) => {
       const thumb = event.target.closest(".thumb");
@@ -60,17 +61,25 @@ class ModelView {
       delete thumb.dataset.drawn;
     }
     const run = (this.run = {});
-    const step = () => {
-      const end = performance.now() + 12;
-      while (this.run === run && waiting.length && performance.now() < end) this.drawThumb(waiting.shift(), size);
-      if (this.run === run && waiting.length) requestAnimationFrame(step);
+    const step = async () => {
+      let end = performance.now() + 12;
+      for (const [i, thumb] of waiting.entries()) {
+        for (const next of waiting.slice(i + 1, i + 5)) load(this.selectionOf(next)).catch(() => {});  // so that the browser unpacks several at once
+        await load(this.selectionOf(thumb));
+        if (this.run !== run) return;
+        this.drawThumb(thumb, size);
+        if (performance.now() < end) continue;
+        await new Promise(requestAnimationFrame);
+        end = performance.now() + 12;
+      }
     };
-    step();
+    step().catch(this.fail);
   }
 
+  selectionOf(thumb) { return { ...this.selection, layer: Number(thumb.dataset.layer), heads: [Number(thumb.dataset.head)] }; }
+
   drawThumb(thumb, size) {
-    const { queries, keys } = this.selection;
-    const selection = { ...this.selection, layer: Number(thumb.dataset.layer), heads: [Number(thumb.dataset.head)] };
+    const { queries, keys } = this.selection, selection = this.selectionOf(thumb);
     const y = ([begin, end]) => (index) => 4 + ((index - begin + 0.5) / (end - begin)) * (size - 8);
     const place = { left: 7, right: size - 7, top: 0, bottom: size, query: y(queries), key: y(keys) };
     drawLines(fitCanvas(thumb.firstChild, size, size), strongestWeights(selection, ModelView.linesEach), selection, place, 1);

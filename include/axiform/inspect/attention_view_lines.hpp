@@ -4,49 +4,86 @@
 
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
-/// JavaScript: decoding of weights, and `LineView`.
+/// JavaScript: unpacking of weights, and `LineView`.
 inline constexpr std::string_view attention_lines_script = R"js(
 // ---- the numbers ----------------------------------------------------------------------------------------------------
-
-const decodedMaps = new Map();
-
-/** The weights of a head, [queries, keys] row by row, in 65535ths. Decoded when first asked for. */
-function weightsOf(partIndex, layer, head) {
-  const id = `w${partIndex}-${layer}-${head}`;
-  let map = decodedMaps.get(id);
-  if (map) return map;
-  const { queries, keys, causal } = page.parts[partIndex];
-  const bytes = atob(byId(id).textContent);
-  const packed = new Uint16Array(bytes.length / 2);
-  for (let i = 0; i < packed.length; ++i) packed[i] = bytes.charCodeAt(2 * i) | (bytes.charCodeAt(2 * i + 1) << 8);
-  map = packed;
-  if (causal) {  // only the triangle is there
-    map = new Uint16Array(queries.length * keys.length);
-    for (let query = 0, from = 0; query < queries.length; from += ++query)
-      map.set(packed.subarray(from, from + query + 1), query * keys.length);
-  }
-  decodedMaps.set(id, map);
-  return map;
-}
 
 /*
  * A selection is what a view shows: {partIndex, layer, heads: [numbers], queries: [begin, end], keys: [begin, end], gain}; `gain` makes
  * lines and colours stronger than their weight.
  */
 const partOf = (selection) => page.parts[selection.partIndex];
-const mapsOf = (selection) => selection.heads.map((head) => weightsOf(selection.partIndex, selection.layer, head));
+const hasAllHeads = (selection) => selection.heads.length === partOf(selection).heads;
+
+const finestScale = 60000;
+/** A weight, from its number at a scale: the middle of what is rounded down to that number; of the lowest, 0. */
+const weightOf = (number, scale) => number && (number + 0.5) / scale;
+
+const unpacked = new Map(), unpacking = new Map();  // by the name of an element: its numbers, [queries, keys] row by row; promises of them
+const mapOf = ({ partIndex, layer }, head) => unpacked.get(`w${partIndex}-${layer}-${head}`);
+const mapsOf = (selection) => selection.heads.map((head) => mapOf(selection, head));
+
+/** What a mean over the selection's heads is made of: maps and their scale. The mean over all heads is in the page itself, as a map. */
+function mapsOfMean(selection) {
+  if (!hasAllHeads(selection)) return { maps: mapsOf(selection), scale: page.scale };
+  return { maps: [unpacked.get(`m${selection.partIndex}-${selection.layer}`)], scale: finestScale };
+}
+
+/** Decimals that are right: in a large page, numbers of chosen heads have but three. */
+const decimalsOf = (selection) => (hasAllHeads(selection) || page.scale % 20000 === 0 ? 4 : 3);
+
+/** The numbers of an element, unpacked by the browser: low bytes come before high bytes, and of a causal map only the triangle is there. */
+async function unpack(name, { queries, keys, causal }) {
+  const text = atob(byId(name).textContent), packed = new Uint8Array(text.length);
+  for (let i = 0; i < packed.length; ++i) packed[i] = text.charCodeAt(i);
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const numbers = new Uint16Array(bytes.length / 2);
+  for (let i = 0; i < numbers.length; ++i) numbers[i] = bytes[i] | (bytes[i + numbers.length] << 8);
+  if (!causal) return numbers;
+  const map = new Uint16Array(queries.length * keys.length);
+  for (let query = 0, from = 0; query < queries.length; from += ++query)
+    map.set(numbers.subarray(from, from + query + 1), query * keys.length);
+  return map;
+}
+
+/** The mean over all heads of a layer, whose maps are there. The page has how far it is from what can be reckoned from them. */
+async function unpackMean(name, selection) {
+  const part = partOf(selection), heads = Array.from({ length: part.heads }, (_, head) => mapOf(selection, head));
+  const mean = await unpack(name, part);
+  for (let i = 0; i < mean.length; ++i) {
+    let halves = 0;
+    for (const map of heads) halves += map[i] && 2 * map[i] + 1;
+    const difference = mean[i];
+    mean[i] = Math.floor((finestScale / 2 * halves) / (page.scale * heads.length)) + (difference & 1 ? -(difference + 1) / 2 : difference / 2);
+  }
+  return mean;
+}
+
+/** Unpacks what a selection needs, unless it is there. */
+async function load(selection) {
+  const once = (name, read) => {
+    if (!unpacking.has(name)) unpacking.set(name, read().then((map) => unpacked.set(name, map)));
+    return unpacking.get(name);
+  };
+  const { partIndex, layer, heads } = selection, place = `${partIndex}-${layer}`;
+  await Promise.all(heads.map((head) => once(`w${place}-${head}`, () => unpack(`w${place}-${head}`, partOf(selection)))));
+  if (hasAllHeads(selection)) await once("m" + place, () => unpackMean("m" + place, selection));
+}
 
 /** The mean over the selection's heads: what query `index` gives to each key of the selection, or what key `index` gets from each query. */
 function meanWeights(selection, side, index) {
-  const maps = mapsOf(selection), width = partOf(selection).keys.length;
+  const { maps, scale } = mapsOfMean(selection), width = partOf(selection).keys.length;
   const [begin, end] = side === "query" ? selection.keys : selection.queries;
   const mean = new Float64Array(end - begin);
   for (const map of maps)
     for (let other = begin; other < end; ++other)
-      mean[other - begin] += side === "query" ? map[index * width + other] : map[other * width + index];
-  return mean.map((sum) => sum / (65535 * maps.length));
+      mean[other - begin] += weightOf(side === "query" ? map[index * width + other] : map[other * width + index], scale);
+  return mean.map((sum) => sum / maps.length);
 }
 
 /** The `limit` largest weights of a selection, and no smaller ones than can be seen: flat arrays, and of how many they are. */
@@ -57,7 +94,7 @@ function strongestWeights(selection, limit) {
   for (const map of maps)
     for (let query = firstQuery; query < endQuery; ++query)
       for (let i = query * width + firstKey, end = query * width + endKey; i < end; ++i) ++histogram[map[i]];
-  const faintest = Math.max(1, Math.ceil(65535 * 0.004 / selection.gain));
+  const faintest = Math.max(1, Math.ceil(page.scale * 0.004 / selection.gain));
   let least = 65536, count = 0;
   while (least > faintest && count + histogram[least - 1] <= limit) count += histogram[--least];
   let ties = least > faintest ? limit - count : 0;  // of those just below, as many as there is room for
@@ -96,7 +133,7 @@ function drawLines(pen, lines, selection, place, lineWidth) {
   for (let i = 0; i < lines.count; ++i) {
     const from = place.query(lines.queries[i]), to = place.key(lines.keys[i]);
     if (Math.max(from, to) < place.top || Math.min(from, to) > place.bottom) continue;
-    const opacity = Math.min(1, (lines.weights[i] / 65535) * selection.gain);
+    const opacity = Math.min(1, weightOf(lines.weights[i], page.scale) * selection.gain);
     const level = Math.min(levels - 1, Math.floor(Math.sqrt(opacity) * levels));
     const name = level * 65536 + lines.heads[i];
     let path = paths.get(name);
@@ -250,7 +287,7 @@ class LineView {
     const { selection, active } = this;
     if (!active) return (this.lines ??= strongestWeights(selection, LineView.mostLines));
     const own = [active.index, active.index + 1];
-    return strongestWeights({ ...selection, gain: 65535, [active.side === "query" ? "queries" : "keys"]: own }, Infinity);
+    return strongestWeights({ ...selection, gain: finestScale, [active.side === "query" ? "queries" : "keys"]: own }, Infinity);
   }
 
   draw() {
@@ -282,7 +319,7 @@ class LineView {
     for (let i = 0; i < lines.count; ++i) {
       const y = isQuery ? place.key(lines.keys[i]) : place.query(lines.queries[i]);
       if (y < place.top - row || y > place.bottom + row) continue;
-      pen.globalAlpha = Math.sqrt(lines.weights[i] / 65535);
+      pen.globalAlpha = Math.sqrt(Math.min(1, weightOf(lines.weights[i], page.scale)));
       pen.fillStyle = colours[lines.heads[i]];
       pen.fillRect(first + cell * position.get(lines.heads[i]), y - row / 2 + 4, cell - 1, row - 8);
     }

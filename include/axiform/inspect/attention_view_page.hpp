@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// HTML of the attention page. The script fills what is empty.
@@ -27,7 +29,8 @@ inline constexpr std::string_view attention_page_body = R"html(
     <label id="strength"><span class="quiet">Strength</span>
       <input type="range" aria-describedby="strength-help" min="0" max="8" step="1" value="0"></label>
   </section>
-  <section class="card stage" aria-label="Attention">
+  <section class="card stage" id="stage" aria-label="Attention">
+    <p id="failure" role="alert" hidden></p>
     <p id="status" role="status"></p>
     <div id="heads-view"></div>
     <div id="model-view"></div>
@@ -38,7 +41,9 @@ inline constexpr std::string_view attention_page_body = R"html(
     token and from column to column, Escape gives the token up. Click a head's square to show or hide it; double-click it, or press
     Shift and Enter, to show it alone. <span id="strength-help">A line's opacity is its weight,
     and a cell's colour goes with it, times a power of two that the strength slider chooses: for long texts, whose weights are
-    small.</span></p></details>
+    small.</span></p>
+    <p id="precision">This page is so large that its weights are rounded. Numbers of one head, and of the mean over all heads, are right to the last
+    decimal; those of the mean over some heads may be off by one in it.</p></details>
 </main>
 <dialog id="enlarged" aria-labelledby="enlarged-title">
   <div class="dialog-head"><h2 id="enlarged-title"></h2>
@@ -68,6 +73,7 @@ header { margin-bottom: 18px }
 #status, #enlarged-status { height: 62px; padding: 9px 0; overflow: hidden auto; overflow-wrap: anywhere }
 #status:empty::before { content: attr(data-hint); color: var(--soft) }
 #status[data-hint=""] { height: 12px; padding: 0 }
+#failure { padding: 10px 0; font-weight: 650 }
 .help { margin: 16px 4px; color: var(--soft); font-size: 13.5px; max-width: 76ch }
 
 .lines {
@@ -174,9 +180,40 @@ const hints = { heads: "Point at a token, or use the arrow keys, to see its numb
                 table: "Point at a cell, or use the arrow keys, to read its number." };
 const say = (text) => { if (byId("status").textContent !== text) byId("status").textContent = text; };
 const sayInDialog = (text) => { byId("enlarged-status").textContent = text; };
+
+/** Says that there are no numbers to show. */
+function fail(error) {
+  let canUnpack = true;
+  try { new DecompressionStream("deflate-raw"); } catch { canUnpack = false; }
+  byId("failure").textContent = canUnpack
+    ? `The numbers of this page cannot be unpacked: the file is damaged. (${error.message})`
+    : "This browser cannot unpack the numbers of this page. Browsers of 2023 and later can: Chrome 103, Firefox 113, Safari 16.4.";
+  byId("failure").hidden = false;
+}
+
+let loads = 0;
+const asked = {};  // by place: the last that is to be shown there
+/** Calls `show(selection)` when the selection's numbers are there, unless something else is to be shown in that place by then. */
+async function showLoaded(place, selection, show) {
+  const mine = (asked[place] = {});
+  const setBusy = (change) => {
+    loads += change;
+    document.documentElement.dataset.ready = String(loads === 0);
+    byId("stage").setAttribute("aria-busy", String(loads > 0));
+  };
+  setBusy(1);
+  try {
+    await load(selection);
+    if (asked[place] === mine) show(selection);
+    await new Promise(requestAnimationFrame);  // and is drawn
+  } catch (error) {
+    fail(error);
+  }
+  setBusy(-1);
+}
 const views = {
   heads: new LineView(byId("heads-view"), say),
-  model: new ModelView(byId("model-view"), enlarge),
+  model: new ModelView(byId("model-view"), enlarge, fail),
   table: new TableView(byId("table-view"), say),
 };
 const enlarged = new LineView(byId("enlarged-view"), sayInDialog);
@@ -191,7 +228,7 @@ function enlarge(layer, head) {
     document.querySelector("#layer input:checked").focus();
   };
   byId("enlarged").showModal();
-  enlarged.show({ ...selection(), layer, heads: [head] });
+  showLoaded("dialog", { ...selection(), layer, heads: [head] }, (now) => enlarged.show(now));
 }
 byId("close").addEventListener("click", () => byId("enlarged").close());
 
@@ -265,16 +302,17 @@ function update() {
   byId("enlarged-view").classList.toggle("many", queries.length > 60);
   byId("status").dataset.hint = hints[state.view];
   if (state.view === "model") say("");
-  views[state.view].show(selection());
+  const now = selection();
+  showLoaded("stage", state.view === "model" ? { ...now, heads: [] } : now, () => views[state.view].show(now));
   writeAddress();
 }
 
 byId("title").textContent = page.title || "Attention";
 byId("title").dir = "auto";
 readAddress();
+byId("precision").hidden = page.scale === finestScale;
 fillControls();
 update();
-document.documentElement.dataset.ready = "true";
 )js";
 
 }  // namespace axiform::detail

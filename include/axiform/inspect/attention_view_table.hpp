@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// JavaScript: `TableView`.
@@ -12,13 +14,13 @@ inline constexpr std::string_view attention_table_script = R"js(
 
 /** The mean over the selection's heads, [queries, keys] of the selection, row by row. */
 function meanMap(selection) {
-  const maps = mapsOf(selection), width = partOf(selection).keys.length;
+  const { maps, scale } = mapsOfMean(selection), width = partOf(selection).keys.length;
   const [firstQuery, endQuery] = selection.queries, [firstKey, endKey] = selection.keys;
   const mean = new Float64Array((endQuery - firstQuery) * (endKey - firstKey));
   for (const map of maps)
     for (let query = firstQuery, to = 0; query < endQuery; ++query)
-      for (let key = firstKey; key < endKey; ++key) mean[to++] += map[query * width + key];
-  for (let i = 0; i < mean.length; ++i) mean[i] /= 65535 * Math.max(1, maps.length);
+      for (let key = firstKey; key < endKey; ++key) mean[to++] += weightOf(map[query * width + key], scale);
+  for (let i = 0; i < mean.length; ++i) mean[i] /= Math.max(1, maps.length);
   return mean;
 }
 
@@ -62,7 +64,7 @@ class TableView {
   value(row, column) { return this.mean[row * this.tokens.columns.length + column]; }
 
   moveTo(cursor) {
-    if (cursor?.row === this.cursor?.row && cursor?.column === this.cursor?.column) return;
+    if (!this.selection || (cursor?.row === this.cursor?.row && cursor?.column === this.cursor?.column)) return;
     const hasOtherRow = cursor?.row !== this.cursor?.row;
     this.cursor = cursor;
     if (hasOtherRow && cursor && this.mean.length > TableView.mostCells) this.fillNumbers();
@@ -74,7 +76,7 @@ class TableView {
     if (!this.selection.heads.length) return this.say("No head is chosen.");
     if (!this.cursor) return this.say("");
     const { row, column } = this.cursor;
-    this.say(`${brief(this.tokens.rows[row])} → ${brief(this.tokens.columns[column])}: ${this.value(row, column).toFixed(4)} ` +
+    this.say(`${brief(this.tokens.rows[row])} → ${brief(this.tokens.columns[column])}: ${this.value(row, column).toFixed(decimalsOf(this.selection))} ` +
       `(${describeHeads(this.selection)}; tokens ${this.selection.queries[0] + row} and ${this.selection.keys[0] + column})`);
   }
 
@@ -89,6 +91,7 @@ class TableView {
   }
 
   cellAt(event) {
+    if (!this.layout) return null;
     const box = this.canvas.getBoundingClientRect(), { left, top, cell } = this.layout;
     const column = Math.floor((event.clientX - box.left - left) / cell), row = Math.floor((event.clientY - box.top - top) / cell);
     return row < 0 || column < 0 || row >= this.tokens.rows.length || column >= this.tokens.columns.length ? null : { row, column };
@@ -202,7 +205,7 @@ class TableView {
         "(The whole table is too large for a page; the row is that of the cursor in the heat map.)"),
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "token"), make("th", { scope: "col" }, "weight"))),
       make("tbody", {}, ...columns.map((token, column) =>
-        make("tr", {}, make("th", { scope: "row" }, tokenElement(token)), make("td", {}, this.value(row, column).toFixed(4)))))));
+        make("tr", {}, make("th", { scope: "row" }, tokenElement(token)), make("td", {}, this.value(row, column).toFixed(decimalsOf(this.selection))))))));
   }
 }
 )js";

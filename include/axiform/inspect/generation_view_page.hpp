@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// HTML of the generation page. The script fills what is empty.

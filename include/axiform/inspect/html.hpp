@@ -1,12 +1,10 @@
 /// @file
-/// What the HTML pages of this room are written with: escaping, base64, and the frame of a page that needs no network.
+/// What the HTML pages of this room are written with: escaping, and the frame of a page that needs no network.
 #pragma once
 
 #include <charconv>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -76,23 +74,6 @@ std::string script_array(Range const& range, Write const& write) {
     text += write(element);
   }
   return text + ']';
-}
-
-/// Appends 16-bit numbers, low byte first, in base64 (RFC 4648, with padding).
-inline void append_base64(std::string& text, std::span<std::uint16_t const> numbers) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  auto const byte = [&](std::size_t i) -> std::uint32_t {
-    if (i >= 2 * numbers.size()) return 0;
-    return numbers[i / 2] >> (i % 2 * 8) & 0xFF;
-  };
-  std::size_t const bytes = 2 * numbers.size();
-  for (std::size_t i = 0; i < bytes; i += 3) {
-    std::uint32_t const three = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    text += digits[three >> 18];
-    text += digits[three >> 12 & 63];
-    text += i + 1 < bytes ? digits[three >> 6 & 63] : '=';
-    text += i + 2 < bytes ? digits[three & 63] : '=';
-  }
 }
 
 /// What a page is made of, in the order in which it is written.

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// JavaScript: what the page was given, and small helpers. No framework: see docs/decisions/0011-attention-pages-without-a-library.md.

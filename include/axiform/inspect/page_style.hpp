@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// CSS. Colours are custom properties, so that what is drawn on a canvas can read them.

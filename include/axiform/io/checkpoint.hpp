@@ -1,14 +1,16 @@
 /// @file
-/// A checkpoint directory as Hugging Face lays it out: `model.safetensors`, or shards and their `model.safetensors.index.json`.
+/// The weights of a directory as Hugging Face lays it out: `model.safetensors` or `pytorch_model.bin`, or shards of either and their index.
 ///
 ///     auto const checkpoint = Checkpoint::open("models/minilm-l6");
 ///     if (auto const tensor = checkpoint.find("pooler.dense.bias")) checkpoint.read_floats(*tensor, 0, floats);
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,31 +21,57 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/safetensors.hpp>
+#include <axiform/io/tensor_file.hpp>
+#include <axiform/io/torch_file.hpp>
 
 namespace axiform {
 
 /// A tensor of a checkpoint and the file that holds it. Valid for as long as the checkpoint is.
 struct TensorRef {
-  SafetensorsFile const* file = nullptr;  ///< The file that holds it.
-  TensorInfo const* info = nullptr;       ///< Where it is in that file.
+  TensorFile const* file = nullptr;  ///< The file that holds it.
+  TensorInfo const* info = nullptr;  ///< Where it is in that file.
 };
 
 /// Whether two tensors have the same shape and values, read a part at a time.
 /// @throws FormatError when one holds no real numbers; FileError when reading fails.
 bool equal_tensors(TensorRef const& a, TensorRef const& b);
 
+namespace detail {
+
+/// A format of weights: how its files are called, and what opens one.
+struct WeightFormat {
+  std::string_view stem;
+  std::string_view extension;
+  std::unique_ptr<TensorFile const> (*open)(std::filesystem::path const& path);
+};
+
+/// The weights that were chosen among the files of a directory: one file, or the index of several.
+struct WeightFiles {
+  WeightFormat const* format;
+  std::filesystem::path path;
+};
+
+}  // namespace detail
+
 /// The tensors of a checkpoint directory, in one file or many. Reading is const and may be done by any number of threads at once.
 class Checkpoint {
  public:
-  /// Opens `model.safetensors`, or, when there is none, `model.safetensors.index.json` and every shard that it names.
+  /// Opens the first that is there of `model.safetensors`, `model.safetensors.index.json` with every shard that it names,
+  /// `pytorch_model.bin` and `pytorch_model.bin.index.json`, as transformers chooses. Where there is none of these, a variant
+  /// (`model.fp16.safetensors`) is taken if it is the only one.
   /// @throws FileError when the directory or a file is missing; FormatError when a file is not what its format allows, or when the index
-  ///         and the shards disagree; CheckpointError when the weights are there in another format only.
-  static Checkpoint open(std::filesystem::path const& directory);
+  ///         and the shards disagree; CheckpointError when the weights are there in another format only, in several variants, or in a file
+  ///         that holds more than tensors.
+  static Checkpoint open(ModelDirectory const& directory);
 
   /// The directory that was opened.
   std::filesystem::path const& directory() const noexcept { return directory_; }
+
+  /// The file that was opened: that of the weights, or the index of several.
+  std::filesystem::path const& weights() const noexcept { return weights_; }
 
   /// All tensors, in the order of their names.
   std::span<TensorRef const> tensors() const& noexcept { return tensors_; }
@@ -55,17 +83,18 @@ class Checkpoint {
   /// The tensor of that name in the files.
   std::optional<TensorRef> find(std::string_view name) const noexcept;
 
-  /// Reads elements [first, first + out.size()) as `SafetensorsFile::read_floats` does.
+  /// Reads elements [first, first + out.size()) as `TensorFile::read_floats` does.
   void read_floats(TensorRef const& tensor, std::size_t first, std::span<float> out) const {
     tensor.file->read_floats(*tensor.info, first, out);
   }
 
  private:
-  void open_shards(std::filesystem::path const& index_path);
+  void open_shards(detail::WeightFiles const& weights);
   void index_tensors();
 
   std::filesystem::path directory_;
-  std::vector<SafetensorsFile> files_;
+  std::filesystem::path weights_;
+  std::vector<std::unique_ptr<TensorFile const>> files_;
   std::vector<TensorRef> tensors_;  // In the order of their names.
 };
 
@@ -73,25 +102,77 @@ class Checkpoint {
 
 namespace detail {
 
-/// Whether a name from an index is that of a file in the same directory, and cannot lead out of it.
-inline bool is_plain_file_name(std::string_view name) noexcept {
-  constexpr std::string_view separators("/\\\0", 3);
-  return !name.empty() && name != "." && name != ".." && name.find_first_of(separators) == name.npos;
+/// Those that are read, in the order in which transformers prefers them.
+inline constexpr std::array<WeightFormat, 2> weight_formats{{
+    {"model", ".safetensors",
+     [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
+       return std::make_unique<SafetensorsFile>(SafetensorsFile::open(path));
+     }},
+    {"pytorch_model", ".bin",
+     [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
+       return std::make_unique<TorchFile>(TorchFile::open(path));
+     }},
+}};
+
+/// The weights of a directory in a variant ("fp16"; empty for the usual ones), in the first format that has them.
+inline std::optional<WeightFiles> find_weights(std::filesystem::path const& directory, std::string_view variant) {
+  std::string const infix = variant.empty() ? "" : message({".", variant});
+  for (WeightFormat const& format : weight_formats) {
+    for (std::string const& name :
+         {message({format.stem, infix, format.extension}), message({format.stem, format.extension, ".index", infix, ".json"})}) {
+      std::error_code ignored;
+      if (std::filesystem::exists(directory / name, ignored)) return WeightFiles{&format, directory / name};
+    }
+  }
+  return std::nullopt;
 }
 
-[[noreturn]] inline void throw_no_safetensors(std::filesystem::path const& directory) {
+/// The variants that the files of a directory are named after, in order: "fp16" of `model.fp16.safetensors` and of
+/// `model.safetensors.index.fp16.json`.
+inline std::vector<std::string> weight_variants(std::filesystem::path const& directory) {
+  std::vector<std::string> variants;
+  auto const between = [&](std::string_view name, std::string const& prefix, std::string_view suffix) {
+    if (name.size() <= prefix.size() + suffix.size() || !name.starts_with(prefix) || !name.ends_with(suffix)) return;
+    std::string_view const variant = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+    bool const is_shard = variant.find("-of-") != variant.npos;  // model.fp16-00001-of-00002.safetensors
+    if (!is_shard) variants.emplace_back(variant);
+  };
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    std::string const name = entry->path().filename().string();
+    for (WeightFormat const& format : weight_formats) {
+      between(name, message({format.stem, "."}), format.extension);
+      between(name, message({format.stem, format.extension, ".index."}), ".json");
+    }
+  }
+  std::ranges::sort(variants);
+  variants.erase(std::unique(variants.begin(), variants.end()), variants.end());
+  return variants;
+}
+
+/// The weights that `Checkpoint::open` opens.
+inline WeightFiles choose_weights(std::filesystem::path const& directory) {
+  if (auto const usual = find_weights(directory, "")) return *usual;
+  auto const variants = weight_variants(directory);
+  if (variants.size() > 1)
+    throw CheckpointError(message({directory.string(), ": found the weights in the variants ", listed(variants),
+                                   ", expected model.safetensors or one variant alone; give the one that is meant that name"}));
+  if (variants.size() == 1)
+    if (auto const only = find_weights(directory, variants.front())) return *only;
   std::error_code ignored;
-  for (char const* other : {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack", "model.ckpt.index"})
+  for (char const* other : {"tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "model.onnx"})
     if (std::filesystem::exists(directory / other, ignored))
       throw CheckpointError(
-          detail::message({directory.string(), ": found ", other, " but no model.safetensors; only safetensors can be read ",
-                           "(transformers' save_pretrained writes it)"}));
-  throw FileError(detail::message({directory.string(), ": found neither model.safetensors nor model.safetensors.index.json"}));
+          message({directory.string(), ": found ", other,
+                   ", which cannot be read, expected model.safetensors or pytorch_model.bin (transformers' save_pretrained writes one)"}));
+  throw FileError(
+      message({directory.string(), ": found no weights, expected model.safetensors or pytorch_model.bin, or the index of their shards"}));
 }
 
 }  // namespace detail
 
-inline Checkpoint Checkpoint::open(std::filesystem::path const& directory) {
+inline Checkpoint Checkpoint::open(ModelDirectory const& model) {
+  std::filesystem::path const& directory = model.path();
   std::error_code error;
   auto const status = std::filesystem::status(directory, error);
   if (status.type() == std::filesystem::file_type::not_found) throw FileError(detail::message({directory.string(), ": no such directory"}));
@@ -100,24 +181,22 @@ inline Checkpoint Checkpoint::open(std::filesystem::path const& directory) {
   if (!std::filesystem::is_directory(status))
     throw FileError(detail::message({directory.string(), ": is not a directory, expected that of a checkpoint"}));
   Checkpoint result;
+  detail::WeightFiles const weights = detail::choose_weights(directory);
   result.directory_ = directory;
-  auto const single = directory / "model.safetensors";
-  auto const index = directory / "model.safetensors.index.json";
-  if (std::filesystem::exists(single, error)) {
-    result.files_.push_back(SafetensorsFile::open(single));
-  } else if (std::filesystem::exists(index, error)) {
-    result.open_shards(index);
+  result.weights_ = weights.path;
+  if (weights.path.extension() == ".json") {
+    result.open_shards(weights);
   } else {
-    detail::throw_no_safetensors(directory);
+    result.files_.push_back(weights.format->open(weights.path));
   }
   result.index_tensors();
   return result;
 }
 
 /// Opens every shard, and checks that shards and index hold the same tensors in the same files.
-inline void Checkpoint::open_shards(std::filesystem::path const& index_path) {
-  std::string const file = index_path.string();
-  Json const index = read_json(index_path);
+inline void Checkpoint::open_shards(detail::WeightFiles const& weights) {
+  std::string const file = weights.path.string();
+  Json const index = read_json(weights.path);
   std::map<std::string, std::size_t> shards;  // From a shard's name to its place in files_.
   std::map<std::string, std::size_t> expected;
   for (auto const& [name, value] : require_object(index, "weight_map", file).get_ref<Json::object_t const&>()) {
@@ -133,25 +212,25 @@ inline void Checkpoint::open_shards(std::filesystem::path const& index_path) {
       if (!std::filesystem::exists(directory_ / *shard, ignored))
         throw FileError(
             detail::message({(directory_ / detail::printable(*shard)).string(), ": no such file, which ", file, " names as a shard"}));
-      files_.push_back(SafetensorsFile::open(directory_ / *shard));
+      files_.push_back(weights.format->open(directory_ / *shard));
     }
-    if (files_[place->second].find(name) == nullptr)
-      throw FormatError(detail::message({where, ": is not in ", files_[place->second].path().string()}));
+    if (files_[place->second]->find(name) == nullptr)
+      throw FormatError(detail::message({where, ": is not in ", files_[place->second]->path().string()}));
     expected.emplace(name, place->second);
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
-    for (TensorInfo const& info : files_[i].tensors()) {
+    for (TensorInfo const& info : files_[i]->tensors()) {
       auto const entry = expected.find(info.name);
       if (entry != expected.end() && entry->second == i) continue;
       throw FormatError(
-          detail::message({files_[i].path().string(), ": ", detail::printable(info.name), ": is not in this file according to ", file}));
+          detail::message({files_[i]->path().string(), ": ", detail::printable(info.name), ": is not in this file according to ", file}));
     }
   }
 }
 
 inline void Checkpoint::index_tensors() {
-  for (SafetensorsFile const& file : files_)
-    for (TensorInfo const& info : file.tensors()) tensors_.push_back({&file, &info});
+  for (auto const& file : files_)
+    for (TensorInfo const& info : file->tensors()) tensors_.push_back({file.get(), &info});
   if (files_.size() < 2) return;  // A file's tensors have that order already.
   std::sort(tensors_.begin(), tensors_.end(), [](TensorRef const& a, TensorRef const& b) { return a.info->name < b.info->name; });
 }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -14,8 +13,10 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/model_family.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/printed_settings.hpp>
 
 namespace axiform {
 
@@ -42,6 +43,7 @@ struct BertConfig {
   ConfigActivation activation = ConfigActivation::gelu;  ///< Of the feed-forward block: `hidden_act`, `activation_function`.
   std::optional<std::size_t> padding_id = 0;             ///< `pad_token_id`.
   HeadWeights head_weights = HeadWeights::tied;          ///< `tie_word_embeddings`.
+  PrintedSettings printed = {};                          ///< What only a printed module tree shows.
 };
 
 /// What a GPT-2's `config.json` says.
@@ -58,6 +60,8 @@ struct Gpt2Config {
   ConfigActivation activation = ConfigActivation::gelu_tanh;  ///< Of the feed-forward block: `hidden_act`, `activation_function`.
   std::vector<std::size_t> end_of_text_ids = {50256};         ///< A config may name several, or none.
   std::optional<std::size_t> padding_id = {};                 ///< `pad_token_id`.
+  HeadWeights head_weights = HeadWeights::tied;               ///< `tie_word_embeddings`.
+  PrintedSettings printed = {};                               ///< What only a printed module tree shows.
 };
 
 /// What a classifier's logits stand for.
@@ -95,19 +99,19 @@ BertConfig read_bert_config(Json const& config, std::string const& file);
 Gpt2Config read_gpt2_config(Json const& config, std::string const& file);
 
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as `read_bert_config`.
-inline BertConfig read_bert_config(std::filesystem::path const& directory) {
+inline BertConfig read_bert_config(ModelDirectory const& directory) {
   auto const path = directory / "config.json";
   return read_bert_config(read_json(path), path.string());
 }
 
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as for one that is parsed.
-inline LabelConfig read_label_config(std::filesystem::path const& directory) {
+inline LabelConfig read_label_config(ModelDirectory const& directory) {
   auto const path = directory / "config.json";
   return read_label_config(read_json(path), path.string());
 }
 
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as `read_gpt2_config`.
-inline Gpt2Config read_gpt2_config(std::filesystem::path const& directory) {
+inline Gpt2Config read_gpt2_config(ModelDirectory const& directory) {
   auto const path = directory / "config.json";
   return read_gpt2_config(read_json(path), path.string());
 }
@@ -153,13 +157,38 @@ struct ConfigReader {
     throw CheckpointError(detail::message({file, ": ", key, ": found ", found, ", which is not supported; expected ", expected}));
   }
 
-  ConfigActivation activation(std::string_view key, std::string_view otherwise) const {
+  /// The activation, and in `printed` the class that transformers (5.24) has for it.
+  ConfigActivation activation(std::string_view key, std::string_view otherwise, PrintedSettings& printed) const {
+    struct Known {
+      std::string_view name;
+      ConfigActivation activation;
+      char const* printed;
+    };
+    static constexpr Known known[] = {{"gelu", ConfigActivation::gelu, "GELUActivation()"},
+                                      {"gelu_python", ConfigActivation::gelu, "GELUActivation()"},
+                                      {"gelu_new", ConfigActivation::gelu_tanh, "NewGELUActivation()"},
+                                      {"gelu_pytorch_tanh", ConfigActivation::gelu_tanh, "GELUTanh()"},
+                                      {"gelu_python_tanh", ConfigActivation::gelu_tanh, "GELUTanh()"},
+                                      {"gelu_fast", ConfigActivation::gelu_tanh, "FastGELUActivation()"},
+                                      {"gelu_accurate", ConfigActivation::gelu_tanh, "AccurateGELUActivation()"},
+                                      {"relu", ConfigActivation::relu, "ReLU()"}};
     auto const name = get_or<std::string>(config, key, std::string(otherwise), file);
-    if (name == "gelu" || name == "gelu_python") return ConfigActivation::gelu;
-    for (std::string_view tanh : {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"})
-      if (name == tanh) return ConfigActivation::gelu_tanh;
-    if (name == "relu") return ConfigActivation::relu;
+    for (Known const& each : known) {
+      if (name != each.name) continue;
+      printed.activation = each.printed;
+      return each.activation;
+    }
     refuse(key, detail::message({"the activation ", in_quotes(name)}), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
+  }
+
+  /// A rate of dropout as the config writes it; `otherwise` where it does not say, or says null.
+  std::string dropout(std::string_view key, std::string const& otherwise) const {
+    auto const rate = get_optional<double>(config, key, file);
+    if (!rate) return otherwise;
+    Json const& written = *find_member(config, key, file);
+    if (!(*rate >= 0 && *rate <= 1))
+      throw FormatError(detail::message({file, ": ", key, ": found ", describe_json(written), ", expected 0 to 1"}));
+    return dump_json(written);
   }
 
   std::size_t head_size(std::size_t hidden, std::size_t heads) const {
@@ -167,6 +196,10 @@ struct ConfigReader {
       throw FormatError(detail::message(
           {file, ": found a hidden size of ", hidden, " and ", heads, " heads, expected the size to be a multiple of the heads"}));
     return hidden / heads;
+  }
+
+  HeadWeights head_weights() const {
+    return get_or<bool>(config, "tie_word_embeddings", true, file) ? HeadWeights::tied : HeadWeights::own;
   }
 
   /// What neither family may ask for.
@@ -216,7 +249,7 @@ struct KnownFamily {
 // The longer prefix first: "XLMRoberta" is not "Roberta".
 inline constexpr KnownFamily known_families[] = {
     {ModelFamily::xlm_roberta, "xlm-roberta", "XLMRoberta"}, {ModelFamily::roberta, "roberta", "Roberta"},
-    {ModelFamily::roberta, "camembert", "Camembert"},        {ModelFamily::distilbert, "distilbert", "DistilBert"},
+    {ModelFamily::camembert, "camembert", "Camembert"},      {ModelFamily::distilbert, "distilbert", "DistilBert"},
     {ModelFamily::bert, "bert", "Bert"},                     {ModelFamily::gpt2, "gpt2", "GPT2"}};
 
 }  // namespace detail
@@ -323,7 +356,7 @@ inline BertConfig read_bert_config(Json const& json, std::string const& file) {
   config.positions = reader.size({"max_position_embeddings"}, config.positions, detail::largest_table);
   config.token_types = is_distilbert ? 0 : reader.size({"type_vocab_size"}, config.token_types, detail::largest_table);
   if (!is_distilbert) config.layer_norm_epsilon = reader.epsilon("layer_norm_eps", config.layer_norm_epsilon);
-  config.activation = reader.activation(is_distilbert ? "activation" : "hidden_act", "gelu");
+  config.activation = reader.activation(is_distilbert ? "activation" : "hidden_act", "gelu", config.printed);
   if (find_member(json, "pad_token_id", file) != nullptr) config.padding_id = detail::padding_id(json, file);
   if (is_roberta(config.family)) {
     if (!config.padding_id) reader.refuse("pad_token_id", "none", "the id that positions are counted from");
@@ -331,7 +364,15 @@ inline BertConfig read_bert_config(Json const& json, std::string const& file) {
       throw FormatError(detail::message({file, ": max_position_embeddings: found ", config.positions, ", expected more than pad_token_id + 1, ",
                                          *config.padding_id + 1}));
   }
-  config.head_weights = get_or<bool>(json, "tie_word_embeddings", true, file) ? HeadWeights::tied : HeadWeights::own;
+  config.head_weights = reader.head_weights();
+  PrintedSettings& printed = config.printed;
+  printed.padding_id = config.padding_id;
+  printed.hidden_dropout = reader.dropout(is_distilbert ? "dropout" : "hidden_dropout_prob", "0.1");
+  printed.embedding_dropout = printed.hidden_dropout;
+  printed.attention_dropout = reader.dropout(is_distilbert ? "attention_dropout" : "attention_probs_dropout_prob", "0.1");
+  printed.token_classifier_dropout = is_distilbert ? printed.hidden_dropout : reader.dropout("classifier_dropout", printed.hidden_dropout);
+  printed.classifier_dropout = is_distilbert ? reader.dropout("seq_classif_dropout", "0.2") : printed.token_classifier_dropout;
+  if (is_distilbert) printed.answer_dropout = reader.dropout("qa_dropout", "0.1");
   if (auto const width = reader.optional_size({"embedding_size"}, detail::largest_width); width && *width != config.hidden)
     reader.refuse("embedding_size", std::to_string(*width), detail::message({"the hidden size, ", config.hidden}));
   return config;
@@ -343,7 +384,6 @@ inline Gpt2Config read_gpt2_config(Json const& json, std::string const& file) {
   reader.common();
   reader.only("scale_attn_weights", true);
   reader.only("scale_attn_by_inverse_layer_idx", false);
-  reader.only("tie_word_embeddings", true);
   // reorder_and_upcast_attn asks for what is done anyway: products and softmax in fp32.
   get_or<bool>(json, "reorder_and_upcast_attn", false, file);
   Gpt2Config config;
@@ -356,9 +396,13 @@ inline Gpt2Config read_gpt2_config(Json const& json, std::string const& file) {
   config.inner = reader.size({"n_inner"}, 4 * config.hidden, 4 * detail::largest_width);
   config.positions = reader.size({"n_positions", "max_position_embeddings", "n_ctx"}, config.positions, detail::largest_table);
   config.layer_norm_epsilon = reader.epsilon("layer_norm_epsilon", config.layer_norm_epsilon);
-  config.activation = reader.activation("activation_function", "gelu_new");
+  config.activation = reader.activation("activation_function", "gelu_new", config.printed);
   config.end_of_text_ids = detail::token_ids(json, "eos_token_id", config.end_of_text_ids, file);
   config.padding_id = detail::padding_id(json, file);
+  config.head_weights = reader.head_weights();
+  config.printed.embedding_dropout = reader.dropout("embd_pdrop", "0.1");
+  config.printed.hidden_dropout = reader.dropout("resid_pdrop", "0.1");
+  config.printed.attention_dropout = reader.dropout("attn_pdrop", "0.1");
   return config;
 }
 

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// The element type of a tensor in a safetensors file. Every value of the format is here, so that a file that holds a tensor we cannot

@@ -12,12 +12,12 @@ namespace axiform {
 
 namespace detail {
 
-/// The masked-LM head's matrix and the token table. Tied, they are one tensor, which a file may have under either name, or under both.
+/// The masked-LM head's matrix and the token table. Tied, they are one tensor, which a file may have under either name, or under both; the
+/// model has it once, as the table.
 inline std::vector<NameRule> table_rules(HeadWeights weights, char const* own) {
   char const* const table = "embeddings.word_embeddings.weight";
   if (weights == HeadWeights::own) return {{"embeddings.words.weight", table}, {"mlm.decoder.weight", own}};
-  return {{.canonical = "embeddings.words.weight", .in_file = table, .otherwise = own},
-          {.canonical = "mlm.decoder.weight", .in_file = table, .otherwise = own}};
+  return {{.canonical = "embeddings.words.weight", .in_file = table, .otherwise = own}};
 }
 
 /// The masked-LM head's bias, which lies in the file under two names, or one of them. transformers adds the decoder's; where head and table
@@ -114,16 +114,16 @@ inline NameTable distilbert_names(HeadWeights weights = HeadWeights::tied) {
   }, detail::table_rules(weights, "vocab_projector.weight"));
 }
 
-/// GPT2Model and what is built on it; the `lm_head.weight` of GPT2LMHeadModel is the token table again. Matrices are [in, out] (Conv1D), and
-/// query, key and value are one.
-inline NameTable gpt2_names() {
+/// GPT2Model and what is built on it; the `lm_head.weight` of GPT2LMHeadModel is the token table again, or the head's own. Matrices are
+/// [in, out] (Conv1D), and query, key and value are one.
+inline NameTable gpt2_names(HeadWeights weights = HeadWeights::tied) {
   constexpr auto transposed = Arrangement::transposed;
   return {
       .family = "GPT-2",
       .prefixes = {"", "transformer."},
       .rules =
           {
-              {.canonical = "tokens.weight", .in_file = "wte.weight", .otherwise = "lm_head.weight"},
+              {.canonical = "tokens.weight", .in_file = "wte.weight", .otherwise = weights == HeadWeights::tied ? "lm_head.weight" : ""},
               {"positions.weight", "wpe.weight"},
               {"layers.*.attention_norm.*", "h.*.ln_1.*"},
               {"layers.*.attention.query.*", "h.*.attn.c_attn.*", transposed, 0, 3},
@@ -146,9 +146,10 @@ inline NameTable family_names(ModelFamily family, HeadWeights weights = HeadWeig
   switch (family) {
     case ModelFamily::bert: return bert_names(weights);
     case ModelFamily::roberta:
-    case ModelFamily::xlm_roberta: return roberta_names(weights);
+    case ModelFamily::xlm_roberta:
+    case ModelFamily::camembert: return roberta_names(weights);
     case ModelFamily::distilbert: return distilbert_names(weights);
-    case ModelFamily::gpt2: return gpt2_names();
+    case ModelFamily::gpt2: return gpt2_names(weights);
   }
   throw ArgumentError("family_names: found no family of that number");
 }

@@ -82,7 +82,7 @@ class FileWriter {
 /// Makes `path` hold what `writer` writes: all of it, or, when anything throws, what it held before.
 ///
 /// The bytes go to a temporary file beside `path`, reach the disk, and then take its name. A file that was there keeps its permissions.
-/// @throws FileError when a step fails, and whatever `writer` throws; the temporary file is then removed.
+/// @throws FileError when a step fails or `path` is a device, a pipe or a socket, and whatever `writer` throws; the temporary file is then removed.
 void write_file_atomically(std::filesystem::path const& path, FunctionRef<void(FileWriter&)> writer);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -150,6 +150,9 @@ namespace detail {
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::filesystem::path const& target) {
+    struct stat status {};
+    if (::stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))  // Its name would go to the new file.
+      throw FileError(message({target.string(), ": is not a regular file"}));
     static std::atomic<unsigned> next{0};  // Only tells threads of one process apart; O_EXCL tells processes apart.
     for (int attempt = 0; attempt < 100; ++attempt) {
       path_ = target;

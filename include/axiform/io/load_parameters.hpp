@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/tensor_file.hpp>
 
 namespace axiform {
 
@@ -53,14 +55,22 @@ struct LoadReport {
     std::string expected;  ///< "shape [768, 3072]".
   };
 
+  /// A tensor that is there, and of which the model has no use.
+  struct Ignored {
+    std::string name;  ///< In the file.
+    std::string why;   ///< "a buffer", "span.weight, which this model does not have".
+  };
+
+  std::filesystem::path weights;        ///< The file that was read, or the index of several.
   std::vector<std::string> loaded;      ///< Canonical names.
-  std::vector<std::string> ignored;     ///< Names in the file that nobody asked for: heads, buffers.
+  std::vector<Ignored> ignored;         ///< Tensors of other heads, buffers, and what is stored a second time.
   std::vector<std::string> missing;     ///< Canonical names that the file lacks.
   std::vector<Mismatch> mismatched;     ///< Tensors of another shape or type.
   std::vector<std::string> unexpected;  ///< Names in the file that belong to the model itself, yet nobody asked for.
   std::vector<std::string> ambiguous;   ///< Canonical names that the file has twice, and the names that it has them under.
+  std::vector<std::string> notes;       ///< What else is worth knowing, a line each.
 
-  /// One line for each list that is not empty, and at most 20 names of each.
+  /// How many parameters were loaded from where, and a line for each list that is not empty, with at most 20 names.
   std::string to_string() const;
 };
 
@@ -129,6 +139,7 @@ class LoadPlan {
 
   void find(ParameterRequest const& request);
   void report_the_rest();
+  std::string why_ignored(std::string const& name, std::set<std::string> const& loaded) const;
   void throw_unless_complete() const;
 
   std::vector<LoadGroup> take_groups();
@@ -140,7 +151,8 @@ class LoadPlan {
   LoadReport report_;
   std::vector<std::string> problems_;
   // By tensor and columns, in the order of the files, which is how the page cache and the disk like it.
-  std::map<std::tuple<SafetensorsFile const*, std::size_t, std::size_t>, LoadGroup> groups_;
+  // Views of one storage may begin at the same byte.
+  std::map<std::tuple<TensorFile const*, std::size_t, TensorInfo const*, std::size_t>, LoadGroup> groups_;
   std::set<TensorInfo const*> used_;
 };
 
@@ -186,7 +198,9 @@ inline void LoadPlan::find(ParameterRequest const& request) {
   if (!shape_fits) mismatch("shape", shape_to_string(info.shape), shape_to_string(expected));
   bool const type_fits = is_floating_point(info.element_type);
   if (!type_fits) mismatch("element type", name_of(info.element_type), "F32, F16, BF16 or F64");
-  if (!shape_fits || !type_fits) return;
+  bool const order_fits = info.order != ElementOrder::strided;
+  if (!order_fits) mismatch("a view", "whose elements do not lie together", "a contiguous tensor");
+  if (!shape_fits || !type_fits || !order_fits) return;
   if (is_transposed(found) ? !request.write_transposed : !request.write_rows)
     throw ArgumentError(detail::message({request.name, ": the request has no function that takes the ",
                                          (is_transposed(found) ? "transposed" : "rows"), " of ", printable(info.name)}));
@@ -195,17 +209,31 @@ inline void LoadPlan::find(ParameterRequest const& request) {
   if (elements == 0) return;
   std::size_t const rows = expected.size() < 2 ? found.place.parts : expected[0];
   LoadGroup& group =
-      groups_.try_emplace({tensor->file, info.begin, elements / rows}, LoadGroup{*tensor, rows, elements / rows, {}}).first->second;
+      groups_.try_emplace({tensor->file, info.begin, &info, elements / rows}, LoadGroup{*tensor, rows, elements / rows, {}}).first->second;
   group.parameters.push_back(std::move(found));
 }
 
 inline void LoadPlan::report_the_rest() {
+  report_.weights = checkpoint_.weights();
+  std::set<std::string> const loaded(report_.loaded.begin(), report_.loaded.end());
   for (TensorRef const& tensor : checkpoint_.tensors()) {
     if (used_.contains(tensor.info)) continue;
-    bool const ignorable = is_ignorable(table_, tensor.info->name);
-    (ignorable ? report_.ignored : report_.unexpected).push_back(tensor.info->name);
-    if (!ignorable) problems_.push_back(message({printable(tensor.info->name), ": not part of this model"}));
+    std::string const& name = tensor.info->name;
+    if (leftover(table_, name) != Leftover::body) {
+      report_.ignored.push_back({name, why_ignored(name, loaded)});
+    } else {
+      report_.unexpected.push_back(name);
+      problems_.push_back(message({printable(name), ": not part of this model"}));
+    }
   }
+}
+
+inline std::string LoadPlan::why_ignored(std::string const& name, std::set<std::string> const& loaded) const {
+  if (leftover(table_, name) == Leftover::buffer) return "a buffer, which holds nothing learned";
+  auto const parameter = canonical_name(table_, name);
+  if (!parameter) return message({"not a part that a ", table_.family, " is known to have"});
+  if (loaded.contains(*parameter)) return message({*parameter, ", which was read under another name"});
+  return message({*parameter, ", which this model does not have"});
 }
 
 inline void LoadPlan::throw_unless_complete() const {
@@ -280,18 +308,21 @@ inline void read_chunks(Checkpoint const& checkpoint, std::span<LoadChunk const>
 }  // namespace detail
 
 inline std::string LoadReport::to_string() const {
-  std::string result = detail::message({"loaded: ", loaded.size(), " parameters\n"});
+  std::string result = detail::message({"loaded: ", loaded.size(), " parameters", weights.empty() ? "" : " from ", weights.string(), "\n"});
   auto const list = [&](char const* title, std::vector<std::string> const& names) {
     if (!names.empty()) result += detail::message({title, ": ", detail::join_names(names, ", "), "\n"});
   };
-  list("ignored", ignored);
-  list("missing", missing);
   std::vector<std::string> lines;
+  for (auto const& [name, why] : ignored) lines.push_back(detail::message({detail::printable(name), " (", why, ")"}));
+  list("ignored", lines);
+  list("missing", missing);
+  lines.clear();
   for (Mismatch const& mismatch : mismatched)
     lines.push_back(detail::message({detail::printable(mismatch.name), " (found ", mismatch.found, ", expected ", mismatch.expected, ")"}));
   list("mismatched", lines);
   list("unexpected", unexpected);
   list("ambiguous", ambiguous);
+  for (std::string const& note : notes) result += detail::message({"note: ", detail::printable(note, 400), "\n"});
   return result;
 }
 

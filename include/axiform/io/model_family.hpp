@@ -2,6 +2,9 @@
 /// `ModelFamily` and `ModelHead`: what a checkpoint is, in two words.
 #pragma once
 
+#include <axiform/core/config.hpp>
+#include <axiform/core/head_weights.hpp>
+
 namespace axiform {
 
 /// The families of models that a config can describe.
@@ -9,12 +12,15 @@ enum class ModelFamily {
   bert,         ///< BERT (Devlin et al. 2019).
   roberta,      ///< RoBERTa (Liu et al. 2019): BERT whose positions begin behind the padding id.
   xlm_roberta,  ///< XLM-RoBERTa (Conneau et al. 2020): RoBERTa in other sizes.
+  camembert,    ///< CamemBERT (Martin et al. 2020): RoBERTa in French.
   distilbert,   ///< DistilBERT (Sanh et al. 2019): BERT without segments and pooler, under other names.
   gpt2          ///< GPT-2 (Radford et al. 2019).
 };
 
 /// Whether positions are counted as RoBERTa does.
-constexpr bool is_roberta(ModelFamily family) { return family == ModelFamily::roberta || family == ModelFamily::xlm_roberta; }
+constexpr bool is_roberta(ModelFamily family) {
+  return family == ModelFamily::roberta || family == ModelFamily::xlm_roberta || family == ModelFamily::camembert;
+}
 
 /// What stands on a model's hidden states.
 enum class ModelHead {
@@ -27,8 +33,5 @@ enum class ModelHead {
   token_classification,     ///< A label for each token: BertForTokenClassification.
   causal_lm                 ///< Guesses the next token: GPT2LMHeadModel.
 };
-
-/// Whether a masked-LM head's matrix is the token table or one of its own (`tie_word_embeddings`).
-enum class HeadWeights { tied, own };
 
 }  // namespace axiform

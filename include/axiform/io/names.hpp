@@ -38,8 +38,8 @@ struct NameRule {
   std::string canonical;                         ///< Pattern of the parameter's name in the model.
   std::string in_file;                           ///< Pattern of the tensor's name in the file, without prefix.
   Arrangement arrangement = Arrangement::as_is;  ///< Of matrices; vectors are as they are.
-  std::size_t part = 0;  ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
-  std::size_t parts = 1;  ///< Parameters that the tensor holds.
+  std::size_t part = 0;        ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
+  std::size_t parts = 1;       ///< Parameters that the tensor holds.
   std::string otherwise = {};  ///< Pattern of the name in files that lack the first; it needs the same wildcards.
 };
 
@@ -82,8 +82,18 @@ std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_v
 /// The same for the name that counts when the file has none of those: empty where the rule gives no other.
 std::vector<NameCandidate> name_candidates_otherwise(NameTable const& table, std::string_view canonical);
 
-/// Whether a tensor that no parameter asks for may be ignored: it is a buffer, or is not of the model's body.
-bool is_ignorable(NameTable const& table, std::string_view name_in_file);
+/// What a tensor that no parameter asks for is to a model.
+enum class Leftover {
+  buffer,  ///< It holds nothing learned.
+  head,    ///< It is not of the model's body: another head's, or the program's that saved it.
+  body     ///< It is of the body: the checkpoint is another model's.
+};
+
+/// What a tensor that no parameter asks for is, by its name.
+Leftover leftover(NameTable const& table, std::string_view name_in_file);
+
+/// The parameter that a rule of the table has under that name in files, or nothing.
+std::optional<std::string> canonical_name(NameTable const& table, std::string_view name_in_file);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -162,18 +172,36 @@ inline std::vector<NameCandidate> name_candidates_otherwise(NameTable const& tab
   return {};
 }
 
-inline bool is_ignorable(NameTable const& table, std::string_view name_in_file) {
+inline Leftover leftover(NameTable const& table, std::string_view name_in_file) {
   auto const matches_one = [](std::vector<std::string> const& patterns, std::string_view name) {
     for (std::string const& pattern : patterns)
       if (match_pattern(pattern, name)) return true;
     return false;
   };
+  Leftover result = Leftover::head;
   for (std::string const& prefix : table.prefixes) {
     if (!name_in_file.starts_with(prefix)) continue;
     std::string_view const name = name_in_file.substr(prefix.size());
-    if (matches_one(table.body, name) && !matches_one(table.buffers, name)) return false;
+    if (matches_one(table.buffers, name)) {
+      result = Leftover::buffer;
+    } else if (matches_one(table.body, name)) {
+      return Leftover::body;
+    }
   }
-  return true;
+  return result;
+}
+
+inline std::optional<std::string> canonical_name(NameTable const& table, std::string_view name_in_file) {
+  for (std::string const& prefix : table.prefixes) {
+    if (!name_in_file.starts_with(prefix)) continue;
+    std::string usual(name_in_file.substr(prefix.size()));
+    for (Spelling const& spelling : table.spellings)
+      if (auto const texts = match_pattern(spelling.other, usual)) usual = fill_pattern(spelling.usual, *texts);
+    for (NameRule const& rule : table.rules)
+      for (std::string const& in_file : {rule.in_file, rule.otherwise})
+        if (auto const texts = match_pattern(in_file, usual)) return fill_pattern(rule.canonical, *texts);
+  }
+  return std::nullopt;
 }
 
 }  // namespace axiform

@@ -2,6 +2,8 @@
 /// `Pooling` and what else a sentence model's files can ask for, in words alone: no JSON, so that it costs nothing to include.
 #pragma once
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// How the hidden states of a sentence's tokens become one vector (the modes of sentence-transformers' module Pooling).

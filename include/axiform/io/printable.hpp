@@ -9,6 +9,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// `text` with every byte that is not printable ASCII as `\xNN`, cut after `limit` bytes. Names and values in a hostile file

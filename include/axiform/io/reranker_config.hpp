@@ -9,6 +9,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 
 namespace axiform {
@@ -22,7 +23,7 @@ enum class ScoreActivation {
 /// Reads the activation from `config_sentence_transformers.json` or `config.json`, as sentence-transformers 2 to 6 write it; where neither
 /// names one it is the sigmoid. Modules of `modules.json` and a default prompt are refused: the model alone gives the score.
 /// @throws FormatError when a file is malformed; CheckpointError, by name, for what is not supported.
-inline ScoreActivation read_score_activation(std::filesystem::path const& directory) {
+inline ScoreActivation read_score_activation(ModelDirectory const& directory) {
   auto const named = [](std::string const& name, std::string const& file) {
     if (name.starts_with("torch.nn.") && name.ends_with(".Sigmoid")) return ScoreActivation::sigmoid;
     if (name.starts_with("torch.nn.") && name.ends_with(".Identity")) return ScoreActivation::none;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
@@ -58,7 +59,7 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<Tenso
                                            " of ", name_of(tensor.element_type)}));
     order.push_back(&tensor);
   }
-  std::ranges::stable_sort(order, std::ranges::greater{}, [](TensorData const* tensor) { return bits_of(tensor->element_type); });
+  detail::stable_sort(order, std::ranges::greater{}, [](TensorData const* tensor) { return bits_of(tensor->element_type); });
 
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;

@@ -17,6 +17,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/pooling.hpp>
 
 namespace axiform {
@@ -38,7 +39,7 @@ enum class DensePart {
 
 /// A module `Dense`: activation(x * weightᵀ + bias), and x added to it where there is a residual.
 struct DenseConfig {
-  std::filesystem::path directory;                     ///< Where its `model.safetensors` is.
+  std::filesystem::path directory;                     ///< Where its weights are.
   std::size_t inputs = 0;                              ///< Width of what it takes.
   std::size_t outputs = 0;                             ///< Width of what it gives.
   DensePart bias = DensePart::present;                 ///< Whether it has a bias.
@@ -67,6 +68,7 @@ struct SentenceConfig {
   std::optional<std::string> default_prompt_name = {};     ///< The prompt of a text that is given none.
   std::optional<ScoreFunction> score = {};                 ///< How its embeddings are to be compared, where the file says.
   LowerCase lower_case = LowerCase::as_tokenizer;          ///< `do_lower_case`.
+  std::filesystem::path settings = {};                     ///< The file that says how long and in which case; none when empty.
 };
 
 /// Reads `modules.json`, the folders that it names, `sentence_bert_config.json` and `config_sentence_transformers.json`, as
@@ -74,7 +76,7 @@ struct SentenceConfig {
 /// sentence-transformers has it for a plain transformer.
 /// @throws FileError when a file that is named is missing; FormatError when one is malformed; CheckpointError, by name, for a module or a
 ///         setting that is not supported.
-SentenceConfig read_sentence_config(std::filesystem::path const& directory);
+SentenceConfig read_sentence_config(ModelDirectory const& directory);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -239,6 +241,7 @@ inline void read_transformer_settings(SentenceConfig& config) {
     if (!std::filesystem::exists(path, ignored)) continue;
     std::string const file = path.string();
     Json const json = read_json(path);
+    config.settings = path;
     config.max_sequence_length = get_optional<std::size_t>(json, "max_seq_length", file);
     if (get_or<bool>(json, "do_lower_case", false, file)) config.lower_case = LowerCase::required;
     require_setting<std::string>(json, "transformer_task", "feature-extraction", file);
@@ -266,7 +269,7 @@ inline void read_prompts(std::filesystem::path const& path, SentenceConfig& conf
 
 }  // namespace detail
 
-inline SentenceConfig read_sentence_config(std::filesystem::path const& directory) {
+inline SentenceConfig read_sentence_config(ModelDirectory const& directory) {
   SentenceConfig config{.transformer = directory};
   std::error_code ignored;
   if (std::filesystem::exists(directory / "modules.json", ignored)) detail::SentenceModules(directory, config).read();

@@ -9,6 +9,8 @@
 #include <axiform/kernels/math.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// What is applied to each element behind a product.
@@ -79,3 +81,5 @@ inline void activate_rows(Activation kind, float* values, std::size_t stride, st
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

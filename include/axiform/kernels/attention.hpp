@@ -12,6 +12,8 @@
 #include <axiform/kernels/softmax.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// Which keys of its sequence a query attends to.
@@ -291,3 +293,5 @@ inline void attention(AttentionQueries const& queries, CachedKeys const* keys, f
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

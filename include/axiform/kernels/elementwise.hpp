@@ -8,6 +8,8 @@
 #include <axiform/core/config.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 namespace detail {
@@ -51,3 +53,5 @@ void add_table_rows(float const* table, Id const* ids, std::size_t count, float*
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

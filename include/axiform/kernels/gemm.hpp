@@ -13,6 +13,8 @@
 #include <axiform/kernels/packing.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// What follows a product, in this order, each when it is given.
@@ -197,3 +199,5 @@ inline void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, st
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

@@ -12,6 +12,8 @@
 #include <axiform/kernels/packing.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// What a tile reads and writes. Strides are in floats.
@@ -164,3 +166,5 @@ inline WideTile wide_tile(std::size_t rows) noexcept {
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

@@ -9,6 +9,8 @@
 #include <axiform/kernels/packing.hpp>
 #include <axiform/simd/arch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// Where the keys and values of one sequence and one layer lie in one stretch of floats, best at a multiple of 64 bytes.
@@ -103,3 +105,5 @@ inline void move_keys_values(KeyValueLayout const& from, float const* source, Ke
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

@@ -10,6 +10,8 @@
 #include <axiform/kernels/reduce.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 namespace detail {
@@ -78,3 +80,5 @@ inline void layer_norm(float const* x, std::size_t x_stride, float const* weight
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

@@ -18,6 +18,8 @@
 #include <axiform/core/config.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 namespace detail {
@@ -186,3 +188,5 @@ struct Fraction {
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

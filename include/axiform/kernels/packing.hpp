@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 
-#include <xsimd/xsimd.hpp>
-
 #include <axiform/core/config.hpp>
 #include <axiform/simd/arch.hpp>
+
+AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
@@ -31,7 +31,7 @@ constexpr std::size_t packed_floats(std::size_t k, std::size_t n) noexcept { ret
 namespace detail {
 
 // Up to eight lanes: xsimd transposes 4x4 and 8x8 in registers, and 16x16 through memory, element by element.
-using TransposeBatch = xsimd::make_sized_batch_t<float, (simd::lanes < 8 ? simd::lanes : 8)>;
+using TransposeBatch = std::conditional_t<(simd::lanes <= 8), simd::Floats, xsimd::make_sized_batch_t<float, 8>>;
 
 }  // namespace detail
 
@@ -95,3 +95,5 @@ inline void unpack_columns(std::size_t k, float const* packed, float* target, st
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

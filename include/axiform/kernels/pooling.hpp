@@ -10,6 +10,8 @@
 #include <axiform/kernels/elementwise.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// target = the sum of each column, in the order of rows; zeros when there is no row.
@@ -67,3 +69,5 @@ inline void normalize_row(float* values, std::size_t columns) noexcept {
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

@@ -8,6 +8,8 @@
 #include <axiform/core/config.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 namespace detail {
@@ -59,3 +61,5 @@ inline std::size_t row_argmax(float const* values, std::size_t count) noexcept {
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

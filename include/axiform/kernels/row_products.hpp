@@ -8,6 +8,8 @@
 #include <axiform/core/config.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 namespace detail {
@@ -66,3 +68,5 @@ inline void row_products(float const* a, std::size_t a_stride, std::size_t a_row
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

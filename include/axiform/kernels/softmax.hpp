@@ -11,6 +11,8 @@
 #include <axiform/kernels/reduce.hpp>
 #include <axiform/simd/batch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// values[i] = e^(scale * values[i]) / sum of e^(scale * values[j]), over the first `count` of a row; the rest up to `padded_count`
@@ -68,3 +70,5 @@ inline void softmax(float* values, std::size_t stride, std::size_t rows, std::si
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

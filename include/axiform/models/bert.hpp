@@ -17,6 +17,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
 #include <axiform/io/model_family.hpp>
+#include <axiform/io/printed_settings.hpp>
 #include <axiform/models/bert_tree.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/nn/embedding.hpp>
@@ -24,6 +25,7 @@
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/token_batch.hpp>
+#include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/select_rows.hpp>
 
@@ -35,15 +37,16 @@ namespace axiform::inline AXIFORM_ARCH {
 /// being counted (`create_position_ids_from_input_ids` of transformers).
 template <DimensionsLike D>
 struct BertEmbeddings {
-  Embedding<axes::VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary.
-  Embedding<axes::Positions, typename D::Hidden> positions;      ///< One row a position.
-  Embedding<axes::TokenTypes, typename D::Hidden> token_types;   ///< One row a segment; none in DistilBERT.
-  LayerNorm<typename D::Hidden> norm;                      ///< Of their sum.
-  std::optional<TokenId> padding_id;                       ///< Where positions begin behind it (RoBERTa); else empty.
+  TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary; a masked-LM head may share it.
+  Embedding<axes::Positions, typename D::Hidden> positions;           ///< One row a position.
+  Embedding<axes::TokenTypes, typename D::Hidden> token_types;        ///< One row a segment; none in DistilBERT.
+  LayerNorm<typename D::Hidden> norm;                           ///< Of their sum.
+  std::optional<TokenId> padding_id;                            ///< Where positions begin behind it (RoBERTa); else empty.
 
-  /// Tables of zeros, to be loaded or initialised.
-  static BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon, std::optional<TokenId> padding_id = {}) {
-    return {{sizes.vocabulary, d.hidden},
+  /// Tables of zeros, to be loaded or initialised. `head` says whether a head shares the token table.
+  static BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon, std::optional<TokenId> padding_id = {},
+                               HeadWeights head = HeadWeights::own) {
+    return {{sizes.vocabulary, d.hidden, head},
             {sizes.positions, d.hidden},
             {sizes.token_types, d.hidden},
             {d.hidden, layer_norm_epsilon},
@@ -110,9 +113,12 @@ enum class Pooler { present, absent };
 struct BertSettings {
   /// Of the encoder's layers; the epsilon is also that of the embeddings' norm.
   LayerSettings layers = {.activation = Activation::gelu, .layer_norm_epsilon = 1e-12f};
-  Pooler pooler = Pooler::present;           ///< Whether there is one.
-  ModelFamily family = ModelFamily::bert;    ///< BERT, RoBERTa, XLM-RoBERTa or DistilBERT.
-  std::optional<TokenId> padding_id = 1;     ///< RoBERTa's positions begin behind it; the other families do not heed it.
+  Pooler pooler = Pooler::present;         ///< Whether there is one.
+  ModelFamily family = ModelFamily::bert;  ///< BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT.
+  std::optional<TokenId> padding_id = 1;   ///< RoBERTa's positions begin behind it; the other families do not heed it.
+  /// Tied where a masked-LM head computes with the token table, which is then packed for products.
+  HeadWeights head_weights = HeadWeights::own;
+  PrintedSettings printed = {};  ///< What only the module tree shows.
 };
 
 /// A BERT encoder without a task's head (Hugging Face's BertModel, RobertaModel, XLMRobertaModel, DistilBertModel). What the families do
@@ -125,18 +131,24 @@ template <DimensionsLike D = DynamicDimensions>
 struct Bert {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  ModelFamily family;                                                    ///< BERT, RoBERTa, XLM-RoBERTa or DistilBERT.
+  ModelFamily family;                                                    ///< BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT.
   D dimensions;                                                          ///< The widths.
   ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
   BertEmbeddings<D> embeddings;                                          ///< What enters the first layer.
   Encoder<D, NormPlacement::after> encoder;                              ///< The layers.
   std::optional<Linear<typename D::Hidden, typename D::Hidden>> pooler;  ///< Some checkpoints have none.
+  PrintedSettings printed;                                               ///< What only the module tree shows.
 
   /// A BERT with zero weights, to be loaded or initialised.
   static Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
     auto const padding_id = is_roberta(settings.family) ? settings.padding_id : std::nullopt;
-    Bert bert{settings.family, d, sizes, BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon, padding_id),
-              Encoder<D, NormPlacement::after>::create(d, sizes.layers, settings.layers), std::nullopt};
+    Bert bert{settings.family,
+              d,
+              sizes,
+              BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon, padding_id, settings.head_weights),
+              Encoder<D, NormPlacement::after>::create(d, sizes.layers, settings.layers),
+              std::nullopt,
+              settings.printed};
     if (settings.pooler == Pooler::present) bert.pooler.emplace(d.hidden, d.hidden);
     return bert;
   }
@@ -194,6 +206,7 @@ struct Bert {
     visitor("embeddings", self.embeddings);
     visitor("encoder", self.encoder);
     visitor("pooler", self.pooler);
+    visitor("printed", self.printed);
   }
 
   /// The tree that PyTorch prints for the family's model.

@@ -14,6 +14,7 @@
 #include <axiform/models/bert_tree.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
+#include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/select_rows.hpp>
@@ -22,31 +23,36 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// From hidden states to logits over the vocabulary: dense layer, activation, layer norm, decoder (Devlin et al. 2019, section 3.1).
 ///
-/// The decoder's matrix is a packed copy of its own, also where a checkpoint ties it to the token table, which stays unpacked for look-up:
-/// for BERT base 94 MB. Row by row; call it on the rows of the masks alone and nothing else is computed.
+/// A decoder that is tied to the token table computes with the encoder's own, which is packed for it. Row by row: call it on the rows of the
+/// masks alone and nothing else is computed.
 template <DimensionsLike D>
 struct MaskedLmHead {
-  Linear<typename D::Hidden, typename D::Hidden> dense;        ///< Before the norm.
-  Activation activation;                                       ///< Behind the dense layer.
-  LayerNorm<typename D::Hidden> norm;                          ///< Behind the activation.
-  Linear<typename D::Hidden, axes::VocabularyEntries> decoder;  ///< To the vocabulary.
+  Linear<typename D::Hidden, typename D::Hidden> dense;           ///< Before the norm.
+  Activation activation;                                          ///< Behind the dense layer.
+  LayerNorm<typename D::Hidden> norm;                             ///< Behind the activation.
+  VocabularyHead<typename D::Hidden, axes::VocabularyEntries> decoder;  ///< To the vocabulary.
 
-  /// Zero weights, to be loaded or initialised.
-  static MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon) {
-    return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary}};
+  /// Zero weights, to be loaded or initialised. `weights` is the encoder's `BertSettings::head_weights`.
+  static MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon, HeadWeights weights) {
+    return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary, weights, HeadBias::present}};
   }
 
   /// @param hidden_states [Rows, Hidden].
+  /// @param words         The encoder's token table.
   /// @return              [Rows, VocabularyEntries].
+  /// @throws ArgumentError when the decoder is tied and the encoder was made with its table for look-up alone.
   template <RowsOf<typename D::Hidden> X>
-  Tensor<float, RowAxis<X>, axes::VocabularyEntries> operator()(X const& hidden_states, Context& context) const {
-    return decoder(norm(dense(hidden_states, context, activate(activation)), context), context);
+  Tensor<float, RowAxis<X>, axes::VocabularyEntries> operator()(X const& hidden_states,
+                                                          TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> const& words,
+                                                          Context& context) const {
+    return decoder(norm(dense(hidden_states, context, activate(activation)), context), words, context);
   }
 
-  /// Parameters beside the token table, for a decoder that is tied to it.
-  static constexpr std::size_t tied_parameter_count(D const& d, std::size_t vocabulary) {
+  /// Parameters beside the token table.
+  static constexpr std::size_t parameter_count(D const& d, std::size_t vocabulary, HeadWeights weights) {
     return Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
-           LayerNorm<typename D::Hidden>::parameter_count(d.hidden) + vocabulary;
+           LayerNorm<typename D::Hidden>::parameter_count(d.hidden) +
+           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {vocabulary}, weights, HeadBias::present);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -64,19 +70,27 @@ struct BertForMaskedLm {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
   Bert<D> bert;         ///< The encoder, without pooler.
-  MaskedLmHead<D> mlm;  ///< The head; call it on chosen rows of the hidden states.
+  MaskedLmHead<D> mlm;  ///< The head.
 
   /// Logits of every token.
   /// @return [Tokens, VocabularyEntries]. @throws As `Bert`.
   Tensor<float, axes::Tokens, axes::VocabularyEntries> operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
-    return mlm(bert(batch, context), context);
+    return logits(bert(batch, context), context);
   }
 
-  /// Parameters in all, the tied table once, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
+  /// Logits of chosen rows of the encoder's hidden states.
+  /// @param hidden_states [Rows, Hidden].
+  /// @return              [Rows, VocabularyEntries].
+  template <RowsOf<typename D::Hidden> X>
+  Tensor<float, RowAxis<X>, axes::VocabularyEntries> logits(X const& hidden_states, Context& context) const {
+    return mlm(hidden_states, bert.embeddings.words, context);
+  }
+
+  /// Parameters in all, a tied table once, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
     return Bert<D>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
-           MaskedLmHead<D>::tied_parameter_count(d, sizes.vocabulary);
+           MaskedLmHead<D>::parameter_count(d, sizes.vocabulary, weights);
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -138,12 +152,12 @@ struct BertForPreTraining {
   PreTrainingLogits operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     auto const states = bert(batch, context);
-    return {mlm(states, context), next_sentence(bert.pool(states, batch.sequences, context), context)};
+    return {mlm(states, bert.embeddings.words, context), next_sentence(bert.pool(states, batch.sequences, context), context)};
   }
 
-  /// Parameters in all, the tied table once, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return BertForNextSentence<D>::parameter_count(d, sizes) + MaskedLmHead<D>::tied_parameter_count(d, sizes.vocabulary);
+  /// Parameters in all, a tied table once, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
+    return BertForNextSentence<D>::parameter_count(d, sizes) + MaskedLmHead<D>::parameter_count(d, sizes.vocabulary, weights);
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -156,7 +170,7 @@ struct BertForPreTraining {
     return internal::module(internal::class_prefix(bert.family) + "ForPreTraining")
         .add("bert", bert.module_tree())
         .add("cls", internal::module("BertPreTrainingHeads")
-                        .add("predictions", internal::bert_predictions_tree(mlm))
+                        .add("predictions", internal::bert_predictions_tree(mlm, bert.printed))
                         .add("seq_relationship", describe(next_sentence)));
   }
 };
@@ -191,7 +205,7 @@ struct BertForQuestionAnswering {
     auto tree = internal::module(internal::class_prefix(bert.family) + "ForQuestionAnswering")
                     .add(internal::body_name(bert.family), bert.module_tree())
                     .add("qa_outputs", describe(span));
-    return bert.family == ModelFamily::distilbert ? tree.add("dropout", dropout_leaf()) : tree;
+    return bert.family == ModelFamily::distilbert ? tree.add("dropout", dropout_leaf(bert.printed.answer_dropout)) : tree;
   }
 };
 
@@ -265,7 +279,7 @@ struct BertForTokenClassification {
   ModuleNode module_tree() const {
     return internal::module(internal::class_prefix(bert.family) + "ForTokenClassification")
         .add(internal::body_name(bert.family), bert.module_tree())
-        .add("dropout", dropout_leaf())
+        .add("dropout", dropout_leaf(bert.printed.token_classifier_dropout))
         .add("classifier", describe(classifier));
   }
 };

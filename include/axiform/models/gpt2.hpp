@@ -1,5 +1,5 @@
 /// @file
-/// GPT-2 (Radford et al. 2019): a pre-norm stack of causal blocks, with the token embedding as its head.
+/// GPT-2 (Radford et al. 2019): a pre-norm stack of causal blocks, with the token embedding as its head, or a head of its own.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
+#include <axiform/io/printed_settings.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/nn/attention.hpp>
 #include <axiform/nn/describe.hpp>
@@ -23,6 +24,7 @@
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/mlp.hpp>
 #include <axiform/nn/token_batch.hpp>
+#include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/select_rows.hpp>
 
@@ -73,9 +75,12 @@ struct Gpt2Block {
 struct Gpt2Settings {
   /// Of the blocks; the epsilon is also that of the final norm.
   LayerSettings layers = {.activation = Activation::gelu_tanh, .layer_norm_epsilon = 1e-5f};
+  HeadWeights head_weights = HeadWeights::tied;  ///< Whether the head is the token embedding.
+  PrintedSettings printed = {.padding_id = {}};  ///< What only the module tree shows.
 };
 
-/// A GPT-2 with its language-model head (Hugging Face's GPT2LMHeadModel); the head is the token embedding, tied.
+/// A GPT-2 with its language-model head (Hugging Face's GPT2LMHeadModel); the head is the token embedding, tied, unless the checkpoint has
+/// another.
 ///
 ///     auto gpt2 = load<Gpt2<>>(directory, context);
 ///     auto hidden_states = gpt2(ids, context);                   // [Tokens, Hidden], after the final norm
@@ -87,16 +92,25 @@ struct Gpt2 {
   using Cache = KeyValueCache;                               ///< What `generate` keeps the past in.
   using States = Tensor<float, axes::Tokens, typename D::Hidden>;  ///< Hidden states of packed tokens.
 
-  D dimensions;                                                 ///< The widths.
-  ModelSizes sizes;                                             ///< Layers, vocabulary and positions.
-  TiedEmbedding<axes::VocabularyEntries, typename D::Hidden> tokens;  ///< One row a token; the head too.
-  Embedding<axes::Positions, typename D::Hidden> position_table;      ///< One row a position, from 0.
-  std::vector<Gpt2Block<D>> layers;                             ///< The blocks, first to last.
-  LayerNorm<typename D::Hidden> final_norm;                     ///< Behind the last block.
+  D dimensions;                                                   ///< The widths.
+  ModelSizes sizes;                                               ///< Layers, vocabulary and positions.
+  TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> tokens;   ///< One row a token; the head's matrix too, where the two are tied.
+  Embedding<axes::Positions, typename D::Hidden> position_table;        ///< One row a position, from 0.
+  std::vector<Gpt2Block<D>> layers;                               ///< The blocks, first to last.
+  LayerNorm<typename D::Hidden> final_norm;                       ///< Behind the last block.
+  VocabularyHead<typename D::Hidden, axes::VocabularyEntries> lm_head;  ///< To the vocabulary.
+  PrintedSettings printed;                                        ///< What only the module tree shows.
 
   /// A GPT-2 with zero weights, to be loaded or initialised.
   static Gpt2 create(D const& d, ModelSizes const& sizes, Gpt2Settings const& settings = {}) {
-    Gpt2 gpt2{d, sizes, {sizes.vocabulary, d.hidden}, {sizes.positions, d.hidden}, {}, {d.hidden, settings.layers.layer_norm_epsilon}};
+    Gpt2 gpt2{d,
+              sizes,
+              {sizes.vocabulary, d.hidden, settings.head_weights},
+              {sizes.positions, d.hidden},
+              {},
+              {d.hidden, settings.layers.layer_norm_epsilon},
+              {d.hidden, sizes.vocabulary, settings.head_weights, HeadBias::absent},
+              settings.printed};
     gpt2.layers = internal::make_layers<Gpt2Block<D>>(d, sizes.layers, settings.layers);
     return gpt2;
   }
@@ -138,7 +152,7 @@ struct Gpt2 {
   /// @return              [Rows, VocabularyEntries].
   template <RowsOf<typename D::Hidden> X>
   Tensor<float, RowAxis<X>, axes::VocabularyEntries> logits(X const& hidden_states, Context& context) const {
-    return tokens.product(hidden_states, context);
+    return lm_head(hidden_states, tokens, context);
   }
 
   /// Logits behind the last of the new tokens of each sequence; of a sequence without new tokens they mean nothing.
@@ -169,10 +183,11 @@ struct Gpt2 {
     return Cache({.layers = layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
   }
 
-  /// Parameters in all, the tied head counted once, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
+  /// Parameters in all, a tied head counted once, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
     return (sizes.vocabulary + sizes.positions) * d.hidden + sizes.layers * Gpt2Block<D>::parameter_count(d) +
-           LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
+           LayerNorm<typename D::Hidden>::parameter_count(d.hidden) +
+           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {sizes.vocabulary}, weights, HeadBias::absent);
   }
   /// Floating-point operations that one token takes behind `context_length` tokens: two for each weight of a product, the head included, and
   /// the two products of attention.
@@ -192,6 +207,8 @@ struct Gpt2 {
     visitor("positions", self.position_table);
     visitor("layers", self.layers);
     visitor("final_norm", self.final_norm);
+    visitor("lm_head", self.lm_head);
+    visitor("printed", self.printed);
   }
 
   /// The tree that PyTorch prints for Hugging Face's GPT2Model.
@@ -201,15 +218,13 @@ struct Gpt2 {
     return ModuleNode{{}, "GPT2Model", {}}
         .add("wte", embedding_leaf(sizes.vocabulary, dimensions.hidden))
         .add("wpe", embedding_leaf(sizes.positions, dimensions.hidden))
-        .add("drop", dropout_leaf())
+        .add("drop", dropout_leaf(printed.embedding_dropout))
         .add("h", std::move(blocks))
         .add("ln_f", describe(final_norm));
   }
   /// The tree that PyTorch prints for Hugging Face's GPT2LMHeadModel.
   ModuleNode module_tree() const {
-    return ModuleNode{{}, "GPT2LMHeadModel", {}}
-        .add("transformer", transformer_tree())
-        .add("lm_head", linear_leaf(dimensions.hidden, sizes.vocabulary, "False"));
+    return ModuleNode{{}, "GPT2LMHeadModel", {}}.add("transformer", transformer_tree()).add("lm_head", describe(lm_head));
   }
 
  private:
@@ -227,21 +242,21 @@ struct Gpt2 {
     return internal::run_layers<States>("Gpt2", layers.size(), &final_norm, embedded, context, run_layer);
   }
 
-  static ModuleNode block_tree(Gpt2Block<D> const& block) {
+  ModuleNode block_tree(Gpt2Block<D> const& block) const {
     ModuleNode const conv = module_leaf("Conv1D()");
     return ModuleNode{{}, "GPT2Block", {}}
         .add("ln_1", describe(block.attention_norm))
         .add("attn", ModuleNode{{}, "GPT2Attention", {}}
                          .add("c_attn", conv)
                          .add("c_proj", conv)
-                         .add("attn_dropout", dropout_leaf())
-                         .add("resid_dropout", dropout_leaf()))
+                         .add("attn_dropout", dropout_leaf(printed.attention_dropout))
+                         .add("resid_dropout", dropout_leaf(printed.hidden_dropout)))
         .add("ln_2", describe(block.mlp_norm))
         .add("mlp", ModuleNode{{}, "GPT2MLP", {}}
                         .add("c_fc", conv)
                         .add("c_proj", conv)
-                        .add("act", activation_leaf(block.mlp.activation))
-                        .add("dropout", dropout_leaf()));
+                        .add("act", activation_leaf(block.mlp.activation, printed.activation))
+                        .add("dropout", dropout_leaf(printed.hidden_dropout)));
   }
 };
 

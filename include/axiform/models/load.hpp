@@ -17,6 +17,7 @@
 #include <axiform/io/family_names.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/load_parameters.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/bert_heads.hpp>
@@ -93,6 +94,15 @@ inline std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, Nam
   return std::nullopt;
 }
 
+/// Whose matrix a head computes with: the token table, where the config ties the two, unless the file has both and their values differ (as
+/// transformers 5 has it). `names` is the family's table of untied names.
+inline HeadWeights head_weights(HeadWeights config, Checkpoint const& checkpoint, NameTable const& names, char const* table,
+                                char const* head) {
+  if (config == HeadWeights::own) return config;
+  auto const of_table = find_parameter(checkpoint, names, table), of_head = find_parameter(checkpoint, names, head);
+  return of_table && of_head && !equal_tensors(*of_table, *of_head) ? HeadWeights::own : HeadWeights::tied;
+}
+
 /// A config, the encoder that it describes, with zero weights, and what the checkpoint calls its parameters.
 template <DimensionsLike D>
 struct BertBody {
@@ -102,32 +112,33 @@ struct BertBody {
 
   static BertBody create(std::filesystem::path const& directory, Pooler pooler) {
     BertConfig const config = read_bert_config(directory);
-    return create(directory, config, family_names(config.family, config.head_weights), pooler);
+    return create(directory, config, family_names(config.family, config.head_weights), pooler, HeadWeights::own);
   }
   /// With the pooler where the file has one.
   static BertBody create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
     BertConfig const config = read_bert_config(directory);
     NameTable names = family_names(config.family, config.head_weights);
     bool const has_pooler = find_parameter(checkpoint, names, "pooler.weight").has_value();
-    return create(directory, config, std::move(names), has_pooler ? Pooler::present : Pooler::absent);
+    return create(directory, config, std::move(names), has_pooler ? Pooler::present : Pooler::absent, HeadWeights::own);
+  }
+  /// With a token table that `masked_lm_head` shares where the two are tied.
+  static BertBody create_for_masked_lm(std::filesystem::path const& directory, Checkpoint const& checkpoint, Pooler pooler) {
+    BertConfig config = read_bert_config(directory);
+    config.head_weights = head_weights(config.head_weights, checkpoint, family_names(config.family, HeadWeights::own),
+                                       "embeddings.words.weight", "mlm.decoder.weight");
+    return create(directory, config, family_names(config.family, config.head_weights), pooler, config.head_weights);
   }
 
-  /// The masked-LM head. One whose matrix is in the file beside a table of other values has it as its own, whatever the config says of ties
-  /// (as transformers 5 has it).
-  MaskedLmHead<D> masked_lm_head(Checkpoint const& checkpoint) {
-    if (config.head_weights == HeadWeights::tied) {
-      NameTable own = family_names(config.family, HeadWeights::own);
-      auto const table = find_parameter(checkpoint, own, "embeddings.words.weight");
-      auto const head = find_parameter(checkpoint, own, "mlm.decoder.weight");
-      if (table && head && !equal_tensors(*table, *head)) names = std::move(own);
-    }
+  MaskedLmHead<D> masked_lm_head() const {
     // RoBERTa's head has the exact GELU whatever the config says of the layers.
     Activation const activation = is_roberta(config.family) ? Activation::gelu : activation_of(config.activation);
-    return MaskedLmHead<D>::create(bert.dimensions, config.vocabulary, activation, static_cast<float>(config.layer_norm_epsilon));
+    return MaskedLmHead<D>::create(bert.dimensions, config.vocabulary, activation, static_cast<float>(config.layer_norm_epsilon),
+                                   config.head_weights);
   }
 
  private:
-  static BertBody create(std::filesystem::path const& directory, BertConfig const& config, NameTable names, Pooler pooler) {
+  static BertBody create(std::filesystem::path const& directory, BertConfig const& config, NameTable names, Pooler pooler,
+                         HeadWeights table) {
     ModelSizes const sizes{.layers = config.layers,
                            .vocabulary = config.vocabulary,
                            .positions = config.positions,
@@ -135,7 +146,9 @@ struct BertBody {
     BertSettings settings{.layers = {.activation = activation_of(config.activation),
                                      .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)},
                           .pooler = pooler,
-                          .family = config.family};
+                          .family = config.family,
+                          .head_weights = table,
+                          .printed = config.printed};
     if (config.padding_id) settings.padding_id = static_cast<TokenId>(*config.padding_id);
     D const d = dimensions_of<D>(config, sizes, (directory / "config.json").string());
     return {config, std::move(names), Bert<D>::create(d, sizes, settings)};
@@ -148,12 +161,13 @@ struct Gpt2Body {
   Gpt2Config config;
   Gpt2<D> gpt2;
 
-  static Gpt2Body create(std::filesystem::path const& directory) {
-    Gpt2Config const config = read_gpt2_config(directory);
+  static Gpt2Body create(std::filesystem::path const& directory, Gpt2Config const& config) {
     ModelSizes const sizes{.layers = config.layers, .vocabulary = config.vocabulary, .positions = config.positions, .token_types = 0};
     return {config, Gpt2<D>::create(dimensions_of<D>(config, sizes, (directory / "config.json").string()), sizes,
                                     {.layers = {.activation = activation_of(config.activation),
-                                                .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)}})};
+                                                .layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon)},
+                                     .head_weights = config.head_weights,
+                                     .printed = config.printed})};
   }
 };
 
@@ -188,8 +202,8 @@ template <DimensionsLike D>
 struct ModelLoader<BertForMaskedLm<D>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<BertForMaskedLm<D>> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-    auto body = internal::BertBody<D>::create(directory, Pooler::absent);
-    auto head = body.masked_lm_head(checkpoint);
+    auto body = internal::BertBody<D>::create_for_masked_lm(directory, checkpoint, Pooler::absent);
+    auto head = body.masked_lm_head();
     return {{std::move(body.bert), std::move(head)}, std::move(body.names)};
   }
 };
@@ -210,9 +224,9 @@ template <DimensionsLike D>
 struct ModelLoader<BertForPreTraining<D>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<BertForPreTraining<D>> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-    auto body = internal::BertBody<D>::create(directory, Pooler::present);
+    auto body = internal::BertBody<D>::create_for_masked_lm(directory, checkpoint, Pooler::present);
     auto const hidden = body.bert.dimensions.hidden;
-    auto head = body.masked_lm_head(checkpoint);
+    auto head = body.masked_lm_head();
     return {{std::move(body.bert), std::move(head), {hidden, {}}}, std::move(body.names)};
   }
 };
@@ -255,14 +269,14 @@ struct ModelLoader<BertForTokenClassification<D>> {
 template <DimensionsLike D>
 struct ModelLoader<Gpt2<D>> {
   /// The model of the config's sizes, and the names of its parameters.
-  /// @throws CheckpointError when the file has a head of its own: here it is the token table, and nothing else.
   static Unloaded<Gpt2<D>> create(std::filesystem::path const& directory, Checkpoint const& checkpoint) {
-    NameTable names = gpt2_names();
-    auto const table = internal::find_parameter(checkpoint, names, "tokens.weight"), head = checkpoint.find("lm_head.weight");
-    if (table && head && !equal_tensors(*table, *head))
-      throw CheckpointError("lm_head.weight: found values other than those of " + table->info->name +
-                            ", which is not supported; expected the head to be the token table");
-    return {internal::Gpt2Body<D>::create(directory).gpt2, std::move(names)};
+    Gpt2Config config = read_gpt2_config(directory);
+    NameTable const own = gpt2_names(HeadWeights::own);
+    config.head_weights = internal::head_weights(config.head_weights, checkpoint, own, "tokens.weight", "lm_head.weight");
+    // A model that was saved without a language-model head has nothing to tie or not to tie.
+    bool const was_saved_with_head = config.architectures.empty() || config.architectures.front() == "GPT2LMHeadModel";
+    if (!was_saved_with_head && !internal::find_parameter(checkpoint, own, "lm_head.weight")) config.head_weights = HeadWeights::tied;
+    return {internal::Gpt2Body<D>::create(directory, config).gpt2, gpt2_names(config.head_weights)};
   }
 };
 
@@ -271,7 +285,9 @@ template <DimensionsLike D>
 struct ModelLoader<Gpt2ForSequenceClassification<D>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<Gpt2ForSequenceClassification<D>> create(std::filesystem::path const& directory, Checkpoint const&) {
-    auto [config, gpt2] = internal::Gpt2Body<D>::create(directory);
+    Gpt2Config config = read_gpt2_config(directory);
+    config.head_weights = HeadWeights::tied;  // the language-model head is not in the file, and is not used
+    auto gpt2 = internal::Gpt2Body<D>::create(directory, config).gpt2;
     auto const hidden = gpt2.dimensions.hidden;
     return {{std::move(gpt2),
              {hidden, internal::label_count(directory)},
@@ -296,12 +312,12 @@ LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable con
   return load_parameters(checkpoint, names, requests, context.executor());
 }
 
-/// Loads a model from a Hugging Face directory (`config.json` and safetensors), and says what became of each tensor.
+/// Loads a model from a Hugging Face directory (`config.json` and `model.safetensors` or `pytorch_model.bin`), and says what became of each tensor.
 ///
 /// @throws FileError when a file is missing; FormatError when one is malformed; CheckpointError when the config or the tensors are not those
 ///         of `Model`: every difference is listed by name.
 template <class Model>
-Loaded<Model> load_with_report(std::filesystem::path const& directory, Context& context) {
+Loaded<Model> load_with_report(ModelDirectory const& directory, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
   auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
   try {
@@ -320,7 +336,7 @@ Loaded<Model> load_with_report(std::filesystem::path const& directory, Context& 
 ///
 /// @throws As `load_with_report`.
 template <class Model>
-Model load(std::filesystem::path const& directory, Context& context) {
+Model load(ModelDirectory const& directory, Context& context) {
   return load_with_report<Model>(directory, context).model;
 }
 

@@ -19,6 +19,7 @@
 #include <axiform/nn/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/layer_norm.hpp>
+#include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
 
 namespace axiform {
@@ -45,6 +46,14 @@ template <class T>
 inline constexpr bool is_embedding = false;
 template <Axis Rows, Axis Columns>
 inline constexpr bool is_embedding<Embedding<Rows, Columns>> = true;
+template <class T>
+inline constexpr bool is_token_embedding = false;
+template <Axis Rows, Axis Columns>
+inline constexpr bool is_token_embedding<TokenEmbedding<Rows, Columns>> = true;
+template <class T>
+inline constexpr bool is_vocabulary_head = false;
+template <Axis In, Axis Entries>
+inline constexpr bool is_vocabulary_head<VocabularyHead<In, Entries>> = true;
 template <class T>
 inline constexpr bool is_causal_attention = false;
 template <DimensionsLike D>
@@ -91,7 +100,7 @@ struct CostWalk {
       auto child = cost_of(member, is_once ? std::min<std::size_t>(own_rows, 1) : own_rows, options);
       child.name = name;
       // Tables whose rows are added to those of another have no result of their own.
-      auto const is_table = [](ModuleCost const& other) { return other.kind == "Embedding"; };
+      auto const is_table = [](ModuleCost const& other) { return other.kind == "Embedding" || other.kind == "TokenEmbedding"; };
       if (is_table(child) && std::ranges::any_of(node.children, is_table)) child.result_bytes = 0;
       node.add(std::move(child));
     } else if constexpr (requires { member.has_value(); }) {
@@ -113,7 +122,15 @@ struct CostWalk {
     ModuleCost result{.kind = DescribeMembers::class_name<T>()};
     std::size_t const keys = is_cross_attention<T> ? options.source_tokens.value_or(options.tokens) : rows;
     visit_members(layer, CostWalk{result, rows, keys, options});
-    if constexpr (is_layer_norm<T> || is_embedding<T>) result.result_bytes += rows * layer.columns() * sizeof(float);
+    if constexpr (is_token_embedding<T>) result.flops = result.result_bytes = 0;  // a tied table's product is the head's
+    if constexpr (is_vocabulary_head<T>) {
+      if (layer.weights() == HeadWeights::tied) {
+        result.flops += 2 * rows * layer.inputs() * layer.outputs();
+        result.result_bytes += rows * layer.outputs() * sizeof(float);
+      }
+    }
+    if constexpr (is_layer_norm<T> || is_embedding<T> || is_token_embedding<T>)
+      result.result_bytes += rows * layer.columns() * sizeof(float);
     if constexpr (is_attention<T>) {
       std::size_t width = 0;
       visit_members(layer, FindWidth{width});

@@ -10,6 +10,7 @@
 #include <axiform/core/module_node.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
+#include <axiform/nn/token_embedding.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
@@ -22,11 +23,13 @@ inline ModuleNode linear_leaf(std::size_t inputs, std::size_t outputs, std::stri
 inline ModuleNode embedding_leaf(std::size_t rows, std::size_t columns, std::string_view more = "") {
   return module_leaf("Embedding(" + std::to_string(rows) + ", " + std::to_string(columns) + std::string(more) + ")");
 }
-/// Dropout does nothing when a model runs; the tree names it where the reference does, with the rate that all checkpoints of the family have.
-inline ModuleNode dropout_leaf() { return module_leaf("Dropout(p=0.1, inplace=False)"); }
+/// "Dropout(p=0.1, inplace=False)". Dropout does nothing when a model runs; the tree names it where the reference does.
+inline ModuleNode dropout_leaf(std::string_view rate) { return module_leaf("Dropout(p=" + std::string(rate) + ", inplace=False)"); }
 
-/// The class that PyTorch and transformers have for it.
-inline ModuleNode activation_leaf(Activation activation) {
+/// "GELUActivation()": the class that PyTorch and transformers have for it. For some functions they have several: `printed` says which, or is
+/// empty.
+inline ModuleNode activation_leaf(Activation activation, std::string_view printed = "") {
+  if (!printed.empty()) return module_leaf(std::string(printed));
   switch (activation) {
     case Activation::gelu: return module_leaf("GELUActivation()");
     case Activation::gelu_tanh: return module_leaf("NewGELUActivation()");
@@ -42,6 +45,12 @@ inline ModuleNode activation_leaf(Activation activation) {
 template <Axis In, Axis Out>
 ModuleNode describe(Linear<In, Out> const& linear) {
   return linear_leaf(linear.inputs(), linear.outputs());
+}
+
+/// "Linear(in_features=768, out_features=50257, bias=False)"
+template <Axis In, Axis Entries>
+ModuleNode describe(VocabularyHead<In, Entries> const& head) {
+  return linear_leaf(head.inputs(), head.outputs(), head.bias() == HeadBias::present ? "True" : "False");
 }
 
 /// "LayerNorm((768,), eps=1e-12, elementwise_affine=True)"

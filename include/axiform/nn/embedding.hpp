@@ -127,6 +127,7 @@ class TiedEmbedding {
   Tensor<float, RowAxis<X>, Rows> product(X const& x, Context& context) const {
     return linear<Columns, Rows>(x, table_, nullptr, context);
   }
+  PackedMatrix const& matrix() const noexcept { return table_; }  ///< The table as the product takes it.
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", ref(self.table_)); }

@@ -139,12 +139,20 @@ struct CountMembers {
   constexpr void operator()(std::string_view, auto const&) const noexcept { ++count; }
 };
 
+// Clang warns wherever `declared` is named and no definition is seen.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-var-template"
+#endif
 template <class T>
 constexpr std::size_t count_visited() {
   std::size_t count = 0;
   T::visit(declared<T>.value, CountMembers{count});
   return count;
 }
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 }  // namespace internal
 
@@ -208,8 +216,8 @@ void for_each_parameter(L& layer, Function&& function) {
   visit_members(layer, internal::ParameterWalk<Function>{path, function});
 }
 
-/// The number of parameters of a layer, counted one by one. (`parameter_count<Model>` is the same from the type alone, but that it counts a
-/// masked-LM head's matrix as the token table that it is tied to.)
+/// The number of parameters of a layer, counted one by one; tied ones are there once. (`parameter_count<Model>` is the same from the type
+/// alone.)
 template <Layer L>
 std::size_t count_parameters(L const& layer) {
   std::size_t count = 0;

@@ -2,13 +2,31 @@
 /// Facts of the instruction set that kernels shape themselves by: lanes of a register, how many there are, whether fma is one instruction.
 #pragma once
 
+#include <axiform/core/config.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
-#include <xsimd/xsimd.hpp>
+#if !__has_include(<xsimd/xsimd.hpp>)
+#error "Axiform needs the headers of xsimd 13.2 or newer, and there are none: name their folder with -I; with CMake, see README, Using it."
+#include AXIFORM_STOP
+#endif
 
-#include <axiform/core/config.hpp>
+#include <xsimd/config/xsimd_config.hpp>
+#if XSIMD_VERSION_MAJOR * 100 + XSIMD_VERSION_MINOR < 1302
+// #error would not say the numbers; of a pragma's text they can be part.
+#define AXIFORM_PRAGMA(...) _Pragma(#__VA_ARGS__)
+#define AXIFORM_QUOTE(...) #__VA_ARGS__
+#define AXIFORM_ERROR_OF(...) AXIFORM_PRAGMA(GCC error __VA_ARGS__)
+#define AXIFORM_ERROR(...) AXIFORM_ERROR_OF(AXIFORM_QUOTE(__VA_ARGS__))
+AXIFORM_ERROR(Axiform needs xsimd 13.2 or newer; the one in the include path is XSIMD_VERSION_MAJOR.XSIMD_VERSION_MINOR: name the folder of a newer one with -I)
+#include AXIFORM_STOP
+#endif
+
+AXIFORM_BEGIN_KERNELS
+#include <xsimd/xsimd.hpp>
+AXIFORM_END_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::simd {
 
@@ -29,8 +47,35 @@ using Best = std::conditional_t<xsimd::neon64::supported(), xsimd::neon64, typen
 
 }  // namespace detail
 
-/// xsimd's tag of the instruction set that this translation unit is compiled for.
-using Arch = detail::Best;
+/// xsimd's tag of the instruction set that this translation unit is compiled for, under a name of our own.
+struct Arch : detail::Best {};
+
+}  // namespace axiform::inline AXIFORM_ARCH::simd
+
+// The registers of `Arch`, like those of the instruction sets at the root of xsimd's families: a struct of one member. Those of the derived ones ("sse4_2 is sse4_1
+// is ssse3 is …") are made by a chain of constructors, up to seven calls for one register, which GCC inlines nowhere in a unit compiled with -O0.
+namespace xsimd::types {
+
+template <class T>
+struct simd_register<T, axiform::simd::Arch> {
+  using register_type = typename simd_register<T, axiform::simd::detail::Best>::register_type;
+  register_type data;
+  [[gnu::always_inline]] operator register_type() const noexcept { return data; }
+};
+
+template <class T>
+struct has_simd_register<T, axiform::simd::Arch> : has_simd_register<T, axiform::simd::detail::Best> {};
+
+template <class T>
+struct get_bool_simd_register<T, axiform::simd::Arch> {
+  using Best = axiform::simd::detail::Best;
+  using type = std::conditional_t<std::is_same_v<get_bool_simd_register_t<T, Best>, simd_register<T, Best>>, simd_register<T, axiform::simd::Arch>,
+                                  get_bool_simd_register_t<T, Best>>;
+};
+
+}  // namespace xsimd::types
+
+namespace axiform::inline AXIFORM_ARCH::simd {
 
 static_assert(xsimd::has_simd_register<float, Arch>::value, "xsimd has no registers of floats for this target");
 

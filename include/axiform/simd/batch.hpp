@@ -13,6 +13,8 @@
 
 #include <axiform/simd/arch.hpp>
 
+AXIFORM_BEGIN_KERNELS
+
 namespace axiform::inline AXIFORM_ARCH::simd {
 
 /// `value` in every lane.
@@ -125,3 +127,5 @@ template <std::size_t Distance, class Combine>
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::simd
+
+AXIFORM_END_KERNELS

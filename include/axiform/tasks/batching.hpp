@@ -19,6 +19,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/sequences.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/tasks/progress.hpp>
@@ -45,7 +46,7 @@ void for_each_batch(std::span<std::size_t const> lengths, BatchRun const& how, C
   if (how.batch_size == 0) throw ArgumentError("batch_size: found 0, expected at least 1");
   std::vector<std::size_t> order(lengths.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return lengths[a] > lengths[b]; });
+  detail::stable_sort(order, [&](std::size_t a, std::size_t b) { return lengths[a] > lengths[b]; });
   std::mutex mutex;
   std::size_t done = 0;
   auto const run_from = [&](std::size_t first, std::size_t size, Context& own) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/text/encoding.hpp>
@@ -20,7 +20,7 @@
 namespace axiform::detail {
 
 /// @throws CheckpointError when config.json names a model with another head than one of `heads`; without a name, loading will tell.
-inline void expect_head(std::filesystem::path const& directory, std::initializer_list<ModelHead> heads, char const* task) {
+inline void expect_head(ModelDirectory const& directory, std::initializer_list<ModelHead> heads, char const* task) {
   auto const path = directory / "config.json";
   Json const config = read_json(path);
   ModelHead const found = model_head(config, path.string());

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <ranges>
@@ -21,6 +20,7 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/tensor.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
@@ -74,7 +74,7 @@ class FillMask {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static FillMask from_directory(std::filesystem::path const& directory, Context& context) {
+  static FillMask from_directory(ModelDirectory const& directory, Context& context) {
     detail::expect_head(directory, {ModelHead::masked_lm, ModelHead::pre_training}, "masked language modelling");
     return {Tokenizer::from_directory(directory), load<Model>(directory, context)};
   }
@@ -164,7 +164,7 @@ class FillMask {
     auto const states = model_.bert(packed.batch(), context);
     auto masked = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({rows.size(), states.columns()}));
     for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(states.row(rows[i]), masked.row(i).begin());
-    auto const logits = model_.mlm(masked, context);
+    auto const logits = model_.logits(masked, context);
     std::size_t row = 0;
     for (std::size_t const i : batch) {
       auto const places = masks_of(encodings[i]);

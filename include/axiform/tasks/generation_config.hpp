@@ -17,6 +17,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/generate/options.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 
 namespace axiform {
 
@@ -116,7 +117,7 @@ inline GenerateOptions read_generation_config(Json const& config, GenerateOption
 
 /// The settings of `directory / "generation_config.json"` on top of `defaults`; these alone when there is no such file.
 /// @throws As the function above; FormatError when the file is not JSON.
-inline GenerateOptions read_generation_config(std::filesystem::path const& directory, GenerateOptions defaults) {
+inline GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults) {
   auto const path = directory / "generation_config.json";
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return defaults;

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include <axiform/core/context.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
@@ -49,7 +49,7 @@ class NextSentence {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static NextSentence from_directory(std::filesystem::path const& directory, Context& context) {
+  static NextSentence from_directory(ModelDirectory const& directory, Context& context) {
     // bert-base-uncased says that it is for masked language modelling, and has this head too: where it is missing, loading will tell.
     detail::expect_head(directory, {ModelHead::next_sentence, ModelHead::pre_training, ModelHead::masked_lm}, "next-sentence prediction");
     return {Tokenizer::from_directory(directory), load<Model>(directory, context)};

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -18,6 +17,8 @@
 #include <vector>
 
 #include <axiform/core/context.hpp>
+#include <axiform/core/stable_sort.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/answer_spans.hpp>
@@ -93,7 +94,7 @@ class QuestionAnswering {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static QuestionAnswering from_directory(std::filesystem::path const& directory, Context& context) {
+  static QuestionAnswering from_directory(ModelDirectory const& directory, Context& context) {
     detail::expect_head(directory, {ModelHead::question_answering}, "question answering");
     return {Tokenizer::from_directory(directory), load<Model>(directory, context)};
   }
@@ -235,7 +236,7 @@ class QuestionAnswering {
       }
     }
     if (options.impossible_answers == ImpossibleAnswers::reported) answers.push_back({.score = impossible});
-    std::ranges::stable_sort(answers, std::ranges::greater{}, &Answer::score);
+    detail::stable_sort(answers, std::ranges::greater{}, &Answer::score);
     answers.resize(std::min(answers.size(), options.top_k));
     return answers;
   }

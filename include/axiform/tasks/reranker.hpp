@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include <axiform/core/context.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
@@ -61,7 +61,7 @@ class Reranker {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of a cross-encoder with one label.
-  static Reranker from_directory(std::filesystem::path const& directory, Context& context) {
+  static Reranker from_directory(ModelDirectory const& directory, Context& context) {
     return {Tokenizer::from_directory(directory), load<Model>(directory, context), read_score_activation(directory)};
   }
 

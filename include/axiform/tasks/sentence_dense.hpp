@@ -24,7 +24,7 @@ class SentenceDense {
  public:
   using Map = Linear<axes::Hidden, axes::Hidden>;  ///< Of vectors whose widths the file decides.
 
-  /// Loads `model.safetensors` of the module's folder.
+  /// Loads the weights of the module's folder.
   /// @throws FileError, FormatError or CheckpointError when it is missing, malformed or of other shapes than the module's config says.
   static SentenceDense load(DenseConfig const& config, Context& context) {
     SentenceDense dense(config);

@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <ranges>
 #include <span>
@@ -29,6 +28,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/tensor.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/sentence_config.hpp>
 #include <axiform/kernels/pooling.hpp>
 #include <axiform/models/bert.hpp>
@@ -86,7 +86,7 @@ class SentenceEmbedding {
 
   /// From a Hugging Face directory, with or without `modules.json`.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of an encoder of these dimensions.
-  static SentenceEmbedding from_directory(std::filesystem::path const& directory, Context& context) {
+  static SentenceEmbedding from_directory(ModelDirectory const& directory, Context& context) {
     auto const config = read_sentence_config(directory);
     return {Tokenizer::from_directory(config.transformer), load<Bert<D>>(config.transformer, context), config, context};
   }
@@ -201,8 +201,8 @@ class SentenceEmbedding {
     if (config_.lower_case == LowerCase::as_tokenizer) return;
     if (tokenizer_.encode("THE QUICK BROWN FOX JUMPS OVER A LAZY DOG").ids !=
         tokenizer_.encode("the quick brown fox jumps over a lazy dog").ids)
-      throw CheckpointError(
-          "sentence_bert_config.json: do_lower_case: found true for a tokenizer that keeps capitals, which is not supported");
+      throw CheckpointError(config_.settings.string() +
+                            ": do_lower_case: found true for a tokenizer that keeps capitals, which is not supported");
   }
 
   std::string prompt_of(EmbedOptions const& options) const { return options.prompt ? *options.prompt : prompt(options.role); }

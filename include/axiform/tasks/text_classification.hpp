@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <iterator>
 #include <optional>
@@ -22,6 +21,7 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/io/config.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/load.hpp>
@@ -81,7 +81,7 @@ class TextClassification {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static TextClassification from_directory(std::filesystem::path const& directory, Context& context) {
+  static TextClassification from_directory(ModelDirectory const& directory, Context& context) {
     detail::expect_head(directory, {ModelHead::sequence_classification}, "sequence classification");
     auto const path = directory / "config.json";
     Json const config = read_json(path);

@@ -27,6 +27,7 @@
 #include <axiform/generate/session.hpp>
 #include <axiform/generate/speculative.hpp>
 #include <axiform/io/config.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/models/gpt2.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/checks.hpp>
@@ -54,7 +55,7 @@ class TextGeneration {
 
   /// From a Hugging Face directory. Its `generation_config.json` is read where it has one, else config.json's `eos_token_id` alone.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of a GPT-2 of these dimensions.
-  static TextGeneration from_directory(std::filesystem::path const& directory, Context& context) {
+  static TextGeneration from_directory(ModelDirectory const& directory, Context& context) {
     detail::expect_head(directory, {ModelHead::causal_lm}, "text generation");
     Json config = Json::object();
     auto const path = directory / "generation_config.json";

@@ -6,6 +6,8 @@
 #include <ranges>
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// Many texts: a random-access range of strings or string views, such as `std::vector<std::string>`.

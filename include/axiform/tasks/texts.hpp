@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// Two texts that a model reads together.

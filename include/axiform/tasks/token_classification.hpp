@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <ranges>
@@ -21,6 +20,7 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/io/config.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
@@ -69,7 +69,7 @@ class TokenClassification {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static TokenClassification from_directory(std::filesystem::path const& directory, Context& context) {
+  static TokenClassification from_directory(ModelDirectory const& directory, Context& context) {
     detail::expect_head(directory, {ModelHead::token_classification}, "token classification");
     return {Tokenizer::from_directory(directory), load<Model>(directory, context), read_label_config(directory).labels};
   }

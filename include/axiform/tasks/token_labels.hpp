@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/tokenizer.hpp>
 #include <axiform/text/utf8.hpp>
@@ -62,7 +63,7 @@ class TokenLabels {
   /// Of entities of overlapping windows, the longest in each place; of equally long ones the surest.
   static std::vector<LabelledToken> merge_overlapping(std::vector<LabelledToken> found) {
     if (found.empty()) return found;
-    std::ranges::stable_sort(found, {}, &LabelledToken::start);
+    detail::stable_sort(found, std::ranges::less{}, &LabelledToken::start);
     std::vector<LabelledToken> result;
     LabelledToken const* kept = &found.front();
     for (LabelledToken const& next : found) {

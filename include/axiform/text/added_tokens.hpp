@@ -41,22 +41,28 @@ class AddedTokenMatcher {
     bool is_widened;  ///< It took whitespace along.
   };
 
+  struct Entry {
+    std::string pattern;  ///< `AddedToken::content`, or its normalised form; not empty.
+    TokenId id;
+    bool single_word;
+    bool lstrip;
+    bool rstrip;
+  };
+
   AddedTokenMatcher() = default;
 
-  /// `pattern` is `token.content`, or its normalised form; neither empty nor there already.
-  void add(std::string pattern, AddedToken const& token) {
-    starts_[static_cast<unsigned char>(pattern.front())] = true;
-    Entry entry{std::move(pattern), token.id, token.single_word, token.lstrip, token.rstrip};
-    auto const place = std::lower_bound(entries_.begin(), entries_.end(), entry.pattern,
-                                        [](Entry const& e, std::string const& p) { return e.pattern < p; });
-    entries_.insert(place, std::move(entry));
-    only_start_ = std::count(starts_.begin(), starts_.end(), true) == 1 ? entries_.front().pattern.front() : '\0';
+  /// Of entries with one pattern the first counts.
+  explicit AddedTokenMatcher(std::vector<Entry> entries) : entries_(std::move(entries)) {
+    std::ranges::stable_sort(entries_, {}, &Entry::pattern);
+    entries_.erase(std::ranges::unique(entries_, {}, &Entry::pattern).begin(), entries_.end());
+    for (Entry const& entry : entries_) starts_[static_cast<unsigned char>(entry.pattern.front())] = true;
+    if (std::ranges::count(starts_, true) == 1) only_start_ = entries_.front().pattern.front();
   }
 
   bool empty() const noexcept { return entries_.empty(); }
-  bool contains(std::string_view pattern) const noexcept {
-    return std::any_of(entries_.begin(), entries_.end(), [&](Entry const& e) { return e.pattern == pattern; });
-  }
+
+  /// Bytes of the whitespace that valid UTF-8 ends with.
+  static std::size_t trailing_space(std::string_view text) noexcept { return text.size() - begin_of_space(text, text.size()); }
 
   /// Calls `text_part(begin, end)` and `token(match)` for the parts of `text`, in order; parts of the text are not empty.
   template <class TextPart, class Token>
@@ -81,14 +87,6 @@ class AddedTokenMatcher {
   }
 
  private:
-  struct Entry {
-    std::string pattern;
-    TokenId id;
-    bool single_word;
-    bool lstrip;
-    bool rstrip;
-  };
-
   /// The first match at or after `from`, which is moved to its begin.
   Entry const* find(std::string_view text, std::size_t& from) const noexcept {
     while (from < text.size()) {

@@ -2,14 +2,13 @@
 /// BERT's normaliser: cleaning, spaces round ideographs, accents, lower case, in this order, with the place that each result came from.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <axiform/text/normal_forms.hpp>
 #include <axiform/text/unicode.hpp>
 #include <axiform/text/utf8.hpp>
 
@@ -27,13 +26,6 @@ struct BertNormalizerOptions {
 };
 
 namespace detail {
-
-/// A code point of the normalised text and the bytes [begin, end) of the original text that it stands for.
-struct NormalizedCodePoint {
-  char32_t value;
-  std::uint32_t begin;
-  std::uint32_t end;
-};
 
 /// Normalises text piece by piece; owns the buffers for it.
 class BertNormalizer {
@@ -65,50 +57,15 @@ class BertNormalizer {
   }
 
  private:
-  struct Pending {
-    std::uint8_t combining_class;
-    bool is_first;  // Of the code points that one code point decomposes into.
-    char32_t value;
-    std::size_t order;  // Of equal classes, what came first stays first.
-  };
-
-  /// Canonical decomposition with canonical order, then without nonspacing marks. The crate aligns what comes out in order: the n-th first
-  /// code point of a decomposition takes the place of the n-th code point that went in, also where marks have changed places.
+  /// Canonical decomposition with canonical order, then without nonspacing marks.
   void strip_accents() {
-    decomposed_.clear();
-    pending_.clear();
-    std::size_t taken = 0;
-    auto const emit = [&](char32_t c, bool is_first) {
-      if (is_first) ++taken;
-      if (!properties_of(c).is_mark()) decomposed_.push_back({c, cleaned_[taken - 1].begin, cleaned_[taken - 1].end});
-    };
-    auto const flush = [&] {
-      std::sort(pending_.begin(), pending_.end(), [](Pending const& a, Pending const& b) {
-        return a.combining_class != b.combining_class ? a.combining_class < b.combining_class : a.order < b.order;
-      });
-      for (Pending const& p : pending_) emit(p.value, p.is_first);
-      pending_.clear();
-    };
-    auto const put = [&](char32_t c, bool is_first) {
-      if (properties_of(c).is_combining()) {
-        pending_.push_back({combining_class(c), is_first, c, pending_.size()});
-      } else {
-        if (!pending_.empty()) flush();
-        emit(c, is_first);
-      }
-    };
-    for (NormalizedCodePoint const& point : cleaned_) {
-      bool is_first = true;
-      if (properties_of(point.value).decomposes()) {
-        decompose(point.value, [&](char32_t c) {
-          put(c, is_first);
-          is_first = false;
-        });
-      } else {
-        put(point.value, true);
-      }
-    }
-    flush();
+    Realigner realigner(cleaned_, decomposed_);
+    decomposer_.decompose_all(cleaned_, Decomposition::canonical, [&](char32_t c, std::uint32_t taken) {
+      if (properties_of(c).is_mark())
+        realigner.skip(taken);
+      else
+        realigner.put(c, taken);
+    });
     cleaned_.swap(decomposed_);
   }
 
@@ -134,7 +91,7 @@ class BertNormalizer {
   BertNormalizerOptions options_;
   std::vector<NormalizedCodePoint> cleaned_;
   std::vector<NormalizedCodePoint> decomposed_;
-  std::vector<Pending> pending_;
+  Decomposer decomposer_;
 };
 
 }  // namespace detail

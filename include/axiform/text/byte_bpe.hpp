@@ -24,6 +24,7 @@
 #include <axiform/text/byte_level_split.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/string_table.hpp>
 #include <axiform/text/vocabulary.hpp>
 
@@ -190,6 +191,13 @@ class ByteBpe {
       if (is_spaced) begin -= begin != 0, --last;
       sink.places[i] = {static_cast<std::uint32_t>(base + begin), static_cast<std::uint32_t>(base + last)};
     }
+  }
+
+  /// Appends the tokens of one word, the bytes [begin, end) of `text`.
+  void encode_word(AlignedText const& text, std::size_t begin, std::size_t end, Scratch& scratch, TokenSink& sink) const {
+    std::size_t const before = sink.ids.size();
+    add_piece(text.text, begin, end - begin, scratch, sink);
+    for (std::size_t i = before; i < sink.places.size(); ++i) sink.places[i] = text.place(sink.places[i].begin, sink.places[i].end);
   }
 
  private:

@@ -35,6 +35,9 @@ struct Encoding {
   };
   std::vector<Spelling> spellings;  ///< In order of `index`; almost always empty. `Tokenizer::tokens` honours it.
 
+  /// The word of each token, 0 for special ones; empty where `Tokenizer::word_ids` tells words by the tokens themselves.
+  std::vector<std::uint32_t> words = {};
+
   std::size_t size() const noexcept { return ids.size(); }  ///< The number of tokens.
 };
 
@@ -76,6 +79,8 @@ struct TokenSink {
   std::vector<TokenId> ids;
   std::vector<Offset> places;
   std::vector<Encoding::Spelling> spellings;
+  std::vector<std::uint32_t> words;  // Of each token, where words are not to be told by the tokens.
+  std::uint32_t next_word = 0;
 
   void add(TokenId id, std::size_t begin, std::size_t end) {
     ids.push_back(id);
@@ -89,7 +94,11 @@ struct TokenSink {
     ids.clear();
     places.clear();
     spellings.clear();
+    words.clear();
+    next_word = 0;
   }
+  /// Makes the tokens since the last call one word.
+  void end_word() { words.resize(ids.size(), next_word++); }
 };
 
 }  // namespace detail

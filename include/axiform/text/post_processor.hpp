@@ -60,6 +60,16 @@ struct PostProcessor {
     result.pair = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep, sep}, 0}, {second_text, {}, 0}, {special, {sep}, 0}};
     return result;
   }
+
+  /// `bos A eos`, and for pairs `bos A eos bos B eos` with type 1 from the second `bos` on; either may be empty.
+  static PostProcessor between(std::vector<TokenId> const& bos, std::vector<TokenId> const& eos) {
+    using enum TemplatePart::Kind;
+    PostProcessor result;
+    result.single = {{special, bos, 0}, {first_text, {}, 0}, {special, eos, 0}};
+    result.pair = result.single;
+    result.pair.insert(result.pair.end(), {{special, bos, 1}, {second_text, {}, 1}, {special, eos, 1}});
+    return result;
+  }
 };
 
 namespace detail {
@@ -142,6 +152,7 @@ inline void truncate(EncodedText& text, std::size_t length, TruncationSide side)
   };
   cut(text.tokens.ids);
   cut(text.tokens.places);
+  if (!text.tokens.words.empty()) cut(text.tokens.words);
   std::erase_if(text.tokens.spellings, [&](Encoding::Spelling const& s) { return s.index < first || s.index >= first + length; });
   for (Encoding::Spelling& spelling : text.tokens.spellings) spelling.index -= first;
 }
@@ -198,6 +209,8 @@ inline Encoding assemble(std::vector<TemplatePart> const& parts, EncodedText& fi
   result.offsets.swap(first.offsets);
   result.byte_offsets.swap(first.tokens.places);
   result.spellings.swap(first.tokens.spellings);
+  result.words.swap(first.tokens.words);
+  bool const has_words = !result.words.empty() || (second != nullptr && !second->tokens.words.empty());
   std::size_t const size = result.ids.size() + PostProcessor::count_special(parts) + (second == nullptr ? 0 : second->tokens.ids.size());
   result.type_ids.reserve(size);
   result.special_tokens_mask.reserve(size);
@@ -212,6 +225,7 @@ inline Encoding assemble(std::vector<TemplatePart> const& parts, EncodedText& fi
         result.ids.insert(place(result.ids), part.ids.begin(), part.ids.end());
         result.offsets.insert(place(result.offsets), length, Offset{});
         result.byte_offsets.insert(place(result.byte_offsets), length, Offset{});
+        if (has_words) result.words.insert(place(result.words), length, 0);
         for (Encoding::Spelling& spelling : result.spellings) spelling.index += spelling.index >= done ? length : 0;
         break;
       case TemplatePart::Kind::first_text:
@@ -223,6 +237,7 @@ inline Encoding assemble(std::vector<TemplatePart> const& parts, EncodedText& fi
         result.ids.insert(result.ids.end(), tokens.ids.begin(), tokens.ids.end());
         result.offsets.insert(result.offsets.end(), second->offsets.begin(), second->offsets.end());
         result.byte_offsets.insert(result.byte_offsets.end(), tokens.places.begin(), tokens.places.end());
+        for (std::uint32_t const word : tokens.words) result.words.push_back(first.tokens.next_word + word);
         for (Encoding::Spelling const& spelling : tokens.spellings) result.spellings.push_back({done + spelling.index, spelling.text});
         break;
       }

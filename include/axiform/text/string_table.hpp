@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,18 +82,19 @@ class StringTable {
 
   std::size_t size() const noexcept { return keys_.size(); }
 
-  /// Adds `text`, which is not empty, or gives the id that it has already.
-  std::optional<TokenId> insert(std::string_view text, TokenId id) {
+  /// Adds `text`, which is not empty, unless it is there already.
+  void insert(std::string_view text, TokenId id) {
     StringKey const key = key_of(text);
-    if (TokenId const found = find(key, text); found != absent) return found;
-    if (2 * (size() + 1) > index_.size()) grow();
-    if (key.is_long()) long_.push_back({static_cast<std::uint32_t>(size()), std::string(text)});
-    keys_.push_back(key);
-    ids_.push_back(id);
-    place(size() - 1);
-    longest_ = std::max(longest_, text.size());
-    if (text.size() > 1) lengths_[two_bytes(text.data())] |= std::uint32_t{1} << std::min<std::size_t>(text.size(), 31);
-    return std::nullopt;
+    if (find_entry(key, text) == no_entry) append(key, text, id);
+  }
+
+  /// Adds `text`, which is not empty, or gives it another id.
+  void put(std::string_view text, TokenId id) {
+    StringKey const key = key_of(text);
+    if (std::size_t const entry = find_entry(key, text); entry != no_entry)
+      ids_[entry] = id;
+    else
+      append(key, text, id);
   }
 
   /// The id of `text`, or `absent`.
@@ -102,16 +102,8 @@ class StringTable {
 
   /// The id of the string with this key, or `absent`.
   TokenId find(StringKey const& key, std::string_view text) const noexcept {
-    std::uint64_t const hash = key.hash();
-    std::size_t const mask = index_.size() - 1;
-    std::uint32_t const tag = tag_of(hash);
-    for (std::size_t i = slot_of(hash);; i = (i + 1) & mask) {
-      std::uint32_t const slot = index_[i];
-      if (slot == 0) return absent;
-      if ((slot & ~mask) != tag) continue;
-      std::size_t const entry = (slot & mask) - 1;
-      if (keys_[entry] == key && (!key.is_long() || is_long(entry, text))) return ids_[entry];
-    }
+    std::size_t const entry = find_entry(key, text);
+    return entry == no_entry ? absent : ids_[entry];
   }
 
   struct Prefix {
@@ -138,10 +130,35 @@ class StringTable {
   }
 
  private:
+  static constexpr std::size_t no_entry = ~std::size_t{0};
+
   struct LongString {
     std::uint32_t entry;
     std::string text;
   };
+
+  std::size_t find_entry(StringKey const& key, std::string_view text) const noexcept {
+    std::uint64_t const hash = key.hash();
+    std::size_t const mask = index_.size() - 1;
+    std::uint32_t const tag = tag_of(hash);
+    for (std::size_t i = slot_of(hash);; i = (i + 1) & mask) {
+      std::uint32_t const slot = index_[i];
+      if (slot == 0) return no_entry;
+      if ((slot & ~mask) != tag) continue;
+      std::size_t const entry = (slot & mask) - 1;
+      if (keys_[entry] == key && (!key.is_long() || is_long(entry, text))) return entry;
+    }
+  }
+
+  void append(StringKey const& key, std::string_view text, TokenId id) {
+    if (2 * (size() + 1) > index_.size()) grow();
+    if (key.is_long()) long_.push_back({static_cast<std::uint32_t>(size()), std::string(text)});
+    keys_.push_back(key);
+    ids_.push_back(id);
+    place(size() - 1);
+    longest_ = std::max(longest_, text.size());
+    if (text.size() > 1) lengths_[two_bytes(text.data())] |= std::uint32_t{1} << std::min<std::size_t>(text.size(), 31);
+  }
 
   static std::size_t two_bytes(char const* p) noexcept {
     return static_cast<std::size_t>((static_cast<unsigned char>(p[0]) * 61u + static_cast<unsigned char>(p[1])) & 4095u);

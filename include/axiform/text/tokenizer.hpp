@@ -33,12 +33,16 @@
 #include <axiform/text/byte_bpe.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/normalizer.hpp>
 #include <axiform/text/post_processor.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/utf8.hpp>
 #include <axiform/text/vocabulary.hpp>
 #include <axiform/text/word_piece.hpp>
 
 namespace axiform {
+
+class ModelDirectory;  // axiform/io/model_directory.hpp
 
 /// The ids of tokens that have a part to play; those that a vocabulary lacks are empty.
 struct SpecialTokens {
@@ -77,11 +81,14 @@ struct TokenizerParts {
   Vocabulary vocabulary;                                 ///< The model's tokens, then added tokens that the model does not have.
   std::variant<WordPieceOptions, ByteBpeOptions> model;  ///< How words become tokens.
   detail::ByteBpe::Merges merges;                        ///< Of byte-level BPE, by rank.
+  std::vector<NormalizerStep> normalizer;                ///< In place of the model's own, when there are any.
+  std::vector<PreTokenizerStep> pre_tokenizer;           ///< The same; of byte-level BPE, with `bytes` among them.
   std::vector<AddedToken> added_tokens;                  ///< Found in the text before the model splits it.
   PostProcessor post_processor;                          ///< What goes round the texts.
   DecoderOptions decoder;                                ///< How tokens become text again.
   SpecialTokens special_tokens;                          ///< Those that have a part to play.
   std::optional<std::size_t> model_max_length;           ///< From tokenizer_config.json; encoding does not heed it.
+  std::vector<std::string> notes;                        ///< What of the files was passed over, a sentence each.
 };
 
 /// Text to token ids and back. Immutable and cheap to copy; all methods may be called by any number of threads at once.
@@ -89,10 +96,12 @@ struct TokenizerParts {
 /// Text may hold anything: invalid UTF-8 is replaced as Python's `errors="replace"` does, and empty text gives the special tokens alone.
 class Tokenizer {
  public:
-  /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), else vocab.json and merges.txt (GPT-2), with the
-  /// settings of tokenizer_config.json. Include <axiform/text/tokenizer_files.hpp>.
+  /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), or vocab.json and merges.txt (GPT-2, RoBERTa) under
+  /// these names or GPT-2's first ones (encoder.json, vocab.bpe), with what tokenizer_config.json, special_tokens_map.json and
+  /// added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of tokenizer_config.json, then config.json's
+  /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Include <axiform/text/tokenizer_files.hpp>.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
-  static Tokenizer from_directory(std::filesystem::path const& directory);
+  static Tokenizer from_directory(ModelDirectory const& directory);
   /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller. Throws as `from_directory`.
   static Tokenizer from_tokenizer_json(std::filesystem::path const& file);
   /// BERT's tokenizer from its vocabulary, one token a line. Throws as `from_directory`.
@@ -144,7 +153,7 @@ class Tokenizer {
     return encode_views(std::span(texts.begin(), texts.size()), options, executor);
   }
 
-  /// The text that `ids` stand for. Bytes that are not UTF-8 together become U+FFFD.
+  /// The text that `ids` stand for; a hole in the vocabulary stands for none. Bytes that are not UTF-8 together become U+FFFD.
   /// @throws ArgumentError for an id that the vocabulary lacks.
   std::string decode(TokenIds const& ids, DecodeOptions const& options = {}) const {
     std::string text;
@@ -172,8 +181,8 @@ class Tokenizer {
   }
 
   /// The word that each token is a part of, counted from 0 on (over both texts of a pair); none for tokens that the tokenizer added. A word
-  /// is what the model splits: what lies between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE; an
-  /// added token is a word.
+  /// is what the model splits: what lies between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE, one
+  /// piece of another pre-tokenizer; an added token is a word.
   /// @throws ArgumentError for an id that the vocabulary lacks.
   std::vector<std::optional<std::uint32_t>> word_ids(Encoding const& encoding) const;
   /// Whether tokens that continue a word are marked as such (WordPiece's `##`), so that those without a mark begin one.
@@ -184,12 +193,12 @@ class Tokenizer {
 
   /// The id of a token as the vocabulary writes it, if it is there.
   std::optional<TokenId> token_to_id(std::string_view token) const noexcept { return state_->vocabulary.find(token); }
-  /// The token of an id. @throws ArgumentError when there is none.
+  /// The token of an id, empty where a hole in the vocabulary has none. @throws ArgumentError when `id` is not below `vocabulary_size()`.
   std::string const& id_to_token(TokenId id) const {
     auto const normal = state_->normal_forms.find(id);
     return normal != state_->normal_forms.end() ? normal->second : state_->vocabulary.token(id);
   }
-  /// Tokens in all, added ones included: ids are below it.
+  /// One more than the greatest id, added tokens included: the number of tokens where the vocabulary has no holes.
   std::size_t vocabulary_size() const noexcept { return state_->vocabulary.size(); }
   /// The ids of `[CLS]`, `[SEP]` and the like.
   SpecialTokens const& special_tokens() const noexcept { return state_->special_tokens; }
@@ -201,6 +210,8 @@ class Tokenizer {
   std::size_t added_to_pair() const noexcept { return PostProcessor::count_special(state_->post_processor.pair); }
   /// tokenizer_config.json's `model_max_length`, where it is a number of tokens.
   std::optional<std::size_t> model_max_length() const noexcept { return state_->model_max_length; }
+  /// What of the files was passed over when they were read, a sentence each: settings that are not known, ids that could not be kept.
+  std::vector<std::string> const& notes() const noexcept { return state_->notes; }
 
  private:
   friend class StreamingDecoder;
@@ -208,9 +219,15 @@ class Tokenizer {
 
   struct State {
     State(TokenizerParts parts, std::string const& name);
+    void add_tokens(std::vector<AddedToken> const& tokens, std::string const& name);
+
+    /// What an added token is found by in the normalised text.
+    std::string normal_form(std::string const& content) const;
 
     Vocabulary vocabulary;
     Model model;
+    detail::Normalizer normalizer;
+    detail::PreTokenizer pre_tokenizer;           // Empty where the model splits by itself, on its fast path.
     detail::AddedTokenMatcher raw_tokens;         // Found in the text.
     detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
     std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
@@ -221,6 +238,7 @@ class Tokenizer {
     DecoderOptions decoder;        ///< How tokens become text again.
     SpecialTokens special_tokens;  ///< Those that have a part to play.
     std::optional<std::size_t> model_max_length;
+    std::vector<std::string> notes;
   };
 
   using ModelScratch = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch>;
@@ -245,6 +263,10 @@ class Tokenizer {
         : model(std::visit([](auto const& m) -> ModelScratch { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); },
                            state.model)) {}
     ModelScratch model;
+    detail::Normalizer::Scratch normalizer;
+    detail::AlignedText normalized;
+    std::vector<detail::Piece> pieces;
+    std::vector<detail::Piece> next_pieces;
     Text first;
     Text second;
   };
@@ -255,6 +277,7 @@ class Tokenizer {
   }
   std::vector<Encoding> encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const;
   static Model make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name);
+  static void complete_steps(TokenizerParts& parts);
   static void repair(std::string_view text, Text& result);
   static void add_matched(std::string_view text, std::size_t base, detail::AddedTokenMatcher::Match const& match, detail::TokenSink& sink) {
     if (match.is_widened) sink.spellings.push_back({sink.ids.size(), std::string(text.substr(match.begin, match.end - match.begin))});
@@ -262,6 +285,7 @@ class Tokenizer {
   }
   static void restore_places(Text const& text, std::vector<Offset>& places);
   void encode_text(std::string_view text, Scratch& scratch, Text& result) const;
+  void encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const;
   void finish_text(Text& text) const;
   Encoding finish(Text& first, Text* second, EncodeOptions const& options) const;
   std::uint32_t number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,

@@ -1,5 +1,6 @@
 /// @file
-/// tokenizer_config.json and special_tokens_map.json: what they change in a tokenizer's parts.
+/// tokenizer_config.json, special_tokens_map.json and added_tokens.json: what they change in a tokenizer's parts, in the order and with the
+/// precedence of transformers 5.24 (`PreTrainedTokenizerBase._from_pretrained`).
 #pragma once
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cstddef>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,104 +19,86 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/text/added_token_list.hpp>
 #include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_json.hpp>
 
 namespace axiform::detail {
 
-// Keys that say nothing of ids or text, and keys of truncation and padding, which are the caller's.
-inline constexpr std::string_view ignored_config_keys[] = {"name_or_path",
-                                                           "tokenizer_class",
-                                                           "special_tokens_map_file",
-                                                           "tokenizer_file",
-                                                           "full_tokenizer_file",
-                                                           "vocab_file",
-                                                           "merges_file",
-                                                           "_commit_hash",
-                                                           "use_fast",
-                                                           "processor_class",
-                                                           "auto_map",
-                                                           "chat_template",
-                                                           "model_input_names",
-                                                           "backend",
-                                                           "is_local",
-                                                           "local_files_only",
-                                                           "transformers_version",
-                                                           "model_type",
-                                                           "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
-                                                           "padding_side",
-                                                           "truncation_side",
-                                                           "max_length",
-                                                           "max_len",
-                                                           "stride",
-                                                           "truncation_strategy",
-                                                           "truncation",
-                                                           "padding",
-                                                           "pad_to_multiple_of",
-                                                           "pad_token_type_id",
-                                                           "pad_to_max_length"};
-// Keys that are read apart from the rest.
-inline constexpr std::string_view token_keys[] = {"added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"};
+/// Where the parts come from: some settings are for tokenizers that are made of their vocabulary, and say nothing beside tokenizer.json.
+enum class TokenizerSource { tokenizer_json, vocabulary };
 
 struct SpecialTokenKey {
   std::string_view key;
-  std::optional<TokenId> SpecialTokens::*member;
+  std::optional<TokenId> SpecialTokens::* member;
 };
-inline constexpr SpecialTokenKey special_token_keys[] = {{"cls_token", &SpecialTokens::cls}, {"sep_token", &SpecialTokens::sep},
-                                                         {"pad_token", &SpecialTokens::pad}, {"mask_token", &SpecialTokens::mask},
-                                                         {"unk_token", &SpecialTokens::unk}, {"bos_token", &SpecialTokens::bos},
-                                                         {"eos_token", &SpecialTokens::eos}};
+/// In the order in which transformers adds them.
+inline constexpr SpecialTokenKey special_token_keys[] = {{"bos_token", &SpecialTokens::bos},  {"eos_token", &SpecialTokens::eos},
+                                                         {"unk_token", &SpecialTokens::unk},  {"sep_token", &SpecialTokens::sep},
+                                                         {"pad_token", &SpecialTokens::pad},  {"cls_token", &SpecialTokens::cls},
+                                                         {"mask_token", &SpecialTokens::mask}};
 
-/// Adds a token to the parts, or puts it in the place of the one that reads the same; gives its id.
-inline TokenId put_added_token(TokenizerParts& parts, AddedToken token) {
-  auto const same = std::ranges::find(parts.added_tokens, token.content, &AddedToken::content);
-  if (same != parts.added_tokens.end()) {
-    token.id = same->id;
-    *same = std::move(token);
-    return same->id;
-  }
-  TokenId next = static_cast<TokenId>(parts.vocabulary.size());
-  for (AddedToken const& other : parts.added_tokens) next = std::max(next, other.id + 1);
-  token.id = parts.vocabulary.find(token.content).value_or(next);
-  parts.added_tokens.push_back(std::move(token));
-  return parts.added_tokens.back().id;
-}
+/// A token that has a part to play, and the key that names it: `mask_token`, or one of a model's own such as `image_token`.
+struct NamedToken {
+  std::string key;
+  AddedToken token;
+};
 
-/// The id of a special token that a configuration names: a string, or an object with `content`. What an earlier file said of how the token
-/// is found stays, where this one says only its content.
-inline TokenId special_token_from(Json const& json, std::string const& where, TokenizerParts& parts) {
-  if (json.is_string()) {
-    auto const& content = json.get_ref<Json::string_t const&>();
-    auto const known = std::ranges::find(parts.added_tokens, content, &AddedToken::content);
-    if (known != parts.added_tokens.end()) {
-      known->special = true;
-      return known->id;
-    }
-    return put_added_token(parts, {.content = content, .special = true});
+/// The tokens that the directory's files name, and the rest of its special tokens.
+struct NamedTokens {
+  std::vector<NamedToken> named;
+  std::vector<AddedToken> others;
+
+  AddedToken const* find(std::string_view key) const noexcept {
+    auto const found = std::ranges::find(named, key, &NamedToken::key);
+    return found == named.end() ? nullptr : &found->token;
   }
+  void set(std::string_view key, AddedToken token) {
+    auto const found = std::ranges::find(named, key, &NamedToken::key);
+    if (found == named.end())
+      named.push_back({std::string(key), std::move(token)});
+    else
+      found->token = std::move(token);
+  }
+};
+
+/// A special token as a configuration names it: a string, or an object with `content`.
+inline AddedToken special_token_from(Json const& json, std::string const& where) {
+  if (json.is_string()) return {.content = json.get<std::string>(), .id = -1, .special = true};
   Section const token(json, where);
-  AddedToken result = added_token_from(token, 0);
+  AddedToken result = added_token_from(token, -1);
   result.special = true;
   result.normalized = token.get_or<bool>("normalized", false);
-  return put_added_token(parts, std::move(result));
+  return result;
 }
 
-inline void read_special_tokens(Json const& json, std::string const& name, TokenizerParts& parts) {
-  for (auto const& [key, member] : special_token_keys) {
-    Json const* const value = find_member(json, key, name);
-    if (value == nullptr || value->is_null() || *value == "") continue;
-    parts.special_tokens.*member = special_token_from(*value, name + ": " + std::string(key), parts);
+/// A key that a model names tokens of its own by, as transformers takes it: `image_token`.
+inline bool names_token(std::string_view key, Json const& value) { return key.ends_with("_token") && value.is_string() && value != ""; }
+
+/// Adds what the file names to `tokens`; of keys that both files have, the one that is read last counts.
+inline void read_special_tokens(Json const& json, std::string const& name, NamedTokens& tokens) {
+  for (auto const& [key, value] : json.items()) {
+    bool const is_known = std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) != std::end(special_token_keys);
+    if (is_known ? !value.is_null() && value != "" : names_token(key, value))
+      tokens.set(key, special_token_from(value, name + ": " + printable(key)));
   }
-  for (std::string_view const key : {token_keys[1], token_keys[2]}) {
+  for (std::string const key : {"extra_special_tokens", "additional_special_tokens"}) {
     Json const* const value = find_member(json, key, name);
-    if (value == nullptr || value->is_null()) continue;
-    if (!value->is_array() && !value->is_object()) throw_json_type(*value, std::string(key), "an array", name);
-    for (Json const& token : *value) special_token_from(token, name + ": " + std::string(key), parts);
+    if (value == nullptr || value->is_null() || value->empty()) continue;
+    if (!value->is_array() && !value->is_object()) throw_json_type(*value, key, "an array", name);
+    for (auto const& [own_key, token] : value->items()) {
+      AddedToken special = special_token_from(token, name + ": " + key);
+      if (value->is_object())
+        tokens.set(own_key, std::move(special));
+      else
+        tokens.others.push_back(std::move(special));
+    }
+    return;  // transformers reads the second only without the first.
   }
 }
 
-/// `added_tokens_decoder`: {"0": {"content": "[PAD]", …}, …}, in order of ids.
-inline void read_added_tokens_decoder(Section const& tokens, TokenizerParts& parts) {
+/// `added_tokens_decoder`: {"0": {"content": "[PAD]", …}, …}, in order of ids. It prevails over what tokenizer.json says of the same tokens.
+inline void read_added_tokens_decoder(Section const& tokens, AddedTokenList& list) {
   std::vector<AddedToken> by_id;
   for (auto const& [key, value] : tokens.json().items()) {
     TokenId id = 0;
@@ -123,54 +107,195 @@ inline void read_added_tokens_decoder(Section const& tokens, TokenizerParts& par
       throw FormatError(tokens.where() + ": found the key " + in_quotes(key) + ", expected an id");
     by_id.push_back(added_token_from(Section(value, tokens.where() + ": " + key), id));
   }
-  std::ranges::sort(by_id, {}, &AddedToken::id);
-  for (AddedToken& token : by_id) {
-    TokenId const id = token.id;
-    std::string const content = token.content;
-    if (TokenId const given = put_added_token(parts, std::move(token)); given != id)
-      throw FormatError(tokens.where() + ": token " + in_quotes(content) + ": found id " + std::to_string(id) + ", expected " +
-                        std::to_string(given));
-  }
+  std::ranges::stable_sort(by_id, {}, &AddedToken::id);
+  for (AddedToken& token : by_id) list.replace(std::move(token), tokens.where());
 }
 
-/// Honours tokenizer_config.json, which in Hugging Face's loading prevails over tokenizer.json.
-inline void apply_tokenizer_config(Json const& json, std::string const& name, TokenizerParts& parts) {
-  Section const config(json, name);
+/// added_tokens.json, which tokenizers wrote before tokenizer_config.json had `added_tokens_decoder`: {"[E1]": 30522, …}. Those of `special`
+/// are special; the additional ones of special_tokens_map.json are not among them, in transformers.
+inline void read_added_tokens_json(Json const& json, std::string const& name, NamedTokens const& special, AddedTokenList& list) {
+  if (!json.is_object()) throw FormatError(name + ": found " + describe_json(json) + ", expected an object of tokens and their ids");
+  std::set<std::string_view> special_contents;
+  for (NamedToken const& named : special.named) special_contents.insert(named.token.content);
+  for (AddedToken const& other : special.others) special_contents.insert(other.content);
+  std::vector<AddedToken> by_id;
+  for (auto const& [content, value] : json.items()) {
+    auto const id = integer_from<TokenId>(value);
+    if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(content) + ": found " + describe_json(value) + ", expected an id");
+    bool const is_special = special_contents.contains(content);
+    by_id.push_back({.content = content, .id = *id, .normalized = !is_special, .special = is_special});
+  }
+  std::ranges::stable_sort(by_id, {}, &AddedToken::id);
+  for (AddedToken& token : by_id) list.add(std::move(token), name);
+}
+
+/// Adds the tokens that have a part to play, and says in the parts which they are.
+inline void add_special_tokens(NamedTokens const& tokens, std::string const& name, AddedTokenList& list, TokenizerParts& parts) {
+  auto const add = [&](AddedToken const& token) {
+    list.add_special(token, name);
+    return list.find(token.content)->id;
+  };
+  for (auto const& [key, member] : special_token_keys)
+    if (AddedToken const* const token = tokens.find(key)) parts.special_tokens.*member = add(*token);
+  for (auto const& [key, token] : tokens.named)
+    if (std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) == std::end(special_token_keys)) add(token);
+  for (AddedToken const& token : tokens.others) list.add(token, name);
+}
+
+/// Keys that change no id, offset or text here: where the file was, which program wrote it, what other programs need; what is the caller's to
+/// say (truncation, padding); and what only tokenizers outside of these families heed.
+inline constexpr std::string_view keys_without_effect[] = {"_commit_hash",
+                                                           "_from_auto",
+                                                           "add_bos_token",
+                                                           "add_eos_token",
+                                                           "add_prefix_space",
+                                                           "added_tokens_decoder",
+                                                           "additional_special_tokens",
+                                                           "auto_map",
+                                                           "backend",
+                                                           "bos_token_id",
+                                                           "chat_template",
+                                                           "chat_control_tokens",
+                                                           "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
+                                                           "cls_token_id",
+                                                           "cls_token_segment_id",
+                                                           "device",
+                                                           "device_map",
+                                                           "do_basic_tokenize",
+                                                           "do_lower_case",
+                                                           "do_word_tokenize",
+                                                           "do_subword_tokenize",
+                                                           "eos_token_id",
+                                                           "errors",
+                                                           "extra_special_tokens",
+                                                           "files_loaded",
+                                                           "from_slow",
+                                                           "from_flax",
+                                                           "from_pt",
+                                                           "from_tf",
+                                                           "full_tokenizer_file",
+                                                           "init_inputs",
+                                                           "is_fast",
+                                                           "is_local",
+                                                           "keep_accents",
+                                                           "legacy",
+                                                           "local_files_only",
+                                                           "mask_token_id",
+                                                           "max_len",
+                                                           "max_length",
+                                                           "max_seq_length",
+                                                           "mecab_kwargs",
+                                                           "merges_file",
+                                                           "model_input_names",
+                                                           "model_type",
+                                                           "name_or_path",
+                                                           "never_split",
+                                                           "pad_to_max_length",
+                                                           "pad_to_multiple_of",
+                                                           "pad_token_id",
+                                                           "pad_token_type_id",
+                                                           "padding",
+                                                           "padding_side",
+                                                           "pretrained_model_name_or_path",
+                                                           "processor_class",
+                                                           "remove_space",
+                                                           "response_template",
+                                                           "return_token_type_ids",
+                                                           "revision",
+                                                           "sep_token_id",
+                                                           "sequence_length",
+                                                           "slow_tokenizer_class",
+                                                           "sp_model_kwargs",
+                                                           "spaces_between_special_tokens",
+                                                           "special_tokens_map_file",
+                                                           "spm_file",
+                                                           "stride",
+                                                           "strip_accents",
+                                                           "target_vocab_file",
+                                                           "task_type",
+                                                           "tokenize_chinese_chars",
+                                                           "tokenizer_class",
+                                                           "tokenizer_file",
+                                                           "tokenizer_type",
+                                                           "torch_dtype",
+                                                           "transformers_version",
+                                                           "trim_offsets",
+                                                           "truncation",
+                                                           "truncation_side",
+                                                           "truncation_strategy",
+                                                           "trust_remote_code",
+                                                           "unk_id",
+                                                           "unk_token_id",
+                                                           "use_default_system_prompt",
+                                                           "use_fast",
+                                                           "vocab_file",
+                                                           "vocab_size",
+                                                           "wordpieces_prefix"};
+
+/// What a key without a meaning for anyone looks like.
+inline bool is_unset(Json const& value) {
+  return value.is_null() || value == false || value == "" || ((value.is_array() || value.is_object()) && value.empty());
+}
+
+/// Refuses the settings that change ids in a tokenizer made of its vocabulary, and that we lack.
+inline void refuse_lacking_settings(Section const& config) {
+  auto const refuse_unless = [&](std::string_view key, auto const& is_usual) {
+    Json const* const value = find_member(config.json(), key, config.where());
+    if (value != nullptr && !is_unset(*value) && !is_usual(*value)) config.refuse(key, *value);
+  };
+  auto const never = [](Json const&) { return false; };
+  refuse_unless("never_split", never);
+  refuse_unless("normalization", never);  // BERTweet's.
+  refuse_unless("wordpieces_prefix", [](Json const& value) { return value == "##"; });
+  refuse_unless("word_tokenizer_type", [](Json const& value) { return value == "basic"; });  // The Japanese ones'.
+  refuse_unless("subword_tokenizer_type", [](Json const& value) { return value == "wordpiece"; });
+  if (!config.get_or<bool>("do_basic_tokenize", true)) config.refuse("do_basic_tokenize", false);
+}
+
+/// `add_bos_token` and `add_eos_token` of a GPT-2 without tokenizer.json.
+inline void put_ends_round_text(Section const& config, TokenizerParts& parts) {
+  auto const ends = [&](std::string_view key, std::optional<TokenId> id, std::string_view token) -> std::vector<TokenId> {
+    if (!config.get_or<bool>(key, false)) return {};
+    if (!id) throw FormatError(config.where() + ": found " + printable(key) + ", and no " + std::string(token));
+    return {*id};
+  };
+  auto const bos = ends("add_bos_token", parts.special_tokens.bos, "bos_token");
+  auto const eos = ends("add_eos_token", parts.special_tokens.eos, "eos_token");
+  parts.post_processor = PostProcessor::between(bos, eos);
+}
+
+/// Honours the settings of tokenizer_config.json that are not tokens. It prevails over tokenizer.json.
+inline void apply_tokenizer_config(Section const& config, TokenizerSource source, TokenizerParts& parts) {
   auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
   auto* const bpe = std::get_if<ByteBpeOptions>(&parts.model);
-  if (auto const tokens = config.optional_section("added_tokens_decoder")) read_added_tokens_decoder(*tokens, parts);
-  read_special_tokens(json, name, parts);
-  for (auto const& [key, value] : json.items()) {
-    bool const is_read = std::ranges::find(ignored_config_keys, key) != std::end(ignored_config_keys) ||
-                         std::ranges::find(token_keys, key) != std::end(token_keys) ||
-                         std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) != std::end(special_token_keys);
-    bool const is_unset = value.is_null() || value == false || value == "" || ((value.is_array() || value.is_object()) && value.empty());
-    if (is_read) continue;
+  if (source == TokenizerSource::vocabulary) refuse_lacking_settings(config);
+  for (auto const& [key, value] : config.json().items()) {
     if (key == "model_max_length") {  // Hugging Face writes 1e30 for "no limit".
       auto const length = integer_from<std::size_t>(value);
       if (length && *length < 1'000'000'000)
         parts.model_max_length = *length;
       else if (!value.is_number() && !value.is_null())
-        throw_json_type(value, key, "a number", name);
+        throw_json_type(value, key, "a number", config.where());
     } else if (key == "clean_up_tokenization_spaces") {
       parts.decoder.clean_up_tokenization_spaces = config.get_or<bool>(key, false) && bpe == nullptr;  // Byte-level text has no such gaps.
+    } else if (key == "split_special_tokens") {
+      if (!is_unset(value)) config.refuse(key, value);
     } else if (word_piece != nullptr && key == "do_lower_case") {
       word_piece->normalizer.lowercase = config.get_or<bool>(key, true);
     } else if (word_piece != nullptr && key == "strip_accents") {
       word_piece->normalizer.strip_accents = config.get<bool>(key);
     } else if (word_piece != nullptr && key == "tokenize_chinese_chars") {
       word_piece->normalizer.handle_chinese_chars = config.get_or<bool>(key, true);
-    } else if (word_piece != nullptr && key == "do_basic_tokenize") {
-      if (!config.get_or<bool>(key, true)) config.refuse(key, value);
     } else if (bpe != nullptr && key == "add_prefix_space") {
       bpe->add_prefix_space = config.get_or<bool>(key, false);
       parts.post_processor.add_prefix_space = bpe->add_prefix_space;
     } else if (bpe != nullptr && key == "trim_offsets") {
       parts.post_processor.trim_offsets = config.get_or<bool>(key, true);
-    } else if (bpe != nullptr && key == "errors") {
-      if (config.get_or<std::string>(key, "replace") != "replace") config.refuse(key, value);
-    } else if (!is_unset) {
-      config.refuse(key, value);
+    } else if (!is_unset(value) && !names_token(key, value) &&
+               std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) == std::end(special_token_keys) &&
+               std::ranges::find(keys_without_effect, key) == std::end(keys_without_effect)) {
+      parts.notes.push_back(config.where() + ": the setting " + in_quotes(key) + ", here " + describe_json(value) +
+                            ", is not known and was passed over");
     }
   }
 }

@@ -20,10 +20,12 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_config.hpp>
+#include <axiform/text/tokenizer_family.hpp>
 #include <axiform/text/tokenizer_json.hpp>
 
 namespace axiform {
@@ -43,31 +45,33 @@ inline std::vector<std::string> split_lines(std::string_view text) {
   return lines;
 }
 
-inline TokenId require_token(Vocabulary const& vocabulary, std::string const& token, std::string const& name) {
-  if (auto const id = vocabulary.find(token)) return *id;
-  throw FormatError(name + ": the token " + in_quotes(token) + " is missing");
+/// The id of a token that the family cannot do without.
+inline TokenId require_token(NamedTokens const& tokens, std::string_view key, AddedTokenList const& list, std::string const& name) {
+  AddedToken const* const token = tokens.find(key);
+  if (token != nullptr)
+    if (auto const id = list.id_of(token->content)) return *id;
+  throw FormatError(name + ": the token " + in_quotes(token != nullptr ? token->content : key) + " is missing");
 }
 
-inline TokenizerParts parts_from_vocab_txt(std::filesystem::path const& path, BertTokenizerOptions const& options) {
-  std::string const name = path.string();
+/// Tokens, in the order of their ids, of vocab.txt. Whitespace at the end of a line is no part of its token, as in the crate.
+inline Vocabulary vocabulary_from_lines(std::filesystem::path const& path) {
+  std::vector<std::string> lines = split_lines(read_file(path));
+  for (std::string& line : lines)
+    if (is_valid_utf8(line)) line.resize(line.size() - AddedTokenMatcher::trailing_space(line));
+  Vocabulary vocabulary(lines, path.string());
+  if (vocabulary.size() == 0) throw FormatError(path.string() + ": has no tokens");
+  return vocabulary;
+}
+
+/// What is in vocab.txt, and how BERT's tokenizer takes it; special tokens come later.
+inline TokenizerParts word_piece_parts(std::filesystem::path const& path, BertTokenizerOptions const& options) {
   TokenizerParts parts;
-  parts.vocabulary = Vocabulary(split_lines(read_file(path)), name);
-  if (parts.vocabulary.size() == 0) throw FormatError(name + ": has no tokens");
-  SpecialTokens& special = parts.special_tokens;
-  special.unk = require_token(parts.vocabulary, options.unk_token, name);
-  special.cls = require_token(parts.vocabulary, options.cls_token, name);
-  special.sep = require_token(parts.vocabulary, options.sep_token, name);
-  special.pad = parts.vocabulary.find(options.pad_token);
-  special.mask = parts.vocabulary.find(options.mask_token);
-  for (auto const& token : {options.unk_token, options.sep_token, options.pad_token, options.cls_token, options.mask_token})
-    if (auto const id = parts.vocabulary.find(token)) put_added_token(parts, {.content = token, .id = *id, .special = true});
+  parts.vocabulary = vocabulary_from_lines(path);
   WordPieceOptions model;
   model.normalizer.lowercase = options.do_lower_case;
   model.normalizer.strip_accents = options.strip_accents;
   model.normalizer.handle_chinese_chars = options.tokenize_chinese_chars;
-  model.unk_token = options.unk_token;
   parts.model = std::move(model);
-  parts.post_processor = PostProcessor::bert(*special.cls, *special.sep);
   parts.decoder.kind = DecoderOptions::Kind::word_piece;
   return parts;
 }
@@ -87,89 +91,117 @@ inline ByteBpe::Merges merges_from(std::filesystem::path const& path) {
   return merges;
 }
 
-inline TokenizerParts parts_from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
-                                                  Gpt2TokenizerOptions const& options) {
+/// What is in vocab.json and merges.txt, and how GPT-2's and RoBERTa's tokenizers take it; special tokens come later.
+inline TokenizerParts byte_bpe_parts(std::filesystem::path const& vocabulary, std::filesystem::path const& merges, bool add_prefix_space) {
   TokenizerParts parts;
   parts.vocabulary = vocabulary_from(read_json(vocabulary), vocabulary.string());
   parts.merges = merges_from(merges);
   ByteBpeOptions model;
-  model.add_prefix_space = options.add_prefix_space;
+  model.add_prefix_space = add_prefix_space;
   parts.model = std::move(model);
   parts.decoder.kind = DecoderOptions::Kind::byte_level;
-  auto const put = [&](std::string const& token) -> std::optional<TokenId> {
-    if (token.empty()) return std::nullopt;
-    return put_added_token(parts, {.content = token, .special = true});
-  };
-  SpecialTokens& special = parts.special_tokens;
-  special.bos = put(options.bos_token);
-  special.eos = put(options.eos_token);
-  special.unk = put(options.unk_token);
-  special.pad = put(options.pad_token);
   return parts;
 }
 
-/// What tells RoBERTa's vocab.json and merges.txt from GPT-2's: the names of its special tokens and what it puts round the text.
-inline void make_roberta(TokenizerParts& parts, std::string const& name) {
-  SpecialTokens& special = parts.special_tokens;
-  special.cls = special.bos = require_token(parts.vocabulary, "<s>", name);
-  special.sep = special.eos = require_token(parts.vocabulary, "</s>", name);
-  special.unk = require_token(parts.vocabulary, "<unk>", name);
-  special.pad = require_token(parts.vocabulary, "<pad>", name);
-  special.mask = require_token(parts.vocabulary, "<mask>", name);
-  for (char const* const token : {"<s>", "</s>", "<unk>", "<pad>"}) put_added_token(parts, {.content = token, .special = true});
-  put_added_token(parts, {.content = "<mask>", .lstrip = true, .special = true});
-  parts.post_processor = PostProcessor::roberta(*special.cls, *special.sep);
-  parts.post_processor.trim_offsets = true;
+inline NamedTokens default_tokens(BertTokenizerOptions const& options) {
+  NamedTokens tokens;
+  for (auto const& [key, content] : {std::pair{"unk_token", &options.unk_token},
+                                     {"sep_token", &options.sep_token},
+                                     {"pad_token", &options.pad_token},
+                                     {"cls_token", &options.cls_token},
+                                     {"mask_token", &options.mask_token}})
+    tokens.set(key, {.content = *content, .id = -1, .special = true});
+  return tokens;
 }
 
-/// The string that `key` of a configuration holds, itself or as `content`.
-inline std::string token_name(Json const& config, std::string_view key, std::string otherwise, std::string const& name) {
-  Json const* const value = find_member(config, key, name);
-  if (value == nullptr || value->is_null()) return otherwise;
-  if (value->is_object()) return require<std::string>(*value, "content", name + ": " + std::string(key));
-  return require<std::string>(config, key, name);
+inline NamedTokens default_tokens(Gpt2TokenizerOptions const& options) {
+  NamedTokens tokens;
+  for (auto const& [key, content] : {std::pair{"bos_token", &options.bos_token},
+                                     {"eos_token", &options.eos_token},
+                                     {"unk_token", &options.unk_token},
+                                     {"pad_token", &options.pad_token}})
+    if (!content->empty()) tokens.set(key, {.content = *content, .id = -1, .special = true});
+  return tokens;
 }
 
-enum class TokenizerFamily { bert, gpt2, roberta, unknown };
-
-/// The family that `tokenizer_class` names, with or without "Fast".
-inline TokenizerFamily family_of(std::string_view tokenizer_class) {
-  if (tokenizer_class.ends_with("Fast")) tokenizer_class.remove_suffix(4);
-  for (std::string_view const name : {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"})
-    if (tokenizer_class == name) return TokenizerFamily::bert;
-  if (tokenizer_class == "GPT2Tokenizer") return TokenizerFamily::gpt2;
-  if (tokenizer_class == "RobertaTokenizer") return TokenizerFamily::roberta;
-  return TokenizerFamily::unknown;
+/// RoBERTa's, whose `<mask>` takes the space before it along: so its checkpoints say, and so transformers had it up to version 4; in 5.24 a
+/// directory that has neither tokenizer.json nor a word of its own on it loses this.
+inline NamedTokens roberta_tokens() {
+  NamedTokens tokens;
+  for (auto const& [key, content] : {std::pair{"bos_token", "<s>"},
+                                     {"eos_token", "</s>"},
+                                     {"unk_token", "<unk>"},
+                                     {"sep_token", "</s>"},
+                                     {"pad_token", "<pad>"},
+                                     {"cls_token", "<s>"}})
+    tokens.set(key, {.content = content, .id = -1, .special = true});
+  tokens.set("mask_token", {.content = "<mask>", .id = -1, .lstrip = true, .special = true});
+  return tokens;
 }
 
-inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directory, Json const& config, std::string const& config_name) {
-  auto const tokenizer_class = get_or<std::string>(config, "tokenizer_class", "", config_name);
-  bool const is_bert = std::filesystem::exists(directory / "vocab.txt");
-  TokenizerFamily family = is_bert ? TokenizerFamily::bert : TokenizerFamily::gpt2;
-  if (!tokenizer_class.empty() && tokenizer_class != "PreTrainedTokenizerFast") family = family_of(tokenizer_class);
-  if (family == TokenizerFamily::unknown || is_bert != (family == TokenizerFamily::bert))
-    throw CheckpointError(config_name + ": the tokenizer_class " + in_quotes(tokenizer_class) + " is not supported with " +
-                          (is_bert ? "vocab.txt alone" : "vocab.json and merges.txt alone"));
-  if (is_bert) {
-    BertTokenizerOptions options;
-    options.unk_token = token_name(config, "unk_token", options.unk_token, config_name);
-    options.sep_token = token_name(config, "sep_token", options.sep_token, config_name);
-    options.pad_token = token_name(config, "pad_token", options.pad_token, config_name);
-    options.cls_token = token_name(config, "cls_token", options.cls_token, config_name);
-    options.mask_token = token_name(config, "mask_token", options.mask_token, config_name);
-    return parts_from_vocab_txt(directory / "vocab.txt", options);
+inline NamedTokens default_tokens(TokenizerFamily family) {
+  if (family == TokenizerFamily::bert) return default_tokens(BertTokenizerOptions{});
+  return family == TokenizerFamily::gpt2 ? default_tokens(Gpt2TokenizerOptions{}) : roberta_tokens();
+}
+
+/// Puts the special tokens in their places and what belongs round a text. `tokens` are those of the files where they name one, else the
+/// family's; a `defaults` token that stands nowhere is left out rather than given an id that no model was trained with, unless it is GPT-2's.
+inline void finish_family(TokenizerFamily family, NamedTokens tokens, NamedTokens const& defaults, std::string const& name,
+                          AddedTokenList& list, TokenizerParts& parts) {
+  for (auto const& [key, token] : defaults.named)
+    if (tokens.find(key) == nullptr) {
+      bool const is_needed = family == TokenizerFamily::gpt2 || key == "unk_token" || key == "cls_token" || key == "sep_token";
+      if (is_needed || list.id_of(token.content)) tokens.set(key, token);
+    }
+  std::optional<PostProcessor> round_text;
+  if (family != TokenizerFamily::gpt2) {
+    require_token(tokens, "unk_token", list, name);
+    TokenId const cls = require_token(tokens, "cls_token", list, name);
+    TokenId const sep = require_token(tokens, "sep_token", list, name);
+    round_text = family == TokenizerFamily::bert ? PostProcessor::bert(cls, sep) : PostProcessor::roberta(cls, sep);
+    round_text->trim_offsets = family == TokenizerFamily::roberta;
   }
-  Gpt2TokenizerOptions options;
-  bool const is_roberta = family == TokenizerFamily::roberta;
-  if (is_roberta)
-    options.unk_token = options.bos_token = options.eos_token = "";
-  else
-    options.unk_token = token_name(config, "unk_token", options.unk_token, config_name);
-  if (!is_roberta) options.bos_token = token_name(config, "bos_token", options.bos_token, config_name);
-  if (!is_roberta) options.eos_token = token_name(config, "eos_token", options.eos_token, config_name);
-  auto parts = parts_from_vocab_and_merges(directory / "vocab.json", directory / "merges.txt", options);
-  if (is_roberta) make_roberta(parts, (directory / "vocab.json").string());
-  return parts;
+  if (round_text) parts.post_processor = std::move(*round_text);
+  if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model)) word_piece->unk_token = tokens.find("unk_token")->content;
+  add_special_tokens(tokens, name, list, parts);
+}
+
+/// The pair of files of a byte-level vocabulary, under today's names or those that OpenAI gave GPT-2's; empty paths when there is none.
+inline std::pair<std::filesystem::path, std::filesystem::path> vocabulary_and_merges(std::filesystem::path const& directory) {
+  for (auto const& [vocabulary, merges] : {std::pair{"vocab.json", "merges.txt"}, {"encoder.json", "vocab.bpe"}})
+    if (std::filesystem::exists(directory / vocabulary) && std::filesystem::exists(directory / merges))
+      return {directory / vocabulary, directory / merges};
+  return {};
+}
+
+/// What the files' names and their tokens say, where no setting says anything.
+inline FamilyFound family_by_files(std::filesystem::path const& directory) {
+  if (std::filesystem::exists(directory / "vocab.txt")) return {TokenizerFamily::bert, directory.string() + ": vocab.txt"};
+  auto const path = vocabulary_and_merges(directory).first;
+  Json const vocabulary = read_json(path);
+  if (vocabulary.is_object() && vocabulary.contains("<s>") && vocabulary.contains("</s>"))
+    throw CheckpointError(path.string() +
+                          ": has \"<s>\" and \"</s>\", so it may be RoBERTa's or another's; expected tokenizer.json, tokenizer_class " +
+                          "in tokenizer_config.json or model_type in config.json, to tell which");
+  return {TokenizerFamily::gpt2, path.string()};
+}
+
+inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directory, TokenizerFamily& family, ConfigFile const& config) {
+  ConfigFile const model = ConfigFile::read(directory / "config.json");
+  auto found = family_by_class(config);
+  if (!found) found = family_by_class(model);
+  if (!found) found = family_by_model(model);
+  if (!found) found = family_by_files(directory);
+  family = found->family;
+  if (family == TokenizerFamily::bert) {
+    if (std::filesystem::exists(directory / "vocab.txt")) return word_piece_parts(directory / "vocab.txt", {});
+    throw CheckpointError(found->where + ": expected tokenizer.json or vocab.txt in " + directory.string() +
+                          ", found vocab.json and merges.txt");
+  }
+  auto const [vocabulary, merges] = vocabulary_and_merges(directory);
+  if (!vocabulary.empty()) return byte_bpe_parts(vocabulary, merges, false);
+  throw CheckpointError(found->where + ": expected tokenizer.json, or vocab.json and merges.txt, in " + directory.string() +
+                        ", found vocab.txt");
 }
 
 }  // namespace detail
@@ -179,30 +211,55 @@ inline Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& fil
 }
 
 inline Tokenizer Tokenizer::from_vocab_txt(std::filesystem::path const& vocabulary, BertTokenizerOptions const& options) {
-  return Tokenizer(detail::parts_from_vocab_txt(vocabulary, options), vocabulary.string());
+  TokenizerParts parts = detail::word_piece_parts(vocabulary, options);
+  detail::AddedTokenList list(parts);
+  detail::finish_family(detail::TokenizerFamily::bert, {}, detail::default_tokens(options), vocabulary.string(), list, parts);
+  return Tokenizer(std::move(parts), vocabulary.string());
 }
 
 inline Tokenizer Tokenizer::from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
                                                   Gpt2TokenizerOptions const& options) {
-  return Tokenizer(detail::parts_from_vocab_and_merges(vocabulary, merges, options), vocabulary.string());
+  TokenizerParts parts = detail::byte_bpe_parts(vocabulary, merges, options.add_prefix_space);
+  detail::AddedTokenList list(parts);
+  detail::finish_family(detail::TokenizerFamily::gpt2, {}, detail::default_tokens(options), vocabulary.string(), list, parts);
+  return Tokenizer(std::move(parts), vocabulary.string());
 }
 
-inline Tokenizer Tokenizer::from_directory(std::filesystem::path const& directory) {
-  auto const has = [&](char const* name) { return std::filesystem::exists(directory / name); };
+inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
+  using detail::ConfigFile;
   if (!std::filesystem::is_directory(directory)) throw FileError(directory.string() + ": is not a directory");
-  bool const has_json = has("tokenizer.json");
-  if (!has_json && !has("vocab.txt") && !(has("vocab.json") && has("merges.txt")))
+  bool const has_json = std::filesystem::exists(directory / "tokenizer.json");
+  if (!has_json && !std::filesystem::exists(directory / "vocab.txt") && detail::vocabulary_and_merges(directory).first.empty())
     throw FileError(directory.string() + ": has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
-  std::string const config_name = (directory / "tokenizer_config.json").string();
-  Json const config = has("tokenizer_config.json") ? read_json(directory / "tokenizer_config.json") : Json::object();
-  if (!config.is_object()) throw FormatError(config_name + ": found " + describe_json(config) + ", expected an object");
-  std::string const name = (directory / "tokenizer.json").string();
-  TokenizerParts parts = has_json ? detail::parts_from_tokenizer_json(read_json(directory / "tokenizer.json"), name)
-                                  : detail::parts_from_vocabulary(directory, config, config_name);
-  if (has("special_tokens_map.json"))
-    detail::read_special_tokens(read_json(directory / "special_tokens_map.json"), (directory / "special_tokens_map.json").string(), parts);
-  detail::apply_tokenizer_config(config, config_name, parts);
-  return Tokenizer(std::move(parts), has_json ? name : directory.string());
+  ConfigFile const config = ConfigFile::read(directory / "tokenizer_config.json");
+  std::string const name = has_json ? (directory / "tokenizer.json").string() : directory.string();
+  detail::TokenizerFamily family{};
+  TokenizerParts parts =
+      has_json ? detail::parts_from_tokenizer_json(read_json(name), name) : detail::parts_from_vocabulary(directory, family, config);
+
+  detail::Section const settings(config.json, config.name);
+  detail::AddedTokenList list(parts);
+  detail::NamedTokens tokens;
+  detail::read_special_tokens(config.json, config.name, tokens);
+  if (auto const added = settings.optional_section("added_tokens_decoder")) {
+    detail::read_added_tokens_decoder(*added, list);
+  } else {  // Before there was such a key, two more files said it.
+    ConfigFile const map = ConfigFile::read(directory / "special_tokens_map.json");
+    ConfigFile const added_tokens = ConfigFile::read(directory / "added_tokens.json");
+    detail::NamedTokens of_map;
+    detail::read_special_tokens(map.json, map.name, of_map);
+    for (auto& [key, token] : of_map.named) tokens.set(key, std::move(token));
+    detail::read_added_tokens_json(added_tokens.json, added_tokens.name, tokens, list);
+    tokens.others.insert(tokens.others.end(), of_map.others.begin(), of_map.others.end());
+  }
+  if (has_json)
+    detail::add_special_tokens(tokens, config.name, list, parts);
+  else
+    detail::finish_family(family, std::move(tokens), detail::default_tokens(family), name, list, parts);
+  auto const source = has_json ? detail::TokenizerSource::tokenizer_json : detail::TokenizerSource::vocabulary;
+  detail::apply_tokenizer_config(settings, source, parts);
+  if (!has_json && family == detail::TokenizerFamily::gpt2) detail::put_ends_round_text(settings, parts);
+  return Tokenizer(std::move(parts), name);
 }
 
 }  // namespace axiform

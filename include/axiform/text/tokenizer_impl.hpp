@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,46 +18,95 @@
 namespace axiform {
 
 inline Tokenizer::Model Tokenizer::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
-  if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model))
-    return detail::WordPiece(vocabulary, std::move(*word_piece), name);
-  return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
+  auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
+  if (word_piece == nullptr) return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
+  auto unknown = vocabulary.find(word_piece->unk_token);
+  if (!unknown) {
+    auto const added = std::ranges::find(parts.added_tokens, word_piece->unk_token, &AddedToken::content);
+    if (added == parts.added_tokens.end())
+      throw FormatError(name + ": the unknown token " + detail::in_quotes(word_piece->unk_token) + " is not in the vocabulary");
+    unknown = added->id;
+  }
+  return detail::WordPiece(vocabulary, std::move(*word_piece), *unknown);
+}
+
+/// Gives the vocabulary the added tokens that the model does not have, and makes the matchers.
+inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, std::string const& name) {
+  std::vector<detail::AddedTokenMatcher::Entry> raw, normalized;
+  std::unordered_set<std::string> patterns;
+  std::vector<std::string_view> unfound;
+  for (AddedToken const& token : tokens) {
+    if (token.content.empty()) continue;  // As Hugging Face has it.
+    auto const known = vocabulary.find(token.content);
+    if (known ? *known != token.id : token.id < 0 || vocabulary.has(token.id))
+      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) +
+                        (known ? ", expected " + std::to_string(*known) + ", its id in the vocabulary" : ", expected one that is free"));
+    if (!known) vocabulary.put(token.content, token.id, name);
+    std::string pattern = token.normalized ? normal_form(token.content) : token.content;
+    if (pattern != token.content) normal_forms.emplace(token.id, pattern);
+    if (pattern.empty() || (token.normalized && !patterns.insert(pattern).second)) {
+      unfound.push_back(token.content);
+      continue;
+    }
+    (token.normalized ? normalized : raw).push_back({std::move(pattern), token.id, token.single_word, token.lstrip, token.rstrip});
+  }
+  raw_tokens = detail::AddedTokenMatcher(std::move(raw));
+  normalized_tokens = detail::AddedTokenMatcher(std::move(normalized));
+  if (!unfound.empty())
+    notes.push_back("the added token " + detail::in_quotes(unfound.front()) +
+                    (unfound.size() > 1 ? " and " + std::to_string(unfound.size() - 1) + " more are" : " is") +
+                    " never found: once normalised, nothing is left or another reads the same");
+  is_special.resize(vocabulary.size());
+  is_added.resize(vocabulary.size());
+  for (AddedToken const& token : tokens) {
+    if (token.content.empty()) continue;
+    is_added[static_cast<std::size_t>(token.id)] = true;
+    // The crate compares the written forms, so a special token whose normal form is another is never left out.
+    if (token.special) is_special[static_cast<std::size_t>(token.id)] = !normal_forms.contains(token.id);
+  }
+}
+
+/// Text goes through steps when the parts have any: then the model's own normalizer and pre-tokenizer are steps, too, where nothing replaces
+/// them.
+inline void Tokenizer::complete_steps(TokenizerParts& parts) {
+  if (parts.normalizer.empty() && parts.pre_tokenizer.empty()) return;
+  auto const* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
+  if (word_piece != nullptr && parts.normalizer.empty()) parts.normalizer = detail::steps_of(word_piece->normalizer);
+  if (!parts.pre_tokenizer.empty()) return;
+  if (word_piece != nullptr) {
+    parts.pre_tokenizer = detail::bert_steps();
+  } else {
+    auto const& bpe = std::get<ByteBpeOptions>(parts.model);
+    parts.pre_tokenizer = detail::byte_level_steps(bpe.add_prefix_space, bpe.use_regex);
+  }
+}
+
+inline std::string Tokenizer::State::normal_form(std::string const& content) const {
+  auto const text_of = [](std::vector<detail::NormalizedCodePoint> const& points) {
+    std::string text;
+    for (auto const& point : points) append_utf8(text, point.value);
+    return text;
+  };
+  if (!pre_tokenizer.empty()) {
+    detail::Normalizer::Scratch scratch;
+    normalizer.normalize(content, 0, scratch);
+    return text_of(scratch.points);
+  }
+  auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
+  return word_piece == nullptr ? content : text_of(detail::BertNormalizer(word_piece->options().normalizer).normalize(content, 0));
 }
 
 inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
-    : vocabulary(std::move(parts.vocabulary)),
+    : vocabulary((complete_steps(parts), std::move(parts.vocabulary))),
       model(make_model(vocabulary, parts, name)),
+      normalizer(parts.normalizer, name),
+      pre_tokenizer(std::move(parts.pre_tokenizer), name),
       post_processor(std::move(parts.post_processor)),
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
-      model_max_length(parts.model_max_length) {
-  for (AddedToken& token : parts.added_tokens) {
-    if (token.content.empty()) continue;  // As Hugging Face has it.
-    auto const id = vocabulary.find(token.content);
-    TokenId const given = id ? *id : vocabulary.append(token.content, name);
-    if (given != token.id)
-      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) +
-                        ", expected " + std::to_string(given) + (id ? ", its id in the vocabulary" : ", the next after the vocabulary"));
-    std::string pattern = token.content;
-    auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
-    if (token.normalized && word_piece != nullptr) {
-      detail::BertNormalizer normalizer(word_piece->options().normalizer);
-      pattern.clear();
-      for (auto const& point : normalizer.normalize(token.content, 0)) append_utf8(pattern, point.value);
-      if (pattern != token.content) normal_forms.emplace(token.id, pattern);
-    }
-    auto& matcher = token.normalized ? normalized_tokens : raw_tokens;
-    if (pattern.empty() || matcher.contains(pattern))
-      throw FormatError(name + ": added token " + detail::in_quotes(token.content) +
-                        (pattern.empty() ? " is empty when it is normalised" : " reads the same as another"));
-    matcher.add(std::move(pattern), token);
-  }
-  is_special.resize(vocabulary.size());
-  is_added.resize(vocabulary.size());
-  for (AddedToken const& token : parts.added_tokens) {
-    if (!token.content.empty()) is_added[static_cast<std::size_t>(token.id)] = true;
-    // The crate compares the written forms, so a special token whose normal form is another is never left out.
-    if (token.special && !token.content.empty()) is_special[static_cast<std::size_t>(token.id)] = !normal_forms.contains(token.id);
-  }
+      model_max_length(parts.model_max_length),
+      notes(std::move(parts.notes)) {
+  add_tokens(parts.added_tokens, name);
   auto const check = [&](TokenId id) {
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary.size())
       throw FormatError(name + ": special token id " + std::to_string(id) + " is outside of the vocabulary of " +
@@ -115,17 +165,62 @@ inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text
       result.valid,
       [&](std::size_t begin, std::size_t end) {
         std::string_view const part = result.valid.substr(begin, end - begin);
+        if (!state.pre_tokenizer.empty()) {
+          encode_by_steps(part, begin, scratch, sink);
+          return;
+        }
         if (auto const* const word_piece = std::get_if<detail::WordPiece>(&state.model)) {
           word_piece->encode(part, begin, state.normalized_tokens, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
           return;
         }
         auto const& bpe = std::get<detail::ByteBpe>(state.model);
         auto& bpe_scratch = std::get<detail::ByteBpe::Scratch>(scratch.model);
-        state.normalized_tokens.split(  // Byte-level BPE has no normaliser: these come second, that is all.
+        state.normalized_tokens.split(  // There is no normaliser: these come second, that is all.
             part, [&](std::size_t b, std::size_t e) { bpe.encode(part.substr(b, e - b), begin + b, bpe_scratch, sink); },
             [&](detail::AddedTokenMatcher::Match const& match) { add_matched(part, begin, match, sink); });
       },
-      [&](detail::AddedTokenMatcher::Match const& match) { add_matched(result.valid, 0, match, sink); });
+      [&](detail::AddedTokenMatcher::Match const& match) {
+        add_matched(result.valid, 0, match, sink);
+        if (!state.pre_tokenizer.empty()) sink.end_word();
+      });
+}
+
+// Normalises a part of a text, finds added tokens, splits the rest, and gives each piece to the model.
+inline void Tokenizer::encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const {
+  State const& state = *state_;
+  detail::AlignedText& normalized = scratch.normalized;
+  if (state.normalizer.keeps(text)) {
+    normalized.keep(text, static_cast<std::uint32_t>(base));
+  } else {
+    state.normalizer.normalize(text, static_cast<std::uint32_t>(base), scratch.normalizer);
+    normalized.assign(scratch.normalizer.points);
+  }
+  auto const piece = [](std::size_t begin, std::size_t end) {
+    return detail::Piece{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+  };
+  scratch.pieces.clear();
+  state.normalized_tokens.split(
+      normalized.text, [&](std::size_t begin, std::size_t end) { scratch.pieces.push_back(piece(begin, end)); },
+      [&](detail::AddedTokenMatcher::Match const& match) {
+        if (match.begin == match.end) return;
+        scratch.pieces.push_back(piece(match.begin, match.end));
+        scratch.pieces.back().added = match.id;
+      });
+  state.pre_tokenizer.split(normalized, scratch.pieces, scratch.next_pieces);
+  for (auto const& [begin, end, added] : scratch.pieces) {
+    if (added) {
+      std::string_view const spelling = normalized.text.substr(begin, end - begin);
+      if (spelling != id_to_token(*added)) sink.spellings.push_back({sink.ids.size(), std::string(spelling)});
+      auto const [first, last] = normalized.place(begin, end);
+      sink.add(*added, first, last);
+    } else if (auto const* const word_piece = std::get_if<detail::WordPiece>(&state.model)) {
+      word_piece->encode_word(normalized, begin, end, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
+    } else {
+      auto const& bpe = std::get<detail::ByteBpe>(state.model);
+      bpe.encode_word(normalized, begin, end, std::get<detail::ByteBpe::Scratch>(scratch.model), sink);
+    }
+    sink.end_word();
+  }
 }
 
 inline void Tokenizer::finish_text(Text& text) const {
@@ -204,6 +299,11 @@ inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding co
     state_->vocabulary.token(encoding.ids[i]);  // Which throws where there is none.
     return state_->is_added[static_cast<std::size_t>(encoding.ids[i])];
   };
+  if (encoding.words.size() == words.size()) {
+    for (std::size_t i = 0; i < words.size(); ++i)
+      if (is_word(i)) words[i] = encoding.words[i];
+    return words;
+  }
   auto const* const word_piece = std::get_if<detail::WordPiece>(&state_->model);
   std::uint32_t next = 0;
   bool continues = false;  // Whether the token before is one that another can continue.
@@ -228,7 +328,7 @@ inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding co
 }
 
 inline bool Tokenizer::append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const {
-  if (is_special(id) && options.skip_special_tokens) return false;
+  if ((is_special(id) && options.skip_special_tokens) || !state_->vocabulary.has(id)) return false;
   detail::decode_token(state_->decoder, id_to_token(id), is_first, text);
   return true;
 }

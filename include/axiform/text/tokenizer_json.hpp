@@ -18,6 +18,10 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/text/added_token_list.hpp>
+#include <axiform/text/normalizer.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
+#include <axiform/text/split_expression.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 namespace axiform::detail {
@@ -88,26 +92,26 @@ class Section {
   std::string where_;
 };
 
-/// The tokens of an object of tokens and ids, which must be 0, 1, 2 … without a gap.
+/// The tokens of an object of tokens and ids; ids that none has are holes.
 inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
   if (!object.is_object()) throw FormatError(name + ": found " + describe_json(object) + ", expected an object of tokens and their ids");
   if (object.empty()) throw FormatError(name + ": has no tokens");
-  std::vector<std::string const*> by_id(object.size(), nullptr);
+  std::vector<std::pair<TokenId, std::string const*>> by_id;
+  by_id.reserve(object.size());
   for (auto const& [token, value] : object.get_ref<Json::object_t const&>()) {
     auto const id = integer_from<TokenId>(value);
     if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(token) + ": found " + describe_json(value) + ", expected an id");
-    if (static_cast<std::size_t>(*id) >= by_id.size())
-      throw FormatError(name + ": has a gap: " + std::to_string(by_id.size()) + " tokens, and the id of " + in_quotes(token) + " is " +
-                        std::to_string(*id));
-    if (auto const*& place = by_id[static_cast<std::size_t>(*id)]; place == nullptr)
-      place = &token;
-    else
-      throw FormatError(name + ": the tokens " + in_quotes(*place) + " and " + in_quotes(token) + " have one id, " + std::to_string(*id));
+    by_id.emplace_back(*id, &token);
   }
-  std::vector<std::string> tokens;  // As many ids as tokens, none out of range, none twice: there is no gap.
-  tokens.reserve(by_id.size());
-  for (std::string const* const token : by_id) tokens.push_back(*token);
-  return Vocabulary(std::move(tokens), name);
+  std::ranges::stable_sort(by_id, {}, &std::pair<TokenId, std::string const*>::first);
+  Vocabulary vocabulary;
+  for (auto const& [id, token] : by_id) {
+    if (vocabulary.has(id))
+      throw FormatError(name + ": the tokens " + in_quotes(vocabulary.token(id)) + " and " + in_quotes(*token) + " have one id, " +
+                        std::to_string(id));
+    vocabulary.put(*token, id, name);
+  }
+  return vocabulary;
 }
 
 /// `"left right"`, or an array of both.
@@ -122,6 +126,141 @@ inline std::pair<std::string, std::string> merge_from(Json const& json, std::str
   throw FormatError(where + ": found " + describe_json(json) + ", expected two tokens");
 }
 
+/// `{"String": …}` or `{"Regex": …}`.
+struct Pattern {
+  std::string text;
+  bool is_expression;
+};
+inline Pattern pattern_from(Section const& piece) {
+  Json const* const value = find_member(piece.json(), "pattern", piece.where());
+  if (value != nullptr && value->is_object() && value->size() == 1 && (value->contains("String") || value->contains("Regex"))) {
+    Section const pattern = piece.section("pattern");
+    bool const is_expression = value->contains("Regex");
+    auto text = pattern.require<std::string>(is_expression ? "Regex" : "String");
+    if (!is_valid_utf8(text)) throw FormatError(pattern.where() + ": found " + in_quotes(text) + ", expected UTF-8");
+    if (text.empty()) throw FormatError(pattern.where() + ": found the empty text, which would match everywhere");
+    return {std::move(text), is_expression};
+  }
+  throw FormatError(piece.where() + ": pattern: expected an object with \"String\" or \"Regex\"");
+}
+
+/// A text that stands in for others.
+inline std::string content_from(Section const& piece, std::string_view key) {
+  auto content = piece.require<std::string>(key);
+  if (!is_valid_utf8(content)) throw FormatError(piece.where() + ": " + printable(key) + ": found " + in_quotes(content) + ", expected UTF-8");
+  return content;
+}
+
+inline BertNormalizerOptions bert_normalizer_from(Section const& normalizer) {
+  normalizer.allow({"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"});
+  return {.clean_text = normalizer.require<bool>("clean_text"),
+          .handle_chinese_chars = normalizer.require<bool>("handle_chinese_chars"),
+          .strip_accents = normalizer.get<bool>("strip_accents"),
+          .lowercase = normalizer.require<bool>("lowercase")};
+}
+
+/// The members of a `Sequence`, those of one within it included, or the piece itself.
+inline void flatten(Section const& piece, std::string_view key, std::vector<Section>& result, int depth = 0) {
+  if (piece.get_or<std::string>("type", "") != "Sequence") {
+    result.push_back(piece);
+    if (result.size() > 64) throw CheckpointError(piece.where() + ": more than 64 steps are not supported");
+    return;
+  }
+  piece.allow({"type", key});
+  if (depth == 8) throw CheckpointError(piece.where() + ": more than 8 sequences one in another are not supported");
+  for (Section const& member : piece.sections(key)) flatten(member, key, result, depth + 1);
+}
+
+inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerStep>& steps) {
+  using enum NormalizerStep::Kind;
+  static constexpr std::pair<std::string_view, NormalizerStep::Kind> plain[] = {
+      {"NFC", nfc}, {"NFD", nfd}, {"NFKC", nfkc}, {"NFKD", nfkd}, {"Lowercase", lowercase}, {"StripAccents", strip_accents}};
+  auto const type = piece.type({"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Replace", "Prepend", "Strip"});
+  if (type == "BertNormalizer") {
+    auto const bert = steps_of(bert_normalizer_from(piece));
+    steps.insert(steps.end(), bert.begin(), bert.end());
+  } else if (type == "Replace") {
+    piece.allow({"type", "pattern", "content"});
+    auto pattern = pattern_from(piece);
+    if (pattern.is_expression)
+      throw CheckpointError(piece.where() + ": replacing the regular expression " + in_quotes(pattern.text) + " is not supported");
+    steps.push_back({replace, std::move(pattern.text), content_from(piece, "content")});
+  } else if (type == "Prepend") {
+    piece.allow({"type", "prepend"});
+    steps.push_back({prepend, {}, content_from(piece, "prepend")});
+    if (steps.back().content.empty()) piece.refuse("prepend", piece.json()["prepend"]);
+  } else if (type == "Strip") {
+    piece.allow({"type", "strip_left", "strip_right"});
+    if (piece.require<bool>("strip_left")) steps.push_back({strip_left});
+    if (piece.require<bool>("strip_right")) steps.push_back({strip_right});
+  } else {
+    piece.allow({"type"});
+    steps.push_back({std::ranges::find(plain, type, &std::pair<std::string_view, NormalizerStep::Kind>::first)->second});
+  }
+}
+
+inline SplitBehavior behavior_from(Section const& piece, std::string_view otherwise) {
+  static constexpr std::pair<std::string_view, SplitBehavior> behaviors[] = {{"Isolated", SplitBehavior::isolated},
+                                                                             {"Removed", SplitBehavior::removed},
+                                                                             {"MergedWithPrevious", SplitBehavior::merged_with_previous},
+                                                                             {"MergedWithNext", SplitBehavior::merged_with_next},
+                                                                             {"Contiguous", SplitBehavior::contiguous}};
+  auto const name = otherwise.empty() ? piece.require<std::string>("behavior") : piece.get_or<std::string>("behavior", std::string(otherwise));
+  for (auto const& [known, behavior] : behaviors)
+    if (known == name) return behavior;
+  throw CheckpointError(piece.where() + ": the behavior " + in_quotes(name) + " is not supported");
+}
+
+inline bool has_bytes(std::vector<PreTokenizerStep> const& steps) {
+  return std::ranges::find(steps, PreTokenizerStep::Kind::bytes, &PreTokenizerStep::kind) != steps.end();
+}
+
+inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
+  using enum PreTokenizerStep::Kind;
+  bool const sees_bytes = has_bytes(steps);
+  auto const type = piece.type({"BertPreTokenizer", "ByteLevel", "Split", "Digits", "Punctuation", "Whitespace", "WhitespaceSplit"});
+  auto const insert = [&](std::vector<PreTokenizerStep> const& more) { steps.insert(steps.end(), more.begin(), more.end()); };
+  if (type == "ByteLevel") {
+    piece.allow({"type", "add_prefix_space", "trim_offsets", "use_regex"});
+    if (sees_bytes) throw CheckpointError(piece.where() + ": ByteLevel twice is not supported");
+    insert(byte_level_steps(piece.require<bool>("add_prefix_space"), piece.get_or<bool>("use_regex", true)));
+  } else if (type == "Split") {
+    piece.allow({"type", "pattern", "behavior", "invert"});
+    auto pattern = pattern_from(piece);
+    if (sees_bytes && !pattern.is_expression) throw CheckpointError(piece.where() + ": splitting at a text after ByteLevel is not supported");
+    auto const kind = pattern.is_expression ? expression : literal;
+    if (pattern.is_expression) SplitExpression(pattern.text, piece.where());  // Which throws for one that is not known.
+    steps.push_back({kind, std::move(pattern.text), behavior_from(piece, ""), piece.require<bool>("invert")});
+  } else if (type == "Digits") {
+    piece.allow({"type", "individual_digits"});
+    bool const is_individual = piece.require<bool>("individual_digits");
+    steps.push_back({.kind = digits, .behavior = is_individual ? SplitBehavior::isolated : SplitBehavior::contiguous});
+  } else if (type == "Punctuation") {
+    piece.allow({"type", "behavior"});
+    steps.push_back({.kind = punctuation, .behavior = behavior_from(piece, "Isolated")});
+  } else {
+    piece.allow({"type"});
+    if (type == "BertPreTokenizer") insert(bert_steps());
+    if (type == "Whitespace") steps.push_back({.kind = words, .behavior = SplitBehavior::removed, .invert = true});
+    if (type == "WhitespaceSplit") steps.push_back({.kind = whitespace, .behavior = SplitBehavior::removed});
+  }
+}
+
+/// What the file says of normalization, one piece after another.
+inline std::vector<Section> normalizers_of(Section const& file) {
+  std::vector<Section> pieces;
+  if (auto const normalizer = file.optional_section("normalizer")) flatten(*normalizer, "normalizers", pieces);
+  return pieces;
+}
+inline std::vector<Section> pre_tokenizers_of(Section const& file) {
+  std::vector<Section> pieces;
+  flatten(file.section("pre_tokenizer"), "pretokenizers", pieces);
+  return pieces;
+}
+inline bool is_only(std::vector<Section> const& pieces, std::string_view type) {
+  return pieces.size() == 1 && pieces.front().get_or<std::string>("type", "") == type;
+}
+
 inline void read_word_piece(Section const& file, Section const& model, TokenizerParts& parts) {
   model.allow({"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"});
   WordPieceOptions options;
@@ -129,17 +268,16 @@ inline void read_word_piece(Section const& file, Section const& model, Tokenizer
   options.continuing_subword_prefix = model.get_or<std::string>("continuing_subword_prefix", "##");
   options.max_input_chars_per_word = model.get_or<std::size_t>("max_input_chars_per_word", 100);
   options.normalizer = {.clean_text = false, .handle_chinese_chars = false, .strip_accents = false, .lowercase = false};
-  if (auto const normalizer = file.optional_section("normalizer")) {
-    normalizer->type({"BertNormalizer"});
-    normalizer->allow({"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"});
-    options.normalizer.clean_text = normalizer->require<bool>("clean_text");
-    options.normalizer.handle_chinese_chars = normalizer->require<bool>("handle_chinese_chars");
-    options.normalizer.strip_accents = normalizer->get<bool>("strip_accents");
-    options.normalizer.lowercase = normalizer->require<bool>("lowercase");
-  }
-  Section const pre_tokenizer = file.section("pre_tokenizer");
-  pre_tokenizer.type({"BertPreTokenizer"});
-  pre_tokenizer.allow({"type"});
+  auto const normalizers = normalizers_of(file);
+  if (is_only(normalizers, "BertNormalizer"))
+    options.normalizer = bert_normalizer_from(normalizers.front());
+  else
+    for (Section const& piece : normalizers) add_normalizer_steps(piece, parts.normalizer);
+  auto const pre_tokenizers = pre_tokenizers_of(file);
+  for (Section const& piece : pre_tokenizers) add_pre_tokenizer_steps(piece, parts.pre_tokenizer);
+  if (has_bytes(parts.pre_tokenizer)) throw CheckpointError(file.where() + ": pre_tokenizer: ByteLevel is not supported with WordPiece");
+  if (parts.pre_tokenizer.empty()) throw CheckpointError(file.where() + ": pre_tokenizer: WordPiece without any is not supported");
+  if (is_only(pre_tokenizers, "BertPreTokenizer")) parts.pre_tokenizer.clear();  // The model's own.
   parts.model = std::move(options);
 }
 
@@ -148,14 +286,17 @@ inline void read_byte_bpe(Section const& file, Section const& model, TokenizerPa
                "ignore_merges", "vocab", "merges"});
   for (std::string_view const key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
     model.expect_unset(key);
-  if (auto const normalizer = file.optional_section("normalizer"))
-    throw CheckpointError(normalizer->where() + ": a normalizer is not supported with byte-level BPE");
-  Section const pre_tokenizer = file.section("pre_tokenizer");
-  pre_tokenizer.type({"ByteLevel"});
-  pre_tokenizer.allow({"type", "add_prefix_space", "trim_offsets", "use_regex"});
+  for (Section const& piece : normalizers_of(file)) add_normalizer_steps(piece, parts.normalizer);
   ByteBpeOptions options;
-  options.add_prefix_space = pre_tokenizer.require<bool>("add_prefix_space");
-  options.use_regex = pre_tokenizer.get_or<bool>("use_regex", true);
+  auto const pre_tokenizers = pre_tokenizers_of(file);
+  for (Section const& piece : pre_tokenizers) add_pre_tokenizer_steps(piece, parts.pre_tokenizer);
+  if (!has_bytes(parts.pre_tokenizer))
+    throw CheckpointError(file.where() + ": pre_tokenizer: BPE without the pre-tokenizer ByteLevel is not supported");
+  if (is_only(pre_tokenizers, "ByteLevel")) {  // The model's own.
+    options.add_prefix_space = pre_tokenizers.front().require<bool>("add_prefix_space");
+    options.use_regex = pre_tokenizers.front().get_or<bool>("use_regex", true);
+    parts.pre_tokenizer.clear();
+  }
   options.ignore_merges = model.get_or<bool>("ignore_merges", false);
   options.fuse_unk = model.get_or<bool>("fuse_unk", false);
   options.unk_token = model.get_or<std::string>("unk_token", "");
@@ -249,7 +390,14 @@ inline void read_post_processor(Section const& processor, PostProcessor& result)
 
 inline DecoderOptions decoder_from(Section const& decoder) {
   DecoderOptions options;
-  if (decoder.type({"WordPiece", "ByteLevel"}) == "WordPiece") {
+  auto const type = decoder.type({"WordPiece", "ByteLevel", "Sequence"});
+  if (type == "Sequence") {
+    std::vector<Section> decoders;
+    flatten(decoder, "decoders", decoders);
+    if (decoders.size() != 1) decoder.refuse("decoders", decoder.json()["decoders"]);
+    return decoder_from(decoders.front());
+  }
+  if (type == "WordPiece") {
     decoder.allow({"type", "prefix", "cleanup"});
     options.kind = DecoderOptions::Kind::word_piece;
     options.prefix = decoder.require<std::string>("prefix");
@@ -262,13 +410,10 @@ inline DecoderOptions decoder_from(Section const& decoder) {
 }
 
 /// What the usual names stand for, where the vocabulary has them.
-inline SpecialTokens usual_special_tokens(TokenizerParts const& parts) {
+inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedTokenList const& added_tokens) {
   auto const find = [&](std::initializer_list<std::string_view> names) -> std::optional<TokenId> {
-    for (std::string_view const name : names) {
-      if (auto const id = parts.vocabulary.find(name)) return id;
-      for (AddedToken const& token : parts.added_tokens)
-        if (token.content == name) return token.id;
-    }
+    for (std::string_view const name : names)
+      if (auto const id = added_tokens.id_of(name)) return id;
     return std::nullopt;
   };
   SpecialTokens result{.cls = find({"[CLS]", "<s>"}),
@@ -300,13 +445,14 @@ inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string co
     read_byte_bpe(file, model, parts);
   else
     read_word_piece(file, model, parts);
+  AddedTokenList added_tokens(parts);
   Json const* const added = find_member(json, "added_tokens", name);
   if (added != nullptr && !added->is_null())
     for (Section const& token : file.sections("added_tokens"))
-      parts.added_tokens.push_back(added_token_from(token, token.require<TokenId>("id")));
+      added_tokens.add(added_token_from(token, token.require<TokenId>("id")), name);
   if (auto const processor = file.optional_section("post_processor")) read_post_processor(*processor, parts.post_processor);
   if (auto const decoder = file.optional_section("decoder")) parts.decoder = decoder_from(*decoder);
-  parts.special_tokens = usual_special_tokens(parts);
+  parts.special_tokens = usual_special_tokens(parts, added_tokens);
   return parts;
 }
 

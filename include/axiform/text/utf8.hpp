@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// Appends one code point. What is no scalar value (a surrogate, above U+10FFFF) becomes U+FFFD.

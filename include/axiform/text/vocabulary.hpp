@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
@@ -19,23 +18,31 @@
 
 namespace axiform {
 
-/// Tokens and their ids: every id from 0 to `size() - 1` has one token, and no token has two ids.
+/// Tokens and their ids. No token has two ids and no id two tokens; an id that no token has is a hole, whose token reads as empty.
 class Vocabulary {
  public:
   Vocabulary() = default;
 
-  /// `tokens[id]` is the token of `id`. `name` says in messages where they come from.
-  /// @throws FormatError when two are equal, one is not UTF-8, or there are more than ids can number.
-  Vocabulary(std::vector<std::string> tokens, std::string const& name) : tokens_(std::move(tokens)), table_(tokens_.size()) {
-    if (tokens_.size() > static_cast<std::size_t>(std::numeric_limits<TokenId>::max()))
-      throw FormatError(name + ": has " + std::to_string(tokens_.size()) + " tokens, more than ids can number");
-    for (std::size_t id = 0; id < tokens_.size(); ++id) insert(tokens_[id], static_cast<TokenId>(id), name);
+  /// `tokens[id]` is the token of `id`. Of a token that stands there twice the last id counts, as in Hugging Face's loading, and the others
+  /// are holes. `name` says in messages where they come from.
+  /// @throws FormatError when one is not UTF-8, or there are more than ids can number.
+  Vocabulary(std::vector<std::string> const& tokens, std::string const& name) : table_(tokens.size()) {
+    if (tokens.size() > static_cast<std::size_t>(std::numeric_limits<TokenId>::max()))
+      throw FormatError(name + ": has " + std::to_string(tokens.size()) + " tokens, more than ids can number");
+    tokens_.reserve(tokens.size());
+    for (std::size_t id = 0; id < tokens.size(); ++id) put(tokens[id], static_cast<TokenId>(id), name);
   }
 
-  std::size_t size() const noexcept { return tokens_.size(); }                 ///< The number of tokens: ids are below it.
-  std::vector<std::string> const& tokens() const noexcept { return tokens_; }  ///< All tokens; `tokens()[id]` is that of `id`.
+  std::size_t size() const noexcept { return tokens_.size(); }                 ///< One more than the greatest id.
+  std::size_t count() const noexcept { return count_; }                        ///< The number of tokens: `size()` without the holes.
+  std::vector<std::string> const& tokens() const noexcept { return tokens_; }  ///< `tokens()[id]` is the token of `id`.
 
-  /// The token of `id`. @throws ArgumentError when there is none.
+  /// Whether a token has this id.
+  bool has(TokenId id) const noexcept {
+    return id >= 0 && static_cast<std::size_t>(id) < tokens_.size() && (!tokens_[static_cast<std::size_t>(id)].empty() || id == empty_);
+  }
+
+  /// The token of `id`, empty for a hole. @throws ArgumentError when `id` is not below `size()`.
   std::string const& token(TokenId id) const {
     if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size())
       throw ArgumentError("token id " + std::to_string(id) + " is outside of the vocabulary of " + std::to_string(tokens_.size()));
@@ -49,34 +56,32 @@ class Vocabulary {
     return id == detail::StringTable::absent ? std::nullopt : std::optional(id);
   }
 
-  /// Gives `token` the next id. @throws FormatError as the constructor does.
-  TokenId append(std::string token, std::string const& name) {
-    auto const id = static_cast<TokenId>(tokens_.size());
-    insert(token, id, name);
-    tokens_.push_back(std::move(token));
-    return id;
+  /// Gives `token` the id `id` >= 0, which no other token has; an id that it had before becomes a hole, as do ids up to `id` that are new.
+  /// @throws FormatError when it is not UTF-8, or its id is so far beyond the others that it can only be a mistake.
+  void put(std::string token, TokenId id, std::string const& name) {
+    if (!is_valid_utf8(token))
+      throw FormatError(name + ": token " + std::to_string(id) + ", " + detail::in_quotes(token) + ", is not UTF-8");
+    if (static_cast<std::size_t>(id) >= 16 * count_ + (std::size_t{1} << 20))
+      throw FormatError(name + ": token " + detail::in_quotes(token) + ": found id " + std::to_string(id) + ", and there are only " +
+                        std::to_string(count_) + " tokens below it");
+    if (auto const earlier = find(token))
+      tokens_[static_cast<std::size_t>(*earlier)].clear();
+    else
+      ++count_;
+    if (token.empty())
+      empty_ = id;
+    else
+      table_.put(token, id);
+    if (static_cast<std::size_t>(id) >= tokens_.size()) tokens_.resize(static_cast<std::size_t>(id) + 1);
+    tokens_[static_cast<std::size_t>(id)] = std::move(token);
   }
 
   /// For the models, which look up pieces of words.
   detail::StringTable const& table() const noexcept { return table_; }
 
  private:
-  void insert(std::string const& token, TokenId id, std::string const& name) {
-    if (!is_valid_utf8(token))
-      throw FormatError(name + ": token " + std::to_string(id) + ", " + detail::in_quotes(token) + ", is not UTF-8");
-    std::optional<TokenId> earlier;
-    if (token.empty()) {
-      if (empty_ != detail::StringTable::absent) earlier = empty_;
-      empty_ = id;
-    } else {
-      earlier = table_.insert(token, id);
-    }
-    if (earlier)
-      throw FormatError(name + ": the token " + detail::in_quotes(token) + " has two ids, " + std::to_string(*earlier) + " and " +
-                        std::to_string(id));
-  }
-
   std::vector<std::string> tokens_;
+  std::size_t count_ = 0;
   detail::StringTable table_;
   TokenId empty_ = detail::StringTable::absent;
 };

@@ -19,6 +19,7 @@
 #include <axiform/text/added_tokens.hpp>
 #include <axiform/text/bert_normalizer.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/string_table.hpp>
 #include <axiform/text/unicode.hpp>
 #include <axiform/text/vocabulary.hpp>
@@ -46,12 +47,9 @@ class WordPiece {
     std::vector<std::uint32_t> index;  // For each byte of it, the code point that it belongs to.
   };
 
-  /// @throws FormatError when `unk_token` is not in the vocabulary.
-  WordPiece(Vocabulary const& vocabulary, WordPieceOptions options, std::string const& name)
-      : options_(std::move(options)), words_(vocabulary.table()) {
-    auto const unknown = vocabulary.find(options_.unk_token);
-    if (!unknown) throw FormatError(name + ": the unknown token " + in_quotes(options_.unk_token) + " is not in the vocabulary");
-    unknown_ = *unknown;
+  /// `unknown` is the id of `unk_token`.
+  WordPiece(Vocabulary const& vocabulary, WordPieceOptions options, TokenId unknown)
+      : options_(std::move(options)), unknown_(unknown), words_(vocabulary.table()) {
     std::string_view const prefix = options_.continuing_subword_prefix;
     for (std::size_t id = 0; id < vocabulary.size(); ++id) {
       std::string_view const token = vocabulary.tokens()[id];
@@ -103,6 +101,23 @@ class WordPiece {
         }
       }
     }
+  }
+
+  /// Appends the tokens of one word, the bytes [begin, end) of `text`.
+  void encode_word(AlignedText const& text, std::size_t begin, std::size_t end, Scratch& scratch, TokenSink& sink) const {
+    scratch.word.assign(text.text.substr(begin, end - begin));
+    std::size_t const length = scratch.word.size();
+    auto const original = [&](std::size_t first, std::size_t last) {
+      Offset const place = text.place(begin + first, begin + last);
+      return std::pair(place.begin, place.end);
+    };
+    if (count_code_points(scratch.word) > options_.max_input_chars_per_word) {
+      auto const [first, last] = original(0, length);
+      sink.add(unknown_, first, last);
+      return;
+    }
+    scratch.word.append(16, '\0');
+    add_pieces(scratch.word.data(), length, sink, original);
   }
 
  private:

@@ -1,0 +1,111 @@
+/// @file
+/// The directory of a model: the one that is given, or the one in a Hugging Face cache that it stands for.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/file.hpp>
+#include <axiform/io/printable.hpp>
+
+namespace axiform {
+
+/// A directory with a model's files. Whoever reads one takes this type, so that all of them understand the same paths:
+///
+/// - the directory itself: `config.json` beside the weights and the tokenizer's files;
+/// - the root of a model in a Hugging Face cache (`models--ORGANISATION--NAME`): its snapshot that `refs/main` names, or its only one;
+/// - a cache (`hub`) that has exactly one model.
+///
+///     auto const tokenizer = Tokenizer::from_directory("/root/.cache/huggingface/hub/models--openai-community--gpt2");
+class ModelDirectory {
+ public:
+  /// Resolves a path. One that leads to no cache is taken as it is, also when there is nothing: who reads it will say so.
+  /// @throws FileError when it is a cache, and which snapshot or model is meant cannot be told: those that are there are listed.
+  template <std::convertible_to<std::filesystem::path> Path>
+  ModelDirectory(Path const& path) : path_(resolve(path)) {}
+
+  std::filesystem::path const& path() const noexcept { return path_; }      ///< Where the files are.
+  operator std::filesystem::path const&() const noexcept { return path_; }  ///< The same.
+  std::string string() const { return path_.string(); }                     ///< The same, as messages say it.
+
+  /// The path of a file in it.
+  friend std::filesystem::path operator/(ModelDirectory const& directory, std::filesystem::path const& name) {
+    return directory.path_ / name;
+  }
+
+ private:
+  static std::filesystem::path resolve(std::filesystem::path const& path);
+
+  std::filesystem::path path_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+/// Whether a name that a file gives is that of something in the same directory, and cannot lead out of it.
+inline bool is_plain_file_name(std::string_view name) noexcept {
+  constexpr std::string_view separators("/\\\0", 3);
+  return !name.empty() && name != "." && name != ".." && name.find_first_of(separators) == name.npos;
+}
+
+/// The names of the directories in a directory that begin so, in order; none where it cannot be read.
+inline std::vector<std::string> directories_in(std::filesystem::path const& path, std::string_view prefix) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    std::string name = entry->path().filename().string();
+    if (name.starts_with(prefix) && entry->is_directory(ignored)) names.push_back(std::move(name));
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+inline std::string listed(std::vector<std::string> const& names) {
+  constexpr std::size_t most = 20;
+  std::string result;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) result += (i == 0 ? "" : ", ") + printable(names[i]);
+  return names.size() > most ? message({result, " and ", names.size() - most, " more"}) : result;
+}
+
+/// The snapshot of a model in a cache.
+inline std::filesystem::path resolve_snapshot(std::filesystem::path const& root) {
+  std::error_code ignored;
+  auto const snapshots = root / "snapshots", reference = root / "refs" / "main";
+  auto const names = directories_in(snapshots, "");
+  if (std::filesystem::exists(reference, ignored)) {
+    std::string commit = read_file(reference, 4096);
+    while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' ')) commit.pop_back();
+    if (!is_plain_file_name(commit))
+      throw FileError(message({reference.string(), ": found ", in_quotes(commit), ", expected the name of a snapshot"}));
+    if (std::ranges::find(names, commit) != names.end()) return snapshots / commit;
+    throw FileError(message({reference.string(), ": names the snapshot ", printable(commit), ", which is not there; found ",
+                             names.empty() ? "none" : listed(names), " in ", snapshots.string()}));
+  }
+  if (names.size() == 1) return snapshots / names.front();
+  if (names.empty()) throw FileError(message({snapshots.string(), ": has no snapshot of the model (was it downloaded?)"}));
+  throw FileError(
+      message({snapshots.string(), ": found the snapshots ", listed(names), ", and no refs/main that says which; give one of them"}));
+}
+
+}  // namespace detail
+
+inline std::filesystem::path ModelDirectory::resolve(std::filesystem::path const& path) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path / "config.json", ignored)) return path;
+  if (std::filesystem::is_directory(path / "snapshots", ignored)) return detail::resolve_snapshot(path);
+  auto const models = detail::directories_in(path, "models--");
+  if (models.empty()) return path;
+  if (models.size() == 1) return detail::resolve_snapshot(path / models.front());
+  throw FileError(
+      detail::message({path.string(), ": is a cache of several models (", detail::listed(models), "); give the directory of one"}));
+}
+
+}  // namespace axiform

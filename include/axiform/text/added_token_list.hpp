@@ -1,0 +1,105 @@
+/// @file
+/// The added tokens of a tokenizer while its files are read: which come first, which ids they get.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <axiform/core/token_id.hpp>
+#include <axiform/io/printable.hpp>
+#include <axiform/text/tokenizer.hpp>
+
+namespace axiform::detail {
+
+/// Writes `TokenizerParts::added_tokens`, each content once, and numbers them as the `tokenizers` crate does: a token of the model keeps its
+/// id, any other gets the next id, whatever its file says. Files that were written by another program, or for a tokenizer that numbers
+/// otherwise, then disagree, and a note says so.
+///
+/// In one case the crate is not followed: where ids have holes, its next id may be another token's, and two tokens would share one. Such a token
+/// keeps the id of its file if that is free, else gets the first id beyond all.
+class AddedTokenList {
+ public:
+  /// Of the parts, whose vocabulary is complete.
+  explicit AddedTokenList(TokenizerParts& parts) : parts_(parts) {
+    for (std::size_t i = 0; i < parts.added_tokens.size(); ++i) note_place(i);
+  }
+
+  /// The token that reads so, or null.
+  AddedToken* find(std::string_view content) {
+    auto const place = places_.find(std::string(content));
+    return place == places_.end() ? nullptr : &parts_.added_tokens[place->second];
+  }
+
+  /// The id of the token that reads so, of the model or added.
+  std::optional<TokenId> id_of(std::string_view content) const {
+    auto const place = places_.find(std::string(content));
+    return place == places_.end() ? parts_.vocabulary.find(content) : std::optional(parts_.added_tokens[place->second].id);
+  }
+
+  /// Adds a token whose file gives it `token.id`, or none when that is negative; one that is there already stays as it is. Empty ones are
+  /// passed over, as the crate does.
+  void add(AddedToken token, std::string const& where) {
+    if (token.content.empty() || find(token.content) != nullptr) return;
+    TokenId const given = token.id;
+    token.id = id_for(token);
+    if (given >= 0 && given != token.id && !has_noted_) {
+      has_noted_ = true;
+      parts_.notes.push_back(where + ": the added token " + in_quotes(token.content) + " has the id " + std::to_string(token.id) +
+                             ", not its file's " + std::to_string(given) +
+                             ": ids of added tokens follow one another, and tokens of the model keep theirs");
+    }
+    parts_.added_tokens.push_back(std::move(token));
+    note_place(parts_.added_tokens.size() - 1);
+  }
+
+  /// Adds a token; how one that is there already is found changes to what this one says.
+  void replace(AddedToken token, std::string const& where) {
+    if (AddedToken* const known = find(token.content)) {
+      token.id = known->id;
+      *known = std::move(token);
+    } else {
+      add(std::move(token), where);
+    }
+  }
+
+  /// Adds a token that has a part to play; one that is there already becomes special, and stays as it is otherwise.
+  void add_special(AddedToken token, std::string const& where) {
+    token.special = true;
+    if (AddedToken* const known = find(token.content))
+      known->special = true;
+    else
+      add(std::move(token), where);
+  }
+
+ private:
+  TokenId id_for(AddedToken const& token) const {
+    if (auto const id = parts_.vocabulary.find(token.content)) return *id;
+    auto const count = static_cast<TokenId>(parts_.vocabulary.count());
+    auto const is_free = [&](TokenId id) { return !parts_.vocabulary.has(id) && !taken_.contains(id); };
+    TokenId const next = greatest_ < count ? count : greatest_ + 1;
+    if (is_free(next)) return next;
+    TokenId const end = std::max(static_cast<TokenId>(parts_.vocabulary.size()), greatest_ + 1);
+    return token.id >= 0 && token.id <= end && is_free(token.id) ? token.id : end;
+  }
+
+  void note_place(std::size_t place) {
+    AddedToken const& token = parts_.added_tokens[place];
+    places_.emplace(token.content, place);
+    taken_.insert(token.id);
+    greatest_ = std::max(greatest_, token.id);
+  }
+
+  TokenizerParts& parts_;
+  std::unordered_map<std::string, std::size_t> places_;  // By content, in `added_tokens`.
+  std::unordered_set<TokenId> taken_;                    // Their ids.
+  TokenId greatest_ = -1;
+  bool has_noted_ = false;
+};
+
+}  // namespace axiform::detail

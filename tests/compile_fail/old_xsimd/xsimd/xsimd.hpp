@@ -1,0 +1,1 @@
+#include "config/xsimd_config.hpp"

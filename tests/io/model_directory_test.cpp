@@ -1,0 +1,81 @@
+#include <axiform/io/model_directory.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "io/io_test.hpp"
+
+using namespace axiform;
+using namespace axiform::test;
+
+namespace {
+
+std::string const commit = "0123456789abcdef0123456789abcdef01234567", other = "ffffffffffffffffffffffffffffffffffffffff";
+
+/// A model of a cache, with these snapshots.
+std::filesystem::path make_model(std::filesystem::path const& root, std::initializer_list<std::string> snapshots) {
+  for (std::string const& snapshot : snapshots) {
+    std::filesystem::create_directories(root / "snapshots" / snapshot);
+    write_bytes(root / "snapshots" / snapshot / "config.json", "{}");
+  }
+  std::filesystem::create_directories(root / "refs");
+  return root;
+}
+
+std::string message(std::filesystem::path const& path) {
+  return message_of<FileError>([&] { (void)ModelDirectory(path); });
+}
+
+}  // namespace
+
+TEST_CASE("model directory: a directory of files is itself, also an empty one and one that is not there") {
+  TemporaryDirectory directory;
+  CHECK(ModelDirectory(directory.path()).path() == directory.path());
+  CHECK(ModelDirectory(directory / "absent").path() == directory / "absent");
+  CHECK(ModelDirectory("relative").path() == "relative");
+  CHECK(ModelDirectory(std::string("relative")).string() == "relative");
+  write_bytes(directory / "config.json", "{}");
+  make_model(directory.path(), {commit});  // A model whose author keeps snapshots of his own.
+  CHECK(ModelDirectory(directory.path()).path() == directory.path());
+  CHECK(ModelDirectory(directory.path()) / "config.json" == directory / "config.json");
+}
+
+TEST_CASE("model directory: a model of a cache is the snapshot that refs/main names, or the only one") {
+  TemporaryDirectory directory;
+  auto const root = make_model(directory / "models--a--b", {commit});
+  CHECK(ModelDirectory(root).path() == root / "snapshots" / commit);
+  make_model(root, {other});
+  CHECK(contains(message(root),
+                 "models--a--b/snapshots: found the snapshots " + commit + ", " + other + ", and no refs/main that says which"));
+  write_bytes(root / "refs" / "main", other);
+  CHECK(ModelDirectory(root).path() == root / "snapshots" / other);
+  write_bytes(root / "refs" / "main", commit + "\n");
+  CHECK(ModelDirectory(root).path() == root / "snapshots" / commit);
+  CHECK(ModelDirectory(root / "snapshots" / other).path() == root / "snapshots" / other);
+  CHECK(ModelDirectory(ModelDirectory(root)).path() == root / "snapshots" / commit);
+}
+
+TEST_CASE("model directory: a cache stands for its model when it has exactly one") {
+  TemporaryDirectory directory;
+  auto const root = make_model(directory / "models--a--b", {commit});
+  std::filesystem::create_directories(directory / "datasets--c--d");
+  write_bytes(directory / "version.txt", "1");
+  CHECK(ModelDirectory(directory.path()).path() == root / "snapshots" / commit);
+  make_model(directory / "models--e--f", {commit});
+  CHECK(contains(message(directory.path()), "is a cache of several models (models--a--b, models--e--f); give the directory of one"));
+}
+
+TEST_CASE("model directory: a cache that does not say which snapshot is refused by what was found") {
+  TemporaryDirectory directory;
+  auto const root = directory / "models--a--b";
+  std::filesystem::create_directories(root / "snapshots");
+  CHECK(contains(message(root), "models--a--b/snapshots: has no snapshot of the model"));
+  make_model(root, {commit});
+  for (char const* name : {"", "..", "../../x", "/etc", "a/b"}) {
+    write_bytes(root / "refs" / "main", name);
+    CHECK(contains(message(root), "refs/main: found \"" + std::string(name) + "\", expected the name of a snapshot"));
+  }
+  write_bytes(root / "refs" / "main", other);
+  CHECK(contains(message(root), "refs/main: names the snapshot " + other + ", which is not there; found " + commit + " in "));
+}

@@ -1,0 +1,96 @@
+// A model is the same, bit for bit, whatever form its directory has: safetensors or what torch.save wrote, a directory or a cache.
+#include <doctest/doctest.h>
+#include <axiform/core/context.hpp>
+#include <axiform/models/any.hpp>
+#include <axiform/models/load.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "goldens.hpp"
+#include "io/io_test.hpp"
+
+using namespace axiform;
+using namespace axiform::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<TokenId> const ids{1, 7, 3, 28, 0, 5};
+
+template <class Model>
+std::vector<float> result_of(fs::path const& directory) {
+  Context context = Context::with_threads(2);
+  auto const model = load<Model>(directory, context);
+  auto const result = model(ids, context);
+  return {result.elements().begin(), result.elements().end()};
+}
+
+bool same_bits(std::vector<float> const& a, std::vector<float> const& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+template <class Model>
+void check_pickled(char const* name) {
+  CAPTURE(name);
+  auto const expected = result_of<Model>(goldens::models / name);
+  for (char const* form : {"zip.bin", "legacy.bin"}) {
+    TemporaryDirectory directory;
+    fs::copy(goldens::models / name / "config.json", directory / "config.json");
+    fs::copy(goldens::models / "pickled" / name / form, directory / "pytorch_model.bin");
+    CHECK(same_bits(result_of<Model>(directory.path()), expected));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("load: pytorch_model.bin of either form gives the bits of model.safetensors, in F32, F16 and BF16") {
+  check_pickled<Bert<>>("bert-legacy");
+  check_pickled<Bert<>>("bert-f16");
+  check_pickled<Bert<>>("bert-bf16");
+  check_pickled<Gpt2<>>("gpt2-f16");
+}
+
+TEST_CASE("load: a model of a Hugging Face cache, and one whose only weights are a variant, give the same bits") {
+  fs::path const source = goldens::models / "bert-f16";
+  auto const expected = result_of<Bert<>>(source);
+  TemporaryDirectory cache;
+  fs::path const root = cache / "models--someone--bert", snapshot = root / "snapshots" / "0123abcd";
+  fs::create_directories(snapshot);
+  fs::create_directories(root / "blobs");
+  fs::create_directories(root / "refs");
+  write_bytes(root / "refs" / "main", "0123abcd");
+  fs::copy(source / "config.json", root / "blobs" / "1");
+  fs::copy(source / "model.safetensors", root / "blobs" / "2");
+  fs::create_symlink("../../blobs/1", snapshot / "config.json");
+  fs::create_symlink("../../blobs/2", snapshot / "model.fp16.safetensors");
+  for (fs::path const& directory : {cache.path(), root, snapshot}) {
+    CHECK(same_bits(result_of<Bert<>>(directory), expected));
+    Context context;
+    auto const [model, report] = load_any_with_report(directory, context);
+    CHECK(std::holds_alternative<Bert<>>(model));
+    CHECK(report.weights == snapshot / "model.fp16.safetensors");
+    CHECK(contains(report.to_string(), "from " + report.weights.string()));
+  }
+}
+
+TEST_CASE("load: what of a checkpoint is not part of the model is reported, each tensor with its reason") {
+  Context context;
+  auto const report = load_with_report<Bert<>>(goldens::models / "bert-legacy", context).report;
+  auto const why = [&](std::string const& name) {
+    auto const place = std::ranges::find(report.ignored, name, &LoadReport::Ignored::name);
+    return place == report.ignored.end() ? "is not ignored" : place->why;
+  };
+  CHECK(why("bert.embeddings.position_ids") == "a buffer, which holds nothing learned");
+  CHECK(why("cls.predictions.transform.LayerNorm.gamma") == "mlm.norm.weight, which this model does not have");
+  CHECK(why("cls.seq_relationship.bias") == "next_sentence.bias, which this model does not have");
+  CHECK(why("cls.predictions.decoder.weight") == "embeddings.words.weight, which was read under another name");
+  auto const all = Checkpoint::open(goldens::models / "bert-legacy").tensors().size();
+  CHECK(report.loaded.size() + report.ignored.size() == all);
+  auto const whole = load_with_report<BertForPreTraining<>>(goldens::models / "bert-legacy", context).report;
+  CHECK(whole.ignored.size() == 3);  // The buffer, and the tied decoder and its bias once more.
+  auto const gpt2 = load_with_report<Gpt2<>>(goldens::models / "gpt2-prefixed", context).report;
+  CHECK(gpt2.ignored.size() == 5);
+}
