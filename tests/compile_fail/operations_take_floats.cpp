@@ -1,5 +1,6 @@
 // Operations compute in floats; a tensor of doubles is refused where it is given, by its type.
-// expect-first-error: no match.*Tensor<double
+// expect-first-error: no match
+// expect-error: Tensor<double
 // expect-error: is_float<
 #include <axiform/nn/linear.hpp>
 

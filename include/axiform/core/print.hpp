@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -41,6 +40,12 @@ inline std::vector<ShownAxis> shown_axes(std::span<std::size_t const> lengths) {
   return axes;
 }
 
+// These need no <cmath>, which every header with a tensor would pay for.
+inline bool is_finite(double value) noexcept { return value - value == 0; }
+inline bool is_whole(double value) noexcept {
+  return value < 1e8 && value > -1e8 && value == static_cast<double>(static_cast<long long>(value));
+}
+
 // Four decimals unless the stream says otherwise; none where all are whole, and powers of ten where four decimals would show too little or
 // too much.
 inline NumberStyle style_for(std::span<double const> values, NumberStyle style) {
@@ -48,16 +53,16 @@ inline NumberStyle style_for(std::span<double const> values, NumberStyle style) 
   double greatest = 0;
   bool whole = true;
   for (double value : values) {
-    if (!std::isfinite(value)) continue;
-    greatest = std::max(greatest, std::abs(value));
-    whole &= value == std::trunc(value);
+    if (!is_finite(value)) continue;
+    greatest = std::max({greatest, value, -value});
+    whole &= is_whole(value);
   }
-  if (whole && greatest < 1e8) return {'f', 0};
+  if (whole) return {'f', 0};
   return {greatest >= 1e5 || greatest < 1e-3 ? 'e' : 'f', 4};
 }
 
 inline std::string number_text(double value, NumberStyle style) {
-  if (std::isnan(value)) return "nan";
+  if (value != value) return "nan";
   auto const format = style.notation == 'f'   ? std::chars_format::fixed
                       : style.notation == 'e' ? std::chars_format::scientific
                                               : std::chars_format::general;
@@ -135,8 +140,8 @@ inline std::string nested_text(std::span<ShownAxis const> axes, std::vector<std:
     std::string const* next = texts.data();
     append_nested(out, axes, 0, width, next);
   }
-  bool const is_whole = !texts.empty() && std::ranges::none_of(axes, &ShownAxis::abridged);
-  if (is_whole) return out;
+  bool const shows_all = !texts.empty() && std::ranges::none_of(axes, &ShownAxis::abridged);
+  if (shows_all) return out;
   out += " of shape [";
   for (std::size_t i = 0; i < axes.size(); ++i) out += (i ? ", " : "") + std::to_string(axes[i].length);
   return out + "]";
