@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 inline constexpr std::size_t print_at_most = 1000;  // elements; of a larger tensor's long axes only the ends are written
