@@ -177,6 +177,8 @@ def main():
 
 #include <cstdint>
 
+#include <axiform/core/config.hpp>
+
 // clang-format off
 namespace axiform::detail::unicode_tables {{
 
