@@ -220,6 +220,8 @@ def main():
 
 #include <cstdint>
 
+#include <axiform/core/config.hpp>
+
 // clang-format off
 namespace axiform::detail::unicode_tables {{
 

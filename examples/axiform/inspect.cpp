@@ -4,6 +4,7 @@
 #include <sstream>
 #include <string>
 
+#include <axiform/core/build_info.hpp>
 #include <axiform/inspect/folded_tree.hpp>
 #include <axiform/inspect/model_summary.hpp>
 #include <axiform/inspect/module_tree.hpp>
@@ -72,6 +73,7 @@ int inspect(int argc, char** argv) {
       document["missing"] = report.missing;
       document["notes"] = report.notes;
       if (form != "none") document["tree"] = tree;
+      document["build"] = describe(build_info());
       std::string line;
       for (std::istringstream lines(summary.str()); std::getline(lines, line);) document["summary"].push_back(parse_json(line, "summary"));
       std::cout << dump_json(document) << '\n';
@@ -79,6 +81,7 @@ int inspect(int argc, char** argv) {
     }
     std::cout << architecture << (architecture.empty() ? "" : ", ") << grouped(parameters) << " parameters\n" << report.to_string();
     if (summary_tokens > 0) std::cout << '\n' << summary.str();
-    if (form != "none") std::cout << '\n' << tree << '\n';
+    if (form != "none") std::cout << '\n' << tree << "\n\nComputed with " << describe(build_info()) << ".\n";
+    for (auto const& advice : advice_for(build_info())) std::cerr << "axiform: " << advice << '\n';
   });
 }

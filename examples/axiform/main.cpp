@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <iostream>
 
+#include <axiform/core/build_info.hpp>
 #include <axiform/version.hpp>
 
 #include "commands.hpp"
@@ -45,7 +46,12 @@ int main(int argc, char** argv) {
   for (Entry const& entry : entries)
     if (std::strcmp(name, entry.name) == 0) return entry.run(argc - 1, argv + 1);
   if (std::strcmp(name, "--help") == 0 || std::strcmp(name, "-h") == 0) return print_help(std::cout), std::cout.flush() ? 0 : 1;
-  if (std::strcmp(name, "--version") == 0) return std::cout << axiform::version << std::endl ? 0 : 1;
+  if (std::strcmp(name, "--version") == 0) {
+    auto const build = axiform::build_info();
+    std::cout << axiform::version << " (" << axiform::describe(build) << ")\n";
+    for (auto const& advice : axiform::advice_for(build)) std::cout << advice << '\n';
+    return std::cout.flush() ? 0 : 1;
+  }
   if (*name == '\0') return print_help(std::cerr), 2;
   std::cerr << "axiform: " << std::quoted(name) << " is not a command (axiform --help lists them)\n";
   return 2;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <axiform/core/axis.hpp>
+#include <axiform/core/build_info.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>

@@ -1,19 +1,51 @@
-# Builds and runs the project beside this file against the library, by one of two ways:
-#   find_package      the library installed to a temporary prefix
-#   add_subdirectory  the library's source folder
-# In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, PREFIX_PATH.
+# Builds and runs the project beside this file against the library, by one of these ways:
+#   find_package         the library installed to a temporary prefix
+#   find_package_beside  the same, in a project that has xsimd and nlohmann/json as subprojects
+#   add_subdirectory     the library's source folder
+#   fetch_content        the same, and xsimd and nlohmann/json, through FetchContent; from folders, so without a network
+# In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, JSON, PREFIX_PATH. XSIMD_SOURCE and JSON_SOURCE may name the real projects.
 cmake_minimum_required(VERSION 3.25)
 
 file(REMOVE_RECURSE "${WORK}")
-set(options -G "${GENERATOR}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK}/build" -D "CMAKE_CXX_COMPILER=${COMPILER}" -D "CMAKE_CXX_FLAGS=${FLAGS}")
-if(WAY STREQUAL "find_package")
+file(READ "${CMAKE_CURRENT_LIST_DIR}/fetch_content.cmake" snippet)
+file(READ "${SOURCE}/README.md" readme)
+string(FIND "${readme}" "${snippet}" found)
+if(found EQUAL -1)
+  message(FATAL_ERROR "README.md does not show tests/consume/fetch_content.cmake as it is")
+endif()
+
+set(options -G "${GENERATOR}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK}/build" -D "WAY=${WAY}" -D "CMAKE_CXX_COMPILER=${COMPILER}" -D "CMAKE_CXX_FLAGS=${FLAGS}")
+
+if(WAY MATCHES "^find_package")
   execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/prefix" OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
   list(PREPEND PREFIX_PATH "${WORK}/prefix")
-else()
-  list(APPEND options -D "AXIFORM_SOURCE=${SOURCE}")
 endif()
-cmake_path(GET XSIMD PARENT_PATH xsimd_root)
 
-execute_process(COMMAND "${CMAKE_COMMAND}" ${options} -D "xsimd_ROOT=${xsimd_root}" -D "CMAKE_PREFIX_PATH=${PREFIX_PATH}" COMMAND_ERROR_IS_FATAL ANY)
+if(WAY MATCHES "^(fetch_content|find_package_beside)$")
+  # Stand-ins for the two projects: their targets as they make them (xsimd before 14.3, without an alias), around the headers that are here. Packages are not looked for.
+  if(NOT XSIMD_SOURCE)
+    set(XSIMD_SOURCE "${WORK}/xsimd")
+    file(WRITE "${XSIMD_SOURCE}/CMakeLists.txt" "project(xsimd)
+add_library(xsimd INTERFACE)
+target_include_directories(xsimd INTERFACE \"\$<BUILD_INTERFACE:${XSIMD}>\" \"\$<INSTALL_INTERFACE:include>\")
+")
+  endif()
+  if(NOT JSON_SOURCE)
+    set(JSON_SOURCE "${WORK}/json")
+    file(WRITE "${JSON_SOURCE}/CMakeLists.txt" "project(nlohmann_json)
+add_library(nlohmann_json INTERFACE)
+add_library(nlohmann_json::nlohmann_json ALIAS nlohmann_json)
+target_include_directories(nlohmann_json INTERFACE \"\$<BUILD_INTERFACE:${JSON}>\" \"\$<INSTALL_INTERFACE:include>\")
+")
+  endif()
+  list(APPEND options -D "XSIMD_SOURCE=${XSIMD_SOURCE}" -D "JSON_SOURCE=${JSON_SOURCE}" -D CMAKE_DISABLE_FIND_PACKAGE_xsimd=ON
+       -D CMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -D "FETCHCONTENT_SOURCE_DIR_XSIMD=${XSIMD_SOURCE}" -D "FETCHCONTENT_SOURCE_DIR_NLOHMANN_JSON=${JSON_SOURCE}"
+       -D "FETCHCONTENT_SOURCE_DIR_AXIFORM=${SOURCE}" -D FETCHCONTENT_FULLY_DISCONNECTED=ON)
+else()
+  cmake_path(GET XSIMD PARENT_PATH xsimd_root)
+  list(APPEND options -D "AXIFORM_SOURCE=${SOURCE}" -D "xsimd_ROOT=${xsimd_root}")
+endif()
+
+execute_process(COMMAND "${CMAKE_COMMAND}" ${options} -D "CMAKE_PREFIX_PATH=${PREFIX_PATH}" COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK}/build" COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${WORK}/build/consumer" COMMAND_ERROR_IS_FATAL ANY)

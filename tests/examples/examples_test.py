@@ -418,6 +418,7 @@ class Inspect(ExampleTest):
         self.assertNotIn("tree", self.json("--model", TINY_BERT, "--tree", "none"))
         self.assertIn("(0-5): 6 x BertLayer(", self.output("--model", MINILM))
         self.assertIn("22 713 216 parameters", self.output("--model", MINILM))
+        self.assertRegex(self.output("--model", TINY_BERT), r"\nComputed with (SSE|AVX|NEON).*optimised.* (GCC|Clang) ")
         self.assertIn("encoder", self.output("--model", MINILM, "--tree", "none", "--summary", "128"))
         self.assertEqual(self.json("--model", MINILM, "--summary", "128")["summary"][0]["parameters"], 22713216)
 
@@ -750,7 +751,7 @@ class Axiform(ExampleTest):
 
     def test_commands_are_listed_and_others_refused(self):
         self.assertIn("perplexity", self.output("--help"))
-        self.assertRegex(self.output("--version"), r"^\d+\.\d+\.\d+\n$")
+        self.assertRegex(self.output("--version"), r"^\d+\.\d+\.\d+ \((\S+ ?)+optimised, with(out)? assertions, (GCC|Clang) .+\)\n")
         self.check_error(2, "not a command", "dance")
         self.assertEqual(self.run_raw().returncode, 2)
 

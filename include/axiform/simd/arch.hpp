@@ -68,9 +68,11 @@ struct has_simd_register<T, axiform::simd::Arch> : has_simd_register<T, axiform:
 
 template <class T>
 struct get_bool_simd_register<T, axiform::simd::Arch> {
-  using Best = axiform::simd::detail::Best;
-  using type = std::conditional_t<std::is_same_v<get_bool_simd_register_t<T, Best>, simd_register<T, Best>>, simd_register<T, axiform::simd::Arch>,
-                                  get_bool_simd_register_t<T, Best>>;
+  struct type {
+    using register_type = typename get_bool_simd_register_t<T, axiform::simd::detail::Best>::register_type;
+    register_type data;
+    [[gnu::always_inline]] operator register_type() const noexcept { return data; }
+  };
 };
 
 }  // namespace xsimd::types

@@ -1,0 +1,27 @@
+// Every header, and what programs make of them, for the compilers' warnings to look at. It is compiled and not run.
+#include <iostream>
+
+#include <axiform/axiform.hpp>
+#include <every_header.hpp>
+
+template struct axiform::Bert<>;
+template struct axiform::Gpt2<>;
+template struct axiform::Bert<axiform::BertBase>;
+template struct axiform::Gpt2<axiform::Gpt2Small>;
+template struct axiform::Decoder<axiform::DynamicDimensions, axiform::NormPlacement::after>;
+template class axiform::FillMask<>;
+template class axiform::NextSentence<>;
+template class axiform::QuestionAnswering<>;
+template class axiform::Reranker<>;
+template class axiform::SentenceEmbedding<>;
+template class axiform::TextClassification<>;
+template class axiform::TextGeneration<>;
+template class axiform::TokenClassification<>;
+
+void load_and_count(char const* directory, axiform::Context& context) {
+  auto const model = axiform::load_any(directory, context);
+  std::cout << std::visit([](auto const& m) { return axiform::count_parameters(m); }, model);
+  std::visit([](auto const& m) { axiform::print_module_tree(std::cout, axiform::fold_equal_modules(m.module_tree())); }, model);
+}
+
+auto search(axiform::Tensor<float, axiform::Sequences, axiform::Const<384>> const& embeddings) { return axiform::cos_sim(embeddings, embeddings); }
