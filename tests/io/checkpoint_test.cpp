@@ -64,7 +64,8 @@ TEST_CASE("checkpoint: shards of pytorch_model.bin are one, in whichever form ea
   std::filesystem::copy(nested, directory / "pytorch_model-00001-of-00002.bin");
   std::filesystem::copy(views, directory / "pytorch_model-00002-of-00002.bin");
   std::string index = R"({"weight_map":{"a":"pytorch_model-00001-of-00002.bin")";
-  for (TensorInfo const& info : TorchFile::open(views).tensors()) index += ",\"" + info.name + R"(":"pytorch_model-00002-of-00002.bin")";
+  auto const second = TorchFile::open(views);
+  for (TensorInfo const& info : second.tensors()) index += ",\"" + info.name + R"(":"pytorch_model-00002-of-00002.bin")";
   write_bytes(directory / "pytorch_model.bin.index.json", index + "}}");
   auto const checkpoint = Checkpoint::open(directory.path());
   CHECK(first_of(checkpoint, "a") == 1);
