@@ -24,4 +24,4 @@ void load_and_count(char const* directory, axiform::Context& context) {
   std::visit([](auto const& m) { axiform::print_module_tree(std::cout, axiform::fold_equal_modules(m.module_tree())); }, model);
 }
 
-auto search(axiform::Tensor<float, axiform::Sequences, axiform::Const<384>> const& embeddings) { return axiform::cos_sim(embeddings, embeddings); }
+auto search(axiform::Tensor<float, axiform::axes::Sequences, axiform::Const<384>> const& embeddings) { return axiform::cos_sim(embeddings, embeddings); }

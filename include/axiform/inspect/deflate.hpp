@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform::detail {
 
 /// The lengths of a Huffman code for symbols that occur so often; 0 for those that do not. No length is above `longest`, and at least two

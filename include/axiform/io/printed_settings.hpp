@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include <axiform/core/config.hpp>
+
 namespace axiform {
 
 /// What a config says that no computation here needs, and that PyTorch prints with the module tree. Rates of dropout are written as the config

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/text/unicode.hpp>
 #include <axiform/text/utf8.hpp>
@@ -53,7 +54,7 @@ class AddedTokenMatcher {
 
   /// Of entries with one pattern the first counts.
   explicit AddedTokenMatcher(std::vector<Entry> entries) : entries_(std::move(entries)) {
-    std::ranges::stable_sort(entries_, {}, &Entry::pattern);
+    stable_sort(entries_, std::ranges::less{}, &Entry::pattern);
     entries_.erase(std::ranges::unique(entries_, {}, &Entry::pattern).begin(), entries_.end());
     for (Entry const& entry : entries_) starts_[static_cast<unsigned char>(entry.pattern.front())] = true;
     if (std::ranges::count(starts_, true) == 1) only_start_ = entries_.front().pattern.front();

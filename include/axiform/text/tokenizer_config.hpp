@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
@@ -107,7 +108,7 @@ inline void read_added_tokens_decoder(Section const& tokens, AddedTokenList& lis
       throw FormatError(tokens.where() + ": found the key " + in_quotes(key) + ", expected an id");
     by_id.push_back(added_token_from(Section(value, tokens.where() + ": " + key), id));
   }
-  std::ranges::stable_sort(by_id, {}, &AddedToken::id);
+  stable_sort(by_id, std::ranges::less{}, &AddedToken::id);
   for (AddedToken& token : by_id) list.replace(std::move(token), tokens.where());
 }
 
@@ -125,7 +126,7 @@ inline void read_added_tokens_json(Json const& json, std::string const& name, Na
     bool const is_special = special_contents.contains(content);
     by_id.push_back({.content = content, .id = *id, .normalized = !is_special, .special = is_special});
   }
-  std::ranges::stable_sort(by_id, {}, &AddedToken::id);
+  stable_sort(by_id, std::ranges::less{}, &AddedToken::id);
   for (AddedToken& token : by_id) list.add(std::move(token), name);
 }
 

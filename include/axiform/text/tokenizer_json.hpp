@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
@@ -103,7 +104,7 @@ inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
     if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(token) + ": found " + describe_json(value) + ", expected an id");
     by_id.emplace_back(*id, &token);
   }
-  std::ranges::stable_sort(by_id, {}, &std::pair<TokenId, std::string const*>::first);
+  stable_sort(by_id, std::ranges::less{}, &std::pair<TokenId, std::string const*>::first);
   Vocabulary vocabulary;
   for (auto const& [id, token] : by_id) {
     if (vocabulary.has(id))
