@@ -160,10 +160,12 @@ class PreTokenizer {
       auto const begin = static_cast<std::uint32_t>(spaced.changed.size());
       if (!piece.added && text.text[piece.begin] != ' ') {
         spaced.changed.push_back(' ');
-        spaced.places.push_back(text.place(piece.begin, piece.begin + 1));
+        spaced.places.resize(spaced.changed.size(), text.place(piece.begin, piece.begin + 1));
       }
+      auto const begin_of_text = static_cast<std::uint32_t>(spaced.changed.size());
       spaced.changed.append(text.text.substr(piece.begin, piece.end - piece.begin));
-      for (std::uint32_t i = piece.begin; i < piece.end; ++i) spaced.places.push_back(text.place(i, i + 1));
+      spaced.places.resize(spaced.changed.size());
+      for (std::uint32_t i = piece.begin, k = begin_of_text; i < piece.end; ++i, ++k) spaced.places[k] = text.place(i, i + 1);
       next.push_back({begin, static_cast<std::uint32_t>(spaced.changed.size()), piece.added});
     }
     if (spaced.places.empty()) return;

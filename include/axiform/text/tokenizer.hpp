@@ -234,9 +234,9 @@ class Tokenizer {
     std::vector<bool> is_special;
     std::vector<bool> is_added;
     std::vector<detail::SpaceCounts> spaces;  // By id, where offsets are trimmed.
-    PostProcessor post_processor;  ///< What goes round the texts.
-    DecoderOptions decoder;        ///< How tokens become text again.
-    SpecialTokens special_tokens;  ///< Those that have a part to play.
+    PostProcessor post_processor;             ///< What goes round the texts.
+    DecoderOptions decoder;                   ///< How tokens become text again.
+    SpecialTokens special_tokens;             ///< Those that have a part to play.
     std::optional<std::size_t> model_max_length;
     std::vector<std::string> notes;
   };
@@ -258,15 +258,19 @@ class Tokenizer {
     detail::EncodedText encoded;
   };
 
+  struct StepBuffers {
+    detail::Normalizer::Scratch normalizer;
+    detail::AlignedText normalized;
+    std::vector<detail::Piece> pieces;
+    std::vector<detail::Piece> next_pieces;
+  };
+
   struct Scratch {
     explicit Scratch(State const& state)
         : model(std::visit([](auto const& m) -> ModelScratch { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); },
                            state.model)) {}
     ModelScratch model;
-    detail::Normalizer::Scratch normalizer;
-    detail::AlignedText normalized;
-    std::vector<detail::Piece> pieces;
-    std::vector<detail::Piece> next_pieces;
+    std::unique_ptr<StepBuffers> steps;  // Made by the first text that needs them.
     Text first;
     Text second;
   };

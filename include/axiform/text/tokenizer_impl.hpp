@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -188,26 +189,27 @@ inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text
 // Normalises a part of a text, finds added tokens, splits the rest, and gives each piece to the model.
 inline void Tokenizer::encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const {
   State const& state = *state_;
-  detail::AlignedText& normalized = scratch.normalized;
+  if (scratch.steps == nullptr) scratch.steps = std::make_unique<StepBuffers>();
+  auto& [normalizer, normalized, pieces, next_pieces] = *scratch.steps;
   if (state.normalizer.keeps(text)) {
     normalized.keep(text, static_cast<std::uint32_t>(base));
   } else {
-    state.normalizer.normalize(text, static_cast<std::uint32_t>(base), scratch.normalizer);
-    normalized.assign(scratch.normalizer.points);
+    state.normalizer.normalize(text, static_cast<std::uint32_t>(base), normalizer);
+    normalized.assign(normalizer.points);
   }
   auto const piece = [](std::size_t begin, std::size_t end) {
     return detail::Piece{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
   };
-  scratch.pieces.clear();
+  pieces.clear();
   state.normalized_tokens.split(
-      normalized.text, [&](std::size_t begin, std::size_t end) { scratch.pieces.push_back(piece(begin, end)); },
-      [&](detail::AddedTokenMatcher::Match const& match) {
+      normalized.text, [&, &pieces = pieces](std::size_t begin, std::size_t end) { pieces.push_back(piece(begin, end)); },
+      [&, &pieces = pieces](detail::AddedTokenMatcher::Match const& match) {
         if (match.begin == match.end) return;
-        scratch.pieces.push_back(piece(match.begin, match.end));
-        scratch.pieces.back().added = match.id;
+        pieces.push_back(piece(match.begin, match.end));
+        pieces.back().added = match.id;
       });
-  state.pre_tokenizer.split(normalized, scratch.pieces, scratch.next_pieces);
-  for (auto const& [begin, end, added] : scratch.pieces) {
+  state.pre_tokenizer.split(normalized, pieces, next_pieces);
+  for (auto const& [begin, end, added] : pieces) {
     if (added) {
       std::string_view const spelling = normalized.text.substr(begin, end - begin);
       if (spelling != id_to_token(*added)) sink.spellings.push_back({sink.ids.size(), std::string(spelling)});

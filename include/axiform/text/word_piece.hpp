@@ -43,8 +43,9 @@ class WordPiece {
   struct Scratch {
     explicit Scratch(WordPiece const& model) : normalizer(model.options_.normalizer) {}
     BertNormalizer normalizer;
-    std::string word;                  // The bytes of a word, and some more that may be read.
-    std::vector<std::uint32_t> index;  // For each byte of it, the code point that it belongs to.
+    std::string word;                         // The bytes of a word, and some more that may be read.
+    std::vector<std::uint32_t> index;         // For each byte of it, the code point that it belongs to.
+    std::vector<NormalizedCodePoint> points;  // Of a word that was found step by step.
   };
 
   /// `unknown` is the id of `unk_token`.
@@ -105,19 +106,14 @@ class WordPiece {
 
   /// Appends the tokens of one word, the bytes [begin, end) of `text`.
   void encode_word(AlignedText const& text, std::size_t begin, std::size_t end, Scratch& scratch, TokenSink& sink) const {
-    scratch.word.assign(text.text.substr(begin, end - begin));
-    std::size_t const length = scratch.word.size();
-    auto const original = [&](std::size_t first, std::size_t last) {
-      Offset const place = text.place(begin + first, begin + last);
-      return std::pair(place.begin, place.end);
-    };
-    if (count_code_points(scratch.word) > options_.max_input_chars_per_word) {
-      auto const [first, last] = original(0, length);
-      sink.add(unknown_, first, last);
-      return;
+    scratch.points.clear();
+    while (begin < end) {
+      auto const [c, length] = decode_valid_utf8(text.text.data() + begin);
+      Offset const place = text.place(begin, begin + length);
+      scratch.points.push_back({c, place.begin, place.end});
+      begin += length;
     }
-    scratch.word.append(16, '\0');
-    add_pieces(scratch.word.data(), length, sink, original);
+    add_word(scratch.points.data(), scratch.points.data() + scratch.points.size(), scratch, sink);
   }
 
  private:
