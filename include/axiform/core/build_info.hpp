@@ -110,7 +110,7 @@ inline std::vector<std::string> advice_for(BuildInfo const& build) {
                      std::string(name_of(build.compiled_for)) + ": compile it with -march=native.");
   if (build.optimization == Optimization::off)
     advice.push_back(detail::optimizes_kernels ? "The program was compiled without optimisation, all but the kernels: compile it with -O2 or -O3."
-                                               : "The program was compiled without optimisation, the kernels too: compile it with -O3, or with -O1 -g for a debugger.");
+                                               : "The program was compiled without optimisation, the kernels too: compile it with -O3, or with -Og -g for a debugger.");
   return advice;
 }
 
