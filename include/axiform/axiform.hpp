@@ -164,6 +164,7 @@
 #include <axiform/text/byte_level_split.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/json_section.hpp>
 #include <axiform/text/normal_forms.hpp>
 #include <axiform/text/normalizer.hpp>
 #include <axiform/text/post_processor.hpp>

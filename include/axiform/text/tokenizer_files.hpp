@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -103,38 +104,38 @@ inline TokenizerParts byte_bpe_parts(std::filesystem::path const& vocabulary, st
   return parts;
 }
 
-inline NamedTokens default_tokens(BertTokenizerOptions const& options) {
+/// Special tokens by their keys; a key without a token has none.
+inline NamedTokens tokens_named(std::initializer_list<std::pair<char const*, std::string>> contents) {
   NamedTokens tokens;
-  for (auto const& [key, content] : {std::pair{"unk_token", &options.unk_token},
-                                     {"sep_token", &options.sep_token},
-                                     {"pad_token", &options.pad_token},
-                                     {"cls_token", &options.cls_token},
-                                     {"mask_token", &options.mask_token}})
-    tokens.set(key, {.content = *content, .id = -1, .special = true});
+  for (auto const& [key, content] : contents)
+    if (!content.empty()) tokens.set(key, {.content = content, .id = -1, .special = true});
   return tokens;
 }
 
+inline NamedTokens default_tokens(BertTokenizerOptions const& options) {
+  return tokens_named({{"unk_token", options.unk_token},
+                       {"sep_token", options.sep_token},
+                       {"pad_token", options.pad_token},
+                       {"cls_token", options.cls_token},
+                       {"mask_token", options.mask_token}});
+}
+
 inline NamedTokens default_tokens(Gpt2TokenizerOptions const& options) {
-  NamedTokens tokens;
-  for (auto const& [key, content] : {std::pair{"bos_token", &options.bos_token},
-                                     {"eos_token", &options.eos_token},
-                                     {"unk_token", &options.unk_token},
-                                     {"pad_token", &options.pad_token}})
-    if (!content->empty()) tokens.set(key, {.content = *content, .id = -1, .special = true});
-  return tokens;
+  return tokens_named({{"bos_token", options.bos_token},
+                       {"eos_token", options.eos_token},
+                       {"unk_token", options.unk_token},
+                       {"pad_token", options.pad_token}});
 }
 
 /// RoBERTa's, whose `<mask>` takes the space before it along: so its checkpoints say, and so transformers had it up to version 4; in 5.24 a
 /// directory that has neither tokenizer.json nor a word of its own on it loses this.
 inline NamedTokens roberta_tokens() {
-  NamedTokens tokens;
-  for (auto const& [key, content] : {std::pair{"bos_token", "<s>"},
+  NamedTokens tokens = tokens_named({{"bos_token", "<s>"},
                                      {"eos_token", "</s>"},
                                      {"unk_token", "<unk>"},
                                      {"sep_token", "</s>"},
                                      {"pad_token", "<pad>"},
-                                     {"cls_token", "<s>"}})
-    tokens.set(key, {.content = content, .id = -1, .special = true});
+                                     {"cls_token", "<s>"}});
   tokens.set("mask_token", {.content = "<mask>", .id = -1, .lstrip = true, .special = true});
   return tokens;
 }
