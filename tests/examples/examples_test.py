@@ -751,7 +751,7 @@ class Axiform(ExampleTest):
 
     def test_commands_are_listed_and_others_refused(self):
         self.assertIn("perplexity", self.output("--help"))
-        self.assertRegex(self.output("--version"), r"^\d+\.\d+\.\d+ \((\S+ ?)+optimised, with(out)? assertions, (GCC|Clang) .+\)\n")
+        self.assertRegex(self.output("--version"), r"^\d+\.\d+\.\d+ \((SSE|AVX|NEON).*optimised, with(out)? assertions, (GCC|Clang) .+\)\n")
         self.check_error(2, "not a command", "dance")
         self.assertEqual(self.run_raw().returncode, 2)
 
