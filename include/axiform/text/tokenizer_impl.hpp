@@ -190,7 +190,8 @@ inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text
 inline void Tokenizer::encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const {
   State const& state = *state_;
   if (scratch.steps == nullptr) scratch.steps = std::make_unique<StepBuffers>();
-  auto& [normalizer, normalized, pieces, next_pieces] = *scratch.steps;
+  auto& [normalizer, normalized, own_pieces, next_pieces] = *scratch.steps;
+  auto& pieces = own_pieces;  // Captured below: Clang 19 warns of a binding that a lambda captures under its own name.
   if (state.normalizer.keeps(text)) {
     normalized.keep(text, static_cast<std::uint32_t>(base));
   } else {
@@ -202,8 +203,8 @@ inline void Tokenizer::encode_by_steps(std::string_view text, std::size_t base, 
   };
   pieces.clear();
   state.normalized_tokens.split(
-      normalized.text, [&, &pieces = pieces](std::size_t begin, std::size_t end) { pieces.push_back(piece(begin, end)); },
-      [&, &pieces = pieces](detail::AddedTokenMatcher::Match const& match) {
+      normalized.text, [&](std::size_t begin, std::size_t end) { pieces.push_back(piece(begin, end)); },
+      [&](detail::AddedTokenMatcher::Match const& match) {
         if (match.begin == match.end) return;
         pieces.push_back(piece(match.begin, match.end));
         pieces.back().added = match.id;
