@@ -154,15 +154,13 @@ inline void finish_family(TokenizerFamily family, NamedTokens tokens, NamedToken
       bool const is_needed = family == TokenizerFamily::gpt2 || key == "unk_token" || key == "cls_token" || key == "sep_token";
       if (is_needed || list.id_of(token.content)) tokens.set(key, token);
     }
-  std::optional<PostProcessor> round_text;
   if (family != TokenizerFamily::gpt2) {
     require_token(tokens, "unk_token", list, name);
     TokenId const cls = require_token(tokens, "cls_token", list, name);
     TokenId const sep = require_token(tokens, "sep_token", list, name);
-    round_text = family == TokenizerFamily::bert ? PostProcessor::bert(cls, sep) : PostProcessor::roberta(cls, sep);
-    round_text->trim_offsets = family == TokenizerFamily::roberta;
+    parts.post_processor = family == TokenizerFamily::bert ? PostProcessor::bert(cls, sep) : PostProcessor::roberta(cls, sep);
+    parts.post_processor.trim_offsets = family == TokenizerFamily::roberta;
   }
-  if (round_text) parts.post_processor = std::move(*round_text);
   if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model)) word_piece->unk_token = tokens.find("unk_token")->content;
   add_special_tokens(tokens, name, list, parts);
 }
@@ -187,21 +185,24 @@ inline FamilyFound family_by_files(std::filesystem::path const& directory) {
   return {TokenizerFamily::gpt2, path.string()};
 }
 
-inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directory, TokenizerFamily& family, ConfigFile const& config) {
+/// The family of a directory without tokenizer.json.
+inline FamilyFound family_of_directory(std::filesystem::path const& directory, ConfigFile const& config) {
   ConfigFile const model = ConfigFile::read(directory / "config.json");
   auto found = family_by_class(config);
   if (!found) found = family_by_class(model);
   if (!found) found = family_by_model(model);
-  if (!found) found = family_by_files(directory);
-  family = found->family;
-  if (family == TokenizerFamily::bert) {
+  return found ? *found : family_by_files(directory);
+}
+
+inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directory, FamilyFound const& found) {
+  if (found.family == TokenizerFamily::bert) {
     if (std::filesystem::exists(directory / "vocab.txt")) return word_piece_parts(directory / "vocab.txt", {});
-    throw CheckpointError(found->where + ": expected tokenizer.json or vocab.txt in " + directory.string() +
+    throw CheckpointError(found.where + ": expected tokenizer.json or vocab.txt in " + directory.string() +
                           ", found vocab.json and merges.txt");
   }
   auto const [vocabulary, merges] = vocabulary_and_merges(directory);
   if (!vocabulary.empty()) return byte_bpe_parts(vocabulary, merges, false);
-  throw CheckpointError(found->where + ": expected tokenizer.json, or vocab.json and merges.txt, in " + directory.string() +
+  throw CheckpointError(found.where + ": expected tokenizer.json, or vocab.json and merges.txt, in " + directory.string() +
                         ", found vocab.txt");
 }
 
@@ -234,9 +235,9 @@ inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
     throw FileError(directory.string() + ": has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
   ConfigFile const config = ConfigFile::read(directory / "tokenizer_config.json");
   std::string const name = has_json ? (directory / "tokenizer.json").string() : directory.string();
-  detail::TokenizerFamily family{};
-  TokenizerParts parts =
-      has_json ? detail::parts_from_tokenizer_json(read_json(name), name) : detail::parts_from_vocabulary(directory, family, config);
+  std::optional<detail::FamilyFound> found;
+  if (!has_json) found = detail::family_of_directory(directory, config);
+  TokenizerParts parts = found ? detail::parts_from_vocabulary(directory, *found) : detail::parts_from_tokenizer_json(read_json(name), name);
 
   detail::Section const settings(config.json, config.name);
   detail::AddedTokenList list(parts);
@@ -253,13 +254,13 @@ inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
     detail::read_added_tokens_json(added_tokens.json, added_tokens.name, tokens, list);
     tokens.others.insert(tokens.others.end(), of_map.others.begin(), of_map.others.end());
   }
-  if (has_json)
-    detail::add_special_tokens(tokens, config.name, list, parts);
+  if (found)
+    detail::finish_family(found->family, std::move(tokens), detail::default_tokens(found->family), name, list, parts);
   else
-    detail::finish_family(family, std::move(tokens), detail::default_tokens(family), name, list, parts);
-  auto const source = has_json ? detail::TokenizerSource::tokenizer_json : detail::TokenizerSource::vocabulary;
+    detail::add_special_tokens(tokens, config.name, list, parts);
+  auto const source = found ? detail::TokenizerSource::vocabulary : detail::TokenizerSource::tokenizer_json;
   detail::apply_tokenizer_config(settings, source, parts);
-  if (!has_json && family == detail::TokenizerFamily::gpt2) detail::put_ends_round_text(settings, parts);
+  if (found && found->family == detail::TokenizerFamily::gpt2) detail::put_ends_round_text(settings, parts);
   return Tokenizer(std::move(parts), name);
 }
 
