@@ -2,6 +2,7 @@
 // layers, with dimensions fixed below and random weights. It is run greedily on a source of ids; what comes out means nothing.
 #include <cmath>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -59,22 +60,22 @@ struct OwnModel {
   }
 };
 
-// The decoder beside one encoded source is a causal language model: what `generate` asks for.
+// The decoder beside one encoded source, whose keys and values are projected once, is a causal language model: what `generate` asks for.
 struct Translation {
-  using Cache = KeyValueCache;
+  using Cache = DecoderCache;
   OwnModel const& model;
-  EncoderOutput<Own> source;
+  std::shared_ptr<ProjectedSource const> source;
 
   std::size_t positions() const { return longest; }
   std::size_t vocabulary() const { return model.tokens.rows(); }
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
-    return Cache({layers, Own{}.heads, Own{}.head_size}, sequences, capacity);
+    return Cache({layers, Own{}.heads, Own{}.head_size}, sequences, capacity, source);
   }
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
                                                                       Context& context) const {
     auto const x = model.embed<axes::Tokens>(ids, cache.lengths()[0], context);
-    auto const states = model.decoder(x, sequences, source, cache, context);
+    auto const states = model.decoder(x, {.sequences = sequences, .source = cache, .cache = &cache.past()}, context);
     return model.tokens.product(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
   }
 };
@@ -95,7 +96,8 @@ int main(int argc, char** argv) {
 
     auto const source_sequences = SequenceOffsets<axes::SourceTokens>::single(source_ids.size());
     auto const encoded = model.encoder(model.embed<axes::SourceTokens>(source_ids, 0, context), source_sequences, context);
-    Translation const translation{model, {encoded, source_sequences}};
+    EncoderOutput<Own> const memory{encoded, source_sequences};
+    Translation const translation{model, std::make_shared<ProjectedSource const>(model.decoder.project_source(memory, context))};
     std::vector<TokenId> const prompt{begin_of_text};
     auto const target_ids = generate(translation, prompt, options, context)[0];
 
@@ -112,8 +114,8 @@ int main(int argc, char** argv) {
     // The whole target once more, to see what each of its tokens attends to in the source.
     Capture capture;
     context.observe(&capture);
-    model.decoder(model.embed<axes::Tokens>(target_ids, 0, context), SequenceOffsets<axes::Tokens>::single(target_ids.size()),
-                  translation.source, context);
+    auto const target_sequences = SequenceOffsets<axes::Tokens>::single(target_ids.size());
+    model.decoder(model.embed<axes::Tokens>(target_ids, 0, context), {.sequences = target_sequences, .source = memory}, context);
     auto const label = [](auto const& ids) {
       std::vector<std::string> labels;
       for (TokenId const id : ids) labels.push_back(std::to_string(id));

@@ -39,7 +39,7 @@ void check_cases(char const* fixture) {
     if (golden.has(name + ".logits")) CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < logit_tolerance);
     if (golden.has(name + ".last_logits"))
       CHECK(largest_difference(logits.row(ids.size() - 1), golden.reals(name + ".last_logits")) < logit_tolerance);
-    goldens::check_captured(capture, golden, name, gpt2.layers.size(), gpt2_tolerance);
+    goldens::check_captured(capture, golden, name, gpt2.decoder.layers.size(), gpt2_tolerance);
   }
 }
 

@@ -101,7 +101,7 @@ TEST_CASE("linear: a temporary goes straight into the next layer, and what was m
   Context context;
   auto const x = random_tensor(Shape<axes::Tokens, Const<20>>(5), 1);
   Linear<Const<20>, Const<33>> up;
-  Projection<Const<33>, Const<20>> down;  // made from its type, as its siblings are
+  Linear<Const<33>, Const<20>, Bias::absent> down;  // made from its type, as its siblings are
   randomise(up);
   randomise(down);
   auto const inner = up(x, context);

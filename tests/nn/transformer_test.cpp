@@ -95,7 +95,7 @@ void check_layers(std::string const& placement_name, Activation activation, std:
   auto decoder = DecoderLayer<DynamicDimensions, placement>::create(width20, settings(activation));
   load_from(decoder, golden, "decoder_layer.weights.", decoder_names());
   EncoderOutput<DynamicDimensions> const memory{source, source_sequences};
-  CHECK(largest_difference(decoder(target, target_sequences, memory, context), golden.reals("decoder_layer" + output)) < tolerance);
+  CHECK(largest_difference(decoder(target, {.sequences = target_sequences, .source = memory}, context), golden.reals("decoder_layer" + output)) < tolerance);
 }
 
 template <NormPlacement placement>
@@ -116,13 +116,14 @@ void check_transformer(std::string const& name, Activation activation) {
   auto const encoded = encoder(source, source_sequences, context);
   CHECK(largest_difference(encoded.elements(), golden.reals("transformer." + name + ".memory")) < tolerance);
   EncoderOutput<DynamicDimensions> const memory{encoded, source_sequences};
-  auto const decoded = decoder(target, target_sequences, memory, context);
+  auto const decoded = decoder(target, {.sequences = target_sequences, .source = memory}, context);
   CHECK(largest_difference(decoded.elements(), golden.reals("transformer." + name + ".output")) < tolerance);
 
   // Token by token through the cache: the same bits.
   std::size_t longest = 0;
   for (std::size_t s = 0; s < target_sequences.count(); ++s) longest = std::max(longest, target_sequences.length(s));
   KeyValueCache cache({.layers = 2, .heads = 2, .head_size = 10}, target_sequences.count(), longest);
+  DecoderCache projected({.layers = 2, .heads = 2, .head_size = 10}, target_sequences.count(), longest, decoder.project_source(memory, context));
   for (std::size_t step = 0; step < longest; ++step) {
     SequenceOffsets<axes::Tokens> added;
     std::vector<std::size_t> rows;
@@ -133,8 +134,10 @@ void check_transformer(std::string const& name, Activation activation) {
     }
     Tensor<float, axes::Tokens, axes::Hidden> tokens(rows.size(), std::size_t{20});
     for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(target.row(rows[i]), tokens.row(i).begin());
-    auto const states = decoder(tokens, added, memory, cache, context);
+    auto const states = decoder(tokens, {.sequences = added, .source = memory, .cache = &cache}, context);
     for (std::size_t i = 0; i < rows.size(); ++i) CHECK(std::ranges::equal(states.row(i), decoded.row(rows[i])));
+    auto const beside = decoder(tokens, {.sequences = added, .source = projected, .cache = &projected.past()}, context);
+    CHECK(std::ranges::equal(beside.elements(), states.elements()));
   }
 }
 
@@ -154,7 +157,7 @@ TEST_CASE("attention: ragged cross-attention and causal attention give torch's o
     Capture capture;
     context.observe(&capture);
     auto const output = attention(query.view(), key.view(), value.view(), golden.number(prefix + "heads"), queries, keys,
-                                  AttentionKind::cross, name == "causal" ? AttentionMask::causal : AttentionMask::none, context);
+                                  AttentionKind::cross, {.mask = name == "causal" ? AttentionMask::causal : AttentionMask::none}, context);
     context.observe(nullptr);
     CHECK(largest_difference(output.elements(), golden.reals(prefix + "output")) < tolerance);
     for (std::size_t s = 0; s < queries.count(); ++s) {
@@ -186,7 +189,7 @@ TEST_CASE("attention: takes tensors, views of constants, mutable views and tempo
   auto const queries = SequenceOffsets<axes::Queries>::single(3);
   auto const keys = SequenceOffsets<axes::Keys>::single(4);
   auto const attend = [&](auto const& q, auto const& k, auto const& v) {
-    return attention(q, k, v, 2, queries, keys, AttentionKind::cross, AttentionMask::none, context);
+    return attention(q, k, v, 2, queries, keys, AttentionKind::cross, {}, context);
   };
   auto const expected = attend(as_view(query), as_view(key), as_view(value));
   auto const same = [&](auto const& found) { return std::ranges::equal(found.elements(), expected.elements()); };
@@ -200,7 +203,7 @@ TEST_CASE("attention: sequences that do not fit together are refused") {
   Tensor<float, axes::Queries, axes::Hidden> const query(std::size_t{3}, std::size_t{8});
   Tensor<float, axes::Keys, axes::Hidden> const key(std::size_t{4}, std::size_t{8});
   auto const run = [&](SequenceOffsets<axes::Queries> const& queries, SequenceOffsets<axes::Keys> const& keys, std::size_t heads) {
-    attention(query.view(), key.view(), key.view(), heads, queries, keys, AttentionKind::cross, AttentionMask::none, context);
+    attention(query.view(), key.view(), key.view(), heads, queries, keys, AttentionKind::cross, {}, context);
   };
   auto const queries = SequenceOffsets<axes::Queries>::single(3);
   auto const keys = SequenceOffsets<axes::Keys>::single(4);

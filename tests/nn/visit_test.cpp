@@ -64,7 +64,7 @@ TEST_CASE("visit: query, key and value of a fused map are named one by one") {
 }
 
 TEST_CASE("visit: rows written through a part come back, by rows and transposed, and leave the other parts alone") {
-  SelfAttention<DynamicDimensions> layer(DynamicDimensions{5, 1, 7, 1});
+  Attention<DynamicDimensions> layer(DynamicDimensions{5, 1, 7, 1});
   for_each_parameter(layer, [&](std::string_view name, ParameterRef const& parameter) {
     if (name == "key.weight") {
       std::vector<float> values(35);

@@ -100,7 +100,7 @@ TEST_CASE("explained attention: a GPT-2's heads have transformers' probabilities
   context.observe(&capture);
   gpt2(batch, context);
   for (std::size_t layer = 0; layer < 2; ++layer) {  // behind the last is the final norm
-    auto const& block = gpt2.layers[layer];
+    auto const& block = gpt2.decoder.layers[layer];
     auto const h = sum_of(capture.all_hidden_states()[layer],
                           apply_output(block.attention, all_heads(gpt2, golden, batch, layer, context), ids.size()));
     auto const next = block.mlp(block.mlp_norm(h, context), context, add_residual(h));

@@ -40,6 +40,7 @@ struct Keys : DynamicAxis {};          ///< Tokens that are attended to: the pas
 
 struct Hidden : DynamicAxis {};             ///< Width of the hidden states, where the checkpoint decides it.
 struct Heads : DynamicAxis {};              ///< Attention heads, where the checkpoint decides their number.
+struct KeyHeads : DynamicAxis {};           ///< Heads of keys and values, where they may be fewer than those of queries.
 struct HeadSize : DynamicAxis {};           ///< Width of one head, where the checkpoint decides it.
 struct Inner : DynamicAxis {};              ///< Width inside the feed-forward block, where the checkpoint decides it.
 struct VocabularyEntries : DynamicAxis {};  ///< Entries of the vocabulary.
@@ -100,7 +101,32 @@ using Product = typename detail::ProductOf<First, Second>::type;
 
 namespace detail {
 template <class First, class Second>
-std::string product_name(ProductAxis<First, Second>*);
+struct SumAxis : DynamicAxis {};
+
+template <class A>
+inline constexpr bool is_sum_axis = false;
+template <class First, class Second>
+inline constexpr bool is_sum_axis<SumAxis<First, Second>> = true;
+
+template <class First, class Second>
+struct SumOf {
+  using type = SumAxis<First, Second>;
+};
+template <std::size_t First, std::size_t Second>
+struct SumOf<Const<First>, Const<Second>> {
+  using type = Const<First + Second>;
+};
+}  // namespace detail
+
+/// Two axes one behind the other: `Sum<Width, KeyWidth>` is the queries of a token, then its keys.
+template <Axis First, Axis Second>
+using Sum = typename detail::SumOf<First, Second>::type;
+
+namespace detail {
+template <class First, class Second>
+std::string joined_name(ProductAxis<First, Second>*);
+template <class First, class Second>
+std::string joined_name(SumAxis<First, Second>*);
 }  // namespace detail
 
 /// The name of an axis for messages: "Const<768>", "Tokens", "Heads * HeadSize".
@@ -108,8 +134,8 @@ template <Axis A>
 std::string axis_name() {
   if constexpr (StaticAxis<A>) {
     return "Const<" + std::to_string(A::length) + ">";
-  } else if constexpr (detail::is_product_axis<A>) {
-    return detail::product_name(static_cast<A*>(nullptr));
+  } else if constexpr (detail::is_product_axis<A> || detail::is_sum_axis<A>) {
+    return detail::joined_name(static_cast<A*>(nullptr));
   } else {
     std::string_view const function = std::source_location::current().function_name();  // "… [with A = axiform::axes::Tokens; …"
     auto const begin = function.find("A = ") + 4;
@@ -121,8 +147,12 @@ std::string axis_name() {
 
 namespace detail {
 template <class First, class Second>
-std::string product_name(ProductAxis<First, Second>*) {
+std::string joined_name(ProductAxis<First, Second>*) {
   return axis_name<First>() + " * " + axis_name<Second>();
+}
+template <class First, class Second>
+std::string joined_name(SumAxis<First, Second>*) {
+  return axis_name<First>() + " + " + axis_name<Second>();
 }
 }  // namespace detail
 
@@ -155,6 +185,12 @@ class Length<A> {
 template <Axis First, Axis Second>
 constexpr Length<Product<First, Second>> operator*(Length<First> first, Length<Second> second) {
   return Length<Product<First, Second>>(static_cast<std::size_t>(first) * static_cast<std::size_t>(second));
+}
+
+/// The length of a sum of two axes.
+template <Axis First, Axis Second>
+constexpr Length<Sum<First, Second>> operator+(Length<First> first, Length<Second> second) {
+  return Length<Sum<First, Second>>(static_cast<std::size_t>(first) + static_cast<std::size_t>(second));
 }
 
 }  // namespace axiform

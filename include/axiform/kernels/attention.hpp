@@ -7,6 +7,7 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
+#include <axiform/kernels/elementwise.hpp>
 #include <axiform/kernels/gemm_tile.hpp>
 #include <axiform/kernels/key_value_layout.hpp>
 #include <axiform/kernels/softmax.hpp>
@@ -22,6 +23,17 @@ enum class AttentionMask {
   causal  ///< Those up to its own position, the last query's position being the last key's: of q queries and n keys, query i sees n - q + i + 1.
 };
 
+/// What is added to a score between scaling and softmax: a number for each head, position of the query and position of the key. With the
+/// mask `causal` the last query stands at the last key's position; else query and key i of a sequence both stand at i.
+///
+/// The number of head h, query q and key k is `data[h * head_stride + q * query_stride + k]`: with a stride of -1 from query to query, and
+/// `data` in the middle of a row, it depends on the distance k - q alone.
+struct ScoreBias {
+  float const* data = nullptr;      ///< Null when nothing is added.
+  std::ptrdiff_t head_stride = 0;   ///< From one head to the next.
+  std::ptrdiff_t query_stride = 0;  ///< From one query to the next.
+};
+
 /// One attention: the queries of a batch, and where the result goes. Strides are in floats.
 struct AttentionQueries {
   std::size_t sequences = 0;                 ///< in the batch
@@ -29,6 +41,10 @@ struct AttentionQueries {
   std::size_t head_size = 0;                 ///< columns of one head
   float scale = 1.0f;                        ///< of the scores, before the softmax
   AttentionMask mask = AttentionMask::none;  ///< which keys a query sees
+  std::size_t group = 1;                     ///< neighbouring heads that share one head of keys and values: head h has that of h / group
+  /// 0, or how far a query sees among the keys that the mask leaves: those less than `window` positions from its own
+  std::size_t window = 0;
+  ScoreBias bias = {};                       ///< of the scaled scores
   std::size_t const* offsets = nullptr;      ///< [sequences + 1], the first row of each sequence
   float const* query = nullptr;              ///< [rows, heads * head_size]
   std::size_t query_stride = 0;              ///< from one query to the next
@@ -66,6 +82,11 @@ struct PackedHead {
   std::size_t capacity;
 };
 
+// The keys [begin, end) of a sequence.
+struct KeyRange {
+  std::size_t begin, end;
+};
+
 struct AttentionRun {
   AttentionQueries const& queries;
   AttentionKeys const* rows;  // either these
@@ -96,20 +117,26 @@ struct AttentionRun {
     return (score_floats() + (cached != nullptr ? 0 : scratch_layout().floats()) + 15) / 16 * 16;
   }
 
-  // The keys that query i of a sequence attends to are the first `visible(s)(i)`.
+  // The keys that query i of a sequence attends to are `visible(s)(i)`.
   struct Visible {
-    std::size_t queries, keys;
+    std::size_t queries, keys, window;
     bool causal;
-    std::size_t operator()(std::size_t i) const noexcept {
-      if (!causal) return keys;
-      return keys + i + 1 > queries ? keys + i + 1 - queries : 0;
+    KeyRange operator()(std::size_t i) const noexcept {
+      std::size_t const end = !causal ? keys : keys + i + 1 > queries ? keys + i + 1 - queries : 0;
+      if (window == 0) return {0, end};
+      std::size_t const behind = causal ? end : i + 1;  // the query's own position, and one
+      std::size_t const begin = behind > window ? std::min(behind - window, end) : 0;
+      return {begin, causal || end < window || i > end - window ? end : i + window};
     }
   };
-  Visible visible(std::size_t s) const noexcept { return {query_count(s), key_count(s), queries.mask == AttentionMask::causal}; }
+  Visible visible(std::size_t s) const noexcept {
+    return {query_count(s), key_count(s), queries.window, queries.mask == AttentionMask::causal};
+  }
 
   // Multiply-adds, about, of the queries [first, last) of one head.
   std::size_t cost(std::size_t s, std::size_t first, std::size_t last) const noexcept {
-    return (last - first) * (visible(s)(last - 1) + 16) * queries.head_size;
+    KeyRange const seen = visible(s)(last - 1);
+    return (last - first) * (seen.end - seen.begin + 16) * queries.head_size;
   }
 
   // Calls visit(sequence, head, first query, last query) for every block of work, in one order.
@@ -132,10 +159,11 @@ struct AttentionRun {
       bool const mine = (done + share / 2) / (total / parts + 1) == part;
       done += share;
       if (!mine) return;
-      if (s != packed_sequence || head != packed_head) {
-        packed = pack(s, head, scratch + score_floats());
+      std::size_t const key_head = head / queries.group;
+      if (s != packed_sequence || key_head != packed_head) {
+        packed = pack(s, key_head, scratch + score_floats());
         packed_sequence = s;
-        packed_head = head;
+        packed_head = key_head;
       }
       run_block(s, head, first, last, packed, scratch);
     });
@@ -158,30 +186,45 @@ struct AttentionRun {
                  float* scores) const noexcept {
     Visible const seen = visible(s);
     std::size_t const count = last - first;
-    std::size_t const stride = panel_count(seen(last - 1)) * panel_width;
+    std::size_t const stride = panel_count(seen(last - 1).end) * panel_width;
     std::size_t const tiles = (count + tile_rows - 1) / tile_rows;
     float const* const query = queries.query + (queries.offsets[s] + first) * queries.query_stride + head * queries.head_size;
     float* const output = queries.output + (queries.offsets[s] + first) * queries.output_stride + head * queries.head_size;
     // Rows of the i-th tile, from the block's first: heights differ by at most one.
     auto const row_of = [&](std::size_t i) { return i * (count / tiles) + std::min(i, count % tiles); };
+    auto const seen_by = [&](std::size_t row) { return seen(first + row); };
 
-    score(query, row_of, tiles, packed, scores, stride, [&](std::size_t row) { return seen(first + row); });
-    for (std::size_t row = 0; row < count; ++row) {
-      std::size_t const end = seen(first + row);
-      if (end != 0) softmax_row(scores + row * stride, end, (end + simd::lanes - 1) / simd::lanes * simd::lanes, queries.scale);
-    }
+    score(query, row_of, tiles, packed, scores, stride, seen_by);
+    for (std::size_t row = 0; row < count; ++row) weigh_scores(scores + row * stride, seen, head, first + row);
     if (queries.probabilities != nullptr && queries.probabilities[s] != nullptr)
       for (std::size_t row = 0; row < count; ++row) {
-        std::size_t const end = seen(first + row);
+        KeyRange const keys = seen_by(row);
         float* const target = queries.probabilities[s] + (head * query_count(s) + first + row) * seen.keys;
-        std::copy_n(scores + row * stride, end, target);
-        std::fill_n(target + end, seen.keys - end, 0.0f);
+        std::fill_n(target, keys.begin, 0.0f);
+        std::copy(scores + row * stride + keys.begin, scores + row * stride + keys.end, target + keys.begin);
+        std::fill_n(target + keys.end, seen.keys - keys.end, 0.0f);
       }
     for (std::size_t i = 0; i < tiles; ++i) {
       std::size_t const row = row_of(i);
       weigh_values(output + row * queries.output_stride, row_of(i + 1) - row, packed, scores + row * stride, stride,
-                   [&](std::size_t r) { return seen(first + row + r); });
+                   [&](std::size_t r) { return seen_by(row + r); });
     }
+  }
+
+  // From the scores of a query to its probabilities, in place.
+  void weigh_scores(float* scores, Visible const& seen, std::size_t head, std::size_t query) const noexcept {
+    KeyRange const keys = seen(query);
+    std::size_t const count = keys.end - keys.begin;
+    if (count == 0) return;
+    scores += keys.begin;
+    // What lies behind the last key up to a whole vector is written too, where the row begins at one.
+    std::size_t const padded = keys.begin == 0 ? (count + simd::lanes - 1) / simd::lanes * simd::lanes : count;
+    if (queries.bias.data == nullptr) return softmax_row(scores, count, padded, queries.scale);
+    std::size_t const position = seen.causal ? seen.keys + query - seen.queries : query;
+    float const* const bias = queries.bias.data + static_cast<std::ptrdiff_t>(head) * queries.bias.head_stride +
+                              static_cast<std::ptrdiff_t>(position) * queries.bias.query_stride + static_cast<std::ptrdiff_t>(keys.begin);
+    scale_and_add_row(scores, queries.scale, bias, count);
+    softmax_row(scores, count, padded, 1.0F);
   }
 
   // Scores of a block's tiles against the keys that each can see: the panel of keys stays in L1 while the tiles pass.
@@ -190,16 +233,16 @@ struct AttentionRun {
              SeenBy seen_by) const noexcept {
     std::size_t const size = queries.head_size;
     std::size_t const query_stride = queries.query_stride;
-    std::size_t const keys = seen_by(row_of(tiles) - 1);
+    std::size_t const keys = seen_by(row_of(tiles) - 1).end;
     TileOperands operands{
         .k = size, .a_stride = query_stride, .b_step = panel_width, .b_panel_stride = panel_width * size, .c_stride = stride};
-    for (std::size_t key = 0; key < keys;) {
+    for (std::size_t key = seen_by(0).begin / panel_width * panel_width; key < keys;) {
       WideTile wide = tiles == 1 ? wide_tile(row_of(1)) : WideTile{nullptr, 1};
       if (key + wide.panels * panel_width > keys) wide.panels = 1;
       operands.b = packed.keys + key * size;
       for (std::size_t i = 0, row = 0; i < tiles; ++i) {
         std::size_t const next = row_of(i + 1);
-        if (std::size_t const end = seen_by(next - 1); end > key) {
+        if (std::size_t const end = seen_by(next - 1).end; end > key && seen_by(row).begin < key + wide.panels * panel_width) {
           operands.a = query + row * query_stride;
           operands.c = scores + row * stride + key;
           if (wide.panels > 1)
@@ -213,8 +256,8 @@ struct AttentionRun {
     }
   }
 
-  // A tile of output = probabilities * values, the sum in order of the keys. The tile takes the keys that all its rows see; what later rows see
-  // beyond is added for each by itself: a probability of zero is no way out, zero times infinity is NaN.
+  // A tile of output = probabilities * values, the sum in order of the keys. The tile takes the keys that all its rows see; what a row sees
+  // before and behind is added for each by itself: a probability of zero is no way out, zero times infinity is NaN.
   template <class SeenBy>
   void weigh_values(float* output, std::size_t rows_of_tile, PackedHead const& packed, float const* weights, std::size_t stride,
                     SeenBy seen_by) const noexcept {
@@ -222,19 +265,31 @@ struct AttentionRun {
     std::size_t const size = queries.head_size;
     std::size_t const width = KeyValueLayout{1, size, 0}.value_width();
     std::size_t const panel_stride = packed.capacity * width;
-    std::size_t const common = seen_by(0);
+    std::size_t const common_end = seen_by(0).end, common_begin = std::min(seen_by(rows_of_tile - 1).begin, common_end);
     WideTile const wide = width == panel_width ? wide_tile(rows_of_tile) : WideTile{nullptr, 1};
-    TileOperands operands{.k = common, .a = weights, .a_stride = stride, .b_step = width, .b_panel_stride = panel_stride};
+    TileOperands operands{.k = common_end - common_begin,
+                          .a = weights + common_begin,
+                          .a_stride = stride,
+                          .b_step = width,
+                          .b_panel_stride = panel_stride,
+                          .resume = common_begin != 0};
     for (std::size_t column = 0; column < size;) {
       bool const group = wide.panels > 1 && column + wide.panels * width <= size;
       std::size_t const columns = group ? wide.panels * width : std::min(width, size - column);
       bool const direct = columns % simd::lanes == 0;
-      operands.b = packed.values + column * packed.capacity;
+      float const* const values = packed.values + column * packed.capacity;
+      operands.b = values + common_begin * width;
       operands.c = direct ? output + column : buffer;
       operands.c_stride = direct ? queries.output_stride : panel_width;
+      for (std::size_t r = 0; operands.resume && r < rows_of_tile; ++r) {
+        std::fill_n(operands.c + r * operands.c_stride, (columns + simd::lanes - 1) / simd::lanes * simd::lanes, 0.0F);
+        add_keys({seen_by(r).begin, common_begin}, weights + r * stride, values, width, panel_stride, operands.c + r * operands.c_stride,
+                 columns);
+      }
       (group ? wide.tile : narrow_tile(rows_of_tile, (columns + simd::lanes - 1) / simd::lanes))(operands);
       for (std::size_t r = 1; r < rows_of_tile; ++r)
-        add_keys(common, seen_by(r), weights + r * stride, operands.b, width, panel_stride, operands.c + r * operands.c_stride, columns);
+        add_keys({std::max(common_end, seen_by(r).begin), seen_by(r).end}, weights + r * stride, values, width, panel_stride,
+                 operands.c + r * operands.c_stride, columns);
       if (!direct)
         for (std::size_t r = 0; r < rows_of_tile; ++r)
           std::copy_n(buffer + r * panel_width, columns, output + column + r * queries.output_stride);
@@ -242,14 +297,15 @@ struct AttentionRun {
     }
   }
 
-  // sums += weights[key] * values[key] for the keys [begin, end), on sums in memory.
-  static void add_keys(std::size_t begin, std::size_t end, float const* weights, float const* values, std::size_t width,
-                       std::size_t panel_stride, float* sums, std::size_t columns) noexcept {
-    if (begin >= end) return;
+  // sums += weights[key] * values[key] for some keys, on sums in memory.
+  static void add_keys(KeyRange keys, float const* weights, float const* values, std::size_t width, std::size_t panel_stride, float* sums,
+                       std::size_t columns) noexcept {
+    if (keys.begin >= keys.end) return;
     for (std::size_t j = 0; j < columns; j += simd::lanes) {
       float const* const column = values + j / width * panel_stride + j % width;
       simd::Floats sum = simd::load(sums + j);
-      for (std::size_t key = begin; key < end; ++key) sum = simd::fma(simd::broadcast(weights[key]), simd::load(column + key * width), sum);
+      for (std::size_t key = keys.begin; key < keys.end; ++key)
+        sum = simd::fma(simd::broadcast(weights[key]), simd::load(column + key * width), sum);
       simd::store(sums + j, sum);
     }
   }
@@ -277,7 +333,7 @@ inline std::size_t attention_scratch_floats(AttentionQueries const& queries, Cac
   return detail::AttentionRun(queries, nullptr, keys).scratch_floats() * concurrency;
 }
 
-/// Softmax(scale * Q Kᵀ) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
+/// Softmax(scale * Q Kᵀ + bias) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
 ///
 /// A query's result has the same bits whatever the batch, the threads and the source of the keys: it depends on the query, and on the keys and
 /// values that it sees, alone. A query that sees no key gets zeros.

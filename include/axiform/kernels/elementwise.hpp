@@ -42,6 +42,16 @@ inline void scale_row(float* values, std::size_t count, float factor) noexcept {
   detail::combine_row(values, values, count, [factor](simd::Floats a, simd::Floats) { return a * simd::broadcast(factor); });
 }
 
+/// values[i] = values[i] * factor + added[i] for i < count, the product rounded.
+inline void scale_and_add_row(float* values, float factor, float const* added, std::size_t count) noexcept {
+  detail::combine_row(added, values, count, [factor](simd::Floats a, simd::Floats b) { return b * simd::broadcast(factor) + a; });
+}
+
+/// target[i] *= source[i] for i < count.
+inline void multiply_row(float const* source, float* target, std::size_t count) noexcept {
+  detail::combine_row(source, target, count, [](simd::Floats a, simd::Floats b) { return b * a; });
+}
+
 /// target row i += table row ids[i], for i < count. Ids are not checked.
 ///
 /// @param table  [ids, columns], without gaps.

@@ -21,7 +21,7 @@
 #include <axiform/models/bert_tree.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/nn/embedding.hpp>
-#include <axiform/nn/encoder.hpp>
+#include <axiform/nn/block.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/token_batch.hpp>
@@ -30,6 +30,12 @@
 #include <axiform/ops/select_rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
+
+/// BERT's block: self-attention in both directions, then the feed-forward block, each followed by its norm.
+struct BertRecipe : BlockRecipe {
+  static constexpr char const* name = "EncoderLayer";   ///< In module trees.
+  static constexpr char const* stack_name = "Encoder";  ///< In module trees.
+};
 
 /// Token, position and segment embeddings, summed and normalised.
 ///
@@ -127,7 +133,8 @@ struct BertSettings {
 ///     auto bert = load<Bert<MiniLmL6>>("models/minilm-l6", context);     // dimensions in the type
 ///     auto bert = load<Bert<>>(directory, context);                      // dimensions and family of the checkpoint
 ///     auto hidden_states = bert(ids, context);                           // [Tokens, Hidden]
-template <DimensionsLike D = DynamicDimensions>
+/// @tparam Recipe Its block: another one makes another family (MPNet's has a relative bias).
+template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
 struct Bert {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
@@ -135,7 +142,7 @@ struct Bert {
   D dimensions;                                                          ///< The widths.
   ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
   BertEmbeddings<D> embeddings;                                          ///< What enters the first layer.
-  Encoder<D, NormPlacement::after> encoder;                              ///< The layers.
+  Stack<D, Recipe> encoder;                              ///< The layers.
   std::optional<Linear<typename D::Hidden, typename D::Hidden>> pooler;  ///< Some checkpoints have none.
   PrintedSettings printed;                                               ///< What only the module tree shows.
 
@@ -146,7 +153,7 @@ struct Bert {
               d,
               sizes,
               BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon, padding_id, settings.head_weights),
-              Encoder<D, NormPlacement::after>::create(d, sizes.layers, settings.layers),
+              Stack<D, Recipe>::create(d, sizes.layers, settings.layers),
               std::nullopt,
               settings.printed};
     if (settings.pooler == Pooler::present) bert.pooler.emplace(d.hidden, d.hidden);
@@ -189,13 +196,13 @@ struct Bert {
 
   /// Parameters in all, the pooler included, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return BertEmbeddings<D>::parameter_count(d, sizes) + Encoder<D, NormPlacement::after>::parameter_count(d, sizes.layers) +
+    return BertEmbeddings<D>::parameter_count(d, sizes) + Stack<D, Recipe>::parameter_count(d, sizes.layers) +
            Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden);
   }
   /// Floating-point operations that one token takes in a sequence of `context_length` tokens: two for each weight of a product, and the two
   /// products of attention.
   static constexpr std::size_t flops_per_token(D const& d, ModelSizes const& sizes, std::size_t context_length) {
-    return sizes.layers * internal::layer_flops_per_token(d, context_length);
+    return sizes.layers * Block<D, Recipe>::flops_per_token(d, context_length);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.

@@ -34,7 +34,7 @@ struct MaskedLmHead {
 
   /// Zero weights, to be loaded or initialised. `weights` is the encoder's `BertSettings::head_weights`.
   static MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon, HeadWeights weights) {
-    return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary, weights, HeadBias::present}};
+    return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary, weights, Bias::present}};
   }
 
   /// @param hidden_states [Rows, Hidden].
@@ -52,7 +52,7 @@ struct MaskedLmHead {
   static constexpr std::size_t parameter_count(D const& d, std::size_t vocabulary, HeadWeights weights) {
     return Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
            LayerNorm<typename D::Hidden>::parameter_count(d.hidden) +
-           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {vocabulary}, weights, HeadBias::present);
+           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {vocabulary}, weights, Bias::present);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -65,11 +65,11 @@ struct MaskedLmHead {
 };
 
 /// BERT that guesses masked words (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM).
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
 struct BertForMaskedLm {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  Bert<D> bert;         ///< The encoder, without pooler.
+  Bert<D, Recipe> bert;         ///< The encoder, without pooler.
   MaskedLmHead<D> mlm;  ///< The head.
 
   /// Logits of every token.
@@ -89,7 +89,7 @@ struct BertForMaskedLm {
 
   /// Parameters in all, a tied table once, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
-    return Bert<D>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
+    return Bert<D, Recipe>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
            MaskedLmHead<D>::parameter_count(d, sizes.vocabulary, weights);
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -102,11 +102,11 @@ struct BertForMaskedLm {
 };
 
 /// BERT that says whether one sentence follows another (BertForNextSentencePrediction).
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
 struct BertForNextSentence {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  Bert<D> bert;                                         ///< The encoder, with its pooler.
+  Bert<D, Recipe> bert;                                         ///< The encoder, with its pooler.
   Linear<typename D::Hidden, Const<2>> next_sentence;  ///< On the pooler.
 
   /// Logits of each pair of sentences: column 0 says "B follows A", column 1 that it does not.
@@ -118,7 +118,7 @@ struct BertForNextSentence {
 
   /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return Bert<D>::parameter_count(d, sizes) + Linear<typename D::Hidden, Const<2>>::parameter_count(d.hidden, {});
+    return Bert<D, Recipe>::parameter_count(d, sizes) + Linear<typename D::Hidden, Const<2>>::parameter_count(d.hidden, {});
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -140,11 +140,11 @@ struct PreTrainingLogits {
 };
 
 /// BERT with both heads of its pre-training (BertForPreTraining).
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
 struct BertForPreTraining {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  Bert<D> bert;                                         ///< The encoder, with its pooler.
+  Bert<D, Recipe> bert;                                         ///< The encoder, with its pooler.
   MaskedLmHead<D> mlm;                                  ///< On every token.
   Linear<typename D::Hidden, Const<2>> next_sentence;  ///< On the pooler.
 
@@ -157,7 +157,7 @@ struct BertForPreTraining {
 
   /// Parameters in all, a tied table once, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
-    return BertForNextSentence<D>::parameter_count(d, sizes) + MaskedLmHead<D>::parameter_count(d, sizes.vocabulary, weights);
+    return BertForNextSentence<D, Recipe>::parameter_count(d, sizes) + MaskedLmHead<D>::parameter_count(d, sizes.vocabulary, weights);
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -176,11 +176,11 @@ struct BertForPreTraining {
 };
 
 /// BERT that finds an answer in a text (BertForQuestionAnswering and those of RoBERTa and DistilBERT).
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
 struct BertForQuestionAnswering {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  Bert<D> bert;                                ///< The encoder, without pooler.
+  Bert<D, Recipe> bert;                                ///< The encoder, without pooler.
   Linear<typename D::Hidden, Const<2>> span;  ///< On every token.
 
   /// Logits of each token for being the first (column 0) and the last (column 1) of the answer.
@@ -192,7 +192,7 @@ struct BertForQuestionAnswering {
 
   /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return Bert<D>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
+    return Bert<D, Recipe>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
            Linear<typename D::Hidden, Const<2>>::parameter_count(d.hidden, {});
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -234,11 +234,11 @@ struct SequenceClassificationHead {
 
 /// BERT that labels texts, or pairs of texts (BertForSequenceClassification and those of RoBERTa and DistilBERT). What the logits stand for,
 /// one label, several or numbers, is the config's to say (`read_label_config`).
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
 struct BertForSequenceClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  Bert<D> bert;                         ///< The encoder; BERT's pooler is the head's dense layer.
+  Bert<D, Recipe> bert;                         ///< The encoder; BERT's pooler is the head's dense layer.
   SequenceClassificationHead<D> head;  ///< On the first token.
 
   /// @return [Sequences, Labels]. @throws As `Bert`; ArgumentError for an empty sequence.
@@ -257,11 +257,11 @@ struct BertForSequenceClassification {
 };
 
 /// BERT that labels tokens (BertForTokenClassification and those of RoBERTa and DistilBERT).
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
 struct BertForTokenClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
-  Bert<D> bert;                                   ///< The encoder, without pooler.
+  Bert<D, Recipe> bert;                                   ///< The encoder, without pooler.
   Linear<typename D::Hidden, axes::Labels> classifier;  ///< On every token.
 
   /// @return [Tokens, Labels]. @throws As `Bert`.

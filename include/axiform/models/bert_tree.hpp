@@ -10,9 +10,9 @@
 
 #include <axiform/io/model_family.hpp>
 #include <axiform/io/printed_settings.hpp>
+#include <axiform/nn/block.hpp>
 #include <axiform/nn/describe.hpp>
 #include <axiform/nn/dimensions.hpp>
-#include <axiform/nn/encoder.hpp>
 
 namespace axiform::inline AXIFORM_ARCH::internal {
 
@@ -36,8 +36,8 @@ inline std::string body_name(ModelFamily family) {
   return family == ModelFamily::distilbert ? "distilbert" : is_roberta(family) ? "roberta" : "bert";
 }
 
-template <DimensionsLike D>
-ModuleNode distilbert_layer_tree(D const& d, PrintedSettings const& printed, EncoderLayer<D, NormPlacement::after> const& layer) {
+template <DimensionsLike D, RecipeLike Recipe>
+ModuleNode distilbert_layer_tree(D const& d, PrintedSettings const& printed, Block<D, Recipe> const& layer) {
   ModuleNode const square = linear_leaf(d.hidden, d.width());
   return module("TransformerBlock")
       .add("attention", module("DistilBertSelfAttention")
@@ -55,9 +55,8 @@ ModuleNode distilbert_layer_tree(D const& d, PrintedSettings const& printed, Enc
       .add("output_layer_norm", describe(layer.mlp_norm));
 }
 
-template <DimensionsLike D>
-ModuleNode bert_layer_tree(ModelFamily family, D const& d, PrintedSettings const& printed,
-                           EncoderLayer<D, NormPlacement::after> const& layer) {
+template <DimensionsLike D, RecipeLike Recipe>
+ModuleNode bert_layer_tree(ModelFamily family, D const& d, PrintedSettings const& printed, Block<D, Recipe> const& layer) {
   if (family == ModelFamily::distilbert) return distilbert_layer_tree(d, printed, layer);
   std::string const prefix = class_prefix(family);
   ModuleNode const square = linear_leaf(d.hidden, d.width());

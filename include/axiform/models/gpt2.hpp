@@ -16,13 +16,10 @@
 #include <axiform/core/token_ids.hpp>
 #include <axiform/io/printed_settings.hpp>
 #include <axiform/models/dimensions.hpp>
-#include <axiform/nn/attention.hpp>
+#include <axiform/nn/block.hpp>
 #include <axiform/nn/describe.hpp>
 #include <axiform/nn/embedding.hpp>
-#include <axiform/nn/encoder.hpp>
 #include <axiform/nn/kv_cache.hpp>
-#include <axiform/nn/layer_norm.hpp>
-#include <axiform/nn/mlp.hpp>
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
@@ -30,45 +27,13 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// One block: causal self-attention, then the feed-forward block, each behind its norm.
-template <DimensionsLike D>
-struct Gpt2Block {
-  LayerNorm<typename D::Hidden> attention_norm;  ///< Before the attention.
-  CausalSelfAttention<D> attention;              ///< Within each sequence.
-  LayerNorm<typename D::Hidden> mlp_norm;        ///< Before the feed-forward block.
-  Mlp<D> mlp;                                    ///< The feed-forward block.
-
-  /// A block with zero weights, to be loaded or initialised.
-  static Gpt2Block create(D const& d, LayerSettings const& settings) {
-    return {{d.hidden, settings.layer_norm_epsilon},
-            CausalSelfAttention<D>(d),
-            {d.hidden, settings.layer_norm_epsilon},
-            Mlp<D>::create(d, settings.activation)};
-  }
-
-  /// @param x    [Tokens, Hidden], packed.
-  /// @param past A cache and the number of this layer, or nothing.
-  /// @return     [Tokens, Hidden].
-  template <RowsOf<typename D::Hidden> X, class... Past>
-  Tensor<float, axes::Tokens, typename D::Hidden> operator()(X const& x, SequenceOffsets<axes::Tokens> const& sequences, Context& context,
-                                                             Past&&... past) const {
-    auto const h = attention(attention_norm(x, context), sequences, past..., context, add_residual(x));
-    return mlp(mlp_norm(h, context), context, add_residual(h));
-  }
-
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d) {
-    return CausalSelfAttention<D>::parameter_count(d) + Mlp<D>::parameter_count(d) +
-           2 * LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
-  }
-
-  /// Names every member to `visitor`; see nn/visit.hpp.
-  static constexpr void visit(auto& self, auto&& visitor) {
-    visitor("attention_norm", self.attention_norm);
-    visitor("attention", self.attention);
-    visitor("mlp_norm", self.mlp_norm);
-    visitor("mlp", self.mlp);
-  }
+/// GPT-2's block: causal self-attention, then the feed-forward block, each behind its norm.
+struct Gpt2Recipe : BlockRecipe {
+  static constexpr char const* name = "Gpt2Block";                        ///< In module trees.
+  static constexpr char const* stack_name = "Gpt2";                       ///< In messages.
+  static constexpr NormPlacement placement = NormPlacement::before;       ///< Where it normalises.
+  static constexpr AttentionMask mask = AttentionMask::causal;            ///< Which keys a token sees.
+  static constexpr MemberOrder order = MemberOrder::norms_before;         ///< Of its members' names.
 };
 
 /// What a GPT-2 is made with besides its dimensions.
@@ -96,23 +61,19 @@ struct Gpt2 {
   ModelSizes sizes;                                               ///< Layers, vocabulary and positions.
   TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> tokens;   ///< One row a token; the head's matrix too, where the two are tied.
   Embedding<axes::Positions, typename D::Hidden> position_table;        ///< One row a position, from 0.
-  std::vector<Gpt2Block<D>> layers;                               ///< The blocks, first to last.
-  LayerNorm<typename D::Hidden> final_norm;                       ///< Behind the last block.
+  Stack<D, Gpt2Recipe> decoder;                                        ///< The blocks, and the norm behind the last.
   VocabularyHead<typename D::Hidden, axes::VocabularyEntries> lm_head;  ///< To the vocabulary.
   PrintedSettings printed;                                        ///< What only the module tree shows.
 
   /// A GPT-2 with zero weights, to be loaded or initialised.
   static Gpt2 create(D const& d, ModelSizes const& sizes, Gpt2Settings const& settings = {}) {
-    Gpt2 gpt2{d,
-              sizes,
-              {sizes.vocabulary, d.hidden, settings.head_weights},
-              {sizes.positions, d.hidden},
-              {},
-              {d.hidden, settings.layers.layer_norm_epsilon},
-              {d.hidden, sizes.vocabulary, settings.head_weights, HeadBias::absent},
-              settings.printed};
-    gpt2.layers = internal::make_layers<Gpt2Block<D>>(d, sizes.layers, settings.layers);
-    return gpt2;
+    return {d,
+            sizes,
+            {sizes.vocabulary, d.hidden, settings.head_weights},
+            {sizes.positions, d.hidden},
+            Stack<D, Gpt2Recipe>::create(d, sizes.layers, settings.layers),
+            {d.hidden, sizes.vocabulary, settings.head_weights, Bias::absent},
+            settings.printed};
   }
   /// The same where the type has all dimensions.
   static Gpt2 create(Gpt2Settings const& settings = {})
@@ -127,8 +88,7 @@ struct Gpt2 {
   States operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
     check_batch(batch, sizes.positions);
-    return run(embed(batch, nullptr, context), context,
-               [&](std::size_t i, States const& states) { return layers[i](states, batch.sequences, context); });
+    return decoder(embed(batch, nullptr, context), batch.sequences, context);
   }
   /// The same for one sequence.
   States operator()(TokenIds const& ids, Context& context) const {
@@ -141,10 +101,7 @@ struct Gpt2 {
     Context::Pass const pass(context);
     check_batch(batch, sizes.positions);
     cache.check_room(batch.sequences, sizes.positions);
-    auto states = run(embed(batch, &cache, context), context,
-                      [&](std::size_t i, States const& h) { return layers[i](h, batch.sequences, context, cache, i); });
-    cache.advance(batch.sequences);
-    return states;
+    return decoder(embed(batch, &cache, context), {.sequences = batch.sequences, .cache = &cache}, context);
   }
 
   /// Logits of the next token behind each row.
@@ -180,19 +137,18 @@ struct Gpt2 {
   std::size_t vocabulary() const noexcept { return sizes.vocabulary; }
   /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
-    return Cache({.layers = layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
+    return Cache({.layers = decoder.layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
   }
 
   /// Parameters in all, a tied head counted once, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
-    return (sizes.vocabulary + sizes.positions) * d.hidden + sizes.layers * Gpt2Block<D>::parameter_count(d) +
-           LayerNorm<typename D::Hidden>::parameter_count(d.hidden) +
-           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {sizes.vocabulary}, weights, HeadBias::absent);
+    return (sizes.vocabulary + sizes.positions) * d.hidden + Stack<D, Gpt2Recipe>::parameter_count(d, sizes.layers) +
+           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {sizes.vocabulary}, weights, Bias::absent);
   }
   /// Floating-point operations that one token takes behind `context_length` tokens: two for each weight of a product, the head included, and
   /// the two products of attention.
   static constexpr std::size_t flops_per_token(D const& d, ModelSizes const& sizes, std::size_t context_length) {
-    return sizes.layers * internal::layer_flops_per_token(d, context_length) + 2 * sizes.vocabulary * d.hidden;
+    return sizes.layers * Block<D, Gpt2Recipe>::flops_per_token(d, context_length) + 2 * sizes.vocabulary * d.hidden;
   }
   /// Bytes that a token takes in the key-value cache.
   static constexpr std::size_t key_value_bytes_per_token(D const& d, ModelSizes const& sizes) {
@@ -205,8 +161,7 @@ struct Gpt2 {
     visitor("sizes", self.sizes);
     visitor("tokens", self.tokens);
     visitor("positions", self.position_table);
-    visitor("layers", self.layers);
-    visitor("final_norm", self.final_norm);
+    visitor("", self.decoder);
     visitor("lm_head", self.lm_head);
     visitor("printed", self.printed);
   }
@@ -214,13 +169,13 @@ struct Gpt2 {
   /// The tree that PyTorch prints for Hugging Face's GPT2Model.
   ModuleNode transformer_tree() const {
     ModuleNode blocks{{}, "ModuleList", {}};
-    for (std::size_t i = 0; i < layers.size(); ++i) blocks.add(std::to_string(i), block_tree(layers[i]));
+    for (std::size_t i = 0; i < decoder.layers.size(); ++i) blocks.add(std::to_string(i), block_tree(decoder.layers[i]));
     return ModuleNode{{}, "GPT2Model", {}}
         .add("wte", embedding_leaf(sizes.vocabulary, dimensions.hidden))
         .add("wpe", embedding_leaf(sizes.positions, dimensions.hidden))
         .add("drop", dropout_leaf(printed.embedding_dropout))
         .add("h", std::move(blocks))
-        .add("ln_f", describe(final_norm));
+        .add("ln_f", describe(*decoder.final_norm));
   }
   /// The tree that PyTorch prints for Hugging Face's GPT2LMHeadModel.
   ModuleNode module_tree() const {
@@ -237,12 +192,7 @@ struct Gpt2 {
     return sum;
   }
 
-  template <class RunLayer>
-  States run(States const& embedded, Context& context, RunLayer const& run_layer) const {
-    return internal::run_layers<States>("Gpt2", layers.size(), &final_norm, embedded, context, run_layer);
-  }
-
-  ModuleNode block_tree(Gpt2Block<D> const& block) const {
+  ModuleNode block_tree(Block<D, Gpt2Recipe> const& block) const {
     ModuleNode const conv = module_leaf("Conv1D()");
     return ModuleNode{{}, "GPT2Block", {}}
         .add("ln_1", describe(block.attention_norm))

@@ -23,7 +23,7 @@ struct Gpt2ForSequenceClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
 
   Gpt2<D> gpt2;                                  ///< The model; its language-model head is not used.
-  Projection<typename D::Hidden, axes::Labels> score;  ///< On the last token.
+  Linear<typename D::Hidden, axes::Labels, Bias::absent> score;  ///< On the last token.
   std::optional<TokenId> padding_id;             ///< Tokens with this id do not count as a text's last.
 
   /// @return [Sequences, Labels]. @throws As `Gpt2`; ArgumentError for an empty sequence.

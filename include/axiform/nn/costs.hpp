@@ -19,6 +19,7 @@
 #include <axiform/nn/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/layer_norm.hpp>
+#include <axiform/nn/rms_norm.hpp>
 #include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
 
@@ -39,9 +40,11 @@ namespace axiform::inline AXIFORM_ARCH {
 namespace internal {
 
 template <class T>
-inline constexpr bool is_layer_norm = false;
+inline constexpr bool is_norm = false;
 template <Axis Columns>
-inline constexpr bool is_layer_norm<LayerNorm<Columns>> = true;
+inline constexpr bool is_norm<LayerNorm<Columns>> = true;
+template <Axis Columns>
+inline constexpr bool is_norm<RmsNorm<Columns>> = true;
 template <class T>
 inline constexpr bool is_embedding = false;
 template <Axis Rows, Axis Columns>
@@ -56,27 +59,16 @@ template <Axis In, Axis Entries>
 inline constexpr bool is_vocabulary_head<VocabularyHead<In, Entries>> = true;
 template <class T>
 inline constexpr bool is_causal_attention = false;
-template <DimensionsLike D>
-inline constexpr bool is_causal_attention<CausalSelfAttention<D>> = true;
+template <DimensionsLike D, RecipeLike Recipe>
+inline constexpr bool is_causal_attention<Attention<D, Recipe>> = Attention<D, Recipe>::is_causal;
 template <class T>
 inline constexpr bool is_cross_attention = false;
-template <DimensionsLike D>
-inline constexpr bool is_cross_attention<CrossAttention<D>> = true;
+template <DimensionsLike D, RecipeLike Recipe>
+inline constexpr bool is_cross_attention<CrossAttention<D, Recipe>> = true;
 template <class T>
-inline constexpr bool is_attention = is_causal_attention<T> || is_cross_attention<T>;
-template <DimensionsLike D>
-inline constexpr bool is_attention<SelfAttention<D>> = true;
-
-// The width of all heads: what goes into an attention's output.
-struct FindWidth {
-  std::size_t& width;
-
-  template <class T>
-  void operator()(std::string_view name, T const& member) const {
-    if constexpr (requires { member.inputs(); })
-      if (name == "output") width = member.inputs();
-  }
-};
+inline constexpr bool is_attention = is_cross_attention<T>;
+template <DimensionsLike D, RecipeLike Recipe>
+inline constexpr bool is_attention<Attention<D, Recipe>> = true;
 
 // Adds the members of a layer to `node`. `rows` is how many rows run through them, `key_rows` through its keys and values.
 struct CostWalk {
@@ -129,14 +121,12 @@ struct CostWalk {
         result.result_bytes += rows * layer.outputs() * sizeof(float);
       }
     }
-    if constexpr (is_layer_norm<T> || is_embedding<T> || is_token_embedding<T>)
+    if constexpr (is_norm<T> || is_embedding<T> || is_token_embedding<T>)
       result.result_bytes += rows * layer.columns() * sizeof(float);
     if constexpr (is_attention<T>) {
-      std::size_t width = 0;
-      visit_members(layer, FindWidth{width});
-      result.flops += 4 * rows * keys * width;
-      result.result_bytes += rows * width * sizeof(float);
-      if (is_causal_attention<T>) result.cache_bytes += 2 * rows * width * sizeof(float);
+      result.flops += 4 * rows * keys * layer.width();
+      result.result_bytes += rows * layer.width() * sizeof(float);
+      if (is_causal_attention<T>) result.cache_bytes += 2 * rows * layer.key_width() * sizeof(float);
     }
     return result;
   }

@@ -10,6 +10,7 @@
 #include <axiform/core/module_node.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
+#include <axiform/nn/rms_norm.hpp>
 #include <axiform/nn/token_embedding.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -42,15 +43,23 @@ inline ModuleNode activation_leaf(Activation activation, std::string_view printe
 }
 
 /// "Linear(in_features=768, out_features=3072, bias=True)"
-template <Axis In, Axis Out>
-ModuleNode describe(Linear<In, Out> const& linear) {
-  return linear_leaf(linear.inputs(), linear.outputs());
+template <Axis In, Axis Out, Bias bias>
+ModuleNode describe(Linear<In, Out, bias> const& linear) {
+  return linear_leaf(linear.inputs(), linear.outputs(), bias == Bias::present ? "True" : "False");
 }
 
 /// "Linear(in_features=768, out_features=50257, bias=False)"
 template <Axis In, Axis Entries>
 ModuleNode describe(VocabularyHead<In, Entries> const& head) {
-  return linear_leaf(head.inputs(), head.outputs(), head.bias() == HeadBias::present ? "True" : "False");
+  return linear_leaf(head.inputs(), head.outputs(), head.bias() == Bias::present ? "True" : "False");
+}
+
+/// "RMSNorm((768,), eps=1e-05)"
+template <Axis Columns>
+ModuleNode describe(RmsNorm<Columns> const& norm) {
+  std::ostringstream text;
+  text << "RMSNorm((" << norm.columns() << ",), eps=" << norm.epsilon() << ")";
+  return module_leaf(std::move(text).str());
 }
 
 /// "LayerNorm((768,), eps=1e-12, elementwise_affine=True)"
@@ -84,9 +93,10 @@ struct DescribeMembers {
     }
   }
 
-  // "axiform::avx2::EncoderLayer<axiform::Dimensions<…>, …>" is "EncoderLayer" in the tree.
+  // What the class calls itself; else "axiform::avx2::LayerNorm<…>" is "LayerNorm" in the tree.
   template <class T>
   static std::string class_name() {
+    if constexpr (requires { T::class_name; }) return T::class_name;
     std::string_view const function = std::source_location::current().function_name();  // "… [with T = …; …"
     std::string_view name = function.substr(function.find("T = ") + 4);
     name = name.substr(0, name.find_first_of("<;,]"));

@@ -31,25 +31,43 @@ struct ModelSizes {
 /// @tparam HeadsAxis    Number of attention heads.
 /// @tparam HeadSizeAxis Width of one head. Heads * HeadSize need not be the hidden width (T5-small: 6 * 64 and 512).
 /// @tparam InnerAxis    Width inside the feed-forward block.
-template <Axis HiddenAxis, Axis HeadsAxis, Axis HeadSizeAxis, Axis InnerAxis>
+/// @tparam KeyHeadsAxis Number of heads of keys and values, where several heads of queries share one (Ainslie et al. 2023).
+template <Axis HiddenAxis, Axis HeadsAxis, Axis HeadSizeAxis, Axis InnerAxis, Axis KeyHeadsAxis = HeadsAxis>
 struct Dimensions {
-  using Hidden = HiddenAxis;                       ///< The axis of hidden states.
-  using Heads = HeadsAxis;                         ///< The axis of heads.
-  using HeadSize = HeadSizeAxis;                   ///< The axis within a head.
-  using Inner = InnerAxis;                         ///< The axis inside the feed-forward block.
-  using Width = Product<HeadsAxis, HeadSizeAxis>;  ///< All heads side by side.
+  using Hidden = HiddenAxis;                             ///< The axis of hidden states.
+  using Heads = HeadsAxis;                               ///< The axis of heads.
+  using KeyHeads = KeyHeadsAxis;                         ///< The axis of heads of keys and values.
+  using HeadSize = HeadSizeAxis;                         ///< The axis within a head.
+  using Inner = InnerAxis;                               ///< The axis inside the feed-forward block.
+  using Width = Product<HeadsAxis, HeadSizeAxis>;        ///< All heads side by side.
+  using KeyWidth = Product<KeyHeadsAxis, HeadSizeAxis>;  ///< All heads of keys, or of values, side by side.
 
-  Length<HiddenAxis> hidden;       ///< Width of the hidden states.
-  Length<HeadsAxis> heads;         ///< Number of heads.
-  Length<HeadSizeAxis> head_size;  ///< Width of one head.
-  Length<InnerAxis> inner;         ///< Width inside the feed-forward block.
+  Length<HiddenAxis> hidden;                             ///< Width of the hidden states.
+  Length<HeadsAxis> heads;                               ///< Number of heads.
+  Length<HeadSizeAxis> head_size;                        ///< Width of one head.
+  Length<InnerAxis> inner;                               ///< Width inside the feed-forward block.
+  Length<KeyHeadsAxis> key_heads = as_many_as(heads);  ///< Number of heads of keys and values.
 
   /// The width of all heads side by side.
   constexpr Length<Width> width() const { return heads * head_size; }
+  /// The width of all heads of keys, or of values, side by side.
+  constexpr Length<KeyWidth> key_width() const { return key_heads * head_size; }
+
+ private:
+  static constexpr Length<KeyHeadsAxis> as_many_as(Length<HeadsAxis> heads) {
+    if constexpr (StaticAxis<KeyHeadsAxis>) {
+      return {};
+    } else {
+      return Length<KeyHeadsAxis>(static_cast<std::size_t>(heads));
+    }
+  }
 };
 
 /// Dimensions that a checkpoint decides.
 using DynamicDimensions = Dimensions<axes::Hidden, axes::Heads, axes::HeadSize, axes::Inner>;
+
+/// The same of models whose heads of keys and values may be fewer than those of queries.
+using DynamicGroupedDimensions = Dimensions<axes::Hidden, axes::Heads, axes::HeadSize, axes::Inner, axes::KeyHeads>;
 
 /// A `Dimensions`, or a struct derived from one.
 template <class D>
@@ -59,16 +77,19 @@ concept DimensionsLike = requires(D const& d) {
   typename D::HeadSize;
   typename D::Inner;
   typename D::Width;
+  typename D::KeyHeads;
+  typename D::KeyWidth;
   { d.hidden } -> std::convertible_to<std::size_t>;
   { d.heads } -> std::convertible_to<std::size_t>;
   { d.head_size } -> std::convertible_to<std::size_t>;
   { d.inner } -> std::convertible_to<std::size_t>;
+  { d.key_heads } -> std::convertible_to<std::size_t>;
 };
 
 /// Dimensions whose every width is in the type.
 template <class D>
 concept StaticDimensions = DimensionsLike<D> && StaticAxis<typename D::Hidden> && StaticAxis<typename D::Heads> &&
-                           StaticAxis<typename D::HeadSize> && StaticAxis<typename D::Inner>;
+                           StaticAxis<typename D::HeadSize> && StaticAxis<typename D::Inner> && StaticAxis<typename D::KeyHeads>;
 
 /// Static dimensions that also say how many layers, tokens and positions: a whole model's size is in the type.
 template <class D>

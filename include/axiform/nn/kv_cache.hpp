@@ -101,7 +101,8 @@ class KeyValueCache {
     return {layout_, data() + index * sequences() * layout_.floats(), layout_.floats(), lengths_};
   }
   /// The new tokens have passed all layers: they are now part of the past.
-  void advance(SequenceOffsets<axes::Tokens> const& added) {
+  template <Axis Rows>
+  void advance(SequenceOffsets<Rows> const& added) {
     for (std::size_t s = 0; s < added.count(); ++s) lengths_[s] += added.length(s);
   }
 

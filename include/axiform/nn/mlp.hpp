@@ -1,5 +1,5 @@
 /// @file
-/// `Mlp`: the feed-forward block of a transformer.
+/// `Mlp` and `GatedMlp`: feed-forward blocks of a transformer.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +9,16 @@
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/observe.hpp>
 #include <axiform/nn/visit.hpp>
+#include <axiform/ops/gate.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
 /// down(activation(up(x))), row by row (Vaswani et al. 2017, eq. 2, there with ReLU).
-template <DimensionsLike D>
+template <DimensionsLike D, Bias bias = Bias::present>
 struct Mlp {
-  Linear<typename D::Hidden, typename D::Inner> up;    ///< To the inner width.
-  Linear<typename D::Inner, typename D::Hidden> down;  ///< And back.
-  Activation activation;                               ///< Between the two.
+  Linear<typename D::Hidden, typename D::Inner, bias> up;    ///< To the inner width.
+  Linear<typename D::Inner, typename D::Hidden, bias> down;  ///< And back.
+  Activation activation;                                     ///< Between the two.
 
   /// Zero weights, to be loaded or initialised.
   static Mlp create(D const& d, Activation activation) { return {{d.hidden, d.inner}, {d.inner, d.hidden}, activation}; }
@@ -31,10 +32,11 @@ struct Mlp {
     return down(inner, context, epilogues...);
   }
 
+  /// Weights of its products, from the lengths alone.
+  static constexpr std::size_t weight_count(D const& d) { return 2 * d.hidden * d.inner; }
   /// Parameters in all, from the lengths alone.
   static constexpr std::size_t parameter_count(D const& d) {
-    return Linear<typename D::Hidden, typename D::Inner>::parameter_count(d.hidden, d.inner) +
-           Linear<typename D::Inner, typename D::Hidden>::parameter_count(d.inner, d.hidden);
+    return decltype(up)::parameter_count(d.hidden, d.inner) + decltype(down)::parameter_count(d.inner, d.hidden);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -43,6 +45,51 @@ struct Mlp {
     visitor("down", self.down);
     visitor("activation", self.activation);
   }
+};
+
+/// down(activation(gate(x)) * up(x)), row by row (Shazeer 2020, eq. 6): SwiGLU with SiLU, as Llama, GEGLU with GELU, as T5 1.1 and Gemma. Gate and up
+/// are one product.
+template <DimensionsLike D, Bias bias = Bias::absent>
+class GatedMlp {
+ public:
+  /// Zero weights, to be loaded or initialised.
+  static GatedMlp create(D const& d, Activation activation) { return GatedMlp(d, activation); }
+
+  /// @param x [Rows, Hidden].
+  /// @return  [Rows, Hidden], with the epilogues applied.
+  template <RowsOf<typename D::Hidden> X, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
+  auto operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
+    auto const inner = gate<typename D::Inner>(gate_up_(x, context), activation_, context);
+    internal::observe_operation(context, LayerOperation::inner, inner);
+    return down_(inner, context, epilogues...);
+  }
+
+  Activation activation() const noexcept { return activation_; }  ///< Of the gate.
+
+  /// Weights of its products, from the lengths alone.
+  static constexpr std::size_t weight_count(D const& d) { return 3 * d.hidden * d.inner; }
+  /// Parameters in all, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d) {
+    return 2 * Linear<typename D::Hidden, typename D::Inner, bias>::parameter_count(d.hidden, d.inner) +
+           Linear<typename D::Inner, typename D::Hidden, bias>::parameter_count(d.inner, d.hidden);
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    std::size_t const inner = self.down_.inputs();
+    visitor("gate", self.gate_up_.part(0, inner));
+    visitor("up", self.gate_up_.part(inner, inner));
+    visitor("down", self.down_);
+    visitor("activation", self.activation_);
+  }
+
+ private:
+  GatedMlp(D const& d, Activation activation)
+      : gate_up_(d.hidden, Length<Const<2>>{} * d.inner), down_(d.inner, d.hidden), activation_(activation) {}
+
+  Linear<typename D::Hidden, Product<Const<2>, typename D::Inner>, bias> gate_up_;
+  Linear<typename D::Inner, typename D::Hidden, bias> down_;
+  Activation activation_;
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -74,18 +74,15 @@ class TokenEmbedding {
   Table table_;
 };
 
-/// Whether a head adds a bias to its product.
-enum class HeadBias { present, absent };
-
 /// The last map of a language model, from hidden states to a number for each entry of the vocabulary. Its matrix is the token table where the
 /// two are tied (Press and Wolf 2017), else one of its own.
 template <Axis In, Axis Entries>
 class VocabularyHead {
  public:
   /// Zero weights, to be loaded or initialised; a tied head has no matrix.
-  VocabularyHead(Length<In> in, Length<Entries> entries, HeadWeights weights, HeadBias bias) : inputs_(in), outputs_(entries) {
+  VocabularyHead(Length<In> in, Length<Entries> entries, HeadWeights weights, Bias bias) : inputs_(in), outputs_(entries) {
     if (weights == HeadWeights::own) own_.emplace(in, entries);
-    if (bias == HeadBias::present) bias_.emplace(Shape<Entries>::of({entries}));
+    if (bias == Bias::present) bias_.emplace(Shape<Entries>::of({entries}));
   }
 
   /// @param x     [Rows, In].
@@ -100,11 +97,11 @@ class VocabularyHead {
   std::size_t inputs() const noexcept { return inputs_; }                                       ///< The length of In.
   std::size_t outputs() const noexcept { return outputs_; }                                     ///< The length of Entries.
   HeadWeights weights() const noexcept { return own_ ? HeadWeights::own : HeadWeights::tied; }  ///< Whose matrix it is.
-  HeadBias bias() const noexcept { return bias_ ? HeadBias::present : HeadBias::absent; }       ///< Whether there is one.
+  Bias bias() const noexcept { return bias_ ? Bias::present : Bias::absent; }       ///< Whether there is one.
 
   /// Parameters beside the token table, from the lengths alone.
-  static constexpr std::size_t parameter_count(Length<In> in, Length<Entries> entries, HeadWeights weights, HeadBias bias) {
-    std::size_t const own = weights == HeadWeights::own ? 1 : 0, added = bias == HeadBias::present ? 1 : 0;
+  static constexpr std::size_t parameter_count(Length<In> in, Length<Entries> entries, HeadWeights weights, Bias bias) {
+    std::size_t const own = weights == HeadWeights::own ? 1 : 0, added = bias == Bias::present ? 1 : 0;
     return (own * in + added) * entries;
   }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,6 +18,17 @@
 namespace axiform::inline AXIFORM_ARCH {
 
 using kernels::AttentionMask;
+using kernels::ScoreBias;
+
+/// What attention does besides the products and the softmax.
+struct AttentionOptions {
+  AttentionMask mask = AttentionMask::none;  ///< Which keys a query sees.
+  /// 0, or how far a query sees: the keys less than `window` positions from its own. With the mask `causal` those are the last `window` keys up to
+  /// itself (Beltagy et al. 2020; Mistral's `sliding_window`).
+  std::size_t window = 0;
+  std::optional<float> scale = {};  ///< Of the scores; 1 / sqrt(head size) where it is not given.
+  ScoreBias bias = {};              ///< Added to the scaled scores.
+};
 
 /// One layer of a key-value cache, as attention uses it. Nothing is owned.
 struct CacheLayer {
@@ -50,23 +62,33 @@ void run_attention(kernels::AttentionQueries& queries, KeyRows const& keys, KeyC
   kernels::attention(queries, keys, scratch.data(), context.executor());
 }
 
-// The part `index` of a fused projection, such as the keys of every row: a range of `width` columns.
+// A part of a fused projection, such as the keys of every row: columns [first, first + width).
 template <Axis Width, Axis Rows, Axis Fused>
-View<Rows, Width> fused_part(Tensor<float, Rows, Fused> const& fused, std::size_t index, std::size_t width) {
-  return {fused.data() + index * width, Shape<Rows, Width>::of({fused.rows(), width}), fused.row_stride()};
+TensorView<float, Rows, Width> fused_part(Tensor<float, Rows, Fused>& fused, std::size_t first, std::size_t width) {
+  return {fused.data() + first, Shape<Rows, Width>::of({fused.rows(), width}), fused.row_stride()};
 }
 
+/// @throws ShapeError when the heads do not divide the columns of queries, or those of keys the heads.
 template <Axis Rows, Axis Width>
-kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, SequenceOffsets<Rows> const& sequences,
+kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, std::size_t key_columns,
+                                     SequenceOffsets<Rows> const& sequences, AttentionOptions const& options,
                                      TensorView<float, Rows, Width> output) {
   if (heads == 0 || query.columns() % heads != 0)
     throw ShapeError("attention: found " + std::to_string(query.columns()) + " columns for " + std::to_string(heads) + " heads");
   sequences.check_rows(query.rows(), "attention: queries");
   std::size_t const head_size = query.columns() / heads;
+  std::size_t const key_heads = head_size == 0 ? heads : key_columns / head_size;
+  if (key_heads == 0 || key_heads * head_size != key_columns || heads % key_heads != 0)
+    throw ShapeError("attention: found " + std::to_string(heads) + " heads of " + std::to_string(head_size) + " for " +
+                     std::to_string(key_columns) + " columns of keys, expected each head of keys to serve as many heads");
   return {.sequences = sequences.count(),
           .heads = heads,
           .head_size = head_size,
-          .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_size))),
+          .scale = options.scale.value_or(static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_size)))),
+          .mask = options.mask,
+          .group = heads / key_heads,
+          .window = options.window,
+          .bias = options.bias,
           .offsets = sequences.data(),
           .query = query.data(),
           .query_stride = query.row_stride(),
@@ -76,23 +98,22 @@ kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads,
 
 }  // namespace internal
 
-/// Scaled dot-product attention over a packed batch (Vaswani et al. 2017, eq. 1).
-///
-/// Every sequence attends within its own tokens only; there is no padding and no mask tensor.
+/// Attention in which several heads of queries share a head of keys and values (Ainslie et al. 2023): with g times as many heads of queries,
+/// head h attends with head h / g of keys and values.
 ///
 /// @param query        [Rows, Width], packed; Width is heads * head size.
-/// @param key,value    [KeyRows, Width], packed.
+/// @param key,value    [KeyRows, KeyWidth], packed; KeyWidth is key heads * head size.
+/// @param heads        Those of queries.
 /// @param queries,keys Where each sequence begins on either side; their numbers of sequences must be equal.
 /// @param kind         What an observer is told.
-/// @param mask         `causal`: of a sequence's queries and keys, the last query stands at the last key.
 /// @return             [Rows, Width]. A query with nothing to attend to gets zeros.
-/// @throws ShapeError when the numbers of sequences differ, or the sequences do not fill their rows.
-template <FloatTensor Query, RowsOf<LastAxis<Query>> Key, RowsOf<LastAxis<Query>> Value>
+/// @throws ShapeError when the numbers of sequences differ, the sequences do not fill their rows, or the widths do not go together.
+template <FloatTensor Query, FloatTensor Key, RowsOf<LastAxis<Key>> Value>
   requires std::same_as<RowAxis<Key>, RowAxis<Value>>
-Tensor<float, RowAxis<Query>, LastAxis<Query>> attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
-                                                         std::size_t heads, SequenceOffsets<RowAxis<Query>> const& queries,
-                                                         SequenceOffsets<RowAxis<Key>> const& keys, AttentionKind kind, AttentionMask mask,
-                                                         Context& context) {
+Tensor<float, RowAxis<Query>, LastAxis<Query>> grouped_attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
+                                                                 std::size_t heads, SequenceOffsets<RowAxis<Query>> const& queries,
+                                                                 SequenceOffsets<RowAxis<Key>> const& keys, AttentionKind kind,
+                                                                 AttentionOptions const& options, Context& context) {
   auto const query = as_view(query_tensor);
   auto const key = as_view(key_tensor);
   auto const value = as_view(value_tensor);
@@ -101,12 +122,10 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> attention(Query const& query_tens
                      " of keys");
   keys.check_rows(key.rows(), "attention: keys");
   keys.check_rows(value.rows(), "attention: values");
-  if (key.columns() != query.columns() || value.columns() != query.columns())
-    throw ShapeError("attention: found queries " + query.shape().to_string() + ", keys " + key.shape().to_string() + " and values " +
-                     value.shape().to_string() + ", expected one width");
+  if (value.columns() != key.columns())
+    throw ShapeError("attention: found keys " + key.shape().to_string() + " and values " + value.shape().to_string() + ", expected one width");
   auto output = make_tensor<float>(context, query.shape());
-  auto work = internal::queries_of(query, heads, queries, output.view());
-  work.mask = mask;
+  auto work = internal::queries_of(query, heads, key.columns(), queries, options, output.view());
   kernels::AttentionKeys const rows{.offsets = keys.data(),
                                     .rows = {.key = key.data(),
                                              .key_stride = key.row_stride(),
@@ -116,32 +135,72 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> attention(Query const& query_tens
   return output;
 }
 
+/// Scaled dot-product attention over a packed batch (Vaswani et al. 2017, eq. 1).
+///
+/// Every sequence attends within its own tokens only; there is no padding and no mask tensor.
+///
+/// @param query        [Rows, Width], packed; Width is heads * head size.
+/// @param key,value    [KeyRows, Width], packed.
+/// @param queries,keys Where each sequence begins on either side; their numbers of sequences must be equal.
+/// @param kind         What an observer is told.
+/// @param options      With the mask `causal`, of a sequence's queries and keys the last query stands at the last key.
+/// @return             [Rows, Width]. A query with nothing to attend to gets zeros.
+/// @throws ShapeError when the numbers of sequences differ, or the sequences do not fill their rows.
+template <FloatTensor Query, RowsOf<LastAxis<Query>> Key, RowsOf<LastAxis<Query>> Value>
+  requires std::same_as<RowAxis<Key>, RowAxis<Value>>
+Tensor<float, RowAxis<Query>, LastAxis<Query>> attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
+                                                         std::size_t heads, SequenceOffsets<RowAxis<Query>> const& queries,
+                                                         SequenceOffsets<RowAxis<Key>> const& keys, AttentionKind kind,
+                                                         AttentionOptions const& options, Context& context) {
+  auto const query = as_view(query_tensor);
+  auto const key = as_view(key_tensor);
+  auto const value = as_view(value_tensor);
+  if (key.columns() != query.columns() || value.columns() != query.columns())
+    throw ShapeError("attention: found queries " + query.shape().to_string() + ", keys " + key.shape().to_string() + " and values " +
+                     value.shape().to_string() + ", expected one width");
+  return grouped_attention(query, key, value, heads, queries, keys, kind, options, context);
+}
+
+namespace internal {
+
+/// @throws ShapeError when new queries, keys and values do not go with a cache.
+template <Axis Rows, Axis Width, Axis KeyWidth>
+void check_cache(View<Rows, Width> query, View<Rows, KeyWidth> key, View<Rows, KeyWidth> value, std::size_t heads, std::size_t sequences,
+                 CacheLayer const& cache) {
+  kernels::KeyValueLayout const& layout = cache.layout;
+  std::size_t const head_size = heads == 0 ? 0 : query.columns() / heads;
+  std::size_t const key_heads = head_size == 0 ? heads : key.columns() / head_size;
+  if (key_heads != layout.heads || key.columns() != layout.heads * layout.head_size)
+    throw ShapeError("attention: found a cache of " + std::to_string(layout.heads) + " heads of " + std::to_string(layout.head_size) +
+                     ", expected " + std::to_string(key_heads) + " heads in a width of " + std::to_string(key.columns()));
+  if (key.rows() != query.rows() || value.rows() != query.rows() || value.columns() != key.columns())
+    throw ShapeError("attention: found queries " + query.shape().to_string() + ", keys " + key.shape().to_string() + " and values " +
+                     value.shape().to_string() + ", expected one shape");
+  if (sequences > cache.lengths.size())
+    throw ShapeError("attention: found " + std::to_string(sequences) + " sequences, the cache holds " + std::to_string(cache.lengths.size()));
+}
+
+}  // namespace internal
+
 /// Causal attention of new tokens to those in a cache and to themselves. The new keys and values are written to the cache behind the old.
 ///
-/// @param query,key,value [Rows, Width]: the new tokens, packed.
-/// @param sequences       Where the new tokens of each of the cache's first sequences begin.
-/// @param cache           Its lengths are those before the new tokens.
-/// @return                [Rows, Width], the same bits as `attention` over whole sequences.
+/// @param query     [Rows, Width]: the new tokens, packed.
+/// @param key,value [Rows, KeyWidth]: theirs, as many heads as the cache has.
+/// @param sequences Where the new tokens of each of the cache's first sequences begin.
+/// @param cache     Its lengths are those before the new tokens.
+/// @param options   The mask is causal, whatever they say.
+/// @return          [Rows, Width], the same bits as `grouped_attention` over whole sequences.
 /// @throws ShapeError when the cache has fewer sequences, too little room or other heads.
-template <FloatTensor Query, RowsOf<LastAxis<Query>> Key, RowsOf<LastAxis<Query>> Value>
+template <FloatTensor Query, FloatTensor Key, RowsOf<LastAxis<Key>> Value>
   requires(std::same_as<RowAxis<Key>, RowAxis<Query>> && std::same_as<RowAxis<Value>, RowAxis<Query>>)
 Tensor<float, RowAxis<Query>, LastAxis<Query>> cached_attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
                                                                 std::size_t heads, SequenceOffsets<RowAxis<Query>> const& sequences,
-                                                                CacheLayer const& cache, Context& context) {
+                                                                CacheLayer const& cache, AttentionOptions options, Context& context) {
   auto const query = as_view(query_tensor);
   auto const key = as_view(key_tensor);
   auto const value = as_view(value_tensor);
   kernels::KeyValueLayout const& layout = cache.layout;
-  if (heads != layout.heads || query.columns() != layout.heads * layout.head_size)
-    throw ShapeError("attention: found a cache of " + std::to_string(layout.heads) + " heads of " + std::to_string(layout.head_size) +
-                     ", expected " +
-                     std::to_string(heads) + " heads in a width of " + std::to_string(query.columns()));
-  if (key.rows() != query.rows() || value.rows() != query.rows() || key.columns() != query.columns() || value.columns() != query.columns())
-    throw ShapeError("attention: found queries " + query.shape().to_string() + ", keys " + key.shape().to_string() + " and values " +
-                     value.shape().to_string() + ", expected one shape");
-  if (sequences.count() > cache.lengths.size())
-    throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences, the cache holds " +
-                     std::to_string(cache.lengths.size()));
+  internal::check_cache(query, key, value, heads, sequences.count(), cache);
   auto keys = make_tensor<kernels::CachedKeys>(context, Shape<axes::Sequences>(sequences.count()));
   for (std::size_t s = 0; s < sequences.count(); ++s) {
     std::size_t const count = cache.lengths[s] + sequences.length(s);
@@ -151,8 +210,8 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> cached_attention(Query const& que
     keys.data()[s] = {.layout = layout, .data = cache.data + s * cache.sequence_stride, .count = count};
   }
   auto output = make_tensor<float>(context, query.shape());
-  auto work = internal::queries_of(query, layout.heads, sequences, output.view());
-  work.mask = AttentionMask::causal;
+  options.mask = AttentionMask::causal;
+  auto work = internal::queries_of(query, heads, key.columns(), sequences, options, output.view());
 
   auto const append = [&](std::size_t first_head, std::size_t last_head) {
     for (std::size_t s = 0; s < sequences.count(); ++s)
@@ -165,6 +224,29 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> cached_attention(Query const& que
   };
   for_row_ranges(context.executor(), layout.heads, 2 * layout.head_size * query.rows(), append);
   internal::run_attention(work, keys.data(), [&](std::size_t s) { return keys.data()[s].count; }, AttentionKind::self, context);
+  return output;
+}
+
+/// Attention to keys and values that were projected before, all of a sequence's to each of its queries: a decoder's, to what its encoder gave.
+///
+/// @param query     [Rows, Width], packed.
+/// @param sequences Where the queries of each sequence begin.
+/// @param source    Keys and values, one entry a sequence.
+/// @return          [Rows, Width], the same bits as `grouped_attention` over the rows that were projected.
+/// @throws ShapeError when the sequences do not fill the rows, or the sources are not as many, or of other heads.
+template <FloatTensor Query>
+Tensor<float, RowAxis<Query>, LastAxis<Query>> projected_attention(Query const& query_tensor, std::size_t heads,
+                                                                   SequenceOffsets<RowAxis<Query>> const& sequences,
+                                                                   std::span<kernels::CachedKeys const> source,
+                                                                   AttentionOptions const& options, Context& context) {
+  auto const query = as_view(query_tensor);
+  if (source.size() != sequences.count())
+    throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences of queries and " + std::to_string(source.size()) +
+                     " of keys");
+  auto output = make_tensor<float>(context, query.shape());
+  std::size_t const key_columns = source.empty() ? query.columns() : source[0].layout.heads * source[0].layout.head_size;
+  auto work = internal::queries_of(query, heads, key_columns, sequences, options, output.view());
+  internal::run_attention(work, source.data(), [&](std::size_t s) { return source[s].count; }, AttentionKind::cross, context);
   return output;
 }
 

@@ -195,10 +195,10 @@ AttentionSteps explain_attention(Bert<D> const& bert, TokenBatch const& batch, A
 /// The same of a GPT-2, whose layers normalise first and whose tokens see only what came before them.
 template <DimensionsLike D>
 AttentionSteps explain_attention(Gpt2<D> const& gpt2, TokenBatch const& batch, AttentionHeadChoice const& choice, Context& context) {
-  auto const normalize = [&](Gpt2Block<D> const& layer, View<axes::Tokens, axes::Hidden> states) {
+  auto const normalize = [&](Block<D, Gpt2Recipe> const& layer, View<axes::Tokens, axes::Hidden> states) {
     return layer.attention_norm(fix<axes::Tokens, typename D::Hidden>(states), context);
   };
-  return internal::explain_model(gpt2, gpt2.layers, batch, choice, AttentionMask::causal, context, normalize);
+  return internal::explain_model(gpt2, gpt2.decoder.layers, batch, choice, AttentionMask::causal, context, normalize);
 }
 /// The same of one sequence.
 template <class Model>

@@ -1,0 +1,205 @@
+/// @file
+/// Where tokens stand, as attention sees it: not at all, by turning queries and keys, or by a bias of the scores. A stack has one of these; for
+/// each pass it says what that pass needs, and every block of the stack is handed the same `Places`.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/nn/dimensions.hpp>
+#include <axiform/nn/parameter.hpp>
+#include <axiform/nn/visit.hpp>
+#include <axiform/ops/attention.hpp>
+#include <axiform/ops/rotary.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// What a stack's position is made with.
+struct PositionSettings {
+  double rotary_base = 10000.0;      ///< Of the frequencies of rotary positions: `rope_theta`.
+  std::size_t rotary_columns = 0;    ///< Columns of a head that are turned; 0 for all.
+  std::size_t buckets = 32;          ///< Of a relative bias: `relative_attention_num_buckets`.
+  std::size_t most_distance = 128;   ///< From where on all distances share a bucket: `relative_attention_max_distance`.
+};
+
+/// Attention does not see where tokens stand.
+template <DimensionsLike D>
+struct NoPosition {
+  /// Nothing.
+  struct Places {
+    /// Leaves queries and keys as they are.
+    template <Axis Rows, Axis Width>
+    void turn(TensorView<float, Rows, Width>, std::size_t, Context&) const noexcept {}
+    /// Adds nothing.
+    ScoreBias bias() const noexcept { return {}; }
+  };
+
+  /// Has no settings.
+  static NoPosition create(D const&, PositionSettings const&) { return {}; }
+  /// What a pass needs: nothing.
+  template <Axis Rows>
+  Places operator()(SequenceOffsets<Rows> const&, std::span<std::size_t const>, Context&) const noexcept {
+    return {};
+  }
+  /// None.
+  static constexpr std::size_t parameter_count(D const&, PositionSettings const&) { return 0; }
+  // No `visit`: what visits a stack takes it for a setting, and neither trees nor tables name it.
+};
+
+/// Queries and keys are turned by their positions (Su et al. 2021; transformers' LlamaRotaryEmbedding).
+template <DimensionsLike D, RotaryPairs pairs = RotaryPairs::halves>
+class Rotary {
+ public:
+  /// The angles of a pass, which the pass keeps.
+  class Places {
+   public:
+    /// None: attention that is turned refuses them.
+    Places() : angles_(nullptr, Shape<axes::Tokens, axes::HeadSize>(0, 0)) {}
+    /// Those of the pass.
+    template <Axis Rows>
+    Places(Tensor<float, Rows, axes::HeadSize> const& angles)
+        : angles_(angles.data(), Shape<axes::Tokens, axes::HeadSize>(angles.rows(), angles.columns())) {}
+
+    /// Turns the first columns of each head, in place.
+    /// @throws ShapeError when there are not as many angles as rows.
+    template <Axis Rows, Axis Width>
+    void turn(TensorView<float, Rows, Width> x, std::size_t heads, Context& context) const {
+      rotate(x, heads, angles_, pairs, context);
+    }
+    /// Adds nothing.
+    ScoreBias bias() const noexcept { return {}; }
+
+   private:
+    View<axes::Tokens, axes::HeadSize> angles_;
+  };
+
+  /// The frequencies of a head's columns.
+  /// @throws ArgumentError when the columns that are turned are odd, or more than a head has.
+  static Rotary create(D const& d, PositionSettings const& settings) {
+    std::size_t const columns = settings.rotary_columns != 0 ? settings.rotary_columns : std::size_t{d.head_size};
+    if (columns % 2 != 0 || columns > d.head_size)
+      throw ArgumentError("rotary: found " + std::to_string(columns) + " columns to turn, expected an even number, at most the head's " +
+                          std::to_string(std::size_t{d.head_size}));
+    return Rotary(rotary_frequencies(columns, settings.rotary_base));
+  }
+  /// The angles of a pass's tokens.
+  /// @param past How many tokens came before those of each sequence; none when empty.
+  template <Axis Rows>
+  Tensor<float, Rows, axes::HeadSize> operator()(SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past,
+                                                 Context& context) const {
+    return rotary_angles(frequencies_, sequences, past, context);
+  }
+  /// None: angles are not learned.
+  static constexpr std::size_t parameter_count(D const&, PositionSettings const&) { return 0; }
+
+ private:
+  explicit Rotary(std::vector<float> frequencies) : frequencies_(std::move(frequencies)) {}
+
+  std::vector<float> frequencies_;
+};
+
+/// Which way a relative bias looks.
+enum class RelativeDirections {
+  both,  ///< An encoder's: half of the buckets are for keys before the query, half for those behind.
+  past   ///< A decoder's: all buckets are for keys up to the query.
+};
+
+/// The bucket of a distance from query to key, `key - query`: exact up to an eighth or a quarter of the buckets, then ever wider, the last for all
+/// from `most_distance` on (Raffel et al. 2020; `T5Attention._relative_position_bucket` and MPNet's of transformers).
+inline std::size_t relative_bucket(std::ptrdiff_t distance, RelativeDirections directions, std::size_t buckets, std::size_t most_distance) {
+  std::size_t first = 0;
+  if (directions == RelativeDirections::both) {
+    buckets /= 2;
+    if (distance > 0) first = buckets;
+    distance = std::abs(distance);
+  } else {
+    distance = std::max<std::ptrdiff_t>(-distance, 0);
+  }
+  auto const length = static_cast<std::size_t>(distance);
+  std::size_t const exact = buckets / 2;
+  if (length < exact) return first + length;
+  // torch's steps: the logarithm and the quotients in float, their constant in double.
+  float const log = std::log(static_cast<float>(length) / static_cast<float>(exact)) /
+                    static_cast<float>(std::log(static_cast<double>(most_distance) / static_cast<double>(exact)));
+  auto const further = static_cast<std::size_t>(log * static_cast<float>(buckets - exact));
+  return first + std::min(buckets - 1, exact + further);
+}
+
+/// A learned number for each head and bucket of distances is added to the scaled scores (Raffel et al. 2020, section 2.1).
+template <DimensionsLike D, RelativeDirections directions>
+class RelativeBias {
+ public:
+  /// The bias of each distance that a pass can have, which the pass keeps: [Heads, 2 * reach + 1].
+  using Pass = Tensor<float, axes::Heads, axes::Keys>;
+
+  /// The bias, as attention reads it.
+  class Places {
+   public:
+    /// No bias.
+    Places() = default;
+    /// That of the pass.
+    Places(Pass const& by_distance)
+        : bias_{by_distance.data() + by_distance.columns() / 2, static_cast<std::ptrdiff_t>(by_distance.columns()), -1} {}
+
+    /// Leaves queries and keys as they are.
+    template <Axis Rows, Axis Width>
+    void turn(TensorView<float, Rows, Width>, std::size_t, Context&) const noexcept {}
+    /// The bias.
+    ScoreBias bias() const noexcept { return bias_; }
+
+   private:
+    ScoreBias bias_;
+  };
+
+  /// Zeros, to be loaded or initialised.
+  /// @throws ArgumentError when there are too few buckets for the distances.
+  static RelativeBias create(D const& d, PositionSettings const& settings) {
+    std::size_t const exact = settings.buckets / (directions == RelativeDirections::both ? 4 : 2);
+    if (exact == 0 || settings.most_distance <= exact)
+      throw ArgumentError("relative bias: found " + std::to_string(settings.buckets) + " buckets for distances up to " +
+                          std::to_string(settings.most_distance) + ", expected at least " + (directions == RelativeDirections::both ? "4" : "2") +
+                          " buckets, and distances beyond the exact ones");
+    return RelativeBias(d, settings);
+  }
+  /// The bias of each distance between the pass's tokens and those before them.
+  template <Axis Rows>
+  Pass operator()(SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past, Context& context) const {
+    std::size_t longest = 1;
+    for (std::size_t s = 0; s < sequences.count(); ++s) longest = std::max(longest, sequences.length(s) + (past.empty() ? 0 : past[s]));
+    auto const reach = static_cast<std::ptrdiff_t>(longest) - 1;
+    auto by_distance = make_tensor<float>(context, Shape<axes::Heads, axes::Keys>(heads_, 2 * longest - 1));
+    for (std::ptrdiff_t distance = -reach; distance <= reach; ++distance) {
+      float const* const row = table_.data() + relative_bucket(distance, directions, buckets_, most_distance_) * heads_;
+      for (std::size_t head = 0; head < heads_; ++head) by_distance.row(head)[static_cast<std::size_t>(distance + reach)] = row[head];
+    }
+    return by_distance;
+  }
+
+  /// Parameters in all, from the lengths alone.
+  static constexpr std::size_t parameter_count(D const& d, PositionSettings const& settings) { return settings.buckets * d.heads; }
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", self.table_.ref()); }
+
+ private:
+  RelativeBias(D const& d, PositionSettings const& settings)
+      : heads_(d.heads),
+        buckets_(settings.buckets),
+        most_distance_(settings.most_distance),
+        table_(Shape<axes::Keys, typename D::Heads>::of({settings.buckets, std::size_t{d.heads}})) {}
+
+  std::size_t heads_;
+  std::size_t buckets_;
+  std::size_t most_distance_;
+  Parameter<axes::Keys, typename D::Heads> table_;  // [buckets, Heads], as checkpoints have it
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH
