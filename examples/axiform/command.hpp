@@ -20,7 +20,7 @@
 
 #include <unistd.h>
 
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 
 #include "../command_line.hpp"
 

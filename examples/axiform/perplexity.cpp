@@ -23,7 +23,7 @@ int perplexity(int argc, char** argv) {
   return command.run(argc, argv, [&](Context& context) {
     if (command.input_count() + !!*document != 1) throw CLI::ValidationError("expected one of: texts, --document, --file, --jsonl");
     options.stop = command.stop();
-    if (auto const progress = command.progress()) options.on_progress = [=](std::size_t done, std::size_t total) { progress({done, total}); };
+    options.progress = command.progress();
     auto const gpt2 = TextGeneration<>::from_directory(command.model(), context);
     JsonResults results(command);
     auto const measure = [&](std::vector<std::string> const& texts) {

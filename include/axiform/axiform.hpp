@@ -4,17 +4,21 @@
 
 #include <axiform/core/axis.hpp>
 #include <axiform/core/build_info.hpp>
+#include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/function_ref.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/core/head_weights.hpp>
 #include <axiform/core/memory.hpp>
 #include <axiform/core/module_cost.hpp>
 #include <axiform/core/module_node.hpp>
 #include <axiform/core/observer.hpp>
 #include <axiform/core/print.hpp>
+#include <axiform/core/probabilities.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/shape.hpp>
@@ -28,7 +32,6 @@
 #include <axiform/generate/beam_search.hpp>
 #include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/generate.hpp>
-#include <axiform/generate/greatest.hpp>
 #include <axiform/generate/log_probabilities.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/options.hpp>
@@ -129,7 +132,6 @@
 #include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/attention.hpp>
-#include <axiform/ops/embedding.hpp>
 #include <axiform/ops/gate.hpp>
 #include <axiform/ops/layer_norm.hpp>
 #include <axiform/ops/linear.hpp>
@@ -150,7 +152,6 @@
 #include <axiform/tasks/generation_config.hpp>
 #include <axiform/tasks/next_sentence.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
-#include <axiform/tasks/progress.hpp>
 #include <axiform/tasks/question_answering.hpp>
 #include <axiform/tasks/reranker.hpp>
 #include <axiform/tasks/semantic_search.hpp>

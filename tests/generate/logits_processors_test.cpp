@@ -1,6 +1,6 @@
 // Logits processors and the sampler, each alone and all together, against transformers on given logits.
 #include <axiform/generate/beam_search.hpp>
-#include <axiform/generate/greatest.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/sampler.hpp>
 #include <axiform/generate/stopping.hpp>

@@ -129,10 +129,10 @@ TEST_CASE("perplexity: windows and strides give what Hugging Face's guide gives"
     auto const text = ids(one.at("ids"));
     std::size_t told = 0;
     PerplexityOptions options{.window = one.at("window").get<std::size_t>(), .stride = one.at("stride").get<std::size_t>()};
-    options.on_progress = [&](std::size_t done, std::size_t total) {
-      CHECK(done > told);
-      CHECK(total == text.size());
-      told = done;
+    options.progress = [&](Progress const& now) {
+      CHECK(now.done > told);
+      CHECK(now.total == text.size());
+      told = now.done;
     };
     auto const found = perplexity(tiny.model, text, options, tiny.context);
     CHECK(found.perplexity == doctest::Approx(one.at("perplexity").get<double>()).epsilon(1e-5));

@@ -7,6 +7,7 @@
 - What simd/ and kernels/ declare stands between AXIFORM_BEGIN_KERNELS and AXIFORM_END_KERNELS.
 - axiform.hpp reaches every header.
 - Test cases are in *_test.cpp: elsewhere no ctest entry would run them.
+- A page of docs/decisions/ is called NNNN-its-subject.md, has a title, and says **Context.**, **Choice.** and **Given up.** in this order.
 """
 
 import re
@@ -101,8 +102,21 @@ def check_tests(root):
             yield f"{file.relative_to(root)}: has a TEST_CASE, but ctest runs only those in *_test.cpp"
 
 
+def check_decisions(root):
+    for file in sorted((root / "docs/decisions").glob("*.md")):
+        name, text = file.relative_to(root), file.read_text(encoding="utf-8")
+        if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", file.name):
+            yield f"{name}: is not called NNNN-its-subject.md"
+        if not re.match(r"# [^\d\n][^\n]*\n\n\*\*Context\.\*\* [^\n]", text):
+            yield f"{name}: does not begin with a title and **Context.**"
+        said = [word for word in re.findall(r"^\*\*([^*]+)\.\*\*", text, re.MULTILINE) if word in ("Context", "Choice", "Given up")]
+        if said != ["Context", "Choice", "Given up"]:
+            yield f"{name}: says {', '.join(said)}; expected Context, Choice, Given up"
+
+
 def main(repository):
-    problems = [*check_headers(Path(repository)), *check_tests(Path(repository))]
+    root = Path(repository)
+    problems = [*check_headers(root), *check_tests(root), *check_decisions(root)]
     print("\n".join(problems) or "every rule is kept")
     return 1 if problems else 0
 

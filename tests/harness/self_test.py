@@ -18,6 +18,7 @@ GOOD = {
     "include/axiform/core/a.hpp": HEADER + "#include <vector>\n" + CONFIG,
     "include/axiform/nn/b.hpp": HEADER + "#include <axiform/core/a.hpp>\n",
     "tests/core/a_test.cpp": 'TEST_CASE("a") {}\n',
+    "docs/decisions/0001-a.md": "# A\n\n**Context.** B.\n\n**Choice.** C.\n\n**Given up.** D.\n",
 }
 # what is different from GOOD, and what must be said
 LAYOUTS = [
@@ -34,6 +35,9 @@ LAYOUTS = [
     ({"include/axiform/attic/c.hpp": HEADER}, "room `attic` is not known"),
     ({"include/axiform/core/c.hpp": HEADER + CONFIG}, "does not reach <axiform/core/c.hpp>"),
     ({"tests/core/helpers.hpp": 'TEST_CASE("b") {}\n'}, "has a TEST_CASE"),
+    ({"docs/decisions/0001-a.md": "# 0001 A\n\n**Context.** B.\n\n**Choice.** C.\n\n**Given up.** D.\n"}, "does not begin with a title"),
+    ({"docs/decisions/0001-a.md": "# A\n\n**Context.** B.\n\n**Choice.** C.\n"}, "says Context, Choice; expected"),
+    ({"docs/decisions/a.md": "# A\n\n**Context.** B.\n\n**Choice.** C.\n\n**Given up.** D.\n"}, "is not called"),
 ]
 
 BAD = "// expect-error: {}\n#ifdef SHOULD_COMPILE\n{}\n#else\n{}\n#endif\n"

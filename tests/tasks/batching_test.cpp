@@ -1,5 +1,6 @@
 // What tasks share: batches of many items, windows of a long text, probabilities.
 #include <doctest/doctest.h>
+#include <axiform/core/greatest.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/windows.hpp>
 
@@ -74,8 +75,8 @@ TEST_CASE("batching: probabilities neither overflow nor vanish, and what is not 
   CHECK(internal::sigmoid(-1000) == 0);
   CHECK(internal::sigmoid(1000) == 1);
   double const nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(internal::greatest(std::vector<double>{nan, 1, 3, 3, nan, 2}, 4) == std::vector<std::size_t>{2, 3, 5, 1});
-  CHECK(internal::greatest(std::vector<double>{1, nan}, 9) == std::vector<std::size_t>{0, 1});
+  CHECK(detail::greatest_indices(std::vector<double>{nan, 1, 3, 3, nan, 2}, 4) == std::vector<std::size_t>{2, 3, 5, 1});
+  CHECK(detail::greatest_indices(std::vector<double>{1, nan}, 9) == std::vector<std::size_t>{0, 1});
 }
 
 TEST_CASE("windows: they cover the body with the overlap asked for, and what stands round it stands round each") {

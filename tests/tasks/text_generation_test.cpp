@@ -75,15 +75,15 @@ TEST_CASE("text generation: each text of several is continued as alone, with its
   GenerateOptions options{.max_new_tokens = 4, .num_return_sequences = 2, .seed = 3, .batch_size = 4};
   options.report = ReportOptions{.alternatives = 3};
   std::size_t done = 0;
-  options.on_progress = [&](std::size_t now, std::size_t all) {
-    CHECK(now > done);
-    CHECK(all == 5);
-    done = now;
+  options.progress = [&](Progress const& now) {
+    CHECK(now.done > done);
+    CHECK(now.total == 5);
+    done = now.done;
   };
   std::vector<std::string> const prompts{"the", "in the end it is", "", "1", "the"};
   auto const texts = gpt2.task.generate(prompts, options, gpt2.context);
   CHECK(done == 5);
-  options.on_progress = {};
+  options.progress = {};
   REQUIRE(texts.size() == 5);
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     auto const alone = gpt2.task.generate(prompts[i], options, gpt2.context);

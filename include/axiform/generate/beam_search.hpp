@@ -15,7 +15,7 @@
 #include <axiform/core/random.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
-#include <axiform/generate/greatest.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/generate/log_probabilities.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/options.hpp>

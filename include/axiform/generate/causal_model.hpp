@@ -8,24 +8,13 @@
 #include <string>
 
 #include <axiform/core/axis.hpp>
+#include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
-
-namespace axiform {
-
-/// @throws ArgumentError when one of `ids` is not in a vocabulary of `vocabulary` tokens.
-inline void check_token_ids(std::span<TokenId const> ids, std::size_t vocabulary) {
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    if (ids[i] < 0 || static_cast<std::size_t>(ids[i]) >= vocabulary)
-      throw ArgumentError("token id " + std::to_string(ids[i]) + " at position " + std::to_string(i) + ": expected 0 to " +
-                          std::to_string(vocabulary - 1));
-}
-
-}  // namespace axiform
 
 namespace axiform::inline AXIFORM_ARCH {
 

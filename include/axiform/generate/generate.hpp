@@ -178,7 +178,7 @@ std::vector<std::vector<GeneratedSequence>> generate_batch(Model const& model, P
       auto const begin = std::make_move_iterator(texts.begin() + static_cast<std::ptrdiff_t>(p * options.num_return_sequences));
       results.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(options.num_return_sequences));
     }
-    if (options.on_progress) options.on_progress(results.size(), all.size());
+    if (options.progress) options.progress({.done = results.size(), .total = all.size()});
   }
   return results;
 }

@@ -13,7 +13,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
-#include <axiform/generate/greatest.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/generate/result.hpp>
 
 namespace axiform {

@@ -13,8 +13,10 @@
 #include <string>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/error.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/core/token_id.hpp>
 
 namespace axiform {
@@ -115,7 +117,7 @@ struct GenerateOptions {
   std::function<void(GeneratedToken)> on_token = {};  ///< Called for every token as it is chosen; not with beams.
   std::optional<ReportOptions> report = {};           ///< What is told of each token; nothing is computed for it unless it is asked for.
   std::size_t batch_size = 32;  ///< Sequences that run together at most. It changes speed and memory, never a token.
-  std::function<void(std::size_t, std::size_t)> on_progress = {};  ///< Told after each batch how many prompts are done, and of how many.
+  ProgressCallback progress = {};  ///< Is told after each batch how many prompts are done.
   std::stop_token stop = {};    ///< When stop is requested, what is there is returned.
 
   /// Whether beams are followed.
@@ -131,7 +133,7 @@ struct GenerateOptions {
       throw ArgumentError("length_penalty: found " + std::to_string(length_penalty) + ", expected a finite number");
     if (max_time && !(max_time->count() >= 0))
       throw ArgumentError("max_time: found " + std::to_string(max_time->count()) + " seconds, expected 0 or more");
-    if (batch_size == 0) throw ArgumentError("batch_size: found 0, expected at least 1");
+    detail::check_positive(batch_size, "batch_size");
     for (auto const& word : bad_words) {
       if (word.empty()) throw ArgumentError("bad_words: found a word without tokens, expected at least one token");
       for (TokenId const id : word) check_id("bad_words", id, vocabulary);
@@ -149,7 +151,7 @@ struct GenerateOptions {
     sampling.check();
     check_sequences();
     if (prompt == 0) throw ArgumentError("prompt: found no token, expected at least one");
-    if (max_new_tokens && *max_new_tokens == 0) throw ArgumentError("max_new_tokens: found 0, expected at least 1");
+    if (max_new_tokens) detail::check_positive(*max_new_tokens, "max_new_tokens");
     if (!max_new_tokens && max_length <= prompt)
       throw ArgumentError("max_length: found " + std::to_string(max_length) + ", expected more than the prompt's " +
                           std::to_string(prompt) + " tokens");
@@ -202,7 +204,7 @@ struct PerplexityOptions {
   /// Tokens from one window to the next; 512 unless given, or the window where that is less. Smaller gives tokens more context, and takes
   /// longer.
   std::optional<std::size_t> stride = {};
-  std::function<void(std::size_t, std::size_t)> on_progress = {};  ///< Told after each window how many tokens are done, and of how many.
+  ProgressCallback progress = {};  ///< Is told after each window how many tokens are done.
   std::stop_token stop = {};                                       ///< When stop is requested, what is there is returned.
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
@@ -58,7 +59,7 @@ std::vector<TokenReport> report_tokens(Model const& model, TokenIds const& token
   if (ids.empty() || ids.size() > model.positions())
     throw ArgumentError("report_tokens: found " + std::to_string(ids.size()) + " tokens, expected 1 to the model's " +
                         std::to_string(model.positions()) + " positions");
-  check_token_ids(ids, model.vocabulary());
+  check_ids(ids, model.vocabulary(), "token id");
   auto cache = model.make_cache(1, ids.size());
   std::vector<TokenReport> reports;
   internal::for_each_prediction(model, ids, 1, cache, context,
@@ -81,7 +82,7 @@ Perplexity perplexity(Model const& model, TokenIds const& token_ids, PerplexityO
   std::span<TokenId const> const ids = token_ids;
   std::size_t const window = options.window.value_or(model.positions());
   if (ids.size() < 2) throw ArgumentError("perplexity: found " + std::to_string(ids.size()) + " tokens, expected at least 2");
-  check_token_ids(ids, model.vocabulary());
+  check_ids(ids, model.vocabulary(), "token id");
   if (window < 2 || window > model.positions())
     throw ArgumentError("window: found " + std::to_string(window) + ", expected 2 to the model's " + std::to_string(model.positions()) +
                         " positions");
@@ -107,7 +108,7 @@ Perplexity perplexity(Model const& model, TokenIds const& token_ids, PerplexityO
     if (predicted > 0) sum += window_sum / predicted * weight;
     weights += weight;
     done = end;
-    if (options.on_progress) options.on_progress(done, ids.size());
+    if (options.progress) options.progress({.done = done, .total = ids.size()});
   }
   result.mean_log_probability = weights > 0 ? sum / weights : std::numeric_limits<double>::quiet_NaN();
   result.perplexity = std::exp(-result.mean_log_probability);

@@ -15,7 +15,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/token_id.hpp>
-#include <axiform/generate/greatest.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/generate/options.hpp>
 
 namespace axiform {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
@@ -54,7 +55,7 @@ class GenerationSession {
   /// @throws ArgumentError when an id is not in the vocabulary, or there is no room; nothing is added then.
   void append(TokenIds const& token_ids) {
     std::span<TokenId const> const ids = token_ids;
-    check_token_ids(ids, model_->vocabulary());
+    check_ids(ids, model_->vocabulary(), "token id");
     if (ids.size() > capacity_ - ids_.size())
       throw ArgumentError("session: found " + std::to_string(ids_.size()) + " tokens and " + std::to_string(ids.size()) +
                           " more, expected at most " + std::to_string(capacity_));

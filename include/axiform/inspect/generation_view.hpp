@@ -17,6 +17,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/function_ref.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/inspect/generation_view_page.hpp>
 #include <axiform/inspect/html.hpp>
@@ -74,15 +75,11 @@ inline GenerationStep generation_step(std::span<float const> logits, TokenId cho
     throw ArgumentError("generation step: found logits that are no numbers, or none that is above -infinity");
   auto const probability = [&](TokenId id) { return std::exp(logits[static_cast<std::size_t>(id)] - largest) / sum; };
 
-  std::vector<TokenId> order(logits.size());
-  std::iota(order.begin(), order.end(), TokenId{0});
-  auto const kept = order.begin() + static_cast<std::ptrdiff_t>(std::min(alternatives, order.size()));
-  std::partial_sort(order.begin(), kept, order.end(), [&](TokenId a, TokenId b) {
-    float const x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
-    return x > y || (x == y && a < b);
-  });
   GenerationStep step{text(chosen), probability(chosen), std::max(0.0, std::log(sum) - weighted / sum), {}};
-  for (auto id = order.begin(); id != kept; ++id) step.alternatives.push_back({text(*id), probability(*id)});
+  for (std::size_t const index : detail::greatest_indices(logits, alternatives)) {
+    auto const id = static_cast<TokenId>(index);
+    step.alternatives.push_back({text(id), probability(id)});
+  }
   return step;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/sequences.hpp>
@@ -15,7 +16,6 @@
 #include <axiform/kernels/elementwise.hpp>
 #include <axiform/nn/parameter.hpp>
 #include <axiform/nn/visit.hpp>
-#include <axiform/ops/embedding.hpp>
 #include <axiform/ops/linear.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {

@@ -15,14 +15,16 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
+#include <axiform/core/probabilities.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/nn/token_batch.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/text/encoding.hpp>
 
 namespace axiform::inline AXIFORM_ARCH::internal {
@@ -43,7 +45,7 @@ struct BatchRun {
 /// @throws ArgumentError when the batch size is 0; StoppedError; what `run` and the callback throw.
 template <class Run>
 void for_each_batch(std::span<std::size_t const> lengths, BatchRun const& how, Context& context, Run const& run) {
-  if (how.batch_size == 0) throw ArgumentError("batch_size: found 0, expected at least 1");
+  axiform::detail::check_positive(how.batch_size, "batch_size");
   std::vector<std::size_t> order(lengths.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   detail::stable_sort(order, [&](std::size_t a, std::size_t b) { return lengths[a] > lengths[b]; });
@@ -109,27 +111,11 @@ class PackedEncodings {
 /// The softmax of a row, in double precision: scores that are compared and multiplied.
 inline std::vector<double> softmax(std::span<float const> logits) {
   std::vector<double> result(logits.begin(), logits.end());
-  if (result.empty()) return result;
-  double const greatest = *std::ranges::max_element(result);
-  double sum = 0;
-  for (double& value : result) sum += value = std::exp(value - greatest);
-  for (double& value : result) value /= sum;
+  axiform::detail::to_probabilities(result);
   return result;
 }
 
 /// The logistic function, which overflows nowhere.
 inline double sigmoid(double x) noexcept { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
-
-/// The indices of the `count` greatest values, greatest first; of equal ones the first comes first, and what is not a number last.
-inline std::vector<std::size_t> greatest(std::span<double const> values, std::size_t count) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  count = std::min(count, order.size());
-  auto const middle = order.begin() + static_cast<std::ptrdiff_t>(count);
-  auto const key = [&](std::size_t i) { return std::isnan(values[i]) ? -std::numeric_limits<double>::infinity() : values[i]; };
-  std::ranges::partial_sort(order, middle, [&](std::size_t a, std::size_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
-  order.resize(count);
-  return order;
-}
 
 }  // namespace axiform::inline AXIFORM_ARCH::internal

@@ -48,11 +48,6 @@ inline void check_length(Encoding const& encoding, std::size_t longest, char con
                         " tokens, expected at most the model's " + std::to_string(longest));
 }
 
-/// @throws ArgumentError when `value` is 0.
-inline void check_positive(std::size_t value, char const* name) {
-  if (value == 0) throw ArgumentError(std::string(name) + ": found 0, expected at least 1");
-}
-
 /// "a", "b" or "c": what messages expect.
 inline std::string one_of(std::vector<std::string> const& names) {
   std::string result;

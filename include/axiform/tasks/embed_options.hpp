@@ -8,7 +8,7 @@
 #include <string>
 
 #include <axiform/io/pooling.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 
 namespace axiform {
 

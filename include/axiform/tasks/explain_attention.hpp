@@ -18,6 +18,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/observer.hpp>
+#include <axiform/core/probabilities.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_ids.hpp>
 #include <axiform/models/bert.hpp>
@@ -117,13 +118,11 @@ AttentionSteps explain_head(Attention const& attention, Tensor<float, axes::Toke
       steps.scaled(query, key) = static_cast<float>(score * scale);
       steps.masked(query, key) = static_cast<float>(row[key]);
     }
-    double const largest = *std::ranges::max_element(row);
-    double sum = 0;
-    for (double& score : row) sum += score = std::exp(score - largest);
-    for (std::size_t key = 0; key < tokens; ++key) steps.probabilities(query, key) = static_cast<float>(row[key] / sum);
+    axiform::detail::to_probabilities(row);
+    for (std::size_t key = 0; key < tokens; ++key) steps.probabilities(query, key) = static_cast<float>(row[key]);
     for (std::size_t i = 0; i < head_size; ++i) {
       double output = 0;
-      for (std::size_t key = 0; key < tokens; ++key) output += row[key] / sum * steps.value(key, i);
+      for (std::size_t key = 0; key < tokens; ++key) output += row[key] * steps.value(key, i);
       steps.output(query, i) = static_cast<float>(output);
     }
   }

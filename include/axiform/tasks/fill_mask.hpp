@@ -18,14 +18,16 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
@@ -182,7 +184,7 @@ class FillMask {
       scores = std::move(chosen);
     }
     std::vector<FilledMask> result;
-    for (std::size_t const best : internal::greatest(scores, top_k)) {
+    for (std::size_t const best : axiform::detail::greatest_indices(scores, top_k)) {
       TokenId const token = targets.empty() ? static_cast<TokenId>(best) : targets[best];
       ids[place] = token;
       result.push_back({scores[best], token, decode({token}, false), decode(ids, is_only_mask)});

@@ -19,7 +19,7 @@
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/io/model_directory.hpp>
@@ -24,7 +25,7 @@
 #include <axiform/tasks/answer_spans.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/tasks/windows.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 #include <axiform/text/utf8.hpp>

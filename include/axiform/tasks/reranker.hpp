@@ -18,13 +18,14 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/text/tokenizer_files.hpp>
@@ -94,7 +95,7 @@ class Reranker {
   /// @throws As `scores`; ArgumentError also when `top_k` is 0.
   template <TextRange Texts>
   std::vector<SearchHit> rank(std::string_view query, Texts const& passages, RerankOptions const& options, Context& context) const {
-    if (options.top_k) internal::check_at_least_one("top_k", *options.top_k);
+    if (options.top_k) axiform::detail::check_positive(*options.top_k, "top_k");
     auto const found = scores(query, passages, options, context);
     std::vector<SearchHit> hits;
     for (std::size_t i = 0; i < found.size(); ++i) hits.push_back({.index = i, .score = found[i]});

@@ -18,11 +18,12 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/tensor.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/tasks/similarity.hpp>
 
 namespace axiform {
@@ -138,10 +139,6 @@ inline std::vector<std::vector<SearchHit>> search_rows(ScoredRows const& queries
   return result;
 }
 
-inline void check_at_least_one(char const* name, std::size_t found) {
-  if (found == 0) throw ArgumentError(std::string(name) + ": found 0, expected at least 1");
-}
-
 // The best pairs so far, each once.
 class BestPairs {
  public:
@@ -190,7 +187,7 @@ class BestPairs {
 template <TensorLike Q, TensorLike C>
   requires(std::remove_cvref_t<Q>::rank == 2)
 std::vector<std::vector<SearchHit>> semantic_search(Q const& queries, C const& corpus, SearchOptions const& options, Context& context) {
-  internal::check_at_least_one("top_k", options.top_k);
+  axiform::detail::check_positive(options.top_k, "top_k");
   internal::check_widths("semantic_search", queries.columns(), corpus.columns());
   internal::ScoredRows const asked(queries), searched(corpus);
   std::vector<std::vector<SearchHit>> result;
@@ -221,8 +218,8 @@ std::vector<SearchHit> semantic_search(Q const& query, C const& corpus, SearchOp
 /// @throws ArgumentError when `top_k` or `max_pairs` is 0; StoppedError when told to stop.
 template <TensorLike E>
 std::vector<ParaphrasePair> paraphrase_mining(E const& embeddings, MiningOptions const& options, Context& context) {
-  internal::check_at_least_one("top_k", options.top_k);
-  internal::check_at_least_one("max_pairs", options.max_pairs);
+  axiform::detail::check_positive(options.top_k, "top_k");
+  axiform::detail::check_positive(options.max_pairs, "max_pairs");
   internal::ScoredRows const rows(embeddings);
   internal::BestPairs best(options);
   for (std::size_t first = 0; first < rows.rows; first += internal::search_chunk) {

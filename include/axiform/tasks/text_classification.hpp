@@ -19,7 +19,9 @@
 #include <variant>
 #include <vector>
 
+#include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
@@ -27,7 +29,7 @@
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
-#include <axiform/tasks/progress.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/text/tokenizer_files.hpp>
@@ -197,7 +199,7 @@ class TextClassification {
     if (function == ClassifierFunction::softmax) scores = internal::softmax(logits);
     if (function == ClassifierFunction::sigmoid) std::ranges::transform(scores, scores.begin(), internal::sigmoid);
     std::vector<LabelScore> result;
-    for (std::size_t const label : internal::greatest(scores, top_k.value_or(scores.size())))
+    for (std::size_t const label : axiform::detail::greatest_indices(scores, top_k.value_or(scores.size())))
       result.push_back({config_.labels[label], scores[label]});
     return result;
   }

@@ -1,10 +1,14 @@
 /// @file
-/// `Greatest`: the k greatest of many, seen one by one.
+/// The k greatest of many: `Greatest` sees them one by one, `greatest_indices` all at once.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <functional>
+#include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -54,5 +58,26 @@ class Greatest {
   Greater greater_;
   std::vector<Value> heap_;  // the least first
 };
+
+namespace detail {
+
+/// The indices of the `count` greatest values, greatest first; of equal ones the first comes first, and what is not a number last.
+template <std::floating_point Value>
+std::vector<std::size_t> greatest_indices(std::span<Value const> values, std::size_t count) {
+  std::vector<std::size_t> order(values.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  count = std::min(count, order.size());
+  auto const middle = order.begin() + static_cast<std::ptrdiff_t>(count);
+  auto const key = [&](std::size_t i) { return std::isnan(values[i]) ? -std::numeric_limits<Value>::infinity() : values[i]; };
+  std::partial_sort(order.begin(), middle, order.end(),
+                    [&](std::size_t a, std::size_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
+  order.resize(count);
+  return order;
+}
+inline std::vector<std::size_t> greatest_indices(std::vector<double> const& values, std::size_t count) {
+  return greatest_indices(std::span<double const>(values), count);
+}
+
+}  // namespace detail
 
 }  // namespace axiform
