@@ -97,6 +97,7 @@
 #include <axiform/kernels/rotary.hpp>
 #include <axiform/kernels/row_products.hpp>
 #include <axiform/kernels/softmax.hpp>
+#include <axiform/kernels/weights.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/bert_heads.hpp>

@@ -27,9 +27,12 @@ inline constexpr std::array weight_formats{WeightFormat::f32, WeightFormat::bf16
 /// Its name: "bf16".
 constexpr std::string_view name_of(WeightFormat format) noexcept {
   switch (format) {
-    case WeightFormat::f32: return "f32";
-    case WeightFormat::bf16: return "bf16";
-    case WeightFormat::f16: return "f16";
+    case WeightFormat::f32:
+      return "f32";
+    case WeightFormat::bf16:
+      return "bf16";
+    case WeightFormat::f16:
+      return "f16";
   }
   return "";
 }
@@ -99,9 +102,12 @@ constexpr std::uint16_t bfloat16_from_float(float value) noexcept {
 /// `value` as the format keeps it: what a weight is after it was written and read back.
 constexpr float rounded_to(WeightFormat format, float value) noexcept {
   switch (format) {
-    case WeightFormat::f32: break;
-    case WeightFormat::bf16: return float_from_bfloat16(bfloat16_from_float(value));
-    case WeightFormat::f16: return float_from_half(half_from_float(value));
+    case WeightFormat::f32:
+      break;
+    case WeightFormat::bf16:
+      return float_from_bfloat16(bfloat16_from_float(value));
+    case WeightFormat::f16:
+      return float_from_half(half_from_float(value));
   }
   return value;
 }
