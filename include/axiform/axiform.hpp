@@ -140,6 +140,8 @@
 #include <axiform/ops/rotary.hpp>
 #include <axiform/ops/rows.hpp>
 #include <axiform/ops/select_rows.hpp>
+#include <axiform/ops/weight_buffer.hpp>
+#include <axiform/ops/weight_table.hpp>
 #include <axiform/simd/arch.hpp>
 #include <axiform/simd/batch.hpp>
 #include <axiform/tasks/answer_spans.hpp>
