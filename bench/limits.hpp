@@ -14,6 +14,8 @@
 
 #include <axiform/core/executor.hpp>
 #include <axiform/core/memory.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/kernels/weights.hpp>
 #include <axiform/simd/batch.hpp>
 
 namespace bench {
@@ -132,5 +134,13 @@ inline Buffer floats(std::size_t count) {
   return buffer;
 }
 inline float* data(Buffer& buffer) { return static_cast<float*>(buffer.data()); }
+
+/// The same as weights in a format.
+inline Buffer weights(std::size_t count, WeightFormat format) {
+  Buffer values = floats(count);
+  Buffer buffer(std::max<std::size_t>(count, 1) * bytes_of(format));
+  kernels::write_weights(format, data(values), buffer.data(), count);
+  return buffer;
+}
 
 }  // namespace bench

@@ -28,6 +28,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
 #include <axiform/core/view.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/generate/beam_generation.hpp>
 #include <axiform/generate/beam_search.hpp>
 #include <axiform/generate/causal_model.hpp>
@@ -99,6 +100,7 @@
 #include <axiform/kernels/rotary.hpp>
 #include <axiform/kernels/row_products.hpp>
 #include <axiform/kernels/softmax.hpp>
+#include <axiform/kernels/weights.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/bert_heads.hpp>
@@ -140,6 +142,8 @@
 #include <axiform/ops/rotary.hpp>
 #include <axiform/ops/rows.hpp>
 #include <axiform/ops/select_rows.hpp>
+#include <axiform/ops/weight_buffer.hpp>
+#include <axiform/ops/weight_table.hpp>
 #include <axiform/simd/arch.hpp>
 #include <axiform/simd/batch.hpp>
 #include <axiform/tasks/answer_spans.hpp>

@@ -1,7 +1,8 @@
-// The packed matrix product: packing, every remainder of its sizes, epilogues, what it must not write, and the same bits however it is split.
+// The packed matrix product: packing, every remainder of its sizes, epilogues, formats of weights, what it must not write, and the same bits however it is split.
 #include <axiform/kernels/gemm.hpp>
 
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -276,4 +277,86 @@ TEST_CASE("gemm: empty products write nothing, or the epilogue alone") {
   std::vector<float> c(6, -1.0f);
   kernels::gemm(2, 3, 0, nullptr, 0, nullptr, c.data(), 3, {.bias = bias.data()}, executor);
   CHECK(c == std::vector<float>{1.0f, 2.0f, 3.0f, 1.0f, 2.0f, 3.0f});
+}
+
+namespace {
+
+// The same panels in a format, and as floats of the values that it keeps.
+struct FormatPanels {
+  std::vector<std::uint16_t> weights;
+  std::vector<float> rounded;
+
+  FormatPanels(WeightFormat format, std::vector<float> const& panels) : weights(panels.size()), rounded(panels.size()) {
+    kernels::write_weights(format, panels.data(), weights.data(), panels.size());
+    for (std::size_t i = 0; i < panels.size(); ++i) rounded[i] = rounded_to(format, panels[i]);
+  }
+};
+
+// Whether the product with weights in a format has the bits of the one with floats of the same values, and leaves what is between the rows of C.
+bool same_as_floats(WeightFormat format, std::size_t m, std::size_t n, std::size_t k, Epilogue const& epilogue, Executor& executor) {
+  std::size_t const a_stride = k + 3, c_stride = n + 5;
+  auto const a = random_floats(m * a_stride + 1, 24);
+  FormatPanels const b(format, packed(n, k, random_floats(n * k, 25)));
+  std::vector<float> expected(m * c_stride + 1, 12345.0f), found = expected;
+  SerialExecutor serial;
+  kernels::gemm(m, n, k, a.data() + 1, a_stride, b.rounded.data(), expected.data() + 1, c_stride, epilogue, serial);
+  kernels::gemm(m, n, k, a.data() + 1, a_stride, {b.weights.data(), format}, found.data() + 1, c_stride, epilogue, executor);
+  return same_bits(expected.data(), found.data(), expected.size());
+}
+
+}  // namespace
+
+TEST_CASE("gemm: weights in bf16 and f16 give the bits of floats with the same values, for every remainder of rows, columns and k") {
+  SerialExecutor executor;
+  for (WeightFormat format : {WeightFormat::bf16, WeightFormat::f16}) {
+    CAPTURE(name_of(format));
+    for (std::size_t m = 1; m <= 13; ++m)
+      for (std::size_t n = 1; n <= 2 * simd::lanes + 1; ++n) CHECK(same_as_floats(format, m, n, 1 + (m * 7 + n) % 13, {}, executor));
+    for (std::size_t m = 1; m <= 13; ++m)
+      for (std::size_t n = kernels::panel_width - 1; n <= 4 * kernels::panel_width + 1; n += simd::lanes / 2 - 1)
+        CHECK(same_as_floats(format, m, n, 19, {}, executor));
+    for (std::size_t k = 1; k <= 40; ++k) CHECK(same_as_floats(format, 1 + k % 7, kernels::panel_width * 2 + 3, k, {}, executor));
+    CHECK(same_as_floats(format, 37, 133, 257, {}, executor));
+    CHECK(same_as_floats(format, 50, 2 * kernels::panel_width + 3, 2500, {}, executor));  // k in parts
+  }
+}
+
+TEST_CASE("gemm: weights in bf16 and f16 give the bits of floats with every epilogue and on any number of threads") {
+  std::size_t const m = 50, k = 300;
+  for (WeightFormat format : {WeightFormat::bf16, WeightFormat::f16})
+    for (std::size_t n : {std::size_t{5}, 3 * kernels::panel_width + 3, 9 * kernels::panel_width}) {
+      auto const bias = random_floats(n, 26);
+      auto const residual = random_floats(m * n, 27);
+      for (auto kind : {Activation::none, Activation::gelu})
+        for (bool with_residual : {false, true})
+          for (std::size_t threads : {1, 2, 3, 16}) {
+            TestExecutor executor(threads);
+            Epilogue const epilogue{
+                .bias = bias.data(), .activation = kind, .residual = with_residual ? residual.data() : nullptr, .residual_stride = n};
+            for (std::size_t rows : {std::size_t{1}, std::size_t{4}, m}) CHECK(same_as_floats(format, rows, n, k, epilogue, executor));
+          }
+    }
+}
+
+TEST_CASE("weights: every half and bfloat16 is loaded, added and read with its value, in vectors and one by one") {
+  std::vector<std::uint16_t> all(65536 + 5);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
+  auto const same = [](float a, float b) { return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b)); };
+  for (WeightFormat format : {WeightFormat::bf16, WeightFormat::f16}) {
+    std::vector<float> found(all.size(), -1.0f), sums(all.size(), 1.0f), every_third(all.size() / 3, -1.0f);
+    kernels::read_weights(format, all.data(), 1, found.data(), found.size());
+    kernels::add_weights(format, all.data(), 1, sums.data(), sums.size());
+    kernels::read_weights(format, all.data(), 3, every_third.data(), every_third.size());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      float const value = format == WeightFormat::bf16 ? float_from_bfloat16(all[i]) : float_from_half(all[i]);
+      wrong += !same(found[i], value) + !same(sums[i], 1.0f + value);
+      if (i % 3 == 0 && i / 3 < every_third.size()) wrong += !same(every_third[i / 3], value);
+    }
+    CHECK(wrong == 0);
+    std::vector<std::uint16_t> back(all.size());
+    kernels::write_weights(format, found.data(), back.data(), back.size());
+    for (std::size_t i = 0; i < all.size(); ++i) wrong += !std::isnan(found[i]) && back[i] != all[i];
+    CHECK(wrong == 0);
+  }
 }

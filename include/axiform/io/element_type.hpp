@@ -1,9 +1,8 @@
 /// @file
-/// The element types of tensors in files, and their exact conversion to `float` and `double`.
+/// The element types of tensors in files. (core/weight_format.hpp has what converts their numbers.)
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -74,29 +73,6 @@ constexpr std::optional<ElementType> element_type_named(std::string_view name) n
 /// Whether the type is F64, F32, F16 or BF16: the ones that weights are read from.
 constexpr bool is_floating_point(ElementType type) noexcept {
   return type == ElementType::f64 || type == ElementType::f32 || type == ElementType::f16 || type == ElementType::bf16;
-}
-
-/// The value of an IEEE 754 binary16, exactly; a NaN keeps its sign and payload.
-///
-/// Only integer operations and one subtraction, so loops over it vectorise; no step meets a subnormal float, so flush-to-zero modes do not
-/// matter.
-constexpr float float_from_half(std::uint16_t half) noexcept {
-  std::uint32_t const magnitude = (half & 0x7fffu) << 13;  // Exponent and fraction, where a float has them.
-  std::uint32_t const sign = (half & 0x8000u) << 16;
-  constexpr std::uint32_t rebias = (127u - 15u) << 23;
-  std::uint32_t const normal = magnitude + rebias;
-  // A subnormal f * 2^-24 with exponent field 113 reads as 2^-14 + f * 2^-24.
-  std::uint32_t const subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(normal + (1u << 23)) - 0x1p-14f);
-  std::uint32_t const special = normal + rebias;  // Infinity and NaN: the exponent field 31 becomes 255.
-  // Selects by mask: behind a condition GCC 12 moves the subtraction into a branch, and loops are not vectorised.
-  std::uint32_t const is_subnormal = 0u - static_cast<std::uint32_t>(magnitude < (1u << 23));
-  std::uint32_t const is_special = 0u - static_cast<std::uint32_t>(magnitude >= (31u << 23));
-  return std::bit_cast<float>(sign | (subnormal & is_subnormal) | (special & is_special) | (normal & ~(is_subnormal | is_special)));
-}
-
-/// The value of a bfloat16, exactly: the upper half of a float.
-constexpr float float_from_bfloat16(std::uint16_t bfloat16) noexcept {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bfloat16) << 16);
 }
 
 }  // namespace axiform

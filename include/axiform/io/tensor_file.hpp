@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/printable.hpp>

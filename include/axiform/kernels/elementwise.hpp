@@ -1,9 +1,8 @@
 /// @file
-/// Sums and products of rows, element by element, and rows gathered from a table.
+/// Sums and products of rows, element by element.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include <axiform/core/config.hpp>
 #include <axiform/simd/batch.hpp>
@@ -30,13 +29,6 @@ inline void add_row(float const* source, float* target, std::size_t count) noexc
   detail::combine_row(source, target, count, [](simd::Floats a, simd::Floats b) { return b + a; });
 }
 
-/// target[i] += source[i] for each of `rows` rows of `columns` floats, `source_stride` and `target_stride` floats apart. With a
-/// source_stride of 0 one row, a bias, is added to all.
-inline void add_rows(float const* source, std::size_t source_stride, float* target, std::size_t target_stride, std::size_t rows,
-                     std::size_t columns) noexcept {
-  for (std::size_t i = 0; i < rows; ++i) add_row(source + i * source_stride, target + i * target_stride, columns);
-}
-
 /// values[i] *= factor for i < count.
 inline void scale_row(float* values, std::size_t count, float factor) noexcept {
   detail::combine_row(values, values, count, [factor](simd::Floats a, simd::Floats) { return a * simd::broadcast(factor); });
@@ -50,16 +42,6 @@ inline void scale_and_add_row(float* values, float factor, float const* added, s
 /// target[i] *= source[i] for i < count.
 inline void multiply_row(float const* source, float* target, std::size_t count) noexcept {
   detail::combine_row(source, target, count, [](simd::Floats a, simd::Floats b) { return b * a; });
-}
-
-/// target row i += table row ids[i], for i < count. Ids are not checked.
-///
-/// @param table  [ids, columns], without gaps.
-/// @param target [count, columns], rows `target_stride` floats apart.
-template <class Id>
-void add_table_rows(float const* table, Id const* ids, std::size_t count, float* target, std::size_t target_stride,
-                    std::size_t columns) noexcept {
-  for (std::size_t i = 0; i < count; ++i) add_row(table + static_cast<std::size_t>(ids[i]) * columns, target + i * target_stride, columns);
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels

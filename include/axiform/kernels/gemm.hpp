@@ -32,13 +32,19 @@ struct Product {
   std::size_t m, n, k;
   float const* a;
   std::size_t a_stride;
-  float const* b;
+  PackedPanels b;
   float* c;
   std::size_t c_stride;
   Epilogue const& epilogue;
 
   // The first row of the i-th of `tiles` tiles whose heights differ by at most one: 7 rows are 4 + 3, not 6 + 1.
   std::size_t row_of(std::size_t i, std::size_t tiles) const noexcept { return i * (m / tiles) + std::min(i, m % tiles); }
+
+  // The weights of a panel from k0 on, as tiles take them.
+  float const* weights_at(std::size_t panel, std::size_t k0) const noexcept {
+    std::size_t const weights = panel * panel_width * k + k0 * panel_width;
+    return reinterpret_cast<float const*>(static_cast<std::byte const*>(b.data) + weights * bytes_of(b.format));
+  }
 
   // Tile i of the full panels [panel, panel + panels), for the k of [k0, k1): all of them, or a part that goes on where the last one stopped.
   struct Step {
@@ -50,20 +56,21 @@ struct Product {
   void run_full(Step const& step, Tile tile) const noexcept {
     std::size_t const column = step.panel * panel_width;
     std::size_t const columns = step.panels * panel_width;
-    std::size_t const piece = panel_width * sizeof(float) * (step.k1 - step.k0) / step.shares / 2;
+    std::size_t const line = panel_width * bytes_of(b.format);
+    std::size_t const piece = line * (step.k1 - step.k0) / step.shares / 2;
     TileOperands operands{.k = step.k1 - step.k0,
                           .a = a + step.first_row * a_stride + step.k0,
                           .a_stride = a_stride,
-                          .b = b + column * k + step.k0 * panel_width,
+                          .b = weights_at(step.panel, step.k0),
                           .b_step = panel_width,
                           .b_panel_stride = panel_width * k,
                           .c = c + step.first_row * c_stride + column,
                           .c_stride = c_stride,
                           .resume = step.k0 != 0};
     // This tile's share of the panel behind: a piece of its first half and one of its second, so that the streams of the tiles join.
-    operands.prefetch = reinterpret_cast<std::uintptr_t>(operands.b) + columns * k * sizeof(float) + step.share * piece;
+    operands.prefetch = reinterpret_cast<std::uintptr_t>(operands.b) + step.panels * line * k + step.share * piece;
     operands.prefetch_apart = step.shares * piece;
-    operands.prefetch_step = (panel_width * sizeof(float) / step.shares + 1) / 2;
+    operands.prefetch_step = (line / step.shares + 1) / 2;
     if (step.k1 < k) return tile(operands);
 
     if (epilogue.bias != nullptr) operands.bias = epilogue.bias + column;
@@ -83,11 +90,13 @@ struct Product {
     std::size_t const columns = std::min(panel_width, n - column);
     std::size_t const rows = last_row - first_row;
     alignas(64) float buffer[tile_rows * panel_width];
-    Tile const tile = narrow_tile(rows, (columns + simd::lanes - 1) / simd::lanes);
+    // Of floats, no more vectors than there are columns; other formats have tiles of whole panels alone, whose last columns are zeros.
+    Tile const tile =
+        b.format == WeightFormat::f32 ? narrow_tile(rows, (columns + simd::lanes - 1) / simd::lanes) : full_tile(b.format, rows);
     tile({.k = k,
           .a = a + first_row * a_stride,
           .a_stride = a_stride,
-          .b = b + column * k,
+          .b = weights_at(panel, 0),
           .b_step = panel_width,
           .c = buffer,
           .c_stride = panel_width});
@@ -122,7 +131,7 @@ struct Product {
     if (first_tile >= last_tile || first_panel >= last_panel) return;
     bool const buffered = epilogue.residual != nullptr && epilogue.activation != Activation::none;
     std::size_t const full_panels = buffered ? first_panel : std::min(last_panel, n / panel_width);
-    WideTile const wide = wide_tile(m / tiles + (m % tiles != 0));
+    WideTile const wide = wide_tile(m / tiles + (m % tiles != 0), b.format);
     std::size_t const count = last_tile - first_tile;
     bool const whole = count == 1 || epilogue.residual == c;  // sums in C would overwrite the residual
     std::size_t const parts = whole ? 1 : std::max<std::size_t>(1, (k + most_k - 1) / most_k);
@@ -138,7 +147,7 @@ struct Product {
             std::size_t const row = row_of(j, tiles);
             std::size_t const end = row_of(j + 1, tiles);
             run_full({row, end, panel, panels, part * k / parts, (part + 1) * k / parts, j - from, to - from},
-                     panels > 1 ? wide.tile : narrow_tile(end - row, tile_vectors));
+                     panels > 1 ? wide.tile : full_tile(b.format, end - row));
           }
           panel += panels;
         }
@@ -173,12 +182,13 @@ inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t 
 
 /// C = A * B, then the epilogue, spread over the executor's threads. Nothing is allocated.
 ///
-/// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads.
+/// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads. Weights in
+/// bf16 and f16 are widened as they are loaded: the product has the bits of one with floats that were rounded to the format.
 ///
 /// @param a         [m, k], rows `a_stride` floats apart.
-/// @param packed_b  [k, n] as `pack_panels` writes it.
+/// @param packed_b  [k, n] as `pack_panels` writes it, in any format.
 /// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
-inline void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, float const* packed_b, float* c,
+inline void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
                  std::size_t c_stride, Epilogue const& epilogue, Executor& executor) {
   if (m == 0 || n == 0) return;
   detail::Product const product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};

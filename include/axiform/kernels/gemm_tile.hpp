@@ -9,19 +9,21 @@
 #include <utility>
 
 #include <axiform/core/config.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/kernels/packing.hpp>
+#include <axiform/kernels/weights.hpp>
 #include <axiform/simd/batch.hpp>
 
 AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// What a tile reads and writes. Strides are in floats.
+/// What a tile reads and writes. Strides are in floats; those of B in weights.
 struct TileOperands {
   std::size_t k = 0;                ///< length of the sums
   float const* a = nullptr;         ///< [rows, k]
   std::size_t a_stride = 0;         ///< from one row to the next
-  float const* b = nullptr;         ///< [panels][k][vectors * lanes]
+  float const* b = nullptr;         ///< [panels][k][vectors * lanes], in the tile's format: a pointer to halves comes as one to floats
   std::size_t b_step = 0;           ///< from one k to the next
   std::size_t b_panel_stride = 0;   ///< from one panel to the next
   float* c = nullptr;               ///< [rows, panels * vectors * lanes]
@@ -55,15 +57,17 @@ namespace detail {
 
 // B is packed so that the vectors of one k lie together: the tile streams it front to back, and for one row (decode) the same layout streams
 // at memory speed. A is broadcast element by element; six rows never fight for an L1 set of eight lines, even a multiple of 4 KiB apart.
-template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
+template <class Format, std::size_t Rows, std::size_t Vectors, std::size_t Panels>
 struct TileSums {
   simd::Floats sums[Rows][Panels * Vectors];
 
-  [[gnu::always_inline]] void add(float const* const (&a)[Rows], std::size_t k, float const* b, std::size_t b_panel_stride) noexcept {
+  using Element = typename Format::Element;
+
+  [[gnu::always_inline]] void add(float const* const (&a)[Rows], std::size_t k, Element const* b, std::size_t b_panel_stride) noexcept {
     simd::Floats values[Panels * Vectors];
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < Panels * Vectors; ++v) {
-      values[v] = simd::load(b + v / Vectors * b_panel_stride + v % Vectors * simd::lanes);
+      values[v] = Format::load(b + v / Vectors * b_panel_stride + v % Vectors * simd::lanes);
       if constexpr (Rows > 1) keep_in_register(values[v]);
     }
 #pragma GCC unroll 8
@@ -75,9 +79,9 @@ struct TileSums {
   }
 };
 
-template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
+template <class Format, std::size_t Rows, std::size_t Vectors, std::size_t Panels>
 [[gnu::noinline]] void tile(TileOperands const& operands) noexcept {
-  TileSums<Rows, Vectors, Panels> tile;
+  TileSums<Format, Rows, Vectors, Panels> tile;
   float const* a[Rows];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Rows; ++r) {
@@ -94,7 +98,7 @@ template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
   std::size_t const count = operands.k;
   std::size_t const b_step = operands.b_step;
   std::size_t const b_panel_stride = operands.b_panel_stride;
-  float const* b = operands.b;
+  auto const* b = reinterpret_cast<typename Format::Element const*>(operands.b);
   std::size_t k = 0;
   [[maybe_unused]] std::uintptr_t prefetch = operands.prefetch != 0 ? operands.prefetch : reinterpret_cast<std::uintptr_t>(b);
   [[maybe_unused]] std::size_t const prefetch_apart = operands.prefetch_apart;
@@ -138,19 +142,33 @@ constexpr std::size_t panels_at_once(std::size_t rows) noexcept {
 
 template <std::size_t... Index>
 constexpr auto narrow_tiles(std::index_sequence<Index...>) noexcept {
-  return std::array<Tile, sizeof...(Index)>{&tile<Index / tile_vectors + 1, Index % tile_vectors + 1, 1>...};
+  return std::array<Tile, sizeof...(Index)>{&tile<Weights<WeightFormat::f32>, Index / tile_vectors + 1, Index % tile_vectors + 1, 1>...};
 }
-template <std::size_t... Index>
+template <class Format, std::size_t... Index>
+constexpr auto full_tiles(std::index_sequence<Index...>) noexcept {
+  return std::array<Tile, sizeof...(Index)>{&tile<Format, Index + 1, tile_vectors, 1>...};
+}
+template <class Format, std::size_t... Index>
 constexpr auto wide_tiles(std::index_sequence<Index...>) noexcept {
-  return std::array<Tile, sizeof...(Index)>{&tile<Index + 1, tile_vectors, panels_at_once(Index + 1)>...};
+  return std::array<Tile, sizeof...(Index)>{&tile<Format, Index + 1, tile_vectors, panels_at_once(Index + 1)>...};
 }
 
 }  // namespace detail
 
-/// The tile of 1 to `tile_rows` rows and one panel of 1 to `tile_vectors` vectors.
+/// The tile of 1 to `tile_rows` rows and one panel of floats, 1 to `tile_vectors` vectors wide.
 inline Tile narrow_tile(std::size_t rows, std::size_t vectors) noexcept {
   static constexpr auto tiles = detail::narrow_tiles(std::make_index_sequence<tile_rows * tile_vectors>{});
   return tiles[(rows - 1) * tile_vectors + vectors - 1];
+}
+
+/// The tile of 1 to `tile_rows` rows and one full panel of weights.
+inline Tile full_tile(WeightFormat format, std::size_t rows) noexcept {
+  Tile result = nullptr;
+  with_weights(format, [&]<class Format>(Format) {
+    static constexpr auto tiles = detail::full_tiles<Format>(std::make_index_sequence<tile_rows>{});
+    result = tiles[rows - 1];
+  });
+  return result;
 }
 
 /// A tile of full panels, and how many of them it takes at once.
@@ -160,9 +178,13 @@ struct WideTile {
 };
 
 /// The tile of 1 to `tile_rows` rows for many full panels.
-inline WideTile wide_tile(std::size_t rows) noexcept {
-  static constexpr auto tiles = detail::wide_tiles(std::make_index_sequence<tile_rows>{});
-  return {tiles[rows - 1], detail::panels_at_once(rows)};
+inline WideTile wide_tile(std::size_t rows, WeightFormat format = WeightFormat::f32) noexcept {
+  WideTile result{nullptr, detail::panels_at_once(rows)};
+  with_weights(format, [&]<class Format>(Format) {
+    static constexpr auto tiles = detail::wide_tiles<Format>(std::make_index_sequence<tile_rows>{});
+    result.tile = tiles[rows - 1];
+  });
+  return result;
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include <axiform/core/config.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/simd/arch.hpp>
 
 AXIFORM_BEGIN_KERNELS
@@ -27,6 +28,17 @@ constexpr std::size_t panel_count(std::size_t n) noexcept { return n / panel_wid
 
 /// The floats that the packed form of B, [k, n], takes.
 constexpr std::size_t packed_floats(std::size_t k, std::size_t n) noexcept { return panel_count(n) * panel_width * k; }
+
+/// Refers to the panels of a packed matrix, in one format.
+struct PackedPanels {
+  void const* data = nullptr;               ///< `[panel_count(n)][k][panel_width]` weights.
+  WeightFormat format = WeightFormat::f32;  ///< What they are.
+
+  /// Panels of floats.
+  PackedPanels(float const* panels) noexcept : data(panels) {}
+  /// Panels of a format.
+  PackedPanels(void const* panels, WeightFormat of) noexcept : data(panels), format(of) {}
+};
 
 namespace detail {
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <axiform/core/module_cost.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/nn/attention.hpp>
 #include <axiform/nn/cross_attention.hpp>
 #include <axiform/nn/describe.hpp>
@@ -81,7 +82,7 @@ struct CostWalk {
   void operator()(std::string_view name, T const& member) const {
     if constexpr (is_parameter_ref<T>) {
       node.parameters += member.size();
-      node.weight_bytes += member.size() * sizeof(float);
+      node.weight_bytes += member.size() * bytes_of(member.format());
       if (!member.is_matrix()) return;
       node.flops += 2 * rows * member.size();
       node.result_bytes += rows * member.rows() * sizeof(float);

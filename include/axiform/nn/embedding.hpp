@@ -2,7 +2,6 @@
 /// `Embedding`: a table with a row for each id. `TiedEmbedding`: one that is a language model's head as well.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -13,10 +12,11 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
-#include <axiform/kernels/elementwise.hpp>
-#include <axiform/nn/parameter.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/linear.hpp>
+#include <axiform/ops/packed_matrix.hpp>
+#include <axiform/ops/weight_table.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
@@ -32,15 +32,16 @@ void check_target(TensorView<float, A, Columns> target, std::size_t rows, std::s
 
 }  // namespace internal
 
-/// A table of learned rows, [Rows, Columns]. Its methods throw ShapeError when the target is not [ids, Columns].
+/// A table of learned rows, [Rows, Columns], in any format: rows are widened when they are looked up. Its methods throw ShapeError when the target is
+/// not [ids, Columns].
 template <Axis Rows, Axis Columns>
 class Embedding {
  public:
   /// A table of zeros, to be loaded or initialised.
-  Embedding(Length<Rows> rows, Length<Columns> columns) : table_(Shape<Rows, Columns>::of({rows, columns})) {}
+  Embedding(Length<Rows> rows, Length<Columns> columns) : table_(rows, columns) {}
 
-  std::size_t rows() const noexcept { return table_.view().rows(); }        ///< Ids that have a row.
-  std::size_t columns() const noexcept { return table_.view().columns(); }  ///< The length of a row.
+  std::size_t rows() const noexcept { return table_.rows(); }        ///< Ids that have a row.
+  std::size_t columns() const noexcept { return table_.columns(); }  ///< The length of a row.
 
   /// Writes the row of each id to `target`.
   /// @throws ArgumentError when an id has no row; `what` says what ids are.
@@ -48,14 +49,14 @@ class Embedding {
   void write_rows(std::span<TokenId const> ids, TensorView<float, A, Columns> target, char const* what) const {
     internal::check_target(target, ids.size(), columns());
     check_ids(ids, rows(), what);
-    for (std::size_t i = 0; i < ids.size(); ++i) std::copy_n(row(static_cast<std::size_t>(ids[i])), columns(), target.row(i).data());
+    for (std::size_t i = 0; i < ids.size(); ++i) table_.read_row(static_cast<std::size_t>(ids[i]), target.row(i).data());
   }
   /// Adds the row of each id to `target`. @throws As `write_rows`.
   template <Axis A>
   void add_rows(std::span<TokenId const> ids, TensorView<float, A, Columns> target, char const* what) const {
     internal::check_target(target, ids.size(), columns());
     check_ids(ids, rows(), what);
-    kernels::add_table_rows(table_.data(), ids.data(), ids.size(), target.data(), target.row_stride(), columns());
+    for (std::size_t i = 0; i < ids.size(); ++i) table_.add_row(static_cast<std::size_t>(ids[i]), target.row(i).data());
   }
   /// Adds one row of the table to each row of `target`.
   /// @throws ArgumentError when the table has no such row.
@@ -63,7 +64,7 @@ class Embedding {
   void add_row(std::size_t index, TensorView<float, A, Columns> target) const {
     internal::check_target(target, target.rows(), columns());
     check_row(index);
-    kernels::add_rows(row(index), 0, target.data(), target.row_stride(), target.rows(), columns());
+    for (std::size_t i = 0; i < target.rows(); ++i) table_.add_row(index, target.row(i).data());
   }
   /// Adds row 0, 1, 2, … to the rows of each sequence, or past, past + 1, … where `past` says how many tokens came before.
   /// @throws ArgumentError when the table has too few rows; ShapeError when `past` has too few sequences.
@@ -78,21 +79,23 @@ class Embedding {
       std::size_t const first = past.empty() ? 0 : past[s];
       for (std::size_t i = 0; i < sequences.length(s); ++i) {
         check_row(first + i);
-        kernels::add_row(row(first + i), target.row(sequences.offset(s) + i).data(), columns());
+        table_.add_row(first + i, target.row(sequences.offset(s) + i).data());
       }
     }
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
-  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", self.table_.ref()); }
+  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", ref(self.table_)); }
 
  private:
+  static ParameterRef ref(WeightTable& table) { return table; }
+  static ConstParameterRef ref(WeightTable const& table) { return table; }
+
   void check_row(std::size_t index) const {
     if (index >= rows()) throw ArgumentError("row " + std::to_string(index) + " of an embedding of " + std::to_string(rows()) + " rows");
   }
-  float const* row(std::size_t index) const noexcept { return table_.data() + index * columns(); }
 
-  Parameter<Rows, Columns> table_;
+  WeightTable table_;
 };
 
 /// A table of learned rows that is also the matrix of a product, kept once, packed for the product.

@@ -29,11 +29,14 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/ops/packed_matrix.hpp>
+#include <axiform/ops/weight_table.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// Refers to one parameter of a model, whatever its layout: plain values, or a range of the outputs of a packed matrix.
+/// Refers to one parameter of a model, whatever its layout and format: plain floats, a table, or a range of the outputs of a packed matrix. What is
+/// written and read are floats.
 /// Rows and shape are canonical: [out, in] for a matrix, [rows, width] for a table, [length] for a vector.
 template <class Float>
   requires std::same_as<std::remove_const_t<Float>, float>
@@ -41,17 +44,31 @@ class BasicParameterRef {
  public:
   /// The packed matrix that it may lie in.
   using Matrix = std::conditional_t<std::is_const_v<Float>, PackedMatrix const, PackedMatrix>;
+  /// The table that it may be.
+  using Table = std::conditional_t<std::is_const_v<Float>, WeightTable const, WeightTable>;
 
   /// Plain values of that shape, row-major.
   BasicParameterRef(std::vector<std::size_t> shape, Float* values) : shape_(std::move(shape)), values_(values) {}
   /// Outputs [first_output, first_output + outputs) of a packed matrix.
   BasicParameterRef(Matrix& matrix, std::size_t first_output, std::size_t outputs)
       : shape_{outputs, matrix.inputs()}, matrix_(&matrix), first_output_(first_output) {}
+  /// A whole table.
+  BasicParameterRef(Table& table) : shape_{table.rows(), table.columns()}, table_(&table) {}
 
   /// The canonical lengths.
   std::vector<std::size_t> const& shape() const noexcept { return shape_; }
   /// Whether it lies in a packed matrix.
   bool is_matrix() const noexcept { return matrix_ != nullptr; }
+  /// What it is kept in; plain floats are f32.
+  WeightFormat format() const noexcept { return matrix_ ? matrix_->format() : table_ ? table_->format() : WeightFormat::f32; }
+  /// Keeps the table, or the whole matrix that it lies in, in another format, rounded to it; plain floats stay what they are. Where nothing was
+  /// written yet no memory is touched.
+  void set_format(WeightFormat format) const
+    requires(!std::is_const_v<Float>)
+  {
+    if (matrix_) matrix_->set_format(format);
+    if (table_) table_->set_format(format);
+  }
   /// Rows of the canonical form; a vector is one row.
   std::size_t rows() const noexcept { return shape_.size() == 1 ? 1 : shape_[0]; }
   std::size_t columns() const noexcept { return shape_.back(); }    ///< The last canonical length.
@@ -63,6 +80,8 @@ class BasicParameterRef {
   {
     if (matrix_) {
       matrix_->write_outputs(first_output_ + first, values.size() / columns(), values.data());
+    } else if (table_) {
+      table_->write(first, 0, values.data(), values.size());
     } else {
       std::copy(values.begin(), values.end(), values_ + first * columns());
     }
@@ -75,13 +94,21 @@ class BasicParameterRef {
       matrix_->write_inputs(first, count, first_output_, rows(), values, stride);
     } else {
       for (std::size_t i = 0; i < count; ++i)
-        for (std::size_t row = 0; row < rows(); ++row) values_[row * columns() + first + i] = values[i * stride + row];
+        for (std::size_t row = 0; row < rows(); ++row) {
+          float const* const value = values + i * stride + row;
+          if (table_)
+            table_->write(row, first + i, value, 1);
+          else
+            values_[row * columns() + first + i] = *value;
+        }
     }
   }
   /// Reads canonical row `row` into `values`, [columns].
   void read_row(std::size_t row, std::span<float> values) const {
     if (matrix_) {
       matrix_->read_output(first_output_ + row, values.data());
+    } else if (table_) {
+      table_->read_row(row, values.data());
     } else {
       std::copy_n(values_ + row * columns(), columns(), values.data());
     }
@@ -91,6 +118,7 @@ class BasicParameterRef {
   std::vector<std::size_t> shape_;
   Float* values_ = nullptr;
   Matrix* matrix_ = nullptr;
+  Table* table_ = nullptr;
   std::size_t first_output_ = 0;
 };
 
@@ -223,6 +251,15 @@ std::size_t count_parameters(L const& layer) {
   std::size_t count = 0;
   for_each_parameter(layer, [&](std::string_view, ConstParameterRef const& parameter) { count += parameter.size(); });
   return count;
+}
+
+/// Keeps every matrix and every table of a layer in `format`, rounded to it; norms, biases and plain `Parameter`s stay floats. Arithmetic stays in
+/// float, and each result is the one of a model of floats that were rounded.
+///
+/// On a layer just made, whose weights are zeros yet, this touches no memory: a model that is loaded afterwards takes what its format takes.
+template <Layer L>
+void set_weight_format(L& layer, WeightFormat format) {
+  for_each_parameter(layer, [format](std::string_view, ParameterRef const& parameter) { parameter.set_format(format); });
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

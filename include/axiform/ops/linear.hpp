@@ -89,7 +89,7 @@ Tensor<float, RowAxis<X>, Out> linear(X const& x, PackedMatrix const& weight, fl
   auto result = make_tensor<float>(context, Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}));
   kernels::Epilogue epilogue{.bias = bias};
   (internal::apply(epilogue, epilogues, result.rows(), result.columns()), ...);
-  kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.data(), result.data(),
+  kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.panels(), result.data(),
                 result.row_stride(), epilogue, context.executor());
   return result;
 }

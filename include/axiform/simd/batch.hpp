@@ -26,6 +26,58 @@ namespace axiform::inline AXIFORM_ARCH::simd {
 /// Writes all lanes to `target`, of any alignment.
 [[gnu::always_inline]] inline void store(float* target, Floats values) noexcept { values.store_unaligned(target); }
 
+/// The `lanes` bfloat16 at `source`, of any alignment, as floats.
+[[gnu::always_inline]] inline Floats load_bfloat16(std::uint16_t const* source) noexcept {
+#if defined(__AVX512F__)
+  return Floats(
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<__m256i const*>(source))), 16)));
+#elif defined(__AVX2__)
+  return Floats(
+      _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<__m128i const*>(source))), 16)));
+#elif defined(__AVX__)
+  __m128i const values = _mm_loadu_si128(reinterpret_cast<__m128i const*>(source)), zero = _mm_setzero_si128();
+  __m128i const low = _mm_unpacklo_epi16(zero, values), high = _mm_unpackhi_epi16(zero, values);
+  return Floats(_mm256_castsi256_ps(_mm256_insertf128_si256(_mm256_castsi128_si256(low), high, 1)));
+#elif defined(__x86_64__)
+  return Floats(_mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(reinterpret_cast<__m128i const*>(source)))));
+#else
+  return Floats(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(source), 16)));
+#endif
+}
+
+/// The `lanes` IEEE 754 binary16 at `source`, of any alignment, as floats. A NaN is one, and may have become quiet.
+[[gnu::always_inline]] inline Floats load_half(std::uint16_t const* source) noexcept {
+#if defined(__AVX512F__)
+  return Floats(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<__m256i const*>(source))));
+#elif defined(__F16C__)
+  return Floats(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<__m128i const*>(source))));
+#elif defined(__x86_64__)
+  // As `float_from_half`; a subnormal's fraction is a whole number of 2^-24.
+  auto const widen = [](__m128i half) {
+    __m128i const magnitude = _mm_slli_epi32(_mm_and_si128(half, _mm_set1_epi32(0x7fff)), 13);
+    __m128i const sign = _mm_slli_epi32(_mm_and_si128(half, _mm_set1_epi32(0x8000)), 16);
+    __m128i const is_special = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32((31 << 23) - 1));
+    __m128i const is_subnormal = _mm_cmpgt_epi32(_mm_set1_epi32(1 << 23), magnitude);
+    __m128i const normal = _mm_add_epi32(magnitude, _mm_set1_epi32(112 << 23));
+    __m128i const special = _mm_and_si128(is_special, _mm_set1_epi32(112 << 23));
+    __m128i const subnormal =
+        _mm_castps_si128(_mm_sub_ps(_mm_castsi128_ps(_mm_add_epi32(normal, _mm_set1_epi32(1 << 23))), _mm_set1_ps(0x1p-14f)));
+    __m128i const value =
+        _mm_or_si128(_mm_and_si128(is_subnormal, subnormal), _mm_andnot_si128(is_subnormal, _mm_add_epi32(normal, special)));
+    return _mm_castsi128_ps(_mm_or_si128(sign, value));
+  };
+#if defined(__AVX__)
+  __m128i const values = _mm_loadu_si128(reinterpret_cast<__m128i const*>(source)), zero = _mm_setzero_si128();
+  __m128 const low = widen(_mm_unpacklo_epi16(values, zero)), high = widen(_mm_unpackhi_epi16(values, zero));
+  return Floats(_mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1));
+#else
+  return Floats(widen(_mm_unpacklo_epi16(_mm_loadl_epi64(reinterpret_cast<__m128i const*>(source)), _mm_setzero_si128())));
+#endif
+#else
+  return Floats(vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(source))));
+#endif
+}
+
 namespace detail {
 
 // Copies `count` < 2 * Chunk floats as powers of two: fixed sizes become single moves, where a memcpy of variable size would be a call.

@@ -1,0 +1,85 @@
+/// @file
+/// `WeightBuffer`: the memory of weights in one format, written and read as floats.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+#include <axiform/core/memory.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/kernels/weights.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// A number of weights in one format. Writing distinct ones from several threads is safe.
+class WeightBuffer {
+ public:
+  /// `count` zeros. @throws std::bad_alloc when there is no memory for them.
+  explicit WeightBuffer(std::size_t count, WeightFormat format = WeightFormat::f32)
+      : count_(count), format_(format), buffer_(count * bytes_of(format)) {}
+
+  /// Takes over; `other` has no weights then.
+  WeightBuffer(WeightBuffer&& other) noexcept
+      : count_(std::exchange(other.count_, 0)),
+        format_(other.format_),
+        is_written_(other.is_written_.load(std::memory_order_relaxed)),
+        buffer_(std::move(other.buffer_)) {}
+  /// Exchanges the two.
+  WeightBuffer& operator=(WeightBuffer&& other) noexcept {
+    std::swap(count_, other.count_);
+    std::swap(format_, other.format_);
+    is_written_ = other.is_written_.exchange(is_written_);
+    std::swap(buffer_, other.buffer_);
+    return *this;
+  }
+
+  WeightFormat format() const noexcept { return format_; }      ///< What the weights are kept in.
+  void const* data() const noexcept { return buffer_.data(); }  ///< The first weight.
+
+  /// Keeps the weights in another format, rounded to it. Where nothing was written yet the zeros are given back untouched: memory of a large model
+  /// is taken from the system when it is loaded, in the format that it then has.
+  void set_format(WeightFormat format) {
+    if (format == format_) return;
+    WeightBuffer converted(count_, format);
+    constexpr std::size_t most = 1024;
+    float values[most];
+    std::size_t const written = is_written_.load(std::memory_order_relaxed) ? count_ : 0;
+    for (std::size_t first = 0; first < written; first += most) {
+      std::size_t const count = std::min(most, written - first);
+      read(first, 1, values, count);
+      converted.write(first, values, count);
+    }
+    *this = std::move(converted);
+  }
+
+  /// Where to write weight `first` and those behind it, in the format.
+  void* write_at(std::size_t first) noexcept {
+    // Read first: a flag that every thread stores would wander from core to core.
+    if (!is_written_.load(std::memory_order_relaxed)) is_written_.store(true, std::memory_order_relaxed);
+    return static_cast<std::byte*>(buffer_.data()) + first * bytes_of(format_);
+  }
+  /// Writes `count` weights from `first` on, rounded to the format.
+  void write(std::size_t first, float const* values, std::size_t count) noexcept {
+    kernels::write_weights(format_, values, write_at(first), count);
+  }
+  /// Reads `count` weights from `first` on, `stride` weights apart.
+  void read(std::size_t first, std::size_t stride, float* values, std::size_t count) const noexcept {
+    kernels::read_weights(format_, at(first), stride, values, count);
+  }
+  /// Adds `count` weights from `first` on, `stride` weights apart, to `values`.
+  void add(std::size_t first, std::size_t stride, float* values, std::size_t count) const noexcept {
+    kernels::add_weights(format_, at(first), stride, values, count);
+  }
+
+ private:
+  void const* at(std::size_t first) const noexcept { return static_cast<std::byte const*>(buffer_.data()) + first * bytes_of(format_); }
+
+  std::size_t count_;
+  WeightFormat format_;
+  std::atomic<bool> is_written_ = false;
+  Buffer buffer_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,134 @@
+// Models whose weights are in bf16 and f16 compute what a model of floats with the same values computes, with any threads and cache.
+#include <doctest/doctest.h>
+#include <axiform/core/context.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/models/bert.hpp>
+#include <axiform/models/bert_heads.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/nn/initialize.hpp>
+#include <axiform/nn/visit.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace axiform;
+
+namespace {
+
+DynamicDimensions const narrow_odd{48, 4, 12, 100};
+ModelSizes const narrow_sizes{.layers = 2, .vocabulary = 211, .positions = 120, .token_types = 2};
+std::vector<WeightFormat> const narrow_formats{WeightFormat::bf16, WeightFormat::f16};
+
+template <Layer Model>
+Model with_seeded_weights(Model model, WeightFormat format) {
+  Context context;
+  set_weight_format(model, format);
+  initialize(model, {.seed = 5, .standard_deviation = 0.2}, context);
+  return model;
+}
+
+// The same values in floats.
+template <Layer Model>
+Model with_rounded_weights(Model model, WeightFormat format) {
+  Model floats = with_seeded_weights(std::move(model), WeightFormat::f32);
+  for_each_parameter(floats, [&](std::string_view, ParameterRef const& parameter) {
+    if (parameter.shape().size() < 2) return;
+    std::vector<float> row(parameter.columns());
+    for (std::size_t r = 0; r < parameter.rows(); ++r) {
+      parameter.read_row(r, row);
+      for (float& value : row) value = rounded_to(format, value);
+      parameter.write_rows(r, row);
+    }
+  });
+  return floats;
+}
+
+std::vector<TokenId> counted_ids(std::size_t count) {
+  std::vector<TokenId> result(count);
+  for (std::size_t i = 0; i < count; ++i) result[i] = static_cast<TokenId>(i * 37 % narrow_sizes.vocabulary);
+  return result;
+}
+
+template <class A, class B>
+bool have_same_bits(A const& a, B const& b) {
+  std::span<float const> const left(a.elements()), right(b.elements());
+  return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size_bytes()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("weight formats: BERT in bf16 and f16 has the bits of a BERT of floats with the same values, on any number of threads") {
+  for (WeightFormat format : narrow_formats) {
+    auto const floats = with_rounded_weights(Bert<>::create(narrow_odd, narrow_sizes), format);
+    auto const weights = with_seeded_weights(Bert<>::create(narrow_odd, narrow_sizes), format);
+    for (std::size_t length : {1, 5, 33, 110})
+      for (std::size_t threads : {1, 2, 3}) {
+        Context context = Context::with_threads(threads);
+        auto const ids = counted_ids(length);
+        auto const states = weights(ids, context);
+        CHECK(have_same_bits(states, floats(ids, context)));
+        auto const sequences = SequenceOffsets<axes::Tokens>::single(length);
+        CHECK(have_same_bits(weights.pool(states, sequences, context), floats.pool(states, sequences, context)));
+      }
+  }
+}
+
+TEST_CASE("weight formats: masked-LM logits in bf16 and f16 have the bits of floats with the same values, tied and untied") {
+  Context context;
+  for (HeadWeights head : {HeadWeights::tied, HeadWeights::own})
+    for (WeightFormat format : narrow_formats) {
+      auto const make = [&] {
+        return BertForMaskedLm<>{
+            Bert<>::create(narrow_odd, narrow_sizes, {.pooler = Pooler::absent, .head_weights = head}),
+            MaskedLmHead<DynamicDimensions>::create(narrow_odd, narrow_sizes.vocabulary, Activation::gelu, 1e-12f, head)};
+      };
+      auto const floats = with_rounded_weights(make(), format);
+      auto const weights = with_seeded_weights(make(), format);
+      auto const ids = counted_ids(17);
+      CHECK(have_same_bits(weights.logits(weights.bert(ids, context), context), floats.logits(floats.bert(ids, context), context)));
+    }
+}
+
+TEST_CASE("weight formats: GPT-2 in bf16 and f16 has the bits of floats with the same values, whole, token by token and in chunks") {
+  auto const ids = counted_ids(110);
+  for (HeadWeights head : {HeadWeights::tied, HeadWeights::own})
+    for (WeightFormat format : narrow_formats) {
+      auto const floats = with_rounded_weights(Gpt2<>::create(narrow_odd, narrow_sizes, {.head_weights = head}), format);
+      auto const weights = with_seeded_weights(Gpt2<>::create(narrow_odd, narrow_sizes, {.head_weights = head}), format);
+      for (std::size_t threads : {1, 3}) {
+        Context context = Context::with_threads(threads);
+        auto const states = weights(ids, context);
+        CHECK(have_same_bits(states, floats(ids, context)));
+        auto const logits = weights.logits(states, context);
+        CHECK(have_same_bits(logits, floats.logits(states, context)));
+        for (std::size_t chunk : {1, 7, 64}) {
+          auto cache = weights.make_cache(1, ids.size());
+          for (std::size_t first = 0; first < ids.size(); first += chunk) {
+            std::size_t const count = std::min(chunk, ids.size() - first);
+            auto const last =
+                weights.last_logits(std::span(ids).subspan(first, count), SequenceOffsets<axes::Tokens>::single(count), cache, context);
+            REQUIRE(std::memcmp(last.row(0).data(), logits.row(first + count - 1).data(), last.columns() * sizeof(float)) == 0);
+          }
+        }
+      }
+    }
+}
+
+TEST_CASE("weight formats: a model of floats that is converted has the bits of one that was filled in the format") {
+  Context context;
+  auto const ids = counted_ids(40);
+  for (WeightFormat format : narrow_formats) {
+    auto converted = with_seeded_weights(Gpt2<>::create(narrow_odd, narrow_sizes), WeightFormat::f32);
+    auto const before = converted(ids, context);
+    set_weight_format(converted, format);
+    auto const filled = with_seeded_weights(Gpt2<>::create(narrow_odd, narrow_sizes), format);
+    auto const after = converted(ids, context);
+    CHECK(have_same_bits(after, filled(ids, context)));
+    CHECK_FALSE(have_same_bits(after, before));
+  }
+}

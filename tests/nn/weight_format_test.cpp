@@ -1,0 +1,265 @@
+// Weights in f32, bf16 and f16: what is written comes back rounded, however it was written, and layers compute as with floats of the same values.
+#include <axiform/core/context.hpp>
+#include <axiform/core/error.hpp>
+#include <axiform/nn/costs.hpp>
+#include <axiform/nn/embedding.hpp>
+#include <axiform/nn/linear.hpp>
+#include <axiform/nn/parameter.hpp>
+#include <axiform/nn/token_embedding.hpp>
+#include <axiform/nn/visit.hpp>
+#include <axiform/ops/packed_matrix.hpp>
+#include <axiform/ops/weight_table.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <random>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace axiform;
+
+namespace {
+
+struct Rows : DynamicAxis {};
+struct Width : DynamicAxis {};
+
+std::vector<float> random_floats(std::size_t count, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
+  std::vector<float> values(count);
+  for (float& value : values) value = uniform(generator);
+  return values;
+}
+
+std::vector<float> rounded(WeightFormat format, std::vector<float> values) {
+  for (float& value : values) value = rounded_to(format, value);
+  return values;
+}
+
+bool same_bits(std::vector<float> const& a, std::vector<float> const& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// [out, in], row by row.
+std::vector<float> outputs_of(PackedMatrix const& matrix) {
+  std::vector<float> values(matrix.outputs() * matrix.inputs());
+  for (std::size_t output = 0; output < matrix.outputs(); ++output) matrix.read_output(output, values.data() + output * matrix.inputs());
+  return values;
+}
+
+// Writes seeded values to every parameter; of matrices and tables those that `format` keeps.
+template <Layer L>
+void fill(L& layer, WeightFormat format) {
+  unsigned seed = 1;
+  for_each_parameter(layer, [&](std::string_view, ParameterRef const& parameter) {
+    auto const values = random_floats(parameter.size(), seed++);
+    parameter.write_rows(0, parameter.shape().size() < 2 ? values : rounded(format, values));
+  });
+}
+
+template <class T>
+std::vector<float> values_of(T const& tensor) {
+  std::vector<float> values;
+  for (std::size_t row = 0; row < tensor.rows(); ++row)
+    values.insert(values.end(), tensor.row(row).data(), tensor.row(row).data() + tensor.columns());
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("packed matrix: outputs and inputs come back rounded to the format, whichever of the two was written, in any parts") {
+  for (WeightFormat format : weight_formats)
+    for (std::size_t outputs : {std::size_t{1}, std::size_t{7}, kernels::panel_width, 2 * kernels::panel_width + 3})
+      for (std::size_t inputs : {std::size_t{1}, std::size_t{5}, std::size_t{64}, std::size_t{131}}) {
+        auto const values = random_floats(outputs * inputs, 1);
+        PackedMatrix by_rows(inputs, outputs), by_columns(inputs, outputs);
+        by_rows.set_format(format);
+        by_columns.set_format(format);
+        CHECK(by_rows.format() == format);
+        for (std::size_t first = 0; first < outputs; first += 5)
+          by_rows.write_outputs(first, std::min<std::size_t>(5, outputs - first), values.data() + first * inputs);
+        std::vector<float> turned(values.size());
+        for (std::size_t o = 0; o < outputs; ++o)
+          for (std::size_t i = 0; i < inputs; ++i) turned[i * outputs + o] = values[o * inputs + i];
+        for (std::size_t first = 0; first < inputs; first += 3)
+          by_columns.write_inputs(first, std::min<std::size_t>(3, inputs - first), 0, outputs, turned.data() + first * outputs, outputs);
+        auto const expected = rounded(format, values);
+        CHECK(same_bits(outputs_of(by_rows), expected));
+        CHECK(same_bits(outputs_of(by_columns), expected));
+        std::vector<float> sum(inputs, 1.0f), wanted(expected.end() - static_cast<std::ptrdiff_t>(inputs), expected.end());
+        by_rows.add_output(outputs - 1, sum.data());
+        for (float& value : wanted) value = 1.0f + value;
+        CHECK(same_bits(sum, wanted));
+      }
+}
+
+TEST_CASE("packed matrix: a filled one is converted to any other format, an empty one stays zeros") {
+  std::size_t const inputs = 37, outputs = 2 * kernels::panel_width + 1;
+  auto const values = random_floats(outputs * inputs, 2);
+  for (WeightFormat from : weight_formats)
+    for (WeightFormat to : weight_formats) {
+      PackedMatrix matrix(inputs, outputs), empty(inputs, outputs);
+      matrix.set_format(from);
+      matrix.write_outputs(0, outputs, values.data());
+      matrix.set_format(to);
+      empty.set_format(from);
+      empty.set_format(to);
+      CHECK(matrix.format() == to);
+      CHECK(same_bits(outputs_of(matrix), rounded(to, rounded(from, values))));
+      CHECK(same_bits(outputs_of(empty), std::vector<float>(outputs * inputs, 0.0f)));
+      PackedMatrix moved(std::move(matrix));
+      CHECK(moved.format() == to);
+      empty = std::move(moved);
+      CHECK(same_bits(outputs_of(empty), rounded(to, rounded(from, values))));
+    }
+}
+
+TEST_CASE("weight table: rows come back rounded to the format and are added with that value, and sizes beyond memory are refused") {
+  std::size_t const rows = 6, columns = 19;
+  auto const values = random_floats(rows * columns, 3);
+  for (WeightFormat format : weight_formats) {
+    WeightTable table(rows, columns);
+    table.set_format(format);
+    table.write(0, 0, values.data(), 4 * columns);
+    for (std::size_t column = 0; column < columns; ++column)
+      for (std::size_t row = 4; row < rows; ++row) table.write(row, column, values.data() + row * columns + column, 1);
+    auto const expected = rounded(format, values);
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::vector<float> found(columns), sum(columns, 1.0f),
+          wanted(expected.begin() + std::ptrdiff_t(row * columns), expected.begin() + std::ptrdiff_t((row + 1) * columns));
+      table.read_row(row, found.data());
+      table.add_row(row, sum.data());
+      CHECK(same_bits(found, wanted));
+      for (float& value : wanted) value = 1.0f + value;
+      CHECK(same_bits(sum, wanted));
+    }
+  }
+  std::size_t const most = std::numeric_limits<std::size_t>::max();
+  CHECK_THROWS_AS(WeightTable(most / 2, 3), ShapeError);
+  CHECK_THROWS_AS(WeightTable(3, most / 4), ShapeError);
+}
+
+TEST_CASE("embeddings: tables in each format look up, add and multiply as tables of floats with the same values, tied or not") {
+  std::vector<TokenId> const ids{0, 40, 3, 3, 88};
+  auto const three = SequenceOffsets<axes::Tokens>::single(5);
+  Context context;
+  for (HeadWeights head : {HeadWeights::own, HeadWeights::tied})
+    for (WeightFormat format : weight_formats) {
+      TokenEmbedding<Rows, Width> floats({89}, {21}, head), weights({89}, {21}, head);
+      set_weight_format(weights, format);
+      fill(floats, format);
+      fill(weights, WeightFormat::f32);
+      auto const look_up = [&](TokenEmbedding<Rows, Width> const& table) {
+        Tensor<float, axes::Tokens, Width> rows(std::size_t{5}, std::size_t{21});
+        table.write_rows(ids, rows.view(), "id");
+        table.add_rows(std::vector<TokenId>{1, 2, 1, 0, 88}, rows.view(), "id");
+        return values_of(rows);
+      };
+      CHECK(same_bits(look_up(floats), look_up(weights)));
+      if (head != HeadWeights::tied) continue;
+      Tensor<float, axes::Tokens, Width> x(std::size_t{5}, std::size_t{21});
+      floats.write_rows(ids, x.view(), "id");
+      CHECK(same_bits(values_of(floats.tied().product(x, context)), values_of(weights.tied().product(x, context))));
+    }
+  for (WeightFormat format : weight_formats) {
+    Embedding<Rows, Width> floats({9}, {21}), weights({9}, {21});
+    set_weight_format(weights, format);
+    fill(floats, format);
+    fill(weights, WeightFormat::f32);
+    auto const positions = [&](Embedding<Rows, Width> const& table) {
+      Tensor<float, axes::Tokens, Width> rows(std::size_t{5}, std::size_t{21});
+      table.add_row(7, rows.view());
+      table.add_positions(three, rows.view(), std::vector<std::size_t>{4});
+      return values_of(rows);
+    };
+    CHECK(same_bits(positions(floats), positions(weights)));
+  }
+}
+
+namespace {
+
+// Values that a layer of one's own reads as they lie in memory.
+class Plain {
+ public:
+  static constexpr void visit(auto& self, auto&& visitor) { visitor("values", self.values_.ref()); }
+
+ private:
+  Parameter<Rows, Width> values_{Shape<Rows, Width>::of({2, 3})};
+};
+
+// A layer of one's own, which knows nothing of formats.
+struct Scorer {
+  Embedding<Rows, Width> table{{40}, {24}};
+  Linear<Width, Width> mix{{24}, {24}};
+  VocabularyHead<Width, Rows> head{{24}, {70}, HeadWeights::own, HeadBias::present};
+  Plain plain;
+
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("table", self.table);
+    visitor("mix", self.mix);
+    visitor("head", self.head);
+    visitor("plain", self.plain);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("set_weight_format: every matrix and table of a layer of one's own is kept in the format, vectors and plain values stay floats") {
+  for (WeightFormat format : weight_formats) {
+    Scorer made, converted;
+    set_weight_format(made, format);
+    fill(made, WeightFormat::f32);
+    fill(converted, WeightFormat::f32);
+    set_weight_format(converted, format);
+    std::size_t index = 0;
+    std::vector<ConstParameterRef> of_made;
+    for_each_parameter(std::as_const(made), [&](std::string_view, ConstParameterRef const& parameter) { of_made.push_back(parameter); });
+    for_each_parameter(std::as_const(converted), [&](std::string_view name, ConstParameterRef const& parameter) {
+      CAPTURE(name);
+      bool const narrowed = parameter.shape().size() == 2 && name != "plain.values";
+      CHECK(parameter.format() == (narrowed ? format : WeightFormat::f32));
+      CHECK(of_made[index].format() == parameter.format());
+      auto const values = random_floats(parameter.size(), unsigned(index + 1));
+      auto const expected = narrowed ? rounded(format, values) : values;
+      for (std::size_t row = 0; row < parameter.rows(); ++row) {
+        std::vector<float> found(parameter.columns()), other(parameter.columns());
+        parameter.read_row(row, found);
+        of_made[index].read_row(row, other);
+        auto const from = expected.begin() + std::ptrdiff_t(row * parameter.columns());
+        CHECK(same_bits(found, {from, from + std::ptrdiff_t(parameter.columns())}));
+        CHECK(same_bits(other, found));
+      }
+      ++index;
+    });
+    CHECK(index == 6);
+    std::size_t const narrow = 40 * 24 + 24 * 24 + 70 * 24, wide = 24 + 70 + 2 * 3;
+    CHECK(module_costs(converted).weight_bytes == narrow * bytes_of(format) + wide * 4);
+  }
+}
+
+#if defined(__linux__)
+namespace {
+
+// Bytes of memory that this process has from the system.
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * 4096;
+}
+
+}  // namespace
+
+TEST_CASE("set_weight_format: a large layer that was just made takes no memory, before and after") {
+  std::size_t const before = resident_bytes();
+  Linear<Width, Rows> layer({4096}, {16384});  // 256 MiB of floats
+  set_weight_format(layer, WeightFormat::bf16);
+  CHECK(resident_bytes() < before + (std::size_t{32} << 20));
+}
+#endif
