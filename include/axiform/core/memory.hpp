@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -191,6 +192,36 @@ class MemoryPool {
   std::size_t capacity_ = 0;
   std::size_t growths_ = 0;
   std::size_t live_blocks_ = 0;
+};
+
+/// Owns the memory of weights: zeroed elements from the heap. In a constant expression it has a length and no memory, so that what a model's type
+/// knows, its parameters say, is counted from a model that is never there.
+template <class Element>
+class HeapArray {
+ public:
+  constexpr HeapArray() = default;
+  /// `count` zeros. @throws std::bad_alloc when there is no memory for them.
+  constexpr explicit HeapArray(std::size_t count) : count_(count) {
+    if (count != 0 && !std::is_constant_evaluated()) data_ = static_cast<Element*>(detail::heap_allocate_zeroed(count * sizeof(Element)));
+  }
+  /// Takes over; `other` is empty then.
+  constexpr HeapArray(HeapArray&& other) noexcept : data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}
+  /// Exchanges the two.
+  constexpr HeapArray& operator=(HeapArray&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(count_, other.count_);
+    return *this;
+  }
+  constexpr ~HeapArray() {
+    if (data_ != nullptr) detail::heap_free(data_, count_ * sizeof(Element));
+  }
+
+  constexpr Element* data() const noexcept { return data_; }     ///< The first element; null when there is none.
+  constexpr std::size_t size() const noexcept { return count_; }  ///< The number of elements.
+
+ private:
+  Element* data_ = nullptr;
+  std::size_t count_ = 0;
 };
 
 /// Owns the memory of one tensor, from a pool or from the heap. A buffer keeps its pool alive, so nothing dangles.

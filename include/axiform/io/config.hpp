@@ -182,7 +182,7 @@ struct ConfigReader {
   }
 
   /// A rate of dropout as the config writes it; `otherwise` where it does not say, or says null.
-  std::string dropout(std::string_view key, std::string const& otherwise) const {
+  PrintedText dropout(std::string_view key, PrintedText const& otherwise) const {
     auto const rate = get_optional<double>(config, key, file);
     if (!rate) return otherwise;
     Json const& written = *find_member(config, key, file);

@@ -50,7 +50,7 @@ struct BertEmbeddings {
   std::optional<TokenId> padding_id;                            ///< Where positions begin behind it (RoBERTa); else empty.
 
   /// Tables of zeros, to be loaded or initialised. `head` says whether a head shares the token table.
-  static BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon, std::optional<TokenId> padding_id = {},
+  static constexpr BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon, std::optional<TokenId> padding_id = {},
                                HeadWeights head = HeadWeights::own) {
     return {{sizes.vocabulary, d.hidden, head},
             {sizes.positions, d.hidden},
@@ -82,11 +82,6 @@ struct BertEmbeddings {
       positions.add_positions(batch.sequences, sum.view());
     }
     return norm(sum, context);
-  }
-
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return (sizes.vocabulary + sizes.positions + sizes.token_types) * d.hidden + LayerNorm<typename D::Hidden>::parameter_count(d.hidden);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -147,7 +142,7 @@ struct Bert {
   PrintedSettings printed;                                               ///< What only the module tree shows.
 
   /// A BERT with zero weights, to be loaded or initialised.
-  static Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
+  static constexpr Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
     auto const padding_id = is_roberta(settings.family) ? settings.padding_id : std::nullopt;
     Bert bert{settings.family,
               d,
@@ -160,7 +155,7 @@ struct Bert {
     return bert;
   }
   /// The same where the type has all dimensions.
-  static Bert create(BertSettings const& settings = {})
+  static constexpr Bert create(BertSettings const& settings = {})
     requires NamedDimensions<D>
   {
     return create(D{}, D::sizes, settings);
@@ -194,10 +189,9 @@ struct Bert {
   /// The longest sequence, in tokens.
   std::size_t positions() const noexcept { return embeddings.longest(); }
 
-  /// Parameters in all, the pooler included, from the lengths alone.
+  /// Parameters in all, the pooler included.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return BertEmbeddings<D>::parameter_count(d, sizes) + Stack<D, Recipe>::parameter_count(d, sizes.layers) +
-           Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden);
+    return count_parameters(create(d, sizes));
   }
   /// Floating-point operations that one token takes in a sequence of `context_length` tokens: two for each weight of a product, and the two
   /// products of attention.

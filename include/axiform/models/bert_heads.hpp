@@ -33,8 +33,14 @@ struct MaskedLmHead {
   VocabularyHead<typename D::Hidden, axes::VocabularyEntries> decoder;  ///< To the vocabulary.
 
   /// Zero weights, to be loaded or initialised. `weights` is the encoder's `BertSettings::head_weights`.
-  static MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon, HeadWeights weights) {
+  static constexpr MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon,
+                                       HeadWeights weights) {
     return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary, weights, Bias::present}};
+  }
+  /// That of an encoder with these settings. RoBERTa's has the exact GELU whatever they say of the layers.
+  static constexpr MaskedLmHead create(D const& d, ModelSizes const& sizes, BertSettings const& settings) {
+    Activation const activation = is_roberta(settings.family) ? Activation::gelu : settings.layers.activation;
+    return create(d, sizes.vocabulary, activation, settings.layers.layer_norm_epsilon, settings.head_weights);
   }
 
   /// @param hidden_states [Rows, Hidden].
@@ -46,13 +52,6 @@ struct MaskedLmHead {
                                                           TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> const& words,
                                                           Context& context) const {
     return decoder(norm(dense(hidden_states, context, activate(activation)), context), words, context);
-  }
-
-  /// Parameters beside the token table.
-  static constexpr std::size_t parameter_count(D const& d, std::size_t vocabulary, HeadWeights weights) {
-    return Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
-           LayerNorm<typename D::Hidden>::parameter_count(d.hidden) +
-           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {vocabulary}, weights, Bias::present);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -72,6 +71,12 @@ struct BertForMaskedLm {
   Bert<D, Recipe> bert;         ///< The encoder, without pooler.
   MaskedLmHead<D> mlm;  ///< The head.
 
+  /// Zero weights, to be loaded or initialised; there is no pooler, whatever the settings say.
+  static constexpr BertForMaskedLm create(D const& d, ModelSizes const& sizes, BertSettings settings = {.head_weights = HeadWeights::tied}) {
+    settings.pooler = Pooler::absent;
+    return {Bert<D, Recipe>::create(d, sizes, settings), MaskedLmHead<D>::create(d, sizes, settings)};
+  }
+
   /// Logits of every token.
   /// @return [Tokens, VocabularyEntries]. @throws As `Bert`.
   Tensor<float, axes::Tokens, axes::VocabularyEntries> operator()(TokenBatch const& batch, Context& context) const {
@@ -87,10 +92,9 @@ struct BertForMaskedLm {
     return mlm(hidden_states, bert.embeddings.words, context);
   }
 
-  /// Parameters in all, a tied table once, from the lengths alone.
+  /// Parameters in all, a tied table once.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
-    return Bert<D, Recipe>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
-           MaskedLmHead<D>::parameter_count(d, sizes.vocabulary, weights);
+    return count_parameters(create(d, sizes, {.head_weights = weights}));
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -109,6 +113,11 @@ struct BertForNextSentence {
   Bert<D, Recipe> bert;                                         ///< The encoder, with its pooler.
   Linear<typename D::Hidden, Const<2>> next_sentence;  ///< On the pooler.
 
+  /// Zero weights, to be loaded or initialised.
+  static constexpr BertForNextSentence create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
+    return {Bert<D, Recipe>::create(d, sizes, settings), {d.hidden, {}}};
+  }
+
   /// Logits of each pair of sentences: column 0 says "B follows A", column 1 that it does not.
   /// @return [Sequences, 2]. @throws As `Bert`; ArgumentError for an empty sequence.
   Tensor<float, axes::Sequences, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
@@ -116,10 +125,8 @@ struct BertForNextSentence {
     return next_sentence(bert.pool(bert(batch, context), batch.sequences, context), context);
   }
 
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return Bert<D, Recipe>::parameter_count(d, sizes) + Linear<typename D::Hidden, Const<2>>::parameter_count(d.hidden, {});
-  }
+  /// Parameters in all.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) { return count_parameters(create(d, sizes)); }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("", self.bert);
@@ -148,6 +155,11 @@ struct BertForPreTraining {
   MaskedLmHead<D> mlm;                                  ///< On every token.
   Linear<typename D::Hidden, Const<2>> next_sentence;  ///< On the pooler.
 
+  /// Zero weights, to be loaded or initialised.
+  static constexpr BertForPreTraining create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {.head_weights = HeadWeights::tied}) {
+    return {Bert<D, Recipe>::create(d, sizes, settings), MaskedLmHead<D>::create(d, sizes, settings), {d.hidden, {}}};
+  }
+
   /// @throws As `Bert`; ArgumentError for an empty sequence.
   PreTrainingLogits operator()(TokenBatch const& batch, Context& context) const {
     Context::Pass const pass(context);
@@ -155,9 +167,9 @@ struct BertForPreTraining {
     return {mlm(states, bert.embeddings.words, context), next_sentence(bert.pool(states, batch.sequences, context), context)};
   }
 
-  /// Parameters in all, a tied table once, from the lengths alone.
+  /// Parameters in all, a tied table once.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
-    return BertForNextSentence<D, Recipe>::parameter_count(d, sizes) + MaskedLmHead<D>::parameter_count(d, sizes.vocabulary, weights);
+    return count_parameters(create(d, sizes, {.head_weights = weights}));
   }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -183,6 +195,12 @@ struct BertForQuestionAnswering {
   Bert<D, Recipe> bert;                                ///< The encoder, without pooler.
   Linear<typename D::Hidden, Const<2>> span;  ///< On every token.
 
+  /// Zero weights, to be loaded or initialised; there is no pooler, whatever the settings say.
+  static constexpr BertForQuestionAnswering create(D const& d, ModelSizes const& sizes, BertSettings settings = {}) {
+    settings.pooler = Pooler::absent;
+    return {Bert<D, Recipe>::create(d, sizes, settings), {d.hidden, {}}};
+  }
+
   /// Logits of each token for being the first (column 0) and the last (column 1) of the answer.
   /// @return [Tokens, 2]. @throws As `Bert`.
   Tensor<float, axes::Tokens, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
@@ -190,11 +208,8 @@ struct BertForQuestionAnswering {
     return span(bert(batch, context), context);
   }
 
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
-    return Bert<D, Recipe>::parameter_count(d, sizes) - Linear<typename D::Hidden, typename D::Hidden>::parameter_count(d.hidden, d.hidden) +
-           Linear<typename D::Hidden, Const<2>>::parameter_count(d.hidden, {});
-  }
+  /// Parameters in all.
+  static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) { return count_parameters(create(d, sizes)); }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("", self.bert);

@@ -66,7 +66,7 @@ struct Gpt2 {
   PrintedSettings printed;                                        ///< What only the module tree shows.
 
   /// A GPT-2 with zero weights, to be loaded or initialised.
-  static Gpt2 create(D const& d, ModelSizes const& sizes, Gpt2Settings const& settings = {}) {
+  static constexpr Gpt2 create(D const& d, ModelSizes const& sizes, Gpt2Settings const& settings = {}) {
     return {d,
             sizes,
             {sizes.vocabulary, d.hidden, settings.head_weights},
@@ -76,7 +76,7 @@ struct Gpt2 {
             settings.printed};
   }
   /// The same where the type has all dimensions.
-  static Gpt2 create(Gpt2Settings const& settings = {})
+  static constexpr Gpt2 create(Gpt2Settings const& settings = {})
     requires NamedDimensions<D>
   {
     return create(D{}, D::sizes, settings);
@@ -140,10 +140,9 @@ struct Gpt2 {
     return Cache({.layers = decoder.layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
   }
 
-  /// Parameters in all, a tied head counted once, from the lengths alone.
+  /// Parameters in all, a tied head counted once.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
-    return (sizes.vocabulary + sizes.positions) * d.hidden + Stack<D, Gpt2Recipe>::parameter_count(d, sizes.layers) +
-           VocabularyHead<typename D::Hidden, axes::VocabularyEntries>::parameter_count(d.hidden, {sizes.vocabulary}, weights, Bias::absent);
+    return count_parameters(create(d, sizes, {.head_weights = weights}));
   }
   /// Floating-point operations that one token takes behind `context_length` tokens: two for each weight of a product, the head included, and
   /// the two products of attention.

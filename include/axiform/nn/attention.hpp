@@ -50,7 +50,7 @@ class Attention {
 
   /// Zero weights, to be loaded or initialised.
   /// @throws ShapeError when the heads are no multiple of the key heads.
-  explicit Attention(D const& d, LayerSettings const& settings = {})
+  constexpr explicit Attention(D const& d, LayerSettings const& settings = {})
       : projection_(d.hidden, fused_width(d)),
         output_(d.width(), d.hidden),
         query_norm_(make_norm<0>(d, settings)),
@@ -88,7 +88,7 @@ class Attention {
     internal::observe_operation(context, LayerOperation::query, query);
     internal::observe_operation(context, LayerOperation::key, key);
     internal::observe_operation(context, LayerOperation::value, value);
-    AttentionOptions const options{.mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias()};
+    AttentionSettings const options{.mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias()};
     auto const attended = attend(query, key, value, input, options, context);
     internal::observe_operation(context, LayerOperation::attended, attended);
     return output_(attended, context, epilogues...);
@@ -100,20 +100,11 @@ class Attention {
     return (*this)(x, Input<RowAxis<X>>{.sequences = sequences}, context, epilogues...);
   }
 
-  std::size_t width() const noexcept { return heads_ * head_size_; }          ///< All heads of queries side by side.
-  std::size_t key_width() const noexcept { return key_heads_ * head_size_; }  ///< All heads of keys side by side: what a cache holds.
+  constexpr std::size_t width() const noexcept { return heads_ * head_size_; }          ///< All heads of queries side by side.
+  constexpr std::size_t key_width() const noexcept { return key_heads_ * head_size_; }  ///< All heads of keys side by side: what a cache holds.
 
   /// Weights of its products, from the lengths alone.
   static constexpr std::size_t weight_count(D const& d) { return 2 * d.hidden * (d.width() + d.key_width()); }
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d) {
-    constexpr auto& b = Recipe::biases;
-    auto const one_if = [](Bias bias) { return bias == Bias::present ? std::size_t{1} : std::size_t{0}; };
-    std::size_t const hidden = d.hidden, width = d.width(), key_width = d.key_width();
-    return (hidden + one_if(b.query)) * width + (2 * hidden + one_if(b.key) + one_if(b.value)) * key_width +
-           (width + one_if(b.output)) * hidden + (has_head_norms ? 2 * HeadNorm::parameter_count(d.head_size) : 0);
-  }
-
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     constexpr auto& b = Recipe::biases;
@@ -147,7 +138,7 @@ class Attention {
     }
   }
   template <int Place>
-  static OptionalHeadNorm<Place> make_norm([[maybe_unused]] D const& d, [[maybe_unused]] LayerSettings const& settings) {
+  static constexpr OptionalHeadNorm<Place> make_norm([[maybe_unused]] D const& d, [[maybe_unused]] LayerSettings const& settings) {
     if constexpr (has_head_norms) {
       return HeadNorm(d.head_size, settings.layer_norm_epsilon);
     } else {
@@ -157,7 +148,7 @@ class Attention {
 
   template <Axis Rows>
   Tensor<float, Rows, Width> attend(TensorView<float, Rows, Width> query, TensorView<float, Rows, KeyWidth> key,
-                                    TensorView<float, Rows, KeyWidth> value, Input<Rows> const& input, AttentionOptions const& options,
+                                    TensorView<float, Rows, KeyWidth> value, Input<Rows> const& input, AttentionSettings const& options,
                                     Context& context) const {
     if (input.past.cache != nullptr) {
       if constexpr (is_causal)

@@ -66,7 +66,7 @@ struct Block {
   Norm mlp_norm;                                                                                                   ///< Of the feed-forward block.
 
   /// A block with zero weights, to be loaded or initialised.
-  static Block create(D const& d, LayerSettings const& settings) {
+  static constexpr Block create(D const& d, LayerSettings const& settings) {
     auto const norm = [&] { return Norm(d.hidden, settings.layer_norm_epsilon); };
     if constexpr (has_source) {
       return {Attention<D, Recipe>(d, settings), norm(), CrossAttention<D, Recipe>(d, settings), norm(),
@@ -103,12 +103,6 @@ struct Block {
     return (*this)(x, Input<RowAxis<X>>{.sequences = sequences}, context);
   }
 
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d) {
-    std::size_t count = Attention<D, Recipe>::parameter_count(d) + FeedForward::parameter_count(d) + 2 * Norm::parameter_count(d.hidden);
-    if constexpr (has_source) count += CrossAttention<D, Recipe>::parameter_count(d) + Norm::parameter_count(d.hidden);
-    return count;
-  }
   /// Floating-point operations that one token takes among `context_length` tokens: two for each weight of a product, and the two products of
   /// self-attention.
   static constexpr std::size_t flops_per_token(D const& d, std::size_t context_length)
@@ -187,11 +181,11 @@ struct Stack {
   Position position;                                                            ///< Shared by all layers.
 
   /// A stack with zero weights, to be loaded or initialised.
-  static Stack create(D const& d, std::size_t layers, LayerSettings const& settings) {
+  static constexpr Stack create(D const& d, std::size_t layers, LayerSettings const& settings) {
     return create(d, std::vector<LayerSettings>(layers, settings), settings);
   }
   /// The same where layers differ, in how far they see, say. `shared` has what is the stack's: positions, and the epsilon of the final norm.
-  static Stack create(D const& d, std::span<LayerSettings const> layers, LayerSettings const& shared) {
+  static constexpr Stack create(D const& d, std::span<LayerSettings const> layers, LayerSettings const& shared) {
     Stack stack{{}, {}, Position::create(d, shared.position)};
     stack.layers.reserve(layers.size());
     for (LayerSettings const& layer : layers) stack.layers.push_back(BlockType::create(d, layer));
@@ -241,12 +235,6 @@ struct Stack {
     ProjectedSource projected({.layers = layers.size(), .heads = heads, .head_size = heads == 0 ? 0 : key_width / heads}, output.sequences);
     for (std::size_t i = 0; i < layers.size(); ++i) layers[i].cross_attention.project(output.states, projected, i, context);
     return projected;
-  }
-
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, std::size_t layers, PositionSettings const& position = {}) {
-    return layers * BlockType::parameter_count(d) + Position::parameter_count(d, position) +
-           (Recipe::placement == NormPlacement::before ? BlockType::Norm::parameter_count(d.hidden) : 0);
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.

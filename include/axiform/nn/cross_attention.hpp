@@ -130,7 +130,7 @@ class CrossAttention {
   static constexpr char const* class_name = "CrossAttention";     ///< In module trees.
 
   /// Zero weights, to be loaded or initialised.
-  explicit CrossAttention(D const& d, LayerSettings const& settings = {})
+  constexpr explicit CrossAttention(D const& d, LayerSettings const& settings = {})
       : query_(d.hidden, d.width()),
         key_value_(d.hidden, Length<Const<2>>{} * d.key_width()),
         output_(d.width(), d.hidden),
@@ -173,17 +173,9 @@ class CrossAttention {
     projected.write(layer, {key_value.data(), key_value.row_stride(), key_value.data() + key_width(), key_value.row_stride()}, context);
   }
 
-  std::size_t width() const noexcept { return query_.outputs(); }              ///< All heads of queries side by side.
-  std::size_t key_width() const noexcept { return key_value_.outputs() / 2; }  ///< All heads of keys side by side.
-  std::size_t key_heads() const noexcept { return key_heads_; }                ///< Heads of keys and values.
-
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d) {
-    constexpr auto& b = Recipe::biases;
-    auto const one_if = [](Bias bias) { return bias == Bias::present ? std::size_t{1} : std::size_t{0}; };
-    std::size_t const hidden = d.hidden, width = d.width(), key_width = d.key_width();
-    return (hidden + one_if(b.query)) * width + (2 * hidden + one_if(b.key) + one_if(b.value)) * key_width + (width + one_if(b.output)) * hidden;
-  }
+  constexpr std::size_t width() const noexcept { return query_.outputs(); }              ///< All heads of queries side by side.
+  constexpr std::size_t key_width() const noexcept { return key_value_.outputs() / 2; }  ///< All heads of keys side by side.
+  constexpr std::size_t key_heads() const noexcept { return key_heads_; }                ///< Heads of keys and values.
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {

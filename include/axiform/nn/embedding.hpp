@@ -38,7 +38,7 @@ template <Axis Rows, Axis Columns>
 class Embedding {
  public:
   /// A table of zeros, to be loaded or initialised.
-  Embedding(Length<Rows> rows, Length<Columns> columns) : table_(rows, columns) {}
+  constexpr Embedding(Length<Rows> rows, Length<Columns> columns) : table_(rows, columns) {}
 
   std::size_t rows() const noexcept { return table_.rows(); }        ///< Ids that have a row.
   std::size_t columns() const noexcept { return table_.columns(); }  ///< The length of a row.
@@ -85,12 +85,9 @@ class Embedding {
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
-  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", ref(self.table_)); }
+  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", parameter_ref(self.table_)); }
 
  private:
-  static ParameterRef ref(WeightTable& table) { return table; }
-  static ConstParameterRef ref(WeightTable const& table) { return table; }
-
   void check_row(std::size_t index) const {
     if (index >= rows()) throw ArgumentError("row " + std::to_string(index) + " of an embedding of " + std::to_string(rows()) + " rows");
   }
@@ -103,7 +100,7 @@ template <Axis Rows, Axis Columns>
 class TiedEmbedding {
  public:
   /// A table of zeros, to be loaded or initialised.
-  TiedEmbedding(Length<Rows> rows, Length<Columns> columns) : table_(columns, rows) {}
+  constexpr TiedEmbedding(Length<Rows> rows, Length<Columns> columns) : table_(columns, rows) {}
 
   std::size_t rows() const noexcept { return table_.outputs(); }    ///< Ids that have a row.
   std::size_t columns() const noexcept { return table_.inputs(); }  ///< The length of a row.
@@ -133,12 +130,9 @@ class TiedEmbedding {
   PackedMatrix const& matrix() const noexcept { return table_; }  ///< The table as the product takes it.
 
   /// Names every member to `visitor`; see nn/visit.hpp.
-  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", ref(self.table_)); }
+  static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", parameter_ref(self.table_)); }
 
  private:
-  static ParameterRef ref(PackedMatrix& table) { return {table, 0, table.outputs()}; }
-  static ConstParameterRef ref(PackedMatrix const& table) { return {table, 0, table.outputs()}; }
-
   PackedMatrix table_;
 };
 

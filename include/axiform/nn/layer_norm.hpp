@@ -19,12 +19,10 @@ template <Axis Columns>
 class LayerNorm {
  public:
   /// Weights of one and biases of zero.
-  LayerNorm(Length<Columns> columns, float epsilon)
-      : weight_(Shape<Columns>::of({columns})), bias_(Shape<Columns>::of({columns})), epsilon_(epsilon) {
-    std::fill_n(weight_.data(), weight_.size(), 1.0f);
-  }
+  constexpr LayerNorm(Length<Columns> columns, float epsilon)
+      : weight_(Shape<Columns>::of({columns}), 1.0f), bias_(Shape<Columns>::of({columns})), epsilon_(epsilon) {}
   /// The same where the type has the length.
-  explicit LayerNorm(float epsilon = 1e-5f)
+  constexpr explicit LayerNorm(float epsilon = 1e-5f)
     requires StaticAxis<Columns>
       : LayerNorm(Length<Columns>{}, epsilon) {}
 
@@ -37,9 +35,6 @@ class LayerNorm {
 
   std::size_t columns() const noexcept { return weight_.size(); }  ///< The length of a row.
   float epsilon() const noexcept { return epsilon_; }              ///< What is added to the variance.
-
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(Length<Columns> columns) { return 2 * columns; }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {

@@ -25,9 +25,9 @@ template <Axis In, Axis Out, Bias bias = Bias::present>
 class Linear {
  public:
   /// Zero weights, to be loaded or initialised.
-  Linear(Length<In> in, Length<Out> out) : weight_(in, out), bias_(bias_of(out)) {}
+  constexpr Linear(Length<In> in, Length<Out> out) : weight_(in, out), bias_(bias_of(out)) {}
   /// The same where the type has both lengths.
-  Linear()
+  constexpr Linear()
     requires(StaticAxis<In> && StaticAxis<Out>)
       : Linear(Length<In>{}, Length<Out>{}) {}
 
@@ -44,11 +44,8 @@ class Linear {
     }
   }
 
-  std::size_t inputs() const noexcept { return weight_.inputs(); }    ///< The length of In.
-  std::size_t outputs() const noexcept { return weight_.outputs(); }  ///< The length of Out.
-
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(Length<In> in, Length<Out> out) { return (in + (has_bias ? 1U : 0U)) * out; }
+  constexpr std::size_t inputs() const noexcept { return weight_.inputs(); }    ///< The length of In.
+  constexpr std::size_t outputs() const noexcept { return weight_.outputs(); }  ///< The length of Out.
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) { visit_part(self, 0, self.outputs(), visitor); }
@@ -59,7 +56,7 @@ class Linear {
   class Part {
    public:
     /// Outputs [first_output, first_output + outputs) of `linear`.
-    Part(Self& linear, std::size_t first_output, std::size_t outputs) noexcept : self(linear), first(first_output), count(outputs) {}
+    constexpr Part(Self& linear, std::size_t first_output, std::size_t outputs) noexcept : self(linear), first(first_output), count(outputs) {}
 
     /// Names the part's weight and bias, as `Linear::visit`.
     static constexpr void visit(auto& part, auto&& visitor) { visit_part<part_bias>(part.self, part.first, part.count, visitor); }
@@ -70,12 +67,12 @@ class Linear {
   };
   /// Outputs [first, first + count), to be visited.
   template <Bias part_bias = bias>
-  Part<Linear, part_bias> part(std::size_t first, std::size_t count) noexcept {
+  constexpr Part<Linear, part_bias> part(std::size_t first, std::size_t count) noexcept {
     return {*this, first, count};
   }
   /// The same, read-only.
   template <Bias part_bias = bias>
-  Part<Linear const, part_bias> part(std::size_t first, std::size_t count) const noexcept {
+  constexpr Part<Linear const, part_bias> part(std::size_t first, std::size_t count) const noexcept {
     return {*this, first, count};
   }
 
@@ -87,7 +84,7 @@ class Linear {
   struct NoBias {};
   using BiasValues = std::conditional_t<has_bias, Parameter<Out>, NoBias>;
 
-  static BiasValues bias_of([[maybe_unused]] Length<Out> out) {
+  static constexpr BiasValues bias_of([[maybe_unused]] Length<Out> out) {
     if constexpr (has_bias) {
       return BiasValues(Shape<Out>::of({out}));
     } else {
@@ -102,10 +99,10 @@ class Linear {
     if constexpr (part_bias == Bias::present) visitor("bias", self.part_bias(first, count));
   }
 
-  ParameterRef part_weight(std::size_t first, std::size_t count) { return {weight_, first, count}; }
-  ConstParameterRef part_weight(std::size_t first, std::size_t count) const { return {weight_, first, count}; }
-  ParameterRef part_bias(std::size_t first, std::size_t count) { return {{count}, bias_.data() + first}; }
-  ConstParameterRef part_bias(std::size_t first, std::size_t count) const { return {{count}, bias_.data() + first}; }
+  constexpr ParameterRef part_weight(std::size_t first, std::size_t count) { return {weight_, first, count}; }
+  constexpr ConstParameterRef part_weight(std::size_t first, std::size_t count) const { return {weight_, first, count}; }
+  constexpr ParameterRef part_bias(std::size_t first, std::size_t count) { return bias_.part(first, count); }
+  constexpr ConstParameterRef part_bias(std::size_t first, std::size_t count) const { return bias_.part(first, count); }
 
   PackedMatrix weight_;
   [[no_unique_address]] BiasValues bias_;

@@ -21,7 +21,7 @@ struct Mlp {
   Activation activation;                                     ///< Between the two.
 
   /// Zero weights, to be loaded or initialised.
-  static Mlp create(D const& d, Activation activation) { return {{d.hidden, d.inner}, {d.inner, d.hidden}, activation}; }
+  static constexpr Mlp create(D const& d, Activation activation) { return {{d.hidden, d.inner}, {d.inner, d.hidden}, activation}; }
 
   /// @param x [Rows, Hidden].
   /// @return  [Rows, Hidden], with the epilogues applied: `mlp(x, context, add_residual(x))`.
@@ -34,10 +34,6 @@ struct Mlp {
 
   /// Weights of its products, from the lengths alone.
   static constexpr std::size_t weight_count(D const& d) { return 2 * d.hidden * d.inner; }
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d) {
-    return decltype(up)::parameter_count(d.hidden, d.inner) + decltype(down)::parameter_count(d.inner, d.hidden);
-  }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -53,7 +49,7 @@ template <DimensionsLike D, Bias bias = Bias::absent>
 class GatedMlp {
  public:
   /// Zero weights, to be loaded or initialised.
-  static GatedMlp create(D const& d, Activation activation) { return GatedMlp(d, activation); }
+  static constexpr GatedMlp create(D const& d, Activation activation) { return GatedMlp(d, activation); }
 
   /// @param x [Rows, Hidden].
   /// @return  [Rows, Hidden], with the epilogues applied.
@@ -68,11 +64,6 @@ class GatedMlp {
 
   /// Weights of its products, from the lengths alone.
   static constexpr std::size_t weight_count(D const& d) { return 3 * d.hidden * d.inner; }
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d) {
-    return 2 * Linear<typename D::Hidden, typename D::Inner, bias>::parameter_count(d.hidden, d.inner) +
-           Linear<typename D::Inner, typename D::Hidden, bias>::parameter_count(d.inner, d.hidden);
-  }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -84,7 +75,7 @@ class GatedMlp {
   }
 
  private:
-  GatedMlp(D const& d, Activation activation)
+  constexpr GatedMlp(D const& d, Activation activation)
       : gate_up_(d.hidden, Length<Const<2>>{} * d.inner), down_(d.inner, d.hidden), activation_(activation) {}
 
   Linear<typename D::Hidden, Product<Const<2>, typename D::Inner>, bias> gate_up_;

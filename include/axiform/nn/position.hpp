@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <axiform/core/context.hpp>
@@ -44,14 +46,12 @@ struct NoPosition {
   };
 
   /// Has no settings.
-  static NoPosition create(D const&, PositionSettings const&) { return {}; }
+  static constexpr NoPosition create(D const&, PositionSettings const&) { return {}; }
   /// What a pass needs: nothing.
   template <Axis Rows>
   Places operator()(SequenceOffsets<Rows> const&, std::span<std::size_t const>, Context&) const noexcept {
     return {};
   }
-  /// None.
-  static constexpr std::size_t parameter_count(D const&, PositionSettings const&) { return 0; }
   // No `visit`: what visits a stack takes it for a setting, and neither trees nor tables name it.
 };
 
@@ -84,11 +84,12 @@ class Rotary {
 
   /// The frequencies of a head's columns.
   /// @throws ArgumentError when the columns that are turned are odd, or more than a head has.
-  static Rotary create(D const& d, PositionSettings const& settings) {
+  static constexpr Rotary create(D const& d, PositionSettings const& settings) {
     std::size_t const columns = settings.rotary_columns != 0 ? settings.rotary_columns : std::size_t{d.head_size};
     if (columns % 2 != 0 || columns > d.head_size)
       throw ArgumentError("rotary: found " + std::to_string(columns) + " columns to turn, expected an even number, at most the head's " +
                           std::to_string(std::size_t{d.head_size}));
+    if (std::is_constant_evaluated()) return Rotary({});  // no pass runs there
     return Rotary(rotary_frequencies(columns, settings.rotary_base));
   }
   /// The angles of a pass's tokens.
@@ -98,11 +99,9 @@ class Rotary {
                                                  Context& context) const {
     return rotary_angles(frequencies_, sequences, past, context);
   }
-  /// None: angles are not learned.
-  static constexpr std::size_t parameter_count(D const&, PositionSettings const&) { return 0; }
 
  private:
-  explicit Rotary(std::vector<float> frequencies) : frequencies_(std::move(frequencies)) {}
+  constexpr explicit Rotary(std::vector<float> frequencies) : frequencies_(std::move(frequencies)) {}
 
   std::vector<float> frequencies_;
 };
@@ -162,7 +161,7 @@ class RelativeBias {
 
   /// Zeros, to be loaded or initialised.
   /// @throws ArgumentError when there are too few buckets for the distances.
-  static RelativeBias create(D const& d, PositionSettings const& settings) {
+  static constexpr RelativeBias create(D const& d, PositionSettings const& settings) {
     std::size_t const exact = settings.buckets / (directions == RelativeDirections::both ? 4 : 2);
     if (exact == 0 || settings.most_distance <= exact)
       throw ArgumentError("relative bias: found " + std::to_string(settings.buckets) + " buckets for distances up to " +
@@ -184,13 +183,11 @@ class RelativeBias {
     return by_distance;
   }
 
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(D const& d, PositionSettings const& settings) { return settings.buckets * d.heads; }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", self.table_.ref()); }
 
  private:
-  RelativeBias(D const& d, PositionSettings const& settings)
+  constexpr RelativeBias(D const& d, PositionSettings const& settings)
       : heads_(d.heads),
         buckets_(settings.buckets),
         most_distance_(settings.most_distance),

@@ -88,7 +88,7 @@ concept RecipeLike = std::derived_from<R, BlockRecipe>;
 struct LayerSettings {
   Activation activation = Activation::gelu;   ///< Of the feed-forward block.
   float layer_norm_epsilon = 1e-5f;           ///< Of the norms.
-  std::size_t window = 0;                     ///< How far self-attention sees, as `AttentionOptions::window` says; 0 for all.
+  std::size_t window = 0;                     ///< How far self-attention sees, as `AttentionSettings::window` says; 0 for all.
   std::optional<float> attention_scale = {};  ///< Of the scores; 1 / sqrt(head size) where it is not given.
   PositionSettings position = {};             ///< Of the stack.
 };

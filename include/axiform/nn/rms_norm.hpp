@@ -18,11 +18,9 @@ template <Axis Columns>
 class RmsNorm {
  public:
   /// Weights of one.
-  RmsNorm(Length<Columns> columns, float epsilon) : weight_(Shape<Columns>::of({columns})), epsilon_(epsilon) {
-    std::fill_n(weight_.data(), weight_.size(), 1.0f);
-  }
+  constexpr RmsNorm(Length<Columns> columns, float epsilon) : weight_(Shape<Columns>::of({columns}), 1.0f), epsilon_(epsilon) {}
   /// The same where the type has the length.
-  explicit RmsNorm(float epsilon = 1e-5f)
+  constexpr explicit RmsNorm(float epsilon = 1e-5f)
     requires StaticAxis<Columns>
       : RmsNorm(Length<Columns>{}, epsilon) {}
 
@@ -41,9 +39,6 @@ class RmsNorm {
 
   std::size_t columns() const noexcept { return weight_.size(); }  ///< The length of a row.
   float epsilon() const noexcept { return epsilon_; }              ///< What is added to the mean of squares.
-
-  /// Parameters in all, from the lengths alone.
-  static constexpr std::size_t parameter_count(Length<Columns> columns) { return columns; }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) { visitor("weight", self.weight_.ref()); }

@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
@@ -27,7 +26,13 @@ template <Axis Rows, Axis Columns>
 class TokenEmbedding {
  public:
   /// A table of zeros, to be loaded or initialised. `head` says whether a head computes with it.
-  TokenEmbedding(Length<Rows> rows, Length<Columns> columns, HeadWeights head) : table_(make(rows, columns, head)) {}
+  constexpr TokenEmbedding(Length<Rows> rows, Length<Columns> columns, HeadWeights head) {
+    if (head == HeadWeights::tied) {
+      tied_.emplace(rows, columns);
+    } else {
+      rows_.emplace(rows, columns);
+    }
+  }
 
   /// Ids that have a row.
   std::size_t rows() const noexcept {
@@ -53,25 +58,25 @@ class TokenEmbedding {
   /// The table as a head's matrix.
   /// @throws ArgumentError when no head is tied to it.
   TiedEmbedding<Rows, Columns> const& tied() const {
-    if (auto const* const table = std::get_if<TiedEmbedding<Rows, Columns>>(&table_)) return *table;
+    if (tied_) return *tied_;
     throw ArgumentError("head: found a token table that was made for look-up alone, expected one that is tied to the head");
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
-    std::visit([&](auto& table) { table.visit(table, visitor); }, self.table_);
+    if (self.tied_) {
+      self.tied_->visit(*self.tied_, visitor);
+    } else {
+      self.rows_->visit(*self.rows_, visitor);
+    }
   }
 
  private:
-  using Table = std::variant<Embedding<Rows, Columns>, TiedEmbedding<Rows, Columns>>;
+  decltype(auto) ask(auto const& question) const { return tied_ ? question(*tied_) : question(*rows_); }
 
-  static Table make(Length<Rows> rows, Length<Columns> columns, HeadWeights head) {
-    if (head == HeadWeights::tied) return TiedEmbedding<Rows, Columns>(rows, columns);
-    return Embedding<Rows, Columns>(rows, columns);
-  }
-  decltype(auto) ask(auto const& question) const { return std::visit(question, table_); }
-
-  Table table_;
+  // One of the two.
+  std::optional<TiedEmbedding<Rows, Columns>> tied_;
+  std::optional<Embedding<Rows, Columns>> rows_;
 };
 
 /// The last map of a language model, from hidden states to a number for each entry of the vocabulary. Its matrix is the token table where the
@@ -80,7 +85,7 @@ template <Axis In, Axis Entries>
 class VocabularyHead {
  public:
   /// Zero weights, to be loaded or initialised; a tied head has no matrix.
-  VocabularyHead(Length<In> in, Length<Entries> entries, HeadWeights weights, Bias bias) : inputs_(in), outputs_(entries) {
+  constexpr VocabularyHead(Length<In> in, Length<Entries> entries, HeadWeights weights, Bias bias) : inputs_(in), outputs_(entries) {
     if (weights == HeadWeights::own) own_.emplace(in, entries);
     if (bias == Bias::present) bias_.emplace(Shape<Entries>::of({entries}));
   }
@@ -99,22 +104,13 @@ class VocabularyHead {
   HeadWeights weights() const noexcept { return own_ ? HeadWeights::own : HeadWeights::tied; }  ///< Whose matrix it is.
   Bias bias() const noexcept { return bias_ ? Bias::present : Bias::absent; }       ///< Whether there is one.
 
-  /// Parameters beside the token table, from the lengths alone.
-  static constexpr std::size_t parameter_count(Length<In> in, Length<Entries> entries, HeadWeights weights, Bias bias) {
-    std::size_t const own = weights == HeadWeights::own ? 1 : 0, added = bias == Bias::present ? 1 : 0;
-    return (own * in + added) * entries;
-  }
-
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
-    if (self.own_) visitor("weight", ref(*self.own_));
+    if (self.own_) visitor("weight", parameter_ref(*self.own_));
     if (self.bias_) visitor("bias", self.bias_->ref());
   }
 
  private:
-  static ParameterRef ref(PackedMatrix& weight) { return {weight, 0, weight.outputs()}; }
-  static ConstParameterRef ref(PackedMatrix const& weight) { return {weight, 0, weight.outputs()}; }
-
   std::size_t inputs_;
   std::size_t outputs_;
   std::optional<PackedMatrix> own_;

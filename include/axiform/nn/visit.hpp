@@ -48,15 +48,17 @@ class BasicParameterRef {
   using Table = std::conditional_t<std::is_const_v<Float>, WeightTable const, WeightTable>;
 
   /// Plain values of that shape, row-major.
-  BasicParameterRef(std::vector<std::size_t> shape, Float* values) : shape_(std::move(shape)), values_(values) {}
+  constexpr BasicParameterRef(std::vector<std::size_t> shape, Float* values) : shape_(std::move(shape)), values_(values) {}
   /// Outputs [first_output, first_output + outputs) of a packed matrix.
-  BasicParameterRef(Matrix& matrix, std::size_t first_output, std::size_t outputs)
+  constexpr BasicParameterRef(Matrix& matrix, std::size_t first_output, std::size_t outputs)
       : shape_{outputs, matrix.inputs()}, matrix_(&matrix), first_output_(first_output) {}
+  /// A whole packed matrix.
+  constexpr BasicParameterRef(Matrix& matrix) : BasicParameterRef(matrix, 0, matrix.outputs()) {}
   /// A whole table.
-  BasicParameterRef(Table& table) : shape_{table.rows(), table.columns()}, table_(&table) {}
+  constexpr BasicParameterRef(Table& table) : shape_{table.rows(), table.columns()}, table_(&table) {}
 
   /// The canonical lengths.
-  std::vector<std::size_t> const& shape() const noexcept { return shape_; }
+  constexpr std::vector<std::size_t> const& shape() const noexcept { return shape_; }
   /// Whether it lies in a packed matrix.
   bool is_matrix() const noexcept { return matrix_ != nullptr; }
   /// What it is kept in; plain floats are f32.
@@ -70,9 +72,9 @@ class BasicParameterRef {
     if (table_) table_->set_format(format);
   }
   /// Rows of the canonical form; a vector is one row.
-  std::size_t rows() const noexcept { return shape_.size() == 1 ? 1 : shape_[0]; }
-  std::size_t columns() const noexcept { return shape_.back(); }    ///< The last canonical length.
-  std::size_t size() const noexcept { return rows() * columns(); }  ///< The number of values.
+  constexpr std::size_t rows() const noexcept { return shape_.size() == 1 ? 1 : shape_[0]; }
+  constexpr std::size_t columns() const noexcept { return shape_.back(); }    ///< The last canonical length.
+  constexpr std::size_t size() const noexcept { return rows() * columns(); }  ///< The number of values.
 
   /// Writes canonical rows from `first` on: `values` is [n, columns].
   void write_rows(std::size_t first, std::span<float const> values) const
@@ -124,6 +126,13 @@ class BasicParameterRef {
 
 using ParameterRef = BasicParameterRef<float>;             ///< A parameter that may be written.
 using ConstParameterRef = BasicParameterRef<float const>;  ///< A parameter that may be read.
+
+/// A whole matrix or table, for `visit`.
+template <class Weights>
+  requires(std::same_as<std::remove_const_t<Weights>, PackedMatrix> || std::same_as<std::remove_const_t<Weights>, WeightTable>)
+constexpr auto parameter_ref(Weights& weights) {
+  return BasicParameterRef<std::conditional_t<std::is_const_v<Weights>, float const, float>>(weights);
+}
 
 namespace internal {
 
@@ -202,36 +211,49 @@ constexpr void visit_members(L& layer, auto&& visitor) {
 
 namespace internal {
 
+// Visits what is below a member: `each(name, member)` for a list's elements and a layer's members, `leaf(member)` for a parameter.
+template <class T, class Each, class Leaf>
+constexpr void walk_member(T& member, Each const& each, Leaf const& leaf) {
+  if constexpr (is_parameter_ref<std::remove_cvref_t<T>>) {
+    leaf(member);
+  } else if constexpr (Layer<T>) {
+    visit_members(member, each);
+  } else if constexpr (requires { member.has_value(); }) {
+    if (member.has_value()) walk_member(*member, each, leaf);
+  } else if constexpr (requires { member.begin(); }) {
+    std::size_t index = 0;
+    for (auto& element : member) each(index++, element);
+  }
+  // What is left are settings: numbers and enumerations.
+}
+
+inline std::string_view name_of_member(std::string_view name, std::string&) { return name; }
+inline std::string_view name_of_member(std::size_t index, std::string& text) { return text = std::to_string(index); }
+
 template <class Function>
 struct ParameterWalk {
   std::string& path;
   Function& function;
 
-  void operator()(std::string_view name, auto& member) const {
+  void operator()(auto const& name, auto& member) const {
     std::size_t const length = path.size();
-    if (!path.empty() && !name.empty()) path += '.';
-    path += name;
-    walk(member);
+    std::string index;
+    std::string_view const text = name_of_member(name, index);
+    if (!path.empty() && !text.empty()) path += '.';
+    path += text;
+    walk_member(member, *this, [this](auto& parameter) { function(std::string_view(path), parameter); });
     path.resize(length);
   }
-  void operator()(std::string_view name, auto const&& member) const { (*this)(name, member); }
+  void operator()(auto const& name, auto const&& member) const { (*this)(name, member); }
+};
 
- private:
-  template <class T>
-  void walk(T& member) const {
-    using Bare = std::remove_cvref_t<T>;
-    if constexpr (is_parameter_ref<Bare>) {
-      function(std::string_view(path), member);
-    } else if constexpr (Layer<T>) {
-      visit_members(member, *this);
-    } else if constexpr (requires { member.has_value(); }) {
-      if (member.has_value()) walk(*member);
-    } else if constexpr (requires { member.begin(); }) {
-      std::size_t index = 0;
-      for (auto& element : member) (*this)(std::to_string(index++), element);
-    }
-    // What is left are settings: numbers and enumerations.
+struct ParameterCount {
+  std::size_t& count;
+
+  constexpr void operator()(auto const&, auto& member) const {
+    walk_member(member, *this, [this](auto const& parameter) { count += parameter.size(); });
   }
+  constexpr void operator()(auto const& name, auto const&& member) const { (*this)(name, member); }
 };
 
 }  // namespace internal
@@ -244,12 +266,12 @@ void for_each_parameter(L& layer, Function&& function) {
   visit_members(layer, internal::ParameterWalk<Function>{path, function});
 }
 
-/// The number of parameters of a layer, counted one by one; tied ones are there once. (`parameter_count<Model>` is the same from the type
-/// alone.)
+/// The number of parameters of a layer; tied ones are there once. In a constant expression too, of a layer that is made there:
+/// `parameter_count<Model>`.
 template <Layer L>
-std::size_t count_parameters(L const& layer) {
+constexpr std::size_t count_parameters(L const& layer) {
   std::size_t count = 0;
-  for_each_parameter(layer, [&](std::string_view, ConstParameterRef const& parameter) { count += parameter.size(); });
+  visit_members(layer, internal::ParameterCount{count});
   return count;
 }
 

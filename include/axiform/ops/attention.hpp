@@ -21,7 +21,7 @@ using kernels::AttentionMask;
 using kernels::ScoreBias;
 
 /// What attention does besides the products and the softmax.
-struct AttentionOptions {
+struct AttentionSettings {
   AttentionMask mask = AttentionMask::none;  ///< Which keys a query sees.
   /// 0, or how far a query sees: the keys less than `window` positions from its own. With the mask `causal` those are the last `window` keys up to
   /// itself (Beltagy et al. 2020; Mistral's `sliding_window`).
@@ -71,7 +71,7 @@ TensorView<float, Rows, Width> fused_part(Tensor<float, Rows, Fused>& fused, std
 /// @throws ShapeError when the heads do not divide the columns of queries, or those of keys the heads.
 template <Axis Rows, Axis Width>
 kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, std::size_t key_columns,
-                                     SequenceOffsets<Rows> const& sequences, AttentionOptions const& options,
+                                     SequenceOffsets<Rows> const& sequences, AttentionSettings const& options,
                                      TensorView<float, Rows, Width> output) {
   if (heads == 0 || query.columns() % heads != 0)
     throw ShapeError("attention: found " + std::to_string(query.columns()) + " columns for " + std::to_string(heads) + " heads");
@@ -113,7 +113,7 @@ template <FloatTensor Query, FloatTensor Key, RowsOf<LastAxis<Key>> Value>
 Tensor<float, RowAxis<Query>, LastAxis<Query>> grouped_attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
                                                                  std::size_t heads, SequenceOffsets<RowAxis<Query>> const& queries,
                                                                  SequenceOffsets<RowAxis<Key>> const& keys, AttentionKind kind,
-                                                                 AttentionOptions const& options, Context& context) {
+                                                                 AttentionSettings const& options, Context& context) {
   auto const query = as_view(query_tensor);
   auto const key = as_view(key_tensor);
   auto const value = as_view(value_tensor);
@@ -151,7 +151,7 @@ template <FloatTensor Query, RowsOf<LastAxis<Query>> Key, RowsOf<LastAxis<Query>
 Tensor<float, RowAxis<Query>, LastAxis<Query>> attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
                                                          std::size_t heads, SequenceOffsets<RowAxis<Query>> const& queries,
                                                          SequenceOffsets<RowAxis<Key>> const& keys, AttentionKind kind,
-                                                         AttentionOptions const& options, Context& context) {
+                                                         AttentionSettings const& options, Context& context) {
   auto const query = as_view(query_tensor);
   auto const key = as_view(key_tensor);
   auto const value = as_view(value_tensor);
@@ -195,7 +195,7 @@ template <FloatTensor Query, FloatTensor Key, RowsOf<LastAxis<Key>> Value>
   requires(std::same_as<RowAxis<Key>, RowAxis<Query>> && std::same_as<RowAxis<Value>, RowAxis<Query>>)
 Tensor<float, RowAxis<Query>, LastAxis<Query>> cached_attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
                                                                 std::size_t heads, SequenceOffsets<RowAxis<Query>> const& sequences,
-                                                                CacheLayer const& cache, AttentionOptions options, Context& context) {
+                                                                CacheLayer const& cache, AttentionSettings options, Context& context) {
   auto const query = as_view(query_tensor);
   auto const key = as_view(key_tensor);
   auto const value = as_view(value_tensor);
@@ -238,7 +238,7 @@ template <FloatTensor Query>
 Tensor<float, RowAxis<Query>, LastAxis<Query>> projected_attention(Query const& query_tensor, std::size_t heads,
                                                                    SequenceOffsets<RowAxis<Query>> const& sequences,
                                                                    std::span<kernels::CachedKeys const> source,
-                                                                   AttentionOptions const& options, Context& context) {
+                                                                   AttentionSettings const& options, Context& context) {
   auto const query = as_view(query_tensor);
   if (source.size() != sequences.count())
     throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences of queries and " + std::to_string(source.size()) +

@@ -20,10 +20,10 @@ namespace axiform::inline AXIFORM_ARCH {
 class PackedMatrix {
  public:
   /// Zeros, in f32. @throws ShapeError when its size exceeds the address space.
-  PackedMatrix(std::size_t inputs, std::size_t outputs) : inputs_(inputs), outputs_(outputs), weights_(count_of(inputs, outputs)) {}
+  constexpr PackedMatrix(std::size_t inputs, std::size_t outputs) : inputs_(inputs), outputs_(outputs), weights_(count_of(inputs, outputs)) {}
 
   /// Takes over the weights; `other` has no inputs and no outputs then.
-  PackedMatrix(PackedMatrix&& other) noexcept
+  constexpr PackedMatrix(PackedMatrix&& other) noexcept
       : inputs_(std::exchange(other.inputs_, 0)), outputs_(std::exchange(other.outputs_, 0)), weights_(std::move(other.weights_)) {}
   /// The same; what this matrix had is freed.
   PackedMatrix& operator=(PackedMatrix&& other) noexcept {
@@ -34,8 +34,8 @@ class PackedMatrix {
     return *this;
   }
 
-  std::size_t inputs() const noexcept { return inputs_; }                                         ///< The length of the sums: K.
-  std::size_t outputs() const noexcept { return outputs_; }                                       ///< The length of a result row: N.
+  constexpr std::size_t inputs() const noexcept { return inputs_; }                                         ///< The length of the sums: K.
+  constexpr std::size_t outputs() const noexcept { return outputs_; }                                       ///< The length of a result row: N.
   kernels::PackedPanels panels() const noexcept { return {weights_.data(), weights_.format()}; }  ///< As the product takes it.
   WeightFormat format() const noexcept { return weights_.format(); }                              ///< What the weights are kept in.
   void set_format(WeightFormat format) { weights_.set_format(format); }                           ///< See `WeightBuffer::set_format`.
@@ -79,7 +79,7 @@ class PackedMatrix {
   }
 
  private:
-  static std::size_t count_of(std::size_t inputs, std::size_t outputs) {
+  static constexpr std::size_t count_of(std::size_t inputs, std::size_t outputs) {
     std::size_t bytes = 0;
     if (outputs > static_cast<std::size_t>(-1) - kernels::panel_width ||
         __builtin_mul_overflow(kernels::packed_floats(1, outputs) * sizeof(float), inputs, &bytes))

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <axiform/core/memory.hpp>
@@ -17,15 +18,14 @@ namespace axiform::inline AXIFORM_ARCH {
 class WeightBuffer {
  public:
   /// `count` zeros. @throws std::bad_alloc when there is no memory for them.
-  explicit WeightBuffer(std::size_t count, WeightFormat format = WeightFormat::f32)
+  constexpr explicit WeightBuffer(std::size_t count, WeightFormat format = WeightFormat::f32)
       : count_(count), format_(format), buffer_(count * bytes_of(format)) {}
 
   /// Takes over; `other` has no weights then.
-  WeightBuffer(WeightBuffer&& other) noexcept
-      : count_(std::exchange(other.count_, 0)),
-        format_(other.format_),
-        is_written_(other.is_written_.load(std::memory_order_relaxed)),
-        buffer_(std::move(other.buffer_)) {}
+  constexpr WeightBuffer(WeightBuffer&& other) noexcept
+      : count_(std::exchange(other.count_, 0)), format_(other.format_), buffer_(std::move(other.buffer_)) {
+    if (!std::is_constant_evaluated()) is_written_ = other.is_written_.load(std::memory_order_relaxed);
+  }
   /// Exchanges the two.
   WeightBuffer& operator=(WeightBuffer&& other) noexcept {
     std::swap(count_, other.count_);
@@ -58,7 +58,7 @@ class WeightBuffer {
   void* write_at(std::size_t first) noexcept {
     // Read first: a flag that every thread stores would wander from core to core.
     if (!is_written_.load(std::memory_order_relaxed)) is_written_.store(true, std::memory_order_relaxed);
-    return static_cast<std::byte*>(buffer_.data()) + first * bytes_of(format_);
+    return buffer_.data() + first * bytes_of(format_);
   }
   /// Writes `count` weights from `first` on, rounded to the format.
   void write(std::size_t first, float const* values, std::size_t count) noexcept {
@@ -74,12 +74,12 @@ class WeightBuffer {
   }
 
  private:
-  void const* at(std::size_t first) const noexcept { return static_cast<std::byte const*>(buffer_.data()) + first * bytes_of(format_); }
+  void const* at(std::size_t first) const noexcept { return buffer_.data() + first * bytes_of(format_); }
 
   std::size_t count_;
   WeightFormat format_;
   std::atomic<bool> is_written_ = false;
-  Buffer buffer_;
+  HeapArray<std::byte> buffer_;
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -16,10 +16,10 @@ namespace axiform::inline AXIFORM_ARCH {
 class WeightTable {
  public:
   /// Zeros, in f32. @throws ShapeError when its size exceeds the address space.
-  WeightTable(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns), weights_(count_of(rows, columns)) {}
+  constexpr WeightTable(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns), weights_(count_of(rows, columns)) {}
 
-  std::size_t rows() const noexcept { return rows_; }                    ///< How many there are.
-  std::size_t columns() const noexcept { return columns_; }              ///< The length of a row.
+  constexpr std::size_t rows() const noexcept { return rows_; }                    ///< How many there are.
+  constexpr std::size_t columns() const noexcept { return columns_; }              ///< The length of a row.
   WeightFormat format() const noexcept { return weights_.format(); }     ///< What the weights are kept in.
   void set_format(WeightFormat format) { weights_.set_format(format); }  ///< See `WeightBuffer::set_format`.
 
@@ -33,7 +33,7 @@ class WeightTable {
   void add_row(std::size_t row, float* values) const noexcept { weights_.add(row * columns_, 1, values, columns_); }
 
  private:
-  static std::size_t count_of(std::size_t rows, std::size_t columns) {
+  static constexpr std::size_t count_of(std::size_t rows, std::size_t columns) {
     std::size_t bytes = 0;
     if (__builtin_mul_overflow(rows * sizeof(float), columns, &bytes) || rows > static_cast<std::size_t>(-1) / sizeof(float))
       throw ShapeError("a tensor of shape [" + std::to_string(rows) + ", " + std::to_string(columns) + "] is too large");
