@@ -1,10 +1,10 @@
-// BERT base with seeded weights: one sentence, a paragraph, a batch, a page.
+// BERT base with seeded weights in each format: one sentence, a paragraph, a batch, a page.
+#include <map>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
 #include <axiform/models/bert.hpp>
-#include <axiform/nn/initialize.hpp>
 
 #include "inputs.hpp"
 #include "limits.hpp"
@@ -14,18 +14,13 @@ namespace {
 using namespace axiform;
 using Model = Bert<BertBase>;
 
-Model const& model() {
-  static Model const bert = [] {
-    auto made = Model::create();
-    auto context = Context::with_threads(2);
-    initialize(made, {.seed = 1}, context);
-    return made;
-  }();
-  return bert;
+Model const& model(WeightFormat format) {
+  static std::map<WeightFormat, Model> models;
+  return bench::seeded(models, format);
 }
 
-void forward(benchmark::State& state, std::size_t batch, std::size_t tokens, std::size_t threads) {
-  Model const& bert = model();
+void forward(benchmark::State& state, WeightFormat format, std::size_t batch, std::size_t tokens, std::size_t threads) {
+  Model const& bert = model(format);
   auto context = Context::with_threads(threads);
   bench::TokenSource source(BertBase::sizes.vocabulary);
   auto const sequences = bench::equal_sequences(batch, tokens);
@@ -44,13 +39,14 @@ void forward(benchmark::State& state, std::size_t batch, std::size_t tokens, std
     std::size_t batch, tokens;
   };
   for (std::size_t threads : {1, 2})
-    for (Case one : {Case{1, 16}, Case{1, 128}, Case{8, 128}, Case{1, 512}}) {
-      auto const name =
-          "bert_base/f32/" + std::to_string(one.batch) + "x" + std::to_string(one.tokens) + "/threads:" + std::to_string(threads);
-      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { forward(state, one.batch, one.tokens, threads); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMillisecond);
-    }
+    for (Case one : {Case{1, 16}, Case{1, 128}, Case{8, 128}, Case{1, 512}})
+      for (WeightFormat format : weight_formats) {
+        auto const name = "bert_base/" + std::string(name_of(format)) + "/" + std::to_string(one.batch) + "x" + std::to_string(one.tokens) +
+                          "/threads:" + std::to_string(threads);
+        benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { forward(state, format, one.batch, one.tokens, threads); })
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond);
+      }
   return 0;
 }();
 

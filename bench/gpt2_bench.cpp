@@ -1,10 +1,11 @@
-// GPT-2 124M with seeded weights: token by token behind a short context, which is bound by memory, and a prompt, which is bound by arithmetic.
+// GPT-2 124M with seeded weights in each format: token by token behind a short context, which is bound by memory, and a prompt, which is bound by
+// arithmetic.
+#include <map>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
 #include <axiform/models/gpt2.hpp>
-#include <axiform/nn/initialize.hpp>
 
 #include "inputs.hpp"
 #include "limits.hpp"
@@ -15,20 +16,15 @@ using namespace axiform;
 using Model = Gpt2<Gpt2Small>;
 constexpr std::size_t hidden = Gpt2Small::Hidden::length;
 
-Model const& model() {
-  static Model const gpt2 = [] {
-    auto made = Model::create();
-    auto context = Context::with_threads(2);
-    initialize(made, {.seed = 1}, context);
-    return made;
-  }();
-  return gpt2;
+Model const& model(WeightFormat format) {
+  static std::map<WeightFormat, Model> models;
+  return bench::seeded(models, format);
 }
 
 // The tokens [first, last) of a sequence, one at a time. Each reads every weight once, the token embedding as the head, and the keys and
 // values of what came before it.
-void decode(benchmark::State& state, std::size_t first, std::size_t last, std::size_t threads) {
-  Model const& gpt2 = model();
+void decode(benchmark::State& state, WeightFormat format, std::size_t first, std::size_t last, std::size_t threads) {
+  Model const& gpt2 = model(format);
   auto context = Context::with_threads(threads);
   bench::TokenSource source(Gpt2Small::sizes.vocabulary);
   auto cache = gpt2.make_cache(1, last);
@@ -38,7 +34,7 @@ void decode(benchmark::State& state, std::size_t first, std::size_t last, std::s
   std::size_t const weights = Model::parameter_count({}, Gpt2Small::sizes) - Gpt2Small::sizes.positions * hidden;
   std::size_t bytes = 0;
   for (std::size_t past = first; past < last; ++past)
-    bytes += weights * sizeof(float) + (past + 1) * Model::key_value_bytes_per_token({}, Gpt2Small::sizes);
+    bytes += weights * bytes_of(format) + (past + 1) * Model::key_value_bytes_per_token({}, Gpt2Small::sizes);
   bench::against_streaming(state, context.executor(), double(bytes), [&] {
     cache.truncate(0, first);
     for (std::size_t past = first; past < last; ++past)
@@ -48,8 +44,8 @@ void decode(benchmark::State& state, std::size_t first, std::size_t last, std::s
 }
 
 // A prompt, and the logits behind its last token.
-void prefill(benchmark::State& state, std::size_t tokens, std::size_t threads) {
-  Model const& gpt2 = model();
+void prefill(benchmark::State& state, WeightFormat format, std::size_t tokens, std::size_t threads) {
+  Model const& gpt2 = model(format);
   auto context = Context::with_threads(threads);
   bench::TokenSource source(Gpt2Small::sizes.vocabulary);
   auto cache = gpt2.make_cache(1, tokens);
@@ -69,12 +65,18 @@ void prefill(benchmark::State& state, std::size_t tokens, std::size_t threads) {
 [[maybe_unused]] int const registered = [] {
   for (std::size_t threads : {1, 2}) {
     auto const suffix = "/threads:" + std::to_string(threads);
-    benchmark::RegisterBenchmark(("gpt2/f32/decode/context:16-80" + suffix).c_str(), [=](auto& state) { decode(state, 16, 80, threads); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond);
-    benchmark::RegisterBenchmark(("gpt2/f32/prefill/512" + suffix).c_str(), [=](auto& state) { prefill(state, 512, threads); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond);
+    for (WeightFormat format : weight_formats) {
+      auto const name = "gpt2/" + std::string(name_of(format)) + "/decode/context:16-80" + suffix;
+      benchmark::RegisterBenchmark(name.c_str(), [=](auto& state) { decode(state, format, 16, 80, threads); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+    for (WeightFormat format : weight_formats) {
+      auto const name = "gpt2/" + std::string(name_of(format)) + "/prefill/512" + suffix;
+      benchmark::RegisterBenchmark(name.c_str(), [=](auto& state) { prefill(state, format, 512, threads); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
   }
   return 0;
 }();

@@ -197,7 +197,7 @@ class Plain {
 struct Scorer {
   Embedding<Rows, Width> table{{40}, {24}};
   Linear<Width, Width> mix{{24}, {24}};
-  VocabularyHead<Width, Rows> head{{24}, {70}, HeadWeights::own, HeadBias::present};
+  VocabularyHead<Width, Rows> head{{24}, {70}, HeadWeights::own, Bias::present};
   Plain plain;
 
   static constexpr void visit(auto& self, auto&& visitor) {
