@@ -1,13 +1,13 @@
 // What the pinned reference computed in float64, read from tests/fixtures/models (see README.md there).
 #pragma once
 
-#include <doctest/doctest.h>
 #include <axiform/core/observer.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/nn/visit.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Attention with fewer heads of keys, windows, biases and a scale of its own, as torch computes it in float64 (tests/fixtures/nn).
-#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/ops/attention.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cstddef>

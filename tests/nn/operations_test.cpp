@@ -1,9 +1,9 @@
 // Norms and gated feed-forward blocks as transformers computes them in float64 (tests/fixtures/nn).
-#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/nn/mlp.hpp>
 #include <axiform/nn/rms_norm.hpp>
 #include <axiform/ops/rms_norm.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <string>

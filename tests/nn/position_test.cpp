@@ -1,7 +1,7 @@
 // Positions as transformers computes them in float64 (tests/fixtures/nn): queries and keys that are turned, and biases of scores.
-#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/nn/position.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
