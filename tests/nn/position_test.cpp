@@ -1,6 +1,8 @@
-// Positions as transformers computes them in float64 (tests/fixtures/nn): queries and keys that are turned, and biases of scores.
+// Positions as transformers computes them in float64 (tests/fixtures/nn): queries and keys that are turned, biases of scores,
+// sines and cosines.
 #include <axiform/core/context.hpp>
 #include <axiform/nn/position.hpp>
+#include <axiform/nn/sinusoids.hpp>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -179,4 +181,43 @@ TEST_CASE("relative positions: too few buckets are refused") {
   CHECK_THROWS_AS(Both::create(d, {.buckets = 3}), ArgumentError);
   CHECK_THROWS_AS(Both::create(d, {.buckets = 32, .most_distance = 8}), ArgumentError);
   CHECK_NOTHROW(Both::create(d, {.buckets = 4, .most_distance = 2}));
+}
+
+TEST_CASE("sinusoids: rows of every width are Marian's in halves and Vaswani's interleaved, behind a past, too") {
+  auto const check = [](Goldens const& golden, std::string const& name, SinusoidLayout layout) {
+    CAPTURE(name);
+    auto const positions = golden.ids(name + ".positions");
+    auto const expected = golden.reals(name + ".values");
+    std::size_t const columns = expected.size() / positions.size();
+    Sinusoids<axes::Hidden> const table(static_cast<std::size_t>(positions.back()) + 1, columns, layout);
+    Placed const placed(positions);
+    Tensor<float, axes::Tokens, axes::Hidden> x(positions.size(), columns);
+    table.add_positions(placed.sequences, x.view(), placed.past);
+    CHECK(std::ranges::equal(x.elements(), expected, {}, {}, [](double value) { return static_cast<float>(value); }));  // to the bit
+  };
+  Goldens const operations(goldens::operations), transformer(goldens::models / "transformer.safetensors");
+  for (std::string const width : {"6", "7", "64"}) check(operations, "sinusoidal.halves.width" + width, SinusoidLayout::halves);
+  for (std::string const name : {"even", "width20", "odd", "far"}) check(transformer, "sinusoidal." + name, SinusoidLayout::interleaved);
+}
+
+TEST_CASE("sinusoids: they are added to what is there, from 0 on in each sequence") {
+  Sinusoids<Const<6>> const table(4, {}, SinusoidLayout::halves);
+  Tensor<float, axes::Tokens, Const<6>> x(std::size_t{6});
+  std::ranges::fill(x.elements(), 0.5F);
+  table.add_positions(SequenceOffsets<axes::Tokens>::of_lengths({4, 0, 2}), x.view());
+  std::size_t const positions[]{0, 1, 2, 3, 0, 1};
+  for (std::size_t row = 0; row < 6; ++row)
+    for (std::size_t column = 0; column < 6; ++column)
+      CHECK(x(row, column) == static_cast<float>(sinusoid(positions[row], column, 6, SinusoidLayout::halves)) + 0.5F);
+}
+
+TEST_CASE("sinusoids: what lies beyond the table or the target is refused") {
+  Sinusoids<axes::Hidden> const table(4, {3}, SinusoidLayout::interleaved);
+  Tensor<float, axes::Tokens, axes::Hidden> target(std::size_t{2}, std::size_t{3});
+  auto const two = SequenceOffsets<axes::Tokens>::single(2);
+  std::vector<std::size_t> const past{3};
+  CHECK_NOTHROW(table.add_positions(two, target.view()));
+  CHECK_THROWS_WITH_AS(table.add_positions(two, target.view(), past), "sinusoids: found position 4, expected one of 4", ArgumentError);
+  CHECK_THROWS_AS(table.add_positions(SequenceOffsets<axes::Tokens>::single(3), target.view()), ShapeError);
+  CHECK_THROWS_AS(table.add_positions(SequenceOffsets<axes::Tokens>::of_lengths({1, 1}), target.view(), past), ShapeError);
 }
