@@ -13,7 +13,9 @@
 #include <axiform/nn/decoder.hpp>
 #include <axiform/nn/describe.hpp>
 #include <axiform/nn/embedding.hpp>
+#include <axiform/nn/encoder.hpp>
 #include <axiform/nn/initialize.hpp>
+#include <axiform/nn/sinusoids.hpp>
 #include <axiform/ops/select_rows.hpp>
 
 #include "command_line.hpp"
@@ -27,34 +29,32 @@ constexpr TokenId begin_of_text = 0, end_of_text = 1;
 // A model is members, call operators, and `visit`, which names the members for all who walk them: seeding, counting, printing, loading.
 struct OwnModel {
   TiedEmbedding<axes::VocabularyEntries, Own::Hidden> tokens;  // of source and target, and the output layer (section 3.4)
+  Sinusoids<Own::Hidden> positions;
   Encoder<Own, NormPlacement::after> encoder;
   Decoder<Own, NormPlacement::after> decoder;
 
   static OwnModel create() {
     LayerSettings const settings{.activation = Activation::relu};
     return {{vocabulary, {}},
+            {longest, {}, SinusoidLayout::interleaved},
             Encoder<Own, NormPlacement::after>::create({}, layers, settings),
             Decoder<Own, NormPlacement::after>::create({}, layers, settings)};
   }
 
-  // Embeddings times the root of their width, plus sines and cosines of the position (section 3.5), which goes on behind `past` tokens.
+  // Embeddings times the root of their width, plus sines and cosines of the position (section 3.5), which goes on behind the `past` of each sequence.
   template <Axis Rows>
-  Tensor<float, Rows, Own::Hidden> embed(std::span<TokenId const> ids, std::size_t past, Context& context) const {
+  Tensor<float, Rows, Own::Hidden> embed(std::span<TokenId const> ids, SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past,
+                                         Context& context) const {
     auto x = make_tensor<float>(context, Shape<Rows, Own::Hidden>(ids.size()));
     tokens.write_rows(ids, x.view(), "token id");
-    for (std::size_t i = 0; i < x.rows(); ++i) {
-      for (std::size_t column = 0; column < x.columns(); ++column) {
-        double const angle =
-            static_cast<double>(past + i) / std::pow(10000.0, static_cast<double>(column / 2 * 2) / static_cast<double>(x.columns()));
-        x(i, column) = static_cast<float>(x(i, column) * std::sqrt(static_cast<double>(x.columns())) +
-                                          (column % 2 == 0 ? std::sin(angle) : std::cos(angle)));
-      }
-    }
+    for (float& value : x.elements()) value *= std::sqrt(static_cast<float>(x.columns()));
+    positions.add_positions(sequences, x.view(), past);
     return x;
   }
 
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("tokens", self.tokens);
+    visitor("positions", self.positions);
     visitor("encoder", self.encoder);
     visitor("decoder", self.decoder);
   }
@@ -74,7 +74,7 @@ struct Translation {
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
                                                                       Context& context) const {
-    auto const x = model.embed<axes::Tokens>(ids, cache.lengths()[0], context);
+    auto const x = model.embed(ids, sequences, cache.lengths(), context);
     auto const states = model.decoder(x, {.sequences = sequences, .source = cache, .cache = &cache.past()}, context);
     return model.tokens.product(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
   }
@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
     initialize(model, {.seed = seed, .standard_deviation = 0.25}, context);
 
     auto const source_sequences = SequenceOffsets<axes::SourceTokens>::single(source_ids.size());
-    auto const encoded = model.encoder(model.embed<axes::SourceTokens>(source_ids, 0, context), source_sequences, context);
+    auto const encoded = model.encoder(model.embed(source_ids, source_sequences, {}, context), source_sequences, context);
     EncoderOutput<Own> const memory{encoded, source_sequences};
     Translation const translation{model, std::make_shared<ProjectedSource const>(model.decoder.project_source(memory, context))};
     std::vector<TokenId> const prompt{begin_of_text};
@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
     Capture capture;
     context.observe(&capture);
     auto const target_sequences = SequenceOffsets<axes::Tokens>::single(target_ids.size());
-    model.decoder(model.embed<axes::Tokens>(target_ids, 0, context), {.sequences = target_sequences, .source = memory}, context);
+    model.decoder(model.embed(target_ids, target_sequences, {}, context), {.sequences = target_sequences, .source = memory}, context);
     auto const label = [](auto const& ids) {
       std::vector<std::string> labels;
       for (TokenId const id : ids) labels.push_back(std::to_string(id));

@@ -130,6 +130,7 @@
 #include <axiform/nn/position.hpp>
 #include <axiform/nn/recipe.hpp>
 #include <axiform/nn/rms_norm.hpp>
+#include <axiform/nn/sinusoids.hpp>
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>

@@ -6,6 +6,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/safetensors.hpp>
+#include <axiform/nn/visit.hpp>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 namespace goldens {
 
 inline std::filesystem::path const models = std::filesystem::path(AXIFORM_FIXTURES) / "models";
+inline std::filesystem::path const operations = std::filesystem::path(AXIFORM_FIXTURES) / "nn" / "operations.safetensors";
 
 // A file of named arrays.
 class Goldens {
@@ -31,6 +33,16 @@ class Goldens {
     std::vector<double> values(info(name).element_count());
     file_.read_doubles(info(name), 0, values);
     return values;
+  }
+  double real(std::string const& name) const { return reals(name).at(0); }
+  // An array of floats on two axes.
+  template <axiform::Axis Rows, axiform::Axis Columns>
+  axiform::Tensor<float, Rows, Columns> tensor(std::string const& name) const {
+    auto const lengths = shape(name);
+    axiform::Tensor<float, Rows, Columns> result(lengths.at(0), lengths.at(1));
+    auto const values = reals(name);
+    std::ranges::transform(values, result.data(), [](double value) { return static_cast<float>(value); });
+    return result;
   }
   std::vector<axiform::TokenId> ids(std::string const& name) const {
     std::vector<axiform::TokenId> values;
@@ -60,6 +72,16 @@ class Goldens {
 
   axiform::SafetensorsFile file_;
 };
+
+// Writes to every parameter of a layer the array that `name_of` calls it.
+template <class L, class NameOf>
+void fill_parameters(L& layer, Goldens const& golden, NameOf const& name_of) {
+  axiform::for_each_parameter(layer, [&](std::string_view name, axiform::ParameterRef const& parameter) {
+    auto const values = golden.reals(name_of(name));
+    REQUIRE(values.size() == parameter.size());
+    parameter.write_rows(0, std::vector<float>(values.begin(), values.end()));
+  });
+}
 
 // A copy of a fixture whose config.json says something else; it is gone with the object.
 class ChangedFixture {
@@ -103,8 +125,7 @@ inline void check_captured(axiform::Capture const& capture, Goldens const& golde
                            double tolerance) {
   for (std::size_t layer = 0; layer <= layers; ++layer) {
     std::string const hidden = name + ".hidden_states." + std::to_string(layer);
-    if (golden.has(hidden))
-      CHECK(largest_difference(capture.all_hidden_states().at(layer).elements(), golden.reals(hidden)) < tolerance);
+    if (golden.has(hidden)) CHECK(largest_difference(capture.all_hidden_states().at(layer).elements(), golden.reals(hidden)) < tolerance);
     std::string const attention = name + ".attentions." + std::to_string(layer);
     if (golden.has(attention)) CHECK(largest_difference(capture.attention(layer).elements(), golden.reals(attention)) < tolerance);
   }

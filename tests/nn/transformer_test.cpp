@@ -67,23 +67,14 @@ void load_from(L& layer, Goldens const& golden, std::string const& prefix, NameT
   });
 }
 
-template <Axis Rows>
-Tensor<float, Rows, axes::Hidden> tensor_of(Goldens const& golden, std::string const& name) {
-  auto const shape = golden.shape(name);
-  Tensor<float, Rows, axes::Hidden> tensor(shape.at(0), shape.at(1));
-  auto const values = golden.reals(name);
-  std::transform(values.begin(), values.end(), tensor.data(), [](double value) { return static_cast<float>(value); });
-  return tensor;
-}
-
 LayerSettings settings(Activation activation) { return {.activation = activation, .layer_norm_epsilon = 1e-5f}; }
 
 template <NormPlacement placement>
 void check_layers(std::string const& placement_name, Activation activation, std::string const& activation_name) {
   Goldens const golden(goldens::models / "transformer.safetensors");
   Context context = Context::with_threads(2);
-  auto const source = tensor_of<axes::SourceTokens>(golden, "source");
-  auto const target = tensor_of<axes::Tokens>(golden, "target");
+  auto const source = golden.tensor<axes::SourceTokens, axes::Hidden>("source");
+  auto const target = golden.tensor<axes::Tokens, axes::Hidden>("target");
   auto const source_sequences = SequenceOffsets<axes::SourceTokens>::of_lengths(golden.lengths("source_offsets"));
   auto const target_sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("target_offsets"));
   std::string const output = "." + placement_name + "." + activation_name + ".output";
@@ -102,8 +93,8 @@ template <NormPlacement placement>
 void check_transformer(std::string const& name, Activation activation) {
   Goldens const golden(goldens::models / "transformer.safetensors");
   Context context = Context::with_threads(2);
-  auto const source = tensor_of<axes::SourceTokens>(golden, "transformer.source");
-  auto const target = tensor_of<axes::Tokens>(golden, "transformer.target");
+  auto const source = golden.tensor<axes::SourceTokens, axes::Hidden>("transformer.source");
+  auto const target = golden.tensor<axes::Tokens, axes::Hidden>("transformer.target");
   auto const source_sequences = SequenceOffsets<axes::SourceTokens>::of_lengths(golden.lengths("source_offsets"));
   auto const target_sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("target_offsets"));
   auto encoder = Encoder<DynamicDimensions, placement>::create(width20, 2, settings(activation));
@@ -149,9 +140,9 @@ TEST_CASE("attention: ragged cross-attention and causal attention give torch's o
   for (std::string const name : {"small", "head8", "head64", "head1", "causal"}) {
     CAPTURE(name);
     std::string const prefix = "attention." + name + ".";
-    auto const query = tensor_of<axes::Queries>(golden, prefix + "query");
-    auto const key = tensor_of<axes::Keys>(golden, prefix + "key");
-    auto const value = tensor_of<axes::Keys>(golden, prefix + "value");
+    auto const query = golden.tensor<axes::Queries, axes::Hidden>(prefix + "query");
+    auto const key = golden.tensor<axes::Keys, axes::Hidden>(prefix + "key");
+    auto const value = golden.tensor<axes::Keys, axes::Hidden>(prefix + "value");
     auto const queries = SequenceOffsets<axes::Queries>::of_lengths(golden.lengths(prefix + "query_offsets"));
     auto const keys = SequenceOffsets<axes::Keys>::of_lengths(golden.lengths(prefix + "key_offsets"));
     Capture capture;

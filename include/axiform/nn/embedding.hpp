@@ -30,6 +30,17 @@ void check_target(TensorView<float, A, Columns> target, std::size_t rows, std::s
                      std::to_string(columns) + "]");
 }
 
+/// Calls `use(row, position)` for each row of the sequences, whose tokens stand behind their past.
+/// @throws ShapeError when `past` has too few sequences.
+template <Axis A, class Use>
+void for_each_position(SequenceOffsets<A> const& sequences, std::span<std::size_t const> past, Use const& use) {
+  if (!past.empty() && past.size() < sequences.count())
+    throw ShapeError("positions: found the past of " + std::to_string(past.size()) + " sequences, expected " +
+                     std::to_string(sequences.count()));
+  for (std::size_t s = 0; s < sequences.count(); ++s)
+    for (std::size_t i = 0; i < sequences.length(s); ++i) use(sequences.offset(s) + i, (past.empty() ? 0 : past[s]) + i);
+}
+
 }  // namespace internal
 
 /// A table of learned rows, [Rows, Columns], in any format: rows are widened when they are looked up. Its methods throw ShapeError when the target is
@@ -72,16 +83,10 @@ class Embedding {
   void add_positions(SequenceOffsets<A> const& sequences, TensorView<float, A, Columns> target,
                      std::span<std::size_t const> past = {}) const {
     internal::check_target(target, sequences.total(), columns());
-    if (!past.empty() && past.size() < sequences.count())
-      throw ShapeError("positions: found the past of " + std::to_string(past.size()) + " sequences, expected " +
-                       std::to_string(sequences.count()));
-    for (std::size_t s = 0; s < sequences.count(); ++s) {
-      std::size_t const first = past.empty() ? 0 : past[s];
-      for (std::size_t i = 0; i < sequences.length(s); ++i) {
-        check_row(first + i);
-        table_.add_row(first + i, target.row(sequences.offset(s) + i).data());
-      }
-    }
+    internal::for_each_position(sequences, past, [&](std::size_t target_row, std::size_t position) {
+      check_row(position);
+      table_.add_row(position, target.row(target_row).data());
+    });
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.

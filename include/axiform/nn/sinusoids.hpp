@@ -1,0 +1,73 @@
+/// @file
+/// `Sinusoids`: positions as sines and cosines, which are not learned.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/tensor.hpp>
+#include <axiform/kernels/elementwise.hpp>
+#include <axiform/nn/embedding.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// In which columns the sines stand, and in which the cosines.
+enum class SinusoidLayout {
+  interleaved,  ///< Sines in the even columns, cosines in the odd ones (Vaswani et al. 2017, section 3.5).
+  halves        ///< All sines, of an odd number of columns one more, then all cosines (transformers' Marian, Pegasus and Whisper).
+};
+
+/// The sine or the cosine of position / 10000^(2 i / columns) that a column holds, i counting the sines, or the cosines.
+inline double sinusoid(std::size_t position, std::size_t column, std::size_t columns, SinusoidLayout layout) {
+  std::size_t const sines = (columns + 1) / 2;
+  bool const interleaved = layout == SinusoidLayout::interleaved;
+  bool const is_sine = interleaved ? column % 2 == 0 : column < sines;
+  std::size_t const i = interleaved ? column / 2 : column % sines;
+  double const angle = static_cast<double>(position) / std::pow(10000.0, static_cast<double>(2 * i) / static_cast<double>(columns));
+  return is_sine ? std::sin(angle) : std::cos(angle);
+}
+
+/// A table with a row of sines and cosines for each position from 0 on, computed in double and rounded. It is used as the `Embedding` of positions
+/// is, and has no parameters.
+///
+///     Sinusoids<Const<512>> const positions(1024, {}, SinusoidLayout::interleaved);
+///     positions.add_positions(sequences, x.view());                    // whole sequences
+///     positions.add_positions(sequences, x.view(), cache.lengths());   // tokens behind those of a cache
+template <Axis Columns>
+class Sinusoids {
+ public:
+  /// The rows of positions 0 to `rows` - 1.
+  Sinusoids(std::size_t rows, Length<Columns> columns, SinusoidLayout layout)
+      : table_(Shape<axes::Positions, Columns>::of({rows, columns})) {
+    for (std::size_t position = 0; position < rows; ++position)
+      for (std::size_t column = 0; column < table_.columns(); ++column)
+        table_(position, column) = static_cast<float>(sinusoid(position, column, table_.columns(), layout));
+  }
+
+  std::size_t rows() const noexcept { return table_.rows(); }        ///< Positions that have a row.
+  std::size_t columns() const noexcept { return table_.columns(); }  ///< The length of a row.
+
+  /// Adds row 0, 1, 2, … to the rows of each sequence, or past, past + 1, … where `past` says how many tokens came before.
+  /// @throws ArgumentError when a position has no row; ShapeError when the target is not [rows of the sequences, Columns], or `past` has too few
+  ///         sequences.
+  template <Axis A>
+  void add_positions(SequenceOffsets<A> const& sequences, TensorView<float, A, Columns> target,
+                     std::span<std::size_t const> past = {}) const {
+    internal::check_target(target, sequences.total(), columns());
+    internal::for_each_position(sequences, past, [&](std::size_t row, std::size_t position) {
+      if (position >= rows())
+        throw ArgumentError("sinusoids: found position " + std::to_string(position) + ", expected one of " + std::to_string(rows()));
+      kernels::add_row(table_.row(position).data(), target.row(row).data(), columns());
+    });
+  }
+  // No `visit`: there is nothing to load, and what visits a model takes the table for a setting.
+
+ private:
+  Tensor<float, axes::Positions, Columns> table_;
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH
