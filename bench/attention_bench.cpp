@@ -1,5 +1,8 @@
-// Attention of BERT base and MiniLM shapes, bidirectional and causal, and the decoding of one token from a cache.
+// Attention of BERT base and MiniLM shapes, bidirectional and causal, with shared key heads, a window and a bias, and the decoding of one token from a
+// cache.
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -13,6 +16,14 @@
 namespace {
 
 using namespace axiform;
+
+// What an attention has besides its sizes.
+struct Form {
+  kernels::AttentionMask mask = kernels::AttentionMask::none;
+  std::size_t group = 1;   // heads that share one of keys
+  std::size_t window = 0;  // 0 for none
+  bool has_bias = false;
+};
 
 // `sequences` sequences of `tokens` tokens, queries, keys and values side by side as the fused projection leaves them.
 struct Batch {
@@ -46,13 +57,21 @@ struct Batch {
 
 // The share counts the products' operations alone; the softmax comes on top.
 void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, std::size_t heads, std::size_t head_size,
-           kernels::AttentionMask mask, std::size_t threads) {
+           Form const& form, std::size_t threads) {
   ThreadPool executor(threads);
   Batch batch(sequences, tokens, heads, head_size);
-  auto const queries = batch.queries(mask);
+  auto bias = bench::floats(heads * (2 * tokens - 1));
+  auto queries = batch.queries(form.mask);
+  queries.group = form.group;
+  queries.window = form.window;
+  if (form.has_bias) queries.bias = {bench::data(bias) + tokens - 1, static_cast<std::ptrdiff_t>(2 * tokens - 1), -1};
   kernels::AttentionKeys const keys{batch.offsets.data(), batch.keys()};
   auto scratch = bench::floats(kernels::attention_scratch_floats(queries, keys, executor.concurrency()));
-  double const pairs = mask == kernels::AttentionMask::none ? double(tokens * tokens) : double(tokens * (tokens + 1)) / 2;
+  double pairs = 0;
+  for (std::size_t query = 0; query < tokens; ++query) {
+    std::size_t const seen = form.mask == kernels::AttentionMask::none ? tokens : query + 1;
+    pairs += double(form.window != 0 ? std::min(seen, form.window) : seen);
+  }
   bench::against_peak(state, executor, 4.0 * double(sequences * heads * head_size) * pairs,
                       [&] { kernels::attention(queries, keys, bench::data(scratch), executor); });
 }
@@ -84,16 +103,18 @@ void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std:
     struct Case {
       char const* name;
       std::size_t sequences, tokens, heads, head_size;
-      kernels::AttentionMask mask;
+      Form form = {};
     };
-    using enum kernels::AttentionMask;
-    for (Case one : {Case{"bert_base/1x16", 1, 16, 12, 64, none}, Case{"bert_base/8x128", 8, 128, 12, 64, none},
-                     Case{"bert_base/1x512", 1, 512, 12, 64, none}, Case{"minilm/32x27", 32, 27, 12, 32, none},
-                     Case{"gpt2/1x512", 1, 512, 12, 64, causal}, Case{"gpt2/1x1024", 1, 1024, 12, 64, causal}}) {
+    constexpr auto causal = kernels::AttentionMask::causal;
+    for (Case one : {Case{"bert_base/1x16", 1, 16, 12, 64}, Case{"bert_base/8x128", 8, 128, 12, 64}, Case{"bert_base/1x512", 1, 512, 12, 64},
+                     Case{"minilm/32x27", 32, 27, 12, 32}, Case{"mpnet_base/1x512/bias", 1, 512, 12, 64, {.has_bias = true}},
+                     Case{"gpt2/1x512", 1, 512, 12, 64, {causal}}, Case{"gpt2/1x1024", 1, 1024, 12, 64, {causal}},
+                     Case{"gpt2/1x1024/groups_of_4", 1, 1024, 12, 64, {causal, 4}},
+                     Case{"gpt2/1x1024/window_128", 1, 1024, 12, 64, {causal, 1, 128}}}) {
       auto const name = std::string("attention/f32/") + one.name + "/threads:" + std::to_string(threads);
       benchmark::RegisterBenchmark(
           name.c_str(),
-          [=](benchmark::State& state) { whole(state, one.sequences, one.tokens, one.heads, one.head_size, one.mask, threads); })
+          [=](benchmark::State& state) { whole(state, one.sequences, one.tokens, one.heads, one.head_size, one.form, threads); })
           ->UseManualTime()
           ->Unit(benchmark::kMillisecond);
     }
