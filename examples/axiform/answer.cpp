@@ -16,6 +16,7 @@ int answer(int argc, char** argv) {
   QuestionAnsweringOptions options;
   std::string question, text, file;
   command.add_model_option("a model for question answering");
+  command.add_weights_option();
   auto* const given_question = command.add_text("--question", question, "The question");
   auto* const given_text = command.add_text("--context", text, "The text to look in");
   auto* const given_file = command.add_text("--file", file, "A file to look in; - is stdin")->type_name("FILE");
@@ -34,7 +35,7 @@ int answer(int argc, char** argv) {
     if (*given_file) text = Command::read_text(file);
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const model = QuestionAnswering<>::from_directory(command.model(), context);
+    auto const model = QuestionAnswering<>::from_directory(command.model(), command.loading(), context);
     JsonResults results(command);
     auto const to_json = [](Answer const& each) {
       return Json{{"score", each.score}, {"start", each.start}, {"end", each.end}, {"answer", each.answer}};

@@ -9,10 +9,10 @@
 
 using AnyEncoder = std::variant<axiform::Bert<>, axiform::Gpt2<>>;
 
-inline AnyEncoder load_encoder(std::filesystem::path const& directory, axiform::Context& context) {
+inline AnyEncoder load_encoder(std::filesystem::path const& directory, axiform::LoadOptions const& loading, axiform::Context& context) {
   auto const file = directory / "config.json";
-  if (axiform::model_family(axiform::read_json(file), file.string()) == axiform::ModelFamily::gpt2) return axiform::load<axiform::Gpt2<>>(directory, context);
-  return axiform::load<axiform::Bert<>>(directory, context);
+  if (axiform::model_family(axiform::read_json(file), file.string()) == axiform::ModelFamily::gpt2) return axiform::load<axiform::Gpt2<>>(directory, loading, context);
+  return axiform::load<axiform::Bert<>>(directory, loading, context);
 }
 
 // Whether the segments that a tokenizer gives are the model's: GPT-2 and DistilBERT have none, RoBERTa but one.

@@ -19,12 +19,13 @@ int attention(int argc, char** argv) {
   Command command("attention", "Prints what each token of a text, or of a pair of texts, attends to.");
   std::string text, second, ids_text, types_text;
   command.add_bert_option();
+  command.add_weights_option();
   auto* const given = command.add_text("text", text, "The text");
   auto* const pair = command.add_text("--pair", second, "A second text, behind the first");
   auto* const given_ids = command.add_option("--ids", ids_text, "Token ids instead of a text; needs no tokenizer")->type_name("1,2,3");
   auto* const given_types = command.add_option("--token-types", types_text, "The segment of each token, instead of the tokenizer's; to "
                                                                             "GPT-2 each adds that row of its token table")->type_name("0,0,1");
-  AttentionOptions options(command);
+  AttentionMapOptions options(command);
   std::optional<std::size_t> explained;
   bool statistics = false;
   command.add_number("--explain", explained, "Tell step by step, with the numbers, what token N looks at in one layer and --head");
@@ -46,7 +47,7 @@ int attention(int argc, char** argv) {
       tokens = tokenizer.tokens(encoding);
       if (ids.empty()) throw ArgumentError("the text has no tokens");
     }
-    auto const model = load_encoder(command.model(), context);
+    auto const model = load_encoder(command.model(), command.loading(), context);
     if (*given_types) {
       types = parse_ids(types_text);
     } else if (!has_segments(model)) {

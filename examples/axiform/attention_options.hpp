@@ -13,9 +13,9 @@
 
 #include "command.hpp"
 
-class AttentionOptions {
+class AttentionMapOptions {
  public:
-  explicit AttentionOptions(Command& command) : command_(command) {
+  explicit AttentionMapOptions(Command& command) : command_(command) {
     command.add_option("--layer", choice_.layer, "Layer, from 0; negative ones count from the last, -1")->type_name("N");
     command.add_option("--head", head_, "A head, from 0, or the mean over all heads")->type_name("mean|N");
     command.add_flag("--hidden-states", hidden_states_, "Print the hidden states too");

@@ -17,10 +17,11 @@ using namespace axiform;
 int chat(int argc, char** argv) {
   Command command("chat", "Continues a text turn by turn.");
   command.add_model_option("a GPT-2");
+  command.add_weights_option();
   GenerationArguments const arguments(command);
 
   return command.run(argc, argv, [&](Context& context) {
-    auto const gpt2 = TextGeneration<>::from_directory(command.model(), context);
+    auto const gpt2 = TextGeneration<>::from_directory(command.model(), command.loading(), context);
     auto session = gpt2.session();
     auto options = arguments.options(gpt2, command);
     if (!options.max_new_tokens) options.max_new_tokens = std::min<std::size_t>(options.max_length, gpt2.positions());  // of each turn

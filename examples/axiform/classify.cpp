@@ -36,7 +36,7 @@ std::vector<std::vector<LabelScore>> classify_all(TextClassification<> const& mo
 
 void classify_texts(Command& command, std::vector<std::string> const& seconds, std::optional<std::size_t> top_k, Context& context) {
   TextClassificationOptions const options{.top_k = top_k, .stop = command.stop(), .progress = command.progress()};
-  auto const model = TextClassification<>::from_directory(command.model(), context);
+  auto const model = TextClassification<>::from_directory(command.model(), command.loading(), context);
   JsonResults results(command);
   command.for_each_input_block([&](std::vector<InputText> inputs) {
     for (std::size_t i = 0; i < seconds.size(); ++i) inputs[i].pair = seconds[i];
@@ -62,7 +62,7 @@ void classify_tokens(Command& command, Aggregation aggregation, std::optional<st
   options.stride = stride;
   options.stop = command.stop();
   options.progress = command.progress();
-  auto const model = TokenClassification<>::from_directory(command.model(), context);
+  auto const model = TokenClassification<>::from_directory(command.model(), command.loading(), context);
   JsonResults results(command);
   command.for_each_input_block([&](std::vector<InputText> const& inputs) {
     std::vector<std::string> texts;
@@ -101,6 +101,7 @@ int classify(int argc, char** argv) {
                                                         {"average", Aggregation::average},
                                                         {"max", Aggregation::maximum}};
   command.add_model_option("a classifier of texts or of tokens");
+  command.add_weights_option();
   TextKeys keys = text_pair_keys;
   keys.insert(keys.end(), single_text_keys.begin(), single_text_keys.end());
   command.add_inputs("Texts to label", Command::Needed::yes, keys);

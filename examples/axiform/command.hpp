@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include <axiform/core/progress.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/models/load_options.hpp>
 
 #include "../command_line.hpp"
 
@@ -74,6 +76,14 @@ class Interrupt {
 class Command : public CommandLine {
  public:
   Command(std::string const& name, std::string const& purpose) : CommandLine("axiform " + name, purpose) {}
+
+  // --weights: what the model's weights are kept in.
+  void add_weights_option() {
+    std::vector<std::string> names;
+    for (axiform::WeightFormat const format : axiform::weight_formats) names.emplace_back(axiform::name_of(format));
+    add_option("--weights", weights_, "What matrices and tables are kept in; f32 unless given")->check(CLI::IsMember(names));
+  }
+  axiform::LoadOptions loading() const { return {.weights = axiform::weight_format_named(weights_).value()}; }
 
   enum class Needed { yes, no };
   // TEXT…, --file FILE (a text a line) or --jsonl. `run` wants exactly one of them; where something else may stand for them, the command
@@ -242,6 +252,7 @@ class Command : public CommandLine {
     }
   }
 
+  std::string weights_ = "f32";
   std::string file_;
   TextKeys keys_;
   CLI::Option* given_ = nullptr;

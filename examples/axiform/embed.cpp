@@ -42,6 +42,7 @@ int embed(int argc, char** argv) {
   EmbedOptions options;
   std::string prompt;
   command.add_bert_option();
+  command.add_weights_option();
   command.add_inputs("Texts to embed");
   command.add_number("--batch", options.batch_size, "Texts that run together; results do not depend on it");
   command.add_flag_callback("--query", [&] { options.role = TextRole::query; }, "The texts are what is searched for: the model's prompt for it");
@@ -52,7 +53,7 @@ int embed(int argc, char** argv) {
     if (*given_prompt) options.prompt = prompt;
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const model = SentenceEmbedding<>::from_directory(command.model(), context);
+    auto const model = SentenceEmbedding<>::from_directory(command.model(), command.loading(), context);
     command.for_each_block([&](std::vector<std::string> const& texts) {
       auto const embeddings = model.embed(texts, options, context);
       if (command.json_lines()) {

@@ -30,6 +30,7 @@ int fill_mask(int argc, char** argv) {
   Command command("fill-mask", "Guesses masked words.");
   FillMaskOptions options;
   command.add_model_option("a masked language model");
+  command.add_weights_option();
   command.add_inputs("Texts with [MASK], or whatever the model's mask is");
   command.add_number("--top-k", options.top_k, "Guesses for each mask; 5 unless given");
   command.add_texts("--targets", options.targets, "Only this is guessed; may be given several times")
@@ -38,7 +39,7 @@ int fill_mask(int argc, char** argv) {
   return command.run(argc, argv, [&](Context& context) {
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const model = FillMask<>::from_directory(command.model(), context);
+    auto const model = FillMask<>::from_directory(command.model(), command.loading(), context);
     JsonResults results(command);
     command.for_each_block([&](std::vector<std::string> const& texts) {
       auto const all = model.fill(texts, options, context);

@@ -45,6 +45,7 @@ int generate_text(int argc, char** argv) {
   std::string prompt;
   bool logits = false, log_probabilities = false;
   command.add_model_option("a GPT-2");
+  command.add_weights_option();
   command.add_inputs("Texts to continue", Command::Needed::no, {{"prompt"}, {"text"}});
   auto* const given_prompt = command.add_text("--prompt", prompt, "The text to continue; the same as the argument");
   command.add_flag("--logits", logits, "Print the logits behind the text instead of continuing it");
@@ -53,7 +54,7 @@ int generate_text(int argc, char** argv) {
 
   return command.run(argc, argv, [&](Context& context) {
     if (command.input_count() + !!*given_prompt != 1) throw CLI::ValidationError("expected one of: texts, --prompt, --file, --jsonl");
-    auto const gpt2 = TextGeneration<>::from_directory(command.model(), context);
+    auto const gpt2 = TextGeneration<>::from_directory(command.model(), command.loading(), context);
     auto options = arguments.options(gpt2, command);
     if (log_probabilities) options.report = ReportOptions{};
     JsonResults results(command);

@@ -42,6 +42,7 @@ int inspect(int argc, char** argv) {
   Command command("inspect", "Says what a checkpoint is made of.");
   std::string form = "folded";
   command.add_bert_option();
+  command.add_weights_option();
   std::size_t summary_tokens = 0;
   command.add_number("--summary", summary_tokens, "Parameters, memory and operations of each part, for a sequence of N tokens");
   command.add_option("--tree", form, "The module tree: equal layers as one, all, or none")->check(CLI::IsMember({"folded", "full", "none"}));
@@ -52,7 +53,7 @@ int inspect(int argc, char** argv) {
     auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file.string());
     auto const family = get_or<std::string>(config, "model_type", "", file.string());
     std::string const architecture = architectures.empty() ? "" : architectures.front();
-    auto [model, report] = load_any_with_report(command.model(), context);
+    auto [model, report] = load_any_with_report(command.model(), command.loading(), context);
     add_tokenizer_notes(command.model(), report);
     std::size_t const parameters = std::visit([](auto const& m) { return count_parameters(m); }, model);
     auto const* const gpt2 = std::get_if<Gpt2<>>(&model);

@@ -16,6 +16,7 @@ int perplexity(int argc, char** argv) {
   PerplexityOptions options;
   std::string whole;
   command.add_model_option("a GPT-2");
+  command.add_weights_option();
   command.add_inputs("Texts", Command::Needed::no);
   auto* const document = command.add_text("--document", whole, "A whole file as one text; - is stdin")->type_name("FILE");
   command.add_number("--stride", options.stride, "Tokens by which windows move over a text that is longer than the model reads");
@@ -24,7 +25,7 @@ int perplexity(int argc, char** argv) {
     if (command.input_count() + !!*document != 1) throw CLI::ValidationError("expected one of: texts, --document, --file, --jsonl");
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const gpt2 = TextGeneration<>::from_directory(command.model(), context);
+    auto const gpt2 = TextGeneration<>::from_directory(command.model(), command.loading(), context);
     JsonResults results(command);
     auto const measure = [&](std::vector<std::string> const& texts) {
       for (std::string const& text : texts) {

@@ -21,6 +21,7 @@ int search(int argc, char** argv) {
   std::string corpus_file, reranker_directory;
   SearchOptions options{.top_k = 5};
   command.add_bert_option();
+  command.add_weights_option();
   command.add_inputs("Questions", Command::Needed::yes, {{"query"}, {"question"}, {"text"}});
   command.add_text("--corpus", corpus_file, "The texts to search, one a line, but for blank lines")->type_name("FILE")->required();
   command.add_number("--top-k", options.top_k, "How many lines for each question; 5 unless given");
@@ -30,9 +31,9 @@ int search(int argc, char** argv) {
     if (corpus_file == "-" && command.reads_stdin()) throw CLI::ValidationError("--corpus", "stdin cannot be both the corpus and the questions");
     EmbedOptions embed_options{.role = TextRole::passage, .stop = command.stop(), .progress = command.progress()};
     options.stop = command.stop();
-    auto const model = SentenceEmbedding<>::from_directory(command.model(), context);
+    auto const model = SentenceEmbedding<>::from_directory(command.model(), command.loading(), context);
     std::optional<Reranker<>> reranker;
-    if (!reranker_directory.empty()) reranker = Reranker<>::from_directory(reranker_directory, context);
+    if (!reranker_directory.empty()) reranker = Reranker<>::from_directory(reranker_directory, command.loading(), context);
     auto const documents = Command::read_lines(corpus_file);
     std::vector<std::string_view> texts;
     for (InputText const& document : documents) texts.push_back(document.text);

@@ -23,12 +23,12 @@ AttentionViewKind view_kind(std::string const& name) {
   return name == "heat-map" ? AttentionViewKind::table : AttentionViewKind::heads;
 }
 
-void write_attention(std::filesystem::path const& output, std::string const& kind, std::filesystem::path const& model_directory, std::string const& text,
+void write_attention(std::filesystem::path const& output, std::string const& kind, Command const& command, std::string const& text,
                      std::string const* second, Context& context) {
-  auto const tokenizer = Tokenizer::from_directory(model_directory);
+  auto const tokenizer = Tokenizer::from_directory(command.model());
   auto const encoding = second != nullptr ? tokenizer.encode_pair(text, *second) : tokenizer.encode(text);
   if (encoding.ids.empty()) throw ArgumentError("the text has no tokens");
-  auto const model = load_encoder(model_directory, context);
+  auto const model = load_encoder(command.model(), command.loading(), context);
 
   Capture capture;
   context.observe(&capture);
@@ -61,6 +61,7 @@ int view(int argc, char** argv) {
   Command command("view", "Writes a page that shows attention, or how a text was generated.");
   std::string text, second, kind = "head", output = "view.html";
   command.add_bert_option();
+  command.add_weights_option();
   command.add_text("text", text, "The text")->required();
   auto* const pair = command.add_text("--pair", second, "A second text, behind the first: the page has filters for the two");
   command.add_option("--kind", kind, "What the page opens with")->check(CLI::IsMember({"head", "model", "heat-map", "generation"}));
@@ -69,11 +70,11 @@ int view(int argc, char** argv) {
 
   return command.run(argc, argv, [&](Context& context) {
     if (kind == "generation") {
-      auto const gpt2 = TextGeneration<>::from_directory(command.model(), context);
+      auto const gpt2 = TextGeneration<>::from_directory(command.model(), command.loading(), context);
       auto const options = arguments.options(gpt2, command);
       command.work([&] { write_generation(output, gpt2, text, options, context); });
     } else {
-      write_attention(output, kind, command.model(), text, *pair ? &second : nullptr, context);
+      write_attention(output, kind, command, text, *pair ? &second : nullptr, context);
     }
     if (command.json()) {
       std::cout << dump_json({{"output", output}, {"bytes", std::filesystem::file_size(output)}}) << '\n';

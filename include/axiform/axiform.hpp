@@ -110,6 +110,7 @@
 #include <axiform/models/gpt2.hpp>
 #include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/load.hpp>
+#include <axiform/models/load_options.hpp>
 #include <axiform/nn/attention.hpp>
 #include <axiform/nn/block.hpp>
 #include <axiform/nn/costs.hpp>

@@ -252,6 +252,17 @@ class Embed(ExampleTest):
         for i, row in enumerate(found):
             self.check_close(row, golden[f"sentence{i}.embedding"], 2e-5)
 
+    def test_weights_in_other_formats_are_close_and_an_unknown_format_is_refused(self):
+        texts = ["A man is eating food.", SENTENCE]
+        expected = self.json("--model", MINILM, *texts)["embeddings"]
+        self.assertEqual(self.json("--model", MINILM, "--weights", "f32", *texts)["embeddings"], expected)
+        for format in ("bf16", "f16"):
+            found = self.json("--model", MINILM, "--weights", format, *texts)["embeddings"]
+            self.assertNotEqual(found, expected)
+            for a, b in zip(found, expected):
+                self.assertGreater(self.cosine(a, b), 0.9995)
+        self.check_error(2, "f8", "--model", MINILM, "--weights", "f8", *texts)
+
     def test_bits_do_not_depend_on_batch_threads_or_neighbours(self):
         texts = ["one", SENTENCE, "", "A man is eating food. " * 40, "two words"]
         lines = "".join(json.dumps(text) + "\n" for text in texts).encode()

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "goldens.hpp"
@@ -21,9 +23,9 @@ namespace {
 std::vector<TokenId> const ids{1, 7, 3, 28, 0, 5};
 
 template <class Model>
-std::vector<float> result_of(fs::path const& directory) {
+std::vector<float> result_of(fs::path const& directory, LoadOptions const& options = {}) {
   Context context = Context::with_threads(2);
-  auto const model = load<Model>(directory, context);
+  auto const model = load<Model>(directory, options, context);
   auto const result = model(ids, context);
   return {result.elements().begin(), result.elements().end()};
 }
@@ -51,6 +53,27 @@ TEST_CASE("load: pytorch_model.bin of either form gives the bits of model.safete
   check_pickled<Bert<>>("bert-f16");
   check_pickled<Bert<>>("bert-bf16");
   check_pickled<Gpt2<>>("gpt2-f16");
+}
+
+TEST_CASE("load: BF16 and F16 checkpoints give the same bits in their own format as in f32, and others are rounded to the format") {
+  fs::path const bert_bf16 = goldens::models / "bert-bf16", bert_f16 = goldens::models / "bert-f16";
+  CHECK(same_bits(result_of<Bert<>>(bert_bf16, {.weights = WeightFormat::bf16}), result_of<Bert<>>(bert_bf16)));
+  CHECK(same_bits(result_of<Bert<>>(bert_f16, {.weights = WeightFormat::f16}), result_of<Bert<>>(bert_f16)));
+  for (auto const& [name, format] : {std::pair{"gpt2-bf16", WeightFormat::bf16}, std::pair{"gpt2-f16", WeightFormat::f16}})
+    CHECK(same_bits(result_of<Gpt2<>>(goldens::models / name, {.weights = format}), result_of<Gpt2<>>(goldens::models / name)));
+  Context context;
+  for (WeightFormat format : weight_formats) {
+    auto rounded = load<Bert<>>(goldens::models / "bert-tiny", context);
+    set_weight_format(rounded, format);
+    auto const expected = rounded(ids, context);
+    auto const found = result_of<Bert<>>(goldens::models / "bert-tiny", {.weights = format});
+    CHECK(same_bits(found, {expected.elements().begin(), expected.elements().end()}));
+    CHECK(same_bits(found, result_of<Bert<>>(goldens::models / "bert-tiny")) == (format == WeightFormat::f32));
+    auto const any = load_any(goldens::models / "bert-tiny", {.weights = format}, context);
+    for_each_parameter(std::get<Bert<>>(any), [&](std::string_view, ConstParameterRef const& parameter) {
+      CHECK(parameter.format() == (parameter.shape().size() == 2 ? format : WeightFormat::f32));
+    });
+  }
 }
 
 TEST_CASE("load: a model of a Hugging Face cache, and one whose only weights are a variant, give the same bits") {

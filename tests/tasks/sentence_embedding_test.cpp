@@ -3,6 +3,7 @@
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/tasks/text_embedder.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <stop_token>
@@ -71,6 +72,21 @@ TEST_CASE("sentence embedding: the two sentences about eating are close, and the
   auto const alone = model.embed("A man is eating food.", context);
   CHECK(same_bits(alone.elements(), embeddings.row(0)));
   CHECK(cos_sim(alone, embeddings)(0, 2) == similarity(0, 2));
+}
+
+TEST_CASE("sentence embedding: MiniLM's weights in bf16 and f16 turn no embedding by more than a cosine of 0.9995") {
+  Context context = Context::with_threads(2);
+  auto const sentences = read_json(goldens::models / "minilm" / "sentences.json").get<std::vector<std::string>>();
+  auto const expected = SentenceEmbedding<MiniLmL6>::from_directory(minilm, context).embed(sentences, context);
+  for (WeightFormat format : {WeightFormat::bf16, WeightFormat::f16}) {
+    auto const found = SentenceEmbedding<MiniLmL6>::from_directory(minilm, {.weights = format}, context).embed(sentences, context);
+    CHECK_FALSE(same_bits(found, expected));
+    float least = 1.0f;
+    auto const similarity = cos_sim(found, expected);
+    for (std::size_t i = 0; i < sentences.size(); ++i) least = std::min(least, similarity(i, i));
+    MESSAGE("MiniLM in " << name_of(format) << ": the least cosine is " << least);
+    CHECK(least >= 0.9995f);
+  }
 }
 
 TEST_CASE("sentence embedding: MiniLM's embeddings have the same bits for any batch size and alone") {

@@ -23,6 +23,7 @@
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/gpt2.hpp>
 #include <axiform/models/gpt2_heads.hpp>
+#include <axiform/models/load_options.hpp>
 #include <axiform/nn/visit.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -317,9 +318,10 @@ LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable con
 /// @throws FileError when a file is missing; FormatError when one is malformed; CheckpointError when the config or the tensors are not those
 ///         of `Model`: every difference is listed by name.
 template <class Model>
-Loaded<Model> load_with_report(ModelDirectory const& directory, Context& context) {
+Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
   auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
+  set_weight_format(model, options.weights);
   try {
     LoadReport report = load_parameters(model, checkpoint, names, context);
     return {std::move(model), std::move(report)};
@@ -327,17 +329,28 @@ Loaded<Model> load_with_report(ModelDirectory const& directory, Context& context
     throw CheckpointError(error.what() + internal::saved_from(directory));
   }
 }
+/// The same in f32.
+template <class Model>
+Loaded<Model> load_with_report(ModelDirectory const& directory, Context& context) {
+  return load_with_report<Model>(directory, {}, context);
+}
 
 /// Loads a model from a Hugging Face directory.
 ///
 ///     auto bert = load<Bert<MiniLmL6>>("models/minilm-l6", context);   // another shape is refused
 ///     auto gpt2 = load<Gpt2<>>(directory, context);                    // any dimensions
 ///     auto model = load<BertForMaskedLm<>>(directory, context);        // BERT, RoBERTa or DistilBERT, with the head
+///     auto half = load<Gpt2<>>(directory, {.weights = WeightFormat::bf16}, context);   // in half the memory
 ///
 /// @throws As `load_with_report`.
 template <class Model>
+Model load(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
+  return load_with_report<Model>(directory, options, context).model;
+}
+/// The same in f32.
+template <class Model>
 Model load(ModelDirectory const& directory, Context& context) {
-  return load_with_report<Model>(directory, context).model;
+  return load<Model>(directory, {}, context);
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -76,10 +76,12 @@ class FillMask {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static FillMask from_directory(ModelDirectory const& directory, Context& context) {
+  static FillMask from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     detail::expect_head(directory, {ModelHead::masked_lm, ModelHead::pre_training}, "masked language modelling");
-    return {Tokenizer::from_directory(directory), load<Model>(directory, context)};
+    return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context)};
   }
+  /// The same with weights in f32.
+  static FillMask from_directory(ModelDirectory const& directory, Context& context) { return from_directory(directory, {}, context); }
 
   /// What stands for the masks of one text, which is written with `mask()`.
   /// @throws ArgumentError when the text has no mask or is too long, or an option is absurd; StoppedError; what the callback throws.

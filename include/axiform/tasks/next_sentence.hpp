@@ -49,11 +49,13 @@ class NextSentence {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static NextSentence from_directory(ModelDirectory const& directory, Context& context) {
+  static NextSentence from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     // bert-base-uncased says that it is for masked language modelling, and has this head too: where it is missing, loading will tell.
     detail::expect_head(directory, {ModelHead::next_sentence, ModelHead::pre_training, ModelHead::masked_lm}, "next-sentence prediction");
-    return {Tokenizer::from_directory(directory), load<Model>(directory, context)};
+    return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context)};
   }
+  /// The same with weights in f32.
+  static NextSentence from_directory(ModelDirectory const& directory, Context& context) { return from_directory(directory, {}, context); }
 
   /// The probability that `second` follows `first`, from 0 to 1.
   /// @throws ArgumentError when the two are too long together.

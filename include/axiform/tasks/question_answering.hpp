@@ -95,9 +95,13 @@ class QuestionAnswering {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static QuestionAnswering from_directory(ModelDirectory const& directory, Context& context) {
+  static QuestionAnswering from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     detail::expect_head(directory, {ModelHead::question_answering}, "question answering");
-    return {Tokenizer::from_directory(directory), load<Model>(directory, context)};
+    return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context)};
+  }
+  /// The same with weights in f32.
+  static QuestionAnswering from_directory(ModelDirectory const& directory, Context& context) {
+    return from_directory(directory, {}, context);
   }
 
   /// The best answers to `question` in `text`, best first; fewer than `top_k` where there are no more.

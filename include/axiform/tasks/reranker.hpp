@@ -62,9 +62,11 @@ class Reranker {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of a cross-encoder with one label.
-  static Reranker from_directory(ModelDirectory const& directory, Context& context) {
-    return {Tokenizer::from_directory(directory), load<Model>(directory, context), read_score_activation(directory)};
+  static Reranker from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
+    return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context), read_score_activation(directory)};
   }
+  /// The same with weights in f32.
+  static Reranker from_directory(ModelDirectory const& directory, Context& context) { return from_directory(directory, {}, context); }
 
   /// The score of each passage, in their order; `top_k` is not heeded. Pairs that are too long are cut, the longer text first.
   /// @throws ArgumentError when the batch size is 0; StoppedError when told to stop; what the progress callback throws.

@@ -86,9 +86,13 @@ class SentenceEmbedding {
 
   /// From a Hugging Face directory, with or without `modules.json`.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of an encoder of these dimensions.
-  static SentenceEmbedding from_directory(ModelDirectory const& directory, Context& context) {
+  static SentenceEmbedding from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     auto const config = read_sentence_config(directory);
-    return {Tokenizer::from_directory(config.transformer), load<Bert<D>>(config.transformer, context), config, context};
+    return {Tokenizer::from_directory(config.transformer), load<Bert<D>>(config.transformer, loading, context), config, context};
+  }
+  /// The same with weights in f32.
+  static SentenceEmbedding from_directory(ModelDirectory const& directory, Context& context) {
+    return from_directory(directory, {}, context);
   }
 
   /// One embedding for each text. Long texts are cut at the model's maximum; empty ones are the special tokens alone.

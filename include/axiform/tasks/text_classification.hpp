@@ -83,14 +83,18 @@ class TextClassification {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static TextClassification from_directory(ModelDirectory const& directory, Context& context) {
+  static TextClassification from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     detail::expect_head(directory, {ModelHead::sequence_classification}, "sequence classification");
     auto const path = directory / "config.json";
     Json const config = read_json(path);
     auto const labels = read_label_config(config, path.string());
     if (model_family(config, path.string()) == ModelFamily::gpt2)
-      return {Tokenizer::from_directory(directory), Model(load<Gpt2ForSequenceClassification<D>>(directory, context)), labels};
-    return {Tokenizer::from_directory(directory), Model(load<BertForSequenceClassification<D>>(directory, context)), labels};
+      return {Tokenizer::from_directory(directory), Model(load<Gpt2ForSequenceClassification<D>>(directory, loading, context)), labels};
+    return {Tokenizer::from_directory(directory), Model(load<BertForSequenceClassification<D>>(directory, loading, context)), labels};
+  }
+  /// The same with weights in f32.
+  static TextClassification from_directory(ModelDirectory const& directory, Context& context) {
+    return from_directory(directory, {}, context);
   }
 
   /// The best labels of one text, best first.

@@ -55,7 +55,7 @@ class TextGeneration {
 
   /// From a Hugging Face directory. Its `generation_config.json` is read where it has one, else config.json's `eos_token_id` alone.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of a GPT-2 of these dimensions.
-  static TextGeneration from_directory(ModelDirectory const& directory, Context& context) {
+  static TextGeneration from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     detail::expect_head(directory, {ModelHead::causal_lm}, "text generation");
     Json config = Json::object();
     auto const path = directory / "generation_config.json";
@@ -65,8 +65,10 @@ class TextGeneration {
       read_generation_config(config, {}, path.string());
     }
     if (!config.contains("eos_token_id")) config["eos_token_id"] = read_gpt2_config(directory).end_of_text_ids;
-    return {Tokenizer::from_directory(directory), load<Gpt2<D>>(directory, context), std::move(config)};
+    return {Tokenizer::from_directory(directory), load<Gpt2<D>>(directory, loading, context), std::move(config)};
   }
+  /// The same with weights in f32.
+  static TextGeneration from_directory(ModelDirectory const& directory, Context& context) { return from_directory(directory, {}, context); }
 
   /// A profile's options with the checkpoint's own settings on top.
   GenerateOptions options(GenerationProfile profile = GenerationProfile::notebook) const {

@@ -69,9 +69,13 @@ class TokenClassification {
 
   /// From a Hugging Face directory.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
-  static TokenClassification from_directory(ModelDirectory const& directory, Context& context) {
+  static TokenClassification from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     detail::expect_head(directory, {ModelHead::token_classification}, "token classification");
-    return {Tokenizer::from_directory(directory), load<Model>(directory, context), read_label_config(directory).labels};
+    return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context), read_label_config(directory).labels};
+  }
+  /// The same with weights in f32.
+  static TokenClassification from_directory(ModelDirectory const& directory, Context& context) {
+    return from_directory(directory, {}, context);
   }
 
   /// The labelled tokens, or entities, of one text, in order.
