@@ -41,10 +41,10 @@ struct OwnModel {
             Decoder<Own, NormPlacement::after>::create({}, layers, settings)};
   }
 
-  // Embeddings times the root of their width, plus sines and cosines of the position (section 3.5), which goes on behind the `past` of each sequence.
+  // Embeddings times the root of their width, plus sines and cosines of the positions behind the past of each sequence (section 3.5).
   template <Axis Rows>
-  Tensor<float, Rows, Own::Hidden> embed(std::span<TokenId const> ids, SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past,
-                                         Context& context) const {
+  Tensor<float, Rows, Own::Hidden> embed(std::span<TokenId const> ids, SequenceOffsets<Rows> const& sequences,
+                                         std::span<std::size_t const> past, Context& context) const {
     auto x = make_tensor<float>(context, Shape<Rows, Own::Hidden>(ids.size()));
     tokens.write_rows(ids, x.view(), "token id");
     for (float& value : x.elements()) value *= std::sqrt(static_cast<float>(x.columns()));

@@ -925,6 +925,68 @@ class OwnModel(ExampleTest):
         self.check_error(1, "positions", "--max-length", "65")
 
 
+class LlamaBlock(ExampleTest):
+    program = "llama_block"
+    TINY = FIXTURES / "models" / "llama-tiny"
+
+    def test_a_checkpoint_gives_transformers_logits_and_greedy_tokens(self):
+        golden = read_safetensors(self.TINY / "goldens.safetensors")
+        for case in range(5):
+            found = self.json("--model", self.TINY, "--ids", ",".join(map(str, golden[f"case{case}.ids"])))
+            self.check_close(found["logits"], golden[f"case{case}.last_logits"], 2e-5)
+        for case in range(3):
+            prompt, new_ids = list(golden[f"greedy{case}.prompt"]), list(golden[f"greedy{case}.ids"])
+            for threads in "12":
+                found = self.json("--model", self.TINY, "--ids", ",".join(map(str, prompt)), "--threads", threads)
+                self.assertEqual(found["ids"], prompt + new_ids)
+
+    def test_random_weights_are_their_seeds(self):
+        found = self.json("--ids", "5,6,7", "--max-new-tokens", "9")
+        self.assertEqual((found["ids"][:3], len(found["ids"])), ([5, 6, 7], 12))
+        self.assertEqual(self.json("--ids", "5,6,7", "--max-new-tokens", "9", "--threads", "1"), found)
+        self.assertNotEqual(self.json("--ids", "5,6,7", "--max-new-tokens", "9", "--seed", "1")["logits"], found["logits"])
+        readable = self.output()
+        for part in ("2 x LlamaBlock", "RMSNorm((32,), eps=1e-05)", f"{found['parameters']} parameters"):
+            self.assertIn(part, readable)
+
+    def test_usage(self):
+        self.check_common()
+        self.check_error(1, "token id", "--ids", "96")
+        self.check_error(1, "nowhere", "--model", "nowhere")
+        self.check_error(1, "model.embed_tokens.weight: found shape [40, 16], expected [96, 32]", "--model", FIXTURES / "models" / "qwen2-tiny")
+
+
+class Vit(ExampleTest):
+    program = "vit"
+    TINY = FIXTURES / "models" / "vit-tiny"
+
+    def test_a_checkpoint_gives_transformers_logits_and_attention(self):
+        golden = read_safetensors(self.TINY / "goldens.safetensors")
+        heads, tokens = 4, 17
+        mean = [sum(golden["attentions.1"][(image * heads + head) * tokens**2 + i] for head in range(heads)) / heads
+                for image in range(2) for i in range(tokens**2)]
+        for threads in "12":
+            found = self.json("--model", self.TINY, "--images", self.TINY / "goldens.safetensors", "--threads", threads)
+            self.check_close(sum(found["logits"], []), golden["logits"], 2e-5)
+            self.check_close([number for image in found["attention"] for row in image for number in row], mean, 1e-6)
+
+    def test_random_weights_are_their_seeds(self):
+        found = self.json()
+        self.assertEqual(len(found["logits"]), 1)
+        self.assertEqual(self.json("--threads", "1"), found)
+        self.assertNotEqual(self.json("--seed", "1")["logits"], found["logits"])
+        readable = self.output()
+        for part in ("2 x EncoderLayer", f"{found['parameters']} parameters", "image 0, logits:"):
+            self.assertIn(part, readable)
+
+    def test_usage(self):
+        self.check_common()
+        self.check_error(1, "nowhere", "--model", "nowhere")
+        self.check_error(1, "nowhere", "--images", "nowhere")
+        self.check_error(1, "tests/fixtures/models/vit-tiny/model.safetensors: expected a tensor \"images\"", "--images", self.TINY / "model.safetensors")
+        self.check_error(1, "not fit this vision transformer", "--model", FIXTURES / "models" / "bert-tiny")
+
+
 class OwnCheckpoint(ExampleTest):
     program = "own_checkpoint"
 

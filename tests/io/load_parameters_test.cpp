@@ -271,6 +271,28 @@ TEST_CASE("load: fused and transposed tensors reach each of their parameters") {
   CHECK(target.came(12, [&](std::size_t r, std::size_t c) { return value_of(4, c * out + r); }));
 }
 
+TEST_CASE("load: a tensor on other axes reaches its parameter where the table says so, if it has as many values") {
+  NameTable table = plain_names();
+  table.rules = {{"patches", "convolution", Arrangement::reshaped}, {"token", "class_token", Arrangement::reshaped}};
+  TestCheckpoint files;
+  files.add("convolution", {5, 3, 4, 2}).add("class_token", {1, 1, 7});
+  auto const checkpoint = files.open();
+  SerialExecutor executor;
+  Target target;
+  target.want("patches", {5, 24}).want("token", {7});
+  load_parameters(checkpoint, table, target.requests, executor);
+  CHECK(target.came(0, [&](std::size_t r, std::size_t c) { return value_of(0, r * 24 + c); }));
+  CHECK(target.came(1, [&](std::size_t, std::size_t c) { return value_of(1, c); }));
+  Target other;
+  other.want("patches", {5, 25}).want("token", {7});
+  CHECK(contains(message_of<CheckpointError>([&] { load_parameters(checkpoint, table, other.requests, executor); }),
+                 "convolution: found shape [5, 3, 4, 2], expected [5, 25]"));
+  table.rules = {};
+  Target plain;
+  plain.want("convolution", {5, 24}).want("class_token", {7});
+  CHECK(contains(message_of<CheckpointError>([&] { load_parameters(checkpoint, table, plain.requests, executor); }), "expected [5, 24]"));
+}
+
 TEST_CASE("load: a BERT comes out of its file, whatever the prefix and the spelling, and its heads are reported as ignored") {
   for (std::string prefix : {"", "bert."}) {
     for (std::string weight : {"weight", "gamma"}) {

@@ -1,5 +1,5 @@
-// Attention with shared key heads, windows and biases, alone and together: against float64, and the promise that a query's result depends on
-// nothing but what it attends to.
+// Attention with shared key heads, windows and biases, alone and together: against float64, and the promise that a query's result depends
+// on nothing but what it attends to.
 #include <axiform/kernels/attention.hpp>
 #include <doctest/doctest.h>
 

@@ -44,8 +44,8 @@ struct Case {
   std::vector<float> bias_table = std::vector<float>(bias.begin(), bias.end());  // [heads, 2 * reach + 1]
 
   // What is added for queries that stand `behind` keys further back than attention takes them to stand.
-  AttentionOptions options(Mask const& mask, std::size_t behind) const {
-    AttentionOptions result{.mask = mask.mask, .window = mask.window, .scale = static_cast<float>(golden.real(name + ".scale"))};
+  AttentionSettings options(Mask const& mask, std::size_t behind) const {
+    AttentionSettings result{.mask = mask.mask, .window = mask.window, .scale = static_cast<float>(golden.real(name + ".scale"))};
     std::size_t const columns = bias_table.size() / heads;
     if (columns != 0) result.bias = {bias_table.data() + columns / 2 - behind, static_cast<std::ptrdiff_t>(columns), -1};
     return result;

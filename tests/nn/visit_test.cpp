@@ -3,10 +3,13 @@
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/nn/describe.hpp>
 #include <axiform/nn/encoder.hpp>
+#include <axiform/nn/parameter.hpp>
 #include <axiform/nn/visit.hpp>
 #include <doctest/doctest.h>
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace axiform;
@@ -32,6 +35,17 @@ struct Bottleneck {
   }
 };
 
+struct Scaled {
+  Linear<Const<4>, Const<4>> inner;
+  Parameter<Const<4>> scale;
+
+  static constexpr Scaled create() { return {{}, Parameter<Const<4>>({})}; }
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("inner", self.inner);
+    visitor("scale", self.scale);
+  }
+};
+
 template <class L>
 std::vector<std::string> names_of(L& layer) {
   std::vector<std::string> names;
@@ -51,6 +65,17 @@ TEST_CASE("visit: a layer of one's own has its parameters named, shaped and coun
   CHECK(count_parameters(layer) == 3 * 8 + 3 + 5 * 3 + 5);
   Context context;
   CHECK(layer(Tensor<float, axes::Tokens, Const<8>>(2), context).columns() == 5);
+}
+
+TEST_CASE("visit: a parameter of a layer of one's own is named as it is, in constant expressions too") {
+  auto scaled = Scaled::create();
+  CHECK(names_of(scaled) == std::vector<std::string>{"inner.weight 4 4", "inner.bias 4", "scale 4"});
+  CHECK(names_of(std::as_const(scaled)) == names_of(scaled));
+  static_assert(count_parameters(Scaled::create()) == 4 * 4 + 4 + 4);
+  for_each_parameter(scaled, [](std::string_view name, ParameterRef const& parameter) {
+    if (name == "scale") parameter.write_rows(0, std::vector<float>{1, 2, 3, 4});
+  });
+  CHECK(scaled.scale.data()[3] == 4);
 }
 
 TEST_CASE("visit: query, key and value of a fused map are named one by one") {

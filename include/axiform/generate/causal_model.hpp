@@ -18,12 +18,21 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
+/// Neighbouring prompts of a batch, which run together.
+struct PromptRange {
+  std::size_t first = 0;  ///< The first of them.
+  std::size_t count = 1;  ///< How many.
+};
+
 /// A model that tells from tokens which may come next, and keeps the past in a cache.
 ///
 /// `make_cache(sequences, capacity)` makes a cache for that many sequences of up to `capacity` tokens. `last_logits(ids, sequences, cache,
 /// context)` runs new tokens, appends them to the cache and returns the logits behind the last token of each sequence. Of the cache,
 /// `lengths()` are the tokens of each sequence, and `fork(from, to, common)` gives sequence `to` the past of `from`, where the first
 /// `common` tokens of both are the same already.
+///
+/// A model whose prompts differ in more than their tokens, as an encoder-decoder's do in their source, also has `make_cache(prompts,
+/// sequences, capacity)` with a `PromptRange`: of the sequences as many belong to each of these prompts, in order.
 template <class M>
 concept CausalLanguageModel = requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences,
                                        typename M::Cache& cache, Context& context, std::size_t n) {
@@ -47,5 +56,19 @@ concept RewindableLanguageModel =
       cache.truncate(n, n);
       cache.copy(other, n, n);
     };
+
+namespace internal {
+
+/// A cache for prompts of a batch, `each` sequences for each of them.
+template <CausalLanguageModel M>
+typename M::Cache make_cache_of_prompts(M const& model, PromptRange prompts, std::size_t each, std::size_t capacity) {
+  if constexpr (requires { model.make_cache(prompts, each, capacity); }) {
+    return model.make_cache(prompts, prompts.count * each, capacity);
+  } else {
+    return model.make_cache(prompts.count * each, capacity);
+  }
+}
+
+}  // namespace internal
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -166,7 +166,7 @@ std::vector<std::vector<GeneratedSequence>> generate_batch(Model const& model, P
     auto const part = std::span(all).subspan(first, std::min(together, all.size() - first));
     std::size_t longest = 0;
     for (auto const prompt : part) longest = std::max(longest, options.checked_length(prompt.size(), model.positions()));
-    auto cache = model.make_cache(part.size() * each, longest);
+    auto cache = internal::make_cache_of_prompts(model, {.first = first, .count = part.size()}, each, longest);
     std::size_t const first_sequence = first * options.num_return_sequences;
     std::vector<GeneratedSequence> texts;
     if (options.has_beams()) {

@@ -194,7 +194,8 @@ inline void LoadPlan::find(ParameterRequest const& request) {
     problems_.push_back(message({printable(info.name), ": found ", what, " ", is, ", expected ", expected}));
   };
   auto const expected = shape_in_file(found);
-  bool const shape_fits = info.shape == expected;
+  bool const shape_fits =
+      found.place.arrangement == Arrangement::reshaped ? element_count(info.shape) == element_count(expected) : info.shape == expected;
   if (!shape_fits) mismatch("shape", shape_to_string(info.shape), shape_to_string(expected));
   bool const type_fits = is_floating_point(info.element_type);
   if (!type_fits) mismatch("element type", name_of(info.element_type), "F32, F16, BF16 or F64");

@@ -30,7 +30,8 @@ namespace axiform {
 /// How a file keeps a matrix, compared with the canonical [out, in].
 enum class Arrangement {
   as_is,
-  transposed  ///< [in, out], as GPT-2's Conv1D.
+  transposed,  ///< [in, out], as GPT-2's Conv1D.
+  reshaped     ///< The same values in the same order on other axes: a convolution's [out, in, height, width], a class token's [1, 1, width].
 };
 
 /// Where a parameter is in a file: the name, and which part of that tensor it is.

@@ -86,6 +86,8 @@ struct CostWalk {
       if (!member.is_matrix()) return;
       node.flops += 2 * rows * member.size();
       node.result_bytes += rows * member.rows() * sizeof(float);
+    } else if constexpr (requires { member.ref(); }) {
+      (*this)(name, member.ref());
     } else if constexpr (Layer<T const>) {
       if (name.empty()) return visit_members(member, *this);  // its members are those of the whole
       bool const is_once = std::ranges::find(options.once_a_sequence, name) != options.once_a_sequence.end();

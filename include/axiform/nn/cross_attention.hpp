@@ -43,6 +43,7 @@ class ProjectedSource {
   /// @throws ShapeError when its size exceeds the address space.
   ProjectedSource(CacheWidths const& widths, SequenceOffsets<axes::SourceTokens> const& sequences) : layers_(widths.layers) {
     std::size_t floats = 0;
+    places_.reserve(sequences.count());
     for (std::size_t s = 0; s < sequences.count(); ++s) {
       auto const layout = kernels::KeyValueLayout::for_keys(widths.heads, widths.head_size, sequences.length(s));
       places_.push_back({layout, floats, sequences.length(s)});

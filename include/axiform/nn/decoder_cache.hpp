@@ -15,6 +15,12 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
+/// Neighbouring sources, of those that were projected together.
+struct SourceRange {
+  std::size_t first = 0;  ///< The first of them.
+  std::size_t count = 0;  ///< How many.
+};
+
 /// A `KeyValueCache` whose sequences know their source, which was projected once. A fork attends to the source of the sequence that it was
 /// forked from, so that beams and several continuations of one source share it.
 class DecoderCache {
@@ -22,12 +28,19 @@ class DecoderCache {
   /// An empty cache. Its sequences belong to the sources in equal shares, in order: of 6 sequences and 2 sources, 3 to each.
   /// @throws ArgumentError when the sequences cannot be shared out; else as `KeyValueCache`.
   DecoderCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity, std::shared_ptr<ProjectedSource const> source)
+      : DecoderCache(widths, sequences, capacity, source, {.first = 0, .count = source ? source->sequences() : 0}) {}
+  /// The same beside some of the sources.
+  DecoderCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity, std::shared_ptr<ProjectedSource const> source,
+               SourceRange range)
       : past_(widths, sequences, capacity), projected_(std::move(source)), source_of_(sequences) {
     std::size_t const sources = projected_ ? projected_->sequences() : 0;
-    if (sources == 0 || sequences % sources != 0)
-      throw ArgumentError("decoder cache: found " + std::to_string(sequences) + " sequences for " + std::to_string(sources) +
+    if (range.first > sources || range.count > sources - range.first)
+      throw ArgumentError("decoder cache: found sources " + std::to_string(range.first) + " to " +
+                          std::to_string(range.first + range.count) + ", expected some of " + std::to_string(sources));
+    if (range.count == 0 || sequences % range.count != 0)
+      throw ArgumentError("decoder cache: found " + std::to_string(sequences) + " sequences for " + std::to_string(range.count) +
                           " sources, expected as many for each");
-    for (std::size_t s = 0; s < sequences; ++s) source_of_[s] = s / (sequences / sources);
+    for (std::size_t s = 0; s < sequences; ++s) source_of_[s] = range.first + s / (sequences / range.count);
   }
   /// The same beside a source that nobody else needs.
   DecoderCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity, ProjectedSource&& source)

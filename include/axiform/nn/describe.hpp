@@ -82,6 +82,7 @@ struct DescribeMembers {
     } else if constexpr (std::is_same_v<T, Activation>) {
       node.add(std::string(name), activation_leaf(member));
     } else if constexpr (Layer<T const>) {
+      if (name.empty()) return visit_members(member, *this);  // its members are those of the whole
       node.add(std::string(name), describe_layer(member));
     } else if constexpr (requires { member.has_value(); }) {
       if (member.has_value()) (*this)(name, *member);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/sequences.hpp>
@@ -31,8 +33,8 @@ inline double sinusoid(std::size_t position, std::size_t column, std::size_t col
   return is_sine ? std::sin(angle) : std::cos(angle);
 }
 
-/// A table with a row of sines and cosines for each position from 0 on, computed in double and rounded. It is used as the `Embedding` of positions
-/// is, and has no parameters.
+/// A table with a row of sines and cosines for each position from 0 on, computed in double and rounded. It is used as the `Embedding` of
+/// positions is, and has no parameters.
 ///
 ///     Sinusoids<Const<512>> const positions(1024, {}, SinusoidLayout::interleaved);
 ///     positions.add_positions(sequences, x.view());                    // whole sequences
@@ -41,19 +43,20 @@ template <Axis Columns>
 class Sinusoids {
  public:
   /// The rows of positions 0 to `rows` - 1.
-  Sinusoids(std::size_t rows, Length<Columns> columns, SinusoidLayout layout)
-      : table_(Shape<axes::Positions, Columns>::of({rows, columns})) {
-    for (std::size_t position = 0; position < rows; ++position)
-      for (std::size_t column = 0; column < table_.columns(); ++column)
-        table_(position, column) = static_cast<float>(sinusoid(position, column, table_.columns(), layout));
+  constexpr Sinusoids(std::size_t rows, Length<Columns> columns, SinusoidLayout layout) : columns_(columns), rows_(rows) {
+    if (std::is_constant_evaluated()) return;  // no pass runs there
+    table_.reserve(rows_ * columns_);
+    for (std::size_t position = 0; position < rows_; ++position)
+      for (std::size_t column = 0; column < columns_; ++column)
+        table_.push_back(static_cast<float>(sinusoid(position, column, columns_, layout)));
   }
 
-  std::size_t rows() const noexcept { return table_.rows(); }        ///< Positions that have a row.
-  std::size_t columns() const noexcept { return table_.columns(); }  ///< The length of a row.
+  constexpr std::size_t rows() const noexcept { return rows_; }        ///< Positions that have a row.
+  constexpr std::size_t columns() const noexcept { return columns_; }  ///< The length of a row.
 
   /// Adds row 0, 1, 2, … to the rows of each sequence, or past, past + 1, … where `past` says how many tokens came before.
-  /// @throws ArgumentError when a position has no row; ShapeError when the target is not [rows of the sequences, Columns], or `past` has too few
-  ///         sequences.
+  /// @throws ArgumentError when a position has no row; ShapeError when the target is not [rows of the sequences, Columns], or `past` has too
+  ///         few sequences.
   template <Axis A>
   void add_positions(SequenceOffsets<A> const& sequences, TensorView<float, A, Columns> target,
                      std::span<std::size_t const> past = {}) const {
@@ -61,13 +64,15 @@ class Sinusoids {
     internal::for_each_position(sequences, past, [&](std::size_t row, std::size_t position) {
       if (position >= rows())
         throw ArgumentError("sinusoids: found position " + std::to_string(position) + ", expected one of " + std::to_string(rows()));
-      kernels::add_row(table_.row(position).data(), target.row(row).data(), columns());
+      kernels::add_row(table_.data() + position * columns_, target.row(row).data(), columns_);
     });
   }
   // No `visit`: there is nothing to load, and what visits a model takes the table for a setting.
 
  private:
-  Tensor<float, axes::Positions, Columns> table_;
+  std::size_t columns_;
+  std::size_t rows_;
+  std::vector<float> table_;  // [rows, Columns]
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -14,6 +14,8 @@
 ///       }
 ///     };
 ///
+/// A member is a layer, a `Parameter`, a list or an optional of these, or a setting, which most visitors pass over.
+///
 /// An aggregate whose members are not all visited, by their number, is a compile-time error. A member that is visited under the empty name lends its own members'
 /// names: `visitor("", self.bert)` makes "embeddings.words.weight", as the encoder alone has it, not "bert.embeddings.words.weight".
 #pragma once
@@ -216,6 +218,9 @@ template <class T, class Each, class Leaf>
 constexpr void walk_member(T& member, Each const& each, Leaf const& leaf) {
   if constexpr (is_parameter_ref<std::remove_cvref_t<T>>) {
     leaf(member);
+  } else if constexpr (requires { member.ref(); }) {
+    auto parameter = member.ref();
+    leaf(parameter);
   } else if constexpr (Layer<T>) {
     visit_members(member, each);
   } else if constexpr (requires { member.has_value(); }) {
