@@ -12,7 +12,7 @@
 #include <set>
 #include <vector>
 
-#include "generate/recorded.hpp"
+#include "support/recorded_generation.hpp"
 
 using namespace axiform;
 

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <vector>
 
-#include "generate/recorded.hpp"
+#include "support/recorded_generation.hpp"
 
 using namespace axiform;
 using recorded::ids;

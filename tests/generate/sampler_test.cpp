@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::Goldens;

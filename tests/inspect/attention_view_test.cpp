@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/files.hpp"
+
 using namespace axiform;
 
 namespace {
@@ -123,8 +125,7 @@ TEST_CASE("attention view: what does not fit together is refused by name") {
 }
 
 TEST_CASE("attention view: the file is written whole or not at all") {
-  auto const folder = std::filesystem::temp_directory_path() / ("axiform-view-" + std::to_string(::getpid()));
-  std::filesystem::create_directory(folder);
+  test::TemporaryDirectory const folder;
   auto const path = folder / "attention.html";
   auto const capture = seen(1, 2, 2, 0.5f);
   auto const view = attention_view(capture, {"a", "b"});
@@ -132,9 +133,8 @@ TEST_CASE("attention view: the file is written whole or not at all") {
   CHECK(read_file(path) == attention_html(view));
   CHECK_THROWS_AS(write_attention_view(path, view, {.heads = {5}}), ArgumentError);
   CHECK(read_file(path) == attention_html(view));
-  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
+  CHECK(folder.file_count() == 1);
   CHECK_THROWS_AS(write_attention_view(folder / "nowhere" / "attention.html", view), FileError);
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("attention view: the second text begins where the type ids do") {

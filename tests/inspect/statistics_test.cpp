@@ -14,7 +14,7 @@
 #include <axiform/io/json.hpp>
 #include <axiform/models/load.hpp>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 

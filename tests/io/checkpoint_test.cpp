@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

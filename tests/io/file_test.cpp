@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

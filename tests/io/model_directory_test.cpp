@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

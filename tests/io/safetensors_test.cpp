@@ -7,7 +7,7 @@
 #include <deque>
 #include <thread>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include <axiform/io/file.hpp>
+#include "support/files.hpp"
 
 using namespace axiform;
 
@@ -15,25 +15,12 @@ namespace {
 std::string const modules_begin = R"([{"type": "sentence_transformers.models.Transformer", "path": ""},
                                       {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"})";
 
-class Folder {
- public:
-  explicit Folder(char const* name) : path_(std::filesystem::temp_directory_path() / name) { std::filesystem::remove_all(path_); }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(Folder const&) = delete;
-  Folder& operator=(Folder const&) = delete;
-
-  operator std::filesystem::path const&() const { return path_; }
+struct Folder : test::TemporaryDirectory {
   void write(char const* name, std::string const& text) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    write_file_atomically(path_ / name, [&](auto& file) { file.write(text); });
+    std::filesystem::create_directories((*this / name).parent_path());
+    test::write_bytes(*this / name, text);
   }
-  std::string file(char const* name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
+  std::string file(char const* name) const { return (*this / name).string(); }
 };
 
 std::vector<Pooling> poolings(Folder const& folder, std::string const& config) {
@@ -44,7 +31,7 @@ std::vector<Pooling> poolings(Folder const& folder, std::string const& config) {
 }  // namespace
 
 TEST_CASE("sentence config: poolings of the old and the new layout, one or several") {
-  Folder const folder("axiform_sentence_config");
+  Folder const folder{};
   folder.write("modules.json", modules_begin + "]");
   using enum Pooling;
   CHECK(poolings(folder, R"({"pooling_mode_cls_token": true})") == std::vector{first_token});
@@ -68,7 +55,7 @@ TEST_CASE("sentence config: poolings of the old and the new layout, one or sever
 }
 
 TEST_CASE("sentence config: modules, prompts and lengths are read") {
-  Folder const folder("axiform_sentence_modules");
+  Folder const folder{};
   folder.write("modules.json", R"([{"type": "sentence_transformers.base.modules.transformer.Transformer", "path": "0_Transformer"},
     {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"},
     {"type": "sentence_transformers.models.Dense", "path": "2_Dense"},
@@ -101,7 +88,7 @@ TEST_CASE("sentence config: modules, prompts and lengths are read") {
 }
 
 TEST_CASE("sentence config: a directory that is a transformer alone has the mean of its tokens") {
-  Folder const folder("axiform_sentence_plain");
+  Folder const folder{};
   folder.write("config.json", "{}");
   auto const config = read_sentence_config(folder);
   CHECK(config.pooling == std::vector{Pooling::mean});
@@ -110,7 +97,7 @@ TEST_CASE("sentence config: a directory that is a transformer alone has the mean
 }
 
 TEST_CASE("sentence config: what is not supported is refused by name") {
-  Folder const folder("axiform_sentence_refused");
+  Folder const folder{};
   folder.write("1_Pooling/config.json", "{}");
   auto const refused = [&](std::string const& modules) {
     folder.write("modules.json", modules);
@@ -159,7 +146,7 @@ TEST_CASE("sentence config: what is not supported is refused by name") {
 }
 
 TEST_CASE("reranker config: the activation is where any version of sentence-transformers put it, and a sigmoid otherwise") {
-  Folder const folder("axiform_reranker_config");
+  Folder const folder{};
   folder.write("config.json", "{}");
   CHECK(read_score_activation(folder) == ScoreActivation::sigmoid);
   folder.write("config.json", R"({"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"})");

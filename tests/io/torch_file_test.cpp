@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

@@ -12,7 +12,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels/test_executor.hpp"
+#include "support/executor.hpp"
 
 namespace attention_tests {
 

@@ -10,7 +10,7 @@
 
 #include <doctest/doctest.h>
 
-#include "kernels/test_executor.hpp"
+#include "support/executor.hpp"
 
 namespace {
 

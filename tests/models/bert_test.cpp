@@ -5,7 +5,7 @@
 #include <axiform/models/load.hpp>
 #include <doctest/doctest.h>
 
-#include "goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::Goldens;

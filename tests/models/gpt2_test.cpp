@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::ChangedFixture;

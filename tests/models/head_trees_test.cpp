@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::ChangedFixture;

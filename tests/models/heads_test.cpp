@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::ChangedFixture;

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "goldens.hpp"
-#include "io/io_test.hpp"
+#include "support/goldens.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::Goldens;

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::fill_parameters;

@@ -8,7 +8,7 @@
 #include <axiform/ops/attention.hpp>
 #include <doctest/doctest.h>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 using goldens::Goldens;

@@ -10,7 +10,7 @@
 
 #include <axiform/io/json.hpp>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 

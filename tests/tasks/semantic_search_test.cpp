@@ -11,7 +11,7 @@
 
 #include <axiform/core/random.hpp>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 
 using namespace axiform;
 

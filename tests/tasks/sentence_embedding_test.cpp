@@ -12,7 +12,7 @@
 
 #include <axiform/io/json.hpp>
 
-#include "models/goldens.hpp"
+#include "support/goldens.hpp"
 #include "tasks/sentence_fixtures.hpp"
 
 using namespace axiform;

@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "generate/recorded.hpp"
+#include "support/files.hpp"
+#include "support/recorded_generation.hpp"
 
 using namespace axiform;
 
@@ -166,9 +167,8 @@ TEST_CASE("text generation: profiles are the notebook's and transformers', and t
   CHECK(current.sampling.temperature == 0.7);
   CHECK(current.sampling.top_k == 50);
 
-  auto const copy = std::filesystem::temp_directory_path() / "axiform_text_generation_test";
-  std::filesystem::remove_all(copy);
-  std::filesystem::copy(directory, copy);
+  axiform::test::TemporaryDirectory const copy;
+  std::filesystem::copy(directory, copy.path());
   auto const write = [&](char const* text) { std::ofstream(copy / "generation_config.json") << text; };
   write(R"({"eos_token_id": [299, 7], "do_sample": false, "max_length": 9, "repetition_penalty": 1.5})");
   auto const own = TextGeneration<>::from_directory(copy, gpt2.context);
@@ -181,7 +181,6 @@ TEST_CASE("text generation: profiles are the notebook's and transformers', and t
   CHECK_THROWS_AS(TextGeneration<>::from_directory(copy, gpt2.context), CheckpointError);
   write("[]");
   CHECK_THROWS_AS(TextGeneration<>::from_directory(copy, gpt2.context), FormatError);
-  std::filesystem::remove_all(copy);
 }
 
 TEST_CASE("text generation: hostile and overlong texts are continued or refused, and never more") {

@@ -13,7 +13,7 @@
 
 #include <axiform/text/tokenizer_files.hpp>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 namespace axiform::test {
 

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <axiform/text/tokenizer_files.hpp>
 
-#include "io/io_test.hpp"
+#include "support/files.hpp"
 
 using namespace axiform;
 using namespace axiform::test;

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "support/files.hpp"
+
 namespace goldens {
 
 inline std::filesystem::path const models = std::filesystem::path(AXIFORM_FIXTURES) / "models";
@@ -86,22 +88,17 @@ void fill_parameters(L& layer, Goldens const& golden, NameOf const& name_of) {
 // A copy of a fixture whose config.json says something else; it is gone with the object.
 class ChangedFixture {
  public:
-  ChangedFixture(std::string const& fixture, axiform::Json const& changes)
-      : directory_(std::filesystem::temp_directory_path() / ("axiform_changed_" + fixture)) {
-    std::filesystem::remove_all(directory_);
-    std::filesystem::copy(models / fixture, directory_);
+  ChangedFixture(std::string const& fixture, axiform::Json const& changes) {
+    std::filesystem::copy(models / fixture, directory_.path());
     auto config = axiform::read_json(directory_ / "config.json");
     config.update(changes);
     std::ofstream(directory_ / "config.json") << config;
   }
-  ChangedFixture(ChangedFixture const&) = delete;
-  ChangedFixture& operator=(ChangedFixture const&) = delete;
-  ~ChangedFixture() { std::filesystem::remove_all(directory_); }
 
-  std::filesystem::path const& directory() const noexcept { return directory_; }
+  std::filesystem::path const& directory() const noexcept { return directory_.path(); }
 
  private:
-  std::filesystem::path directory_;
+  axiform::test::TemporaryDirectory directory_;
 };
 
 // The greatest difference of any element.

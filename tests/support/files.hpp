@@ -1,5 +1,5 @@
 /// @file
-/// What the tests of io/ share: a directory of their own, raw safetensors files, messages of errors.
+/// What tests of files share: a directory of their own, raw bytes, raw safetensors files, messages of errors.
 #pragma once
 
 #include <stdlib.h>
@@ -8,6 +8,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -32,6 +34,7 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(TemporaryDirectory const&) = delete;
 
   std::filesystem::path const& path() const { return path_; }
+  operator std::filesystem::path const&() const { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
   std::size_t file_count() const {
     std::size_t count = 0;
