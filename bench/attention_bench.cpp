@@ -56,8 +56,8 @@ struct Batch {
 };
 
 // The share counts the products' operations alone; the softmax comes on top.
-void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, std::size_t heads, std::size_t head_size,
-           Form const& form, std::size_t threads) {
+void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, std::size_t heads, std::size_t head_size, Form const& form,
+           std::size_t threads) {
   ThreadPool executor(threads);
   Batch batch(sequences, tokens, heads, head_size);
   auto bias = bench::floats(heads * (2 * tokens - 1));
@@ -106,10 +106,10 @@ void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std:
       Form form = {};
     };
     constexpr auto causal = kernels::AttentionMask::causal;
-    for (Case one : {Case{"bert_base/1x16", 1, 16, 12, 64}, Case{"bert_base/8x128", 8, 128, 12, 64}, Case{"bert_base/1x512", 1, 512, 12, 64},
-                     Case{"minilm/32x27", 32, 27, 12, 32}, Case{"mpnet_base/1x512/bias", 1, 512, 12, 64, {.has_bias = true}},
-                     Case{"gpt2/1x512", 1, 512, 12, 64, {causal}}, Case{"gpt2/1x1024", 1, 1024, 12, 64, {causal}},
-                     Case{"gpt2/1x1024/groups_of_4", 1, 1024, 12, 64, {causal, 4}},
+    for (Case one : {Case{"bert_base/1x16", 1, 16, 12, 64}, Case{"bert_base/8x128", 8, 128, 12, 64},
+                     Case{"bert_base/1x512", 1, 512, 12, 64}, Case{"minilm/32x27", 32, 27, 12, 32},
+                     Case{"mpnet_base/1x512/bias", 1, 512, 12, 64, {.has_bias = true}}, Case{"gpt2/1x512", 1, 512, 12, 64, {causal}},
+                     Case{"gpt2/1x1024", 1, 1024, 12, 64, {causal}}, Case{"gpt2/1x1024/groups_of_4", 1, 1024, 12, 64, {causal, 4}},
                      Case{"gpt2/1x1024/window_128", 1, 1024, 12, 64, {causal, 1, 128}}}) {
       auto const name = std::string("attention/f32/") + one.name + "/threads:" + std::to_string(threads);
       benchmark::RegisterBenchmark(

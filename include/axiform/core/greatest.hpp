@@ -44,9 +44,9 @@ class Greatest {
       std::ranges::push_heap(heap_, greater_);
     }
   }
-  bool full() const noexcept { return heap_.size() == count_; }   ///< Whether as many are kept as may be.
-  std::size_t size() const noexcept { return heap_.size(); }      ///< How many are kept.
-  Value const& least() const noexcept { return heap_.front(); }   ///< The least that is kept. @pre size() != 0
+  bool full() const noexcept { return heap_.size() == count_; }  ///< Whether as many are kept as may be.
+  std::size_t size() const noexcept { return heap_.size(); }     ///< How many are kept.
+  Value const& least() const noexcept { return heap_.front(); }  ///< The least that is kept. @pre size() != 0
   /// Those that are kept, greatest first; nothing is left.
   std::vector<Value> take() {
     std::ranges::sort_heap(heap_, greater_);

@@ -216,7 +216,7 @@ class HeapArray {
     if (data_ != nullptr) detail::heap_free(data_, count_ * sizeof(Element));
   }
 
-  constexpr Element* data() const noexcept { return data_; }     ///< The first element; null when there is none.
+  constexpr Element* data() const noexcept { return data_; }      ///< The first element; null when there is none.
   constexpr std::size_t size() const noexcept { return count_; }  ///< The number of elements.
 
  private:

@@ -44,13 +44,13 @@ struct AttentionQueries {
   std::size_t group = 1;                     ///< neighbouring heads that share one head of keys and values: head h has that of h / group
   /// 0, or how far a query sees among the keys that the mask leaves: those less than `window` positions from its own
   std::size_t window = 0;
-  ScoreBias bias = {};                       ///< of the scaled scores
-  std::size_t const* offsets = nullptr;      ///< [sequences + 1], the first row of each sequence
-  float const* query = nullptr;              ///< [rows, heads * head_size]
-  std::size_t query_stride = 0;              ///< from one query to the next
-  float* output = nullptr;                   ///< [rows, heads * head_size]; must not overlap queries, keys or values
-  std::size_t output_stride = 0;             ///< from one row of the output to the next
-  float* const* probabilities = nullptr;     ///< null, or for each sequence null or [heads, queries, keys], written after the softmax
+  ScoreBias bias = {};                    ///< of the scaled scores
+  std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
+  float const* query = nullptr;           ///< [rows, heads * head_size]
+  std::size_t query_stride = 0;           ///< from one query to the next
+  float* output = nullptr;                ///< [rows, heads * head_size]; must not overlap queries, keys or values
+  std::size_t output_stride = 0;          ///< from one row of the output to the next
+  float* const* probabilities = nullptr;  ///< null, or for each sequence null or [heads, queries, keys], written after the softmax
 };
 
 /// The keys and values of a batch, rows of this pass.

@@ -32,10 +32,10 @@ struct Past {
 template <DimensionsLike D, RecipeLike Recipe = BlockRecipe>
 class Attention {
  public:
-  using HiddenAxis = typename D::Hidden;                                ///< The width of the hidden states.
-  using Width = typename D::Width;                                      ///< All heads of queries side by side.
-  using KeyWidth = typename D::KeyWidth;                                ///< All heads of keys side by side.
-  using Places = typename Recipe::template Position<D>::Places;         ///< What a pass says of positions.
+  using HiddenAxis = typename D::Hidden;                                    ///< The width of the hidden states.
+  using Width = typename D::Width;                                          ///< All heads of queries side by side.
+  using KeyWidth = typename D::KeyWidth;                                    ///< All heads of keys side by side.
+  using Places = typename Recipe::template Position<D>::Places;             ///< What a pass says of positions.
   static constexpr bool is_causal = Recipe::mask == AttentionMask::causal;  ///< Whether a token sees only itself and what came before.
   /// In module trees.
   static constexpr char const* class_name = is_causal ? "CausalSelfAttention" : "SelfAttention";
@@ -100,8 +100,9 @@ class Attention {
     return (*this)(x, Input<RowAxis<X>>{.sequences = sequences}, context, epilogues...);
   }
 
-  constexpr std::size_t width() const noexcept { return heads_ * head_size_; }          ///< All heads of queries side by side.
-  constexpr std::size_t key_width() const noexcept { return key_heads_ * head_size_; }  ///< All heads of keys side by side: what a cache holds.
+  constexpr std::size_t width() const noexcept { return heads_ * head_size_; }  ///< All heads of queries side by side.
+  /// All heads of keys side by side: what a cache holds.
+  constexpr std::size_t key_width() const noexcept { return key_heads_ * head_size_; }
 
   /// Weights of its products, from the lengths alone.
   static constexpr std::size_t weight_count(D const& d) { return 2 * d.hidden * (d.width() + d.key_width()); }

@@ -40,11 +40,11 @@ struct NoSource {};
 /// One transformer block, made by a recipe.
 template <DimensionsLike D, RecipeLike Recipe>
 struct Block {
-  using Norm = typename Recipe::template Norm<typename D::Hidden>;                                  ///< Its norms.
-  using FeedForward = typename Recipe::template FeedForward<D>;                                     ///< Its feed-forward block.
-  using Places = typename Attention<D, Recipe>::Places;                                             ///< What a pass says of positions.
+  using Norm = typename Recipe::template Norm<typename D::Hidden>;                            ///< Its norms.
+  using FeedForward = typename Recipe::template FeedForward<D>;                               ///< Its feed-forward block.
+  using Places = typename Attention<D, Recipe>::Places;                                       ///< What a pass says of positions.
   static constexpr bool has_source = Recipe::cross_attention == CrossAttentionPart::present;  ///< Whether it attends to an encoder, too.
-  static constexpr char const* class_name = Recipe::name;                                           ///< In module trees.
+  static constexpr char const* class_name = Recipe::name;                                     ///< In module trees.
   /// What it attends to besides its own tokens: an `EncoderOutput`, or what was projected before.
   using Source = std::conditional_t<has_source, CrossSource<D>, internal::NoSource>;
 
@@ -58,19 +58,19 @@ struct Block {
     std::size_t layer = 0;                     ///< Of the source, where it was projected before.
   };
 
-  Attention<D, Recipe> attention;                                                                                  ///< Within each sequence.
-  Norm attention_norm;                                                                                             ///< Of the attention.
-  [[no_unique_address]] internal::MemberIf<has_source, CrossAttention<D, Recipe>, 0> cross_attention;              ///< To the source.
-  [[no_unique_address]] internal::MemberIf<has_source, Norm, 1> cross_attention_norm;                              ///< Of the cross-attention.
-  FeedForward mlp;                                                                                                 ///< The feed-forward block.
-  Norm mlp_norm;                                                                                                   ///< Of the feed-forward block.
+  Attention<D, Recipe> attention;                                                                      ///< Within each sequence.
+  Norm attention_norm;                                                                                 ///< Of the attention.
+  [[no_unique_address]] internal::MemberIf<has_source, CrossAttention<D, Recipe>, 0> cross_attention;  ///< To the source.
+  [[no_unique_address]] internal::MemberIf<has_source, Norm, 1> cross_attention_norm;                  ///< Of the cross-attention.
+  FeedForward mlp;                                                                                     ///< The feed-forward block.
+  Norm mlp_norm;                                                                                       ///< Of the feed-forward block.
 
   /// A block with zero weights, to be loaded or initialised.
   static constexpr Block create(D const& d, LayerSettings const& settings) {
     auto const norm = [&] { return Norm(d.hidden, settings.layer_norm_epsilon); };
     if constexpr (has_source) {
-      return {Attention<D, Recipe>(d, settings), norm(), CrossAttention<D, Recipe>(d, settings), norm(),
-              FeedForward::create(d, settings.activation), norm()};
+      auto feed_forward = FeedForward::create(d, settings.activation);
+      return {Attention<D, Recipe>(d, settings), norm(), CrossAttention<D, Recipe>(d, settings), norm(), std::move(feed_forward), norm()};
     } else {
       return {Attention<D, Recipe>(d, settings), norm(), {}, {}, FeedForward::create(d, settings.activation), norm()};
     }
@@ -87,9 +87,8 @@ struct Block {
     });
     auto const feed_forward = [&](auto const& y, auto const& residual) { return mlp(y, context, residual); };
     if constexpr (has_source) {
-      auto const g = with_norm(cross_attention_norm, h, context, [&](auto const& y, auto const& residual) {
-        return attend_to_source(y, input, context, residual);
-      });
+      auto const g = with_norm(cross_attention_norm, h, context,
+                               [&](auto const& y, auto const& residual) { return attend_to_source(y, input, context, residual); });
       return with_norm(mlp_norm, g, context, feed_forward);
     } else {
       return with_norm(mlp_norm, h, context, feed_forward);
@@ -136,8 +135,7 @@ struct Block {
   template <class X, class Residual>
   auto attend_to_source(X const& x, Input<RowAxis<X>> const& input, Context& context, Residual const& residual) const {
     CrossSource<D> const& source = input.source;
-    if (source.output())
-      return cross_attention(x, input.sequences, source.output()->states, source.output()->sequences, context, residual);
+    if (source.output()) return cross_attention(x, input.sequences, source.output()->states, source.output()->sequences, context, residual);
     if (source.source_of().size() < input.sequences.count())
       throw ShapeError("source: found " + std::to_string(input.sequences.count()) + " sequences, expected at most the " +
                        std::to_string(source.source_of().size()) + " that have a source");
@@ -162,10 +160,10 @@ void observe_hidden_states(Context& context, std::size_t stage, X const& states)
 /// (`final_norm.emplace(…)`).
 template <DimensionsLike D, RecipeLike Recipe>
 struct Stack {
-  using BlockType = Block<D, Recipe>;                           ///< Its blocks.
-  using Position = typename Recipe::template Position<D>;       ///< How self-attention sees where tokens stand.
-  using Source = typename BlockType::Source;                    ///< What they attend to besides their own tokens.
-  static constexpr bool has_source = BlockType::has_source;     ///< Whether they do.
+  using BlockType = Block<D, Recipe>;                            ///< Its blocks.
+  using Position = typename Recipe::template Position<D>;        ///< How self-attention sees where tokens stand.
+  using Source = typename BlockType::Source;                     ///< What they attend to besides their own tokens.
+  static constexpr bool has_source = BlockType::has_source;      ///< Whether they do.
   static constexpr char const* class_name = Recipe::stack_name;  ///< In module trees.
 
   /// What a stack reads besides the tokens.
@@ -176,9 +174,9 @@ struct Stack {
     KeyValueCache* cache = nullptr;            ///< What came before, to which the tokens are added; null for whole sequences.
   };
 
-  std::vector<BlockType> layers;                                                ///< First to last.
+  std::vector<BlockType> layers;                                                 ///< First to last.
   std::optional<typename Recipe::template Norm<typename D::Hidden>> final_norm;  ///< Behind the last layer.
-  Position position;                                                            ///< Shared by all layers.
+  Position position;                                                             ///< Shared by all layers.
 
   /// A stack with zero weights, to be loaded or initialised.
   static constexpr Stack create(D const& d, std::size_t layers, LayerSettings const& settings) {
@@ -201,7 +199,8 @@ struct Stack {
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, Input<RowAxis<X>> const& input, Context& context) const {
     if (layers.empty()) throw ArgumentError(std::string(class_name) + ": found no layer, expected at least one");
     Context::Pass const pass(context);
-    auto const placed = position(input.sequences, input.cache != nullptr ? input.cache->lengths() : std::span<std::size_t const>(), context);
+    auto const placed =
+        position(input.sequences, input.cache != nullptr ? input.cache->lengths() : std::span<std::size_t const>(), context);
     internal::observe_hidden_states(context, 0, x);
     std::optional<Tensor<float, RowAxis<X>, typename D::Hidden>> states;
     for (std::size_t i = 0; i < layers.size(); ++i) {

@@ -64,8 +64,8 @@ class ProjectedSource {
   /// @throws ArgumentError when there is no such sequence or layer.
   kernels::CachedKeys keys(std::size_t layer, std::size_t sequence) const {
     if (layer >= layers_ || sequence >= places_.size())
-      throw ArgumentError("projected source: found sequence " + std::to_string(sequence) + " in layer " + std::to_string(layer) + ", expected one of " +
-                          std::to_string(places_.size()) + " in one of " + std::to_string(layers_));
+      throw ArgumentError("projected source: found sequence " + std::to_string(sequence) + " in layer " + std::to_string(layer) +
+                          ", expected one of " + std::to_string(places_.size()) + " in one of " + std::to_string(layers_));
     Place const& place = places_[sequence];
     return {.layout = place.layout, .data = data() + layer * layer_floats_ + place.offset, .count = place.tokens};
   }
@@ -77,7 +77,8 @@ class ProjectedSource {
     for_row_ranges(context.executor(), heads, layer_floats_ / (heads + 1), [&](std::size_t first_head, std::size_t last_head) {
       kernels::KeyValueRows of = rows;
       for (Place const& place : places_) {
-        kernels::append_keys_values(place.layout, data() + layer * layer_floats_ + place.offset, 0, place.tokens, of, first_head, last_head);
+        kernels::append_keys_values(place.layout, data() + layer * layer_floats_ + place.offset, 0, place.tokens, of, first_head,
+                                    last_head);
         of.key += place.tokens * of.key_stride;
         of.value += place.tokens * of.value_stride;
       }
@@ -113,7 +114,7 @@ class CrossSource {
 
   std::optional<EncoderOutput<D>> const& output() const noexcept { return output_; }  ///< What is to be projected, if it is.
   ProjectedSource const* projected() const noexcept { return projected_; }            ///< What was projected, if it was.
-  std::span<std::size_t const> source_of() const noexcept { return source_of_; }      ///< The source of each sequence, of what was projected.
+  std::span<std::size_t const> source_of() const noexcept { return source_of_; }  ///< The source of each sequence, of what was projected.
 
  private:
   std::optional<EncoderOutput<D>> output_;
@@ -125,10 +126,10 @@ class CrossSource {
 template <DimensionsLike D, RecipeLike Recipe = BlockRecipe>
 class CrossAttention {
  public:
-  using HiddenAxis = typename D::Hidden;                          ///< The width of the hidden states.
-  using Width = typename D::Width;                                ///< All heads side by side.
-  using KeyWidth = typename D::KeyWidth;                          ///< All heads of keys side by side.
-  static constexpr char const* class_name = "CrossAttention";     ///< In module trees.
+  using HiddenAxis = typename D::Hidden;                       ///< The width of the hidden states.
+  using Width = typename D::Width;                             ///< All heads side by side.
+  using KeyWidth = typename D::KeyWidth;                       ///< All heads of keys side by side.
+  static constexpr char const* class_name = "CrossAttention";  ///< In module trees.
 
   /// Zero weights, to be loaded or initialised.
   constexpr explicit CrossAttention(D const& d, LayerSettings const& settings = {})

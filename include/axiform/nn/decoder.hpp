@@ -16,11 +16,11 @@ namespace axiform::inline AXIFORM_ARCH {
 /// A block of the decoder, normalised where the paper does (`after`) or before each part, as later models do.
 template <NormPlacement where>
 struct DecoderRecipe : BlockRecipe {
-  static constexpr char const* name = "DecoderLayer";                                        ///< In module trees.
-  static constexpr char const* stack_name = "Decoder";                                       ///< In module trees.
-  static constexpr NormPlacement placement = where;                                          ///< Where it normalises.
-  static constexpr AttentionMask mask = AttentionMask::causal;                               ///< Which keys a token sees.
-  static constexpr CrossAttentionPart cross_attention = CrossAttentionPart::present;         ///< To the encoder's output.
+  static constexpr char const* name = "DecoderLayer";                                 ///< In module trees.
+  static constexpr char const* stack_name = "Decoder";                                ///< In module trees.
+  static constexpr NormPlacement placement = where;                                   ///< Where it normalises.
+  static constexpr AttentionMask mask = AttentionMask::causal;                        ///< Which keys a token sees.
+  static constexpr CrossAttentionPart cross_attention = CrossAttentionPart::present;  ///< To the encoder's output.
 };
 
 /// One block.

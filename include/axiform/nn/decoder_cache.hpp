@@ -54,9 +54,9 @@ class DecoderCache {
     return {*projected_, source_of_};
   }
   template <DimensionsLike D>
-  operator CrossSource<D>() const&& = delete;  ///< It would dangle: give the owner a name.
+  operator CrossSource<D>() const&& = delete;                                      ///< It would dangle: give the owner a name.
   std::span<std::size_t const> source_of() const& noexcept { return source_of_; }  ///< The source of each sequence.
-  void source_of() const&& = delete;                                              ///< The span would dangle: give the owner a name.
+  void source_of() const&& = delete;                                               ///< The span would dangle: give the owner a name.
 
   /// Tokens that each sequence has.
   std::span<std::size_t const> lengths() const& noexcept { return past_.lengths(); }

@@ -42,10 +42,10 @@ struct Dimensions {
   using Width = Product<HeadsAxis, HeadSizeAxis>;        ///< All heads side by side.
   using KeyWidth = Product<KeyHeadsAxis, HeadSizeAxis>;  ///< All heads of keys, or of values, side by side.
 
-  Length<HiddenAxis> hidden;                             ///< Width of the hidden states.
-  Length<HeadsAxis> heads;                               ///< Number of heads.
-  Length<HeadSizeAxis> head_size;                        ///< Width of one head.
-  Length<InnerAxis> inner;                               ///< Width inside the feed-forward block.
+  Length<HiddenAxis> hidden;                           ///< Width of the hidden states.
+  Length<HeadsAxis> heads;                             ///< Number of heads.
+  Length<HeadSizeAxis> head_size;                      ///< Width of one head.
+  Length<InnerAxis> inner;                             ///< Width inside the feed-forward block.
   Length<KeyHeadsAxis> key_heads = as_many_as(heads);  ///< Number of heads of keys and values.
 
   /// The width of all heads side by side.

@@ -9,9 +9,9 @@ namespace axiform::inline AXIFORM_ARCH {
 /// A block of the encoder, normalised where the paper does (`after`) or before each part, as later models do.
 template <NormPlacement where>
 struct EncoderRecipe : BlockRecipe {
-  static constexpr char const* name = "EncoderLayer";           ///< In module trees.
-  static constexpr char const* stack_name = "Encoder";          ///< In module trees.
-  static constexpr NormPlacement placement = where;             ///< Where it normalises.
+  static constexpr char const* name = "EncoderLayer";   ///< In module trees.
+  static constexpr char const* stack_name = "Encoder";  ///< In module trees.
+  static constexpr NormPlacement placement = where;     ///< Where it normalises.
 };
 
 /// One block.

@@ -76,8 +76,8 @@ class KeyValueCache {
   void truncate(std::size_t sequence, std::size_t length) {
     check_sequence(sequence);
     if (length > lengths_[sequence])
-      throw ArgumentError("cache: found a length of " + std::to_string(length) + " for sequence " + std::to_string(sequence) + ", which has " +
-                          std::to_string(lengths_[sequence]) + " tokens");
+      throw ArgumentError("cache: found a length of " + std::to_string(length) + " for sequence " + std::to_string(sequence) +
+                          ", which has " + std::to_string(lengths_[sequence]) + " tokens");
     lengths_[sequence] = length;
   }
 
@@ -112,7 +112,8 @@ class KeyValueCache {
     std::size_t const columns = std::max(widths.head_size, layout.value_panels() * layout.value_width());
     for (std::size_t factor : {layout.capacity, columns, 2 * widths.heads, widths.layers, sequences})
       if (__builtin_mul_overflow(bytes, factor, &bytes))
-        throw ShapeError("cache: " + std::to_string(sequences) + " sequences of " + std::to_string(layout.capacity) + " tokens are too many");
+        throw ShapeError("cache: " + std::to_string(sequences) + " sequences of " + std::to_string(layout.capacity) +
+                         " tokens are too many");
     return layout.floats() * widths.layers * sequences * sizeof(float);
   }
   // Keys and values of the tokens [first, end) of a sequence of `other`, where both hold them in their own layout. Panels of keys are

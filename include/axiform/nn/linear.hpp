@@ -56,7 +56,8 @@ class Linear {
   class Part {
    public:
     /// Outputs [first_output, first_output + outputs) of `linear`.
-    constexpr Part(Self& linear, std::size_t first_output, std::size_t outputs) noexcept : self(linear), first(first_output), count(outputs) {}
+    constexpr Part(Self& linear, std::size_t first_output, std::size_t outputs) noexcept
+        : self(linear), first(first_output), count(outputs) {}
 
     /// Names the part's weight and bias, as `Linear::visit`.
     static constexpr void visit(auto& part, auto&& visitor) { visit_part<part_bias>(part.self, part.first, part.count, visitor); }

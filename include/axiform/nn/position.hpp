@@ -27,10 +27,10 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// What a stack's position is made with.
 struct PositionSettings {
-  double rotary_base = 10000.0;      ///< Of the frequencies of rotary positions: `rope_theta`.
-  std::size_t rotary_columns = 0;    ///< Columns of a head that are turned; 0 for all.
-  std::size_t buckets = 32;          ///< Of a relative bias: `relative_attention_num_buckets`.
-  std::size_t most_distance = 128;   ///< From where on all distances share a bucket: `relative_attention_max_distance`.
+  double rotary_base = 10000.0;     ///< Of the frequencies of rotary positions: `rope_theta`.
+  std::size_t rotary_columns = 0;   ///< Columns of a head that are turned; 0 for all.
+  std::size_t buckets = 32;         ///< Of a relative bias: `relative_attention_num_buckets`.
+  std::size_t most_distance = 128;  ///< From where on all distances share a bucket: `relative_attention_max_distance`.
 };
 
 /// Attention does not see where tokens stand.
@@ -165,8 +165,8 @@ class RelativeBias {
     std::size_t const exact = settings.buckets / (directions == RelativeDirections::both ? 4 : 2);
     if (exact == 0 || settings.most_distance <= exact)
       throw ArgumentError("relative bias: found " + std::to_string(settings.buckets) + " buckets for distances up to " +
-                          std::to_string(settings.most_distance) + ", expected at least " + (directions == RelativeDirections::both ? "4" : "2") +
-                          " buckets, and distances beyond the exact ones");
+                          std::to_string(settings.most_distance) + ", expected at least " +
+                          (directions == RelativeDirections::both ? "4" : "2") + " buckets, and distances beyond the exact ones");
     return RelativeBias(d, settings);
   }
   /// The bias of each distance between the pass's tokens and those before them.

@@ -72,12 +72,12 @@ struct BlockRecipe {
   /// How self-attention sees where tokens stand.
   template <DimensionsLike D>
   using Position = NoPosition<D>;
-  static constexpr NormPlacement placement = NormPlacement::after;                         ///< Where it normalises.
-  static constexpr AttentionMask mask = AttentionMask::none;                               ///< Which keys a token sees.
-  static constexpr AttentionBiases biases = {};                                            ///< Of attention's products.
-  static constexpr QueryKeyNorm query_key_norm = QueryKeyNorm::none;                       ///< Of queries and keys.
-  static constexpr CrossAttentionPart cross_attention = CrossAttentionPart::absent;        ///< To an encoder's output.
-  static constexpr MemberOrder order = MemberOrder::norms_behind;                          ///< Of its members' names.
+  static constexpr NormPlacement placement = NormPlacement::after;                   ///< Where it normalises.
+  static constexpr AttentionMask mask = AttentionMask::none;                         ///< Which keys a token sees.
+  static constexpr AttentionBiases biases = {};                                      ///< Of attention's products.
+  static constexpr QueryKeyNorm query_key_norm = QueryKeyNorm::none;                 ///< Of queries and keys.
+  static constexpr CrossAttentionPart cross_attention = CrossAttentionPart::absent;  ///< To an encoder's output.
+  static constexpr MemberOrder order = MemberOrder::norms_behind;                    ///< Of its members' names.
 };
 
 /// A struct derived from `BlockRecipe`, or it itself.

@@ -14,9 +14,9 @@ namespace axiform {
 
 /// Sequences of tokens, packed: no padding, no mask. It refers to what the caller holds.
 struct TokenBatch {
-  std::span<TokenId const> ids;               ///< All tokens, one sequence after another.
+  std::span<TokenId const> ids;                    ///< All tokens, one sequence after another.
   SequenceOffsets<axes::Tokens> const& sequences;  ///< Where each sequence begins.
-  std::span<TokenId const> token_types = {};  ///< The segment of each token; empty where there is but one.
+  std::span<TokenId const> token_types = {};       ///< The segment of each token; empty where there is but one.
 };
 
 /// @param positions The longest sequence that the model takes.

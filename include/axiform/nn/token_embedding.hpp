@@ -102,7 +102,7 @@ class VocabularyHead {
   std::size_t inputs() const noexcept { return inputs_; }                                       ///< The length of In.
   std::size_t outputs() const noexcept { return outputs_; }                                     ///< The length of Entries.
   HeadWeights weights() const noexcept { return own_ ? HeadWeights::own : HeadWeights::tied; }  ///< Whose matrix it is.
-  Bias bias() const noexcept { return bias_ ? Bias::present : Bias::absent; }       ///< Whether there is one.
+  Bias bias() const noexcept { return bias_ ? Bias::present : Bias::absent; }                   ///< Whether there is one.
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {

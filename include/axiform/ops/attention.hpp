@@ -110,8 +110,9 @@ kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads,
 /// @throws ShapeError when the numbers of sequences differ, the sequences do not fill their rows, or the widths do not go together.
 template <FloatTensor Query, FloatTensor Key, RowsOf<LastAxis<Key>> Value>
   requires std::same_as<RowAxis<Key>, RowAxis<Value>>
-Tensor<float, RowAxis<Query>, LastAxis<Query>> grouped_attention(Query const& query_tensor, Key const& key_tensor, Value const& value_tensor,
-                                                                 std::size_t heads, SequenceOffsets<RowAxis<Query>> const& queries,
+Tensor<float, RowAxis<Query>, LastAxis<Query>> grouped_attention(Query const& query_tensor, Key const& key_tensor,
+                                                                 Value const& value_tensor, std::size_t heads,
+                                                                 SequenceOffsets<RowAxis<Query>> const& queries,
                                                                  SequenceOffsets<RowAxis<Key>> const& keys, AttentionKind kind,
                                                                  AttentionSettings const& options, Context& context) {
   auto const query = as_view(query_tensor);
@@ -123,14 +124,13 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> grouped_attention(Query const& qu
   keys.check_rows(key.rows(), "attention: keys");
   keys.check_rows(value.rows(), "attention: values");
   if (value.columns() != key.columns())
-    throw ShapeError("attention: found keys " + key.shape().to_string() + " and values " + value.shape().to_string() + ", expected one width");
+    throw ShapeError("attention: found keys " + key.shape().to_string() + " and values " + value.shape().to_string() +
+                     ", expected one width");
   auto output = make_tensor<float>(context, query.shape());
   auto work = internal::queries_of(query, heads, key.columns(), queries, options, output.view());
-  kernels::AttentionKeys const rows{.offsets = keys.data(),
-                                    .rows = {.key = key.data(),
-                                             .key_stride = key.row_stride(),
-                                             .value = value.data(),
-                                             .value_stride = value.row_stride()}};
+  kernels::AttentionKeys const rows{
+      .offsets = keys.data(),
+      .rows = {.key = key.data(), .key_stride = key.row_stride(), .value = value.data(), .value_stride = value.row_stride()}};
   internal::run_attention(work, rows, [&](std::size_t s) { return keys.length(s); }, kind, context);
   return output;
 }
@@ -177,7 +177,8 @@ void check_cache(View<Rows, Width> query, View<Rows, KeyWidth> key, View<Rows, K
     throw ShapeError("attention: found queries " + query.shape().to_string() + ", keys " + key.shape().to_string() + " and values " +
                      value.shape().to_string() + ", expected one shape");
   if (sequences > cache.lengths.size())
-    throw ShapeError("attention: found " + std::to_string(sequences) + " sequences, the cache holds " + std::to_string(cache.lengths.size()));
+    throw ShapeError("attention: found " + std::to_string(sequences) + " sequences, the cache holds " +
+                     std::to_string(cache.lengths.size()));
 }
 
 }  // namespace internal
@@ -205,8 +206,8 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> cached_attention(Query const& que
   for (std::size_t s = 0; s < sequences.count(); ++s) {
     std::size_t const count = cache.lengths[s] + sequences.length(s);
     if (count > layout.capacity)
-      throw ShapeError("attention: found " + std::to_string(count) + " tokens of sequence " + std::to_string(s) + ", the cache has room for " +
-                       std::to_string(layout.capacity));
+      throw ShapeError("attention: found " + std::to_string(count) + " tokens of sequence " + std::to_string(s) +
+                       ", the cache has room for " + std::to_string(layout.capacity));
     keys.data()[s] = {.layout = layout, .data = cache.data + s * cache.sequence_stride, .count = count};
   }
   auto output = make_tensor<float>(context, query.shape());
@@ -241,8 +242,8 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> projected_attention(Query const& 
                                                                    AttentionSettings const& options, Context& context) {
   auto const query = as_view(query_tensor);
   if (source.size() != sequences.count())
-    throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences of queries and " + std::to_string(source.size()) +
-                     " of keys");
+    throw ShapeError("attention: found " + std::to_string(sequences.count()) + " sequences of queries and " +
+                     std::to_string(source.size()) + " of keys");
   auto output = make_tensor<float>(context, query.shape());
   std::size_t const key_columns = source.empty() ? query.columns() : source[0].layout.heads * source[0].layout.head_size;
   auto work = internal::queries_of(query, heads, key_columns, sequences, options, output.view());

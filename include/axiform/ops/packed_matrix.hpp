@@ -20,7 +20,8 @@ namespace axiform::inline AXIFORM_ARCH {
 class PackedMatrix {
  public:
   /// Zeros, in f32. @throws ShapeError when its size exceeds the address space.
-  constexpr PackedMatrix(std::size_t inputs, std::size_t outputs) : inputs_(inputs), outputs_(outputs), weights_(count_of(inputs, outputs)) {}
+  constexpr PackedMatrix(std::size_t inputs, std::size_t outputs)
+      : inputs_(inputs), outputs_(outputs), weights_(count_of(inputs, outputs)) {}
 
   /// Takes over the weights; `other` has no inputs and no outputs then.
   constexpr PackedMatrix(PackedMatrix&& other) noexcept
@@ -34,8 +35,8 @@ class PackedMatrix {
     return *this;
   }
 
-  constexpr std::size_t inputs() const noexcept { return inputs_; }                                         ///< The length of the sums: K.
-  constexpr std::size_t outputs() const noexcept { return outputs_; }                                       ///< The length of a result row: N.
+  constexpr std::size_t inputs() const noexcept { return inputs_; }                               ///< The length of the sums: K.
+  constexpr std::size_t outputs() const noexcept { return outputs_; }                             ///< The length of a result row: N.
   kernels::PackedPanels panels() const noexcept { return {weights_.data(), weights_.format()}; }  ///< As the product takes it.
   WeightFormat format() const noexcept { return weights_.format(); }                              ///< What the weights are kept in.
   void set_format(WeightFormat format) { weights_.set_format(format); }                           ///< See `WeightBuffer::set_format`.

@@ -37,7 +37,8 @@ template <Axis Rows>
 Tensor<float, Rows, axes::HeadSize> rotary_angles(std::span<float const> frequencies, SequenceOffsets<Rows> const& sequences,
                                                   std::span<std::size_t const> past, Context& context) {
   if (!past.empty() && past.size() < sequences.count())
-    throw ShapeError("rotary: found the past of " + std::to_string(past.size()) + " sequences, expected " + std::to_string(sequences.count()));
+    throw ShapeError("rotary: found the past of " + std::to_string(past.size()) + " sequences, expected " +
+                     std::to_string(sequences.count()));
   std::size_t const pairs = frequencies.size();
   auto angles = make_tensor<float>(context, Shape<Rows, axes::HeadSize>::of({sequences.total(), 2 * pairs}));
   for (std::size_t s = 0; s < sequences.count(); ++s)
