@@ -31,10 +31,7 @@ NameTable const torch_names{
               {"**attention_norm.*", "**norm1.*"},
               {"**mlp.up.*", "**linear1.*"},
               {"**mlp.down.*", "**linear2.*"},
-              {"**final_norm.*", "**norm.*"}},
-    .spellings = {},
-    .body = {},
-    .buffers = {}};
+              {"**final_norm.*", "**norm.*"}}};
 
 // Rules for the decoder's own parts come first, because the first that matches counts.
 NameTable decoder_names() {

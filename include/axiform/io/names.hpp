@@ -52,14 +52,14 @@ struct Spelling {
 
 /// How a family of checkpoints names its tensors.
 struct NameTable {
-  std::string family;                 ///< As messages say it.
-  std::vector<std::string> prefixes;  ///< What may stand before every name; "" when nothing may.
-  std::vector<NameRule> rules;        ///< The first that matches counts.
-  std::vector<Spelling> spellings;    ///< Legacy names.
+  std::string family;                      ///< As messages say it.
+  std::vector<std::string> prefixes = {};  ///< What may stand before every name; "" when nothing may.
+  std::vector<NameRule> rules = {};        ///< The first that matches counts.
+  std::vector<Spelling> spellings = {};    ///< Legacy names.
   /// Names in the file, without prefix, that belong to the model itself. One that no parameter asks for means that the checkpoint is
   /// another model (more layers, say) and is an error. Everything else that nobody asks for is a head, and is ignored.
-  std::vector<std::string> body;
-  std::vector<std::string> buffers;  ///< Names within `body` that hold nothing learned, and are ignored.
+  std::vector<std::string> body = {};
+  std::vector<std::string> buffers = {};  ///< Names within `body` that hold nothing learned, and are ignored.
 };
 
 /// A name that a parameter may have in a file, and how it is kept there.
