@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -111,6 +112,17 @@ TEST_CASE("attention: grouped and biased heads with every mask and window give t
     }
   }
   CHECK(cases == 2 * 16);
+}
+
+TEST_CASE("attention: a scale that is not above 0 is refused") {
+  Context context;
+  Tensor<float, axes::Tokens, axes::Hidden> const x(std::size_t{3}, std::size_t{8});
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(3);
+  auto const attend = [&](float scale) {
+    grouped_attention(x, x, x, 2, sequences, sequences, AttentionKind::self, {.scale = scale}, context);
+  };
+  CHECK_NOTHROW(attend(1e-3F));
+  for (float const scale : {0.0F, -1.0F, std::numeric_limits<float>::quiet_NaN()}) CHECK_THROWS_AS(attend(scale), ArgumentError);
 }
 
 TEST_CASE("attention: heads that key heads do not divide are refused, and so is a cache of other heads") {

@@ -26,7 +26,7 @@ struct AttentionSettings {
   /// 0, or how far a query sees: the keys less than `window` positions from its own. With the mask `causal` those are the last `window` keys up to
   /// itself (Beltagy et al. 2020; Mistral's `sliding_window`).
   std::size_t window = 0;
-  std::optional<float> scale = {};  ///< Of the scores; 1 / sqrt(head size) where it is not given.
+  std::optional<float> scale = {};  ///< Of the scores, above 0; 1 / sqrt(head size) where it is not given.
   ScoreBias bias = {};              ///< Added to the scaled scores.
 };
 
@@ -68,7 +68,7 @@ TensorView<float, Rows, Width> fused_part(Tensor<float, Rows, Fused>& fused, std
   return {fused.data() + first, Shape<Rows, Width>::of({fused.rows(), width}), fused.row_stride()};
 }
 
-/// @throws ShapeError when the heads do not divide the columns of queries, or those of keys the heads.
+/// @throws ShapeError when the heads do not divide the columns of queries, or those of keys the heads; ArgumentError when the scale is not above 0.
 template <Axis Rows, Axis Width>
 kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, std::size_t key_columns,
                                      SequenceOffsets<Rows> const& sequences, AttentionSettings const& options,
@@ -81,6 +81,8 @@ kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads,
   if (key_heads == 0 || key_heads * head_size != key_columns || heads % key_heads != 0)
     throw ShapeError("attention: found " + std::to_string(heads) + " heads of " + std::to_string(head_size) + " for " +
                      std::to_string(key_columns) + " columns of keys, expected each head of keys to serve as many heads");
+  if (options.scale && !(*options.scale > 0))
+    throw ArgumentError("attention: found a scale of " + std::to_string(*options.scale) + ", expected a number above 0");
   return {.sequences = sequences.count(),
           .heads = heads,
           .head_size = head_size,
