@@ -51,7 +51,7 @@ struct Llama {
   std::size_t positions() const { return sizes.positions; }
   std::size_t vocabulary() const { return sizes.vocabulary; }
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
-    return Cache({.layers = sizes.layers, .heads = Own{}.key_heads, .head_size = Own{}.head_size}, sequences, capacity);
+    return Cache(decoder.cache_widths(), sequences, capacity);
   }
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
@@ -83,9 +83,7 @@ NameTable llama_names() {
                     {"layers.*.mlp.*.*", "layers.*.mlp.*_proj.*"},
                     {"final_norm.*", "norm.*"},
                     {"head.*", "lm_head.*"}},
-          .spellings = {},
-          .body = {"embed_tokens.**", "layers.**", "norm.**"},
-          .buffers = {}};
+          .body = {"embed_tokens.**", "layers.**", "norm.**"}};
 }
 
 int main(int argc, char** argv) {

@@ -69,7 +69,7 @@ struct Translation {
   std::size_t positions() const { return longest; }
   std::size_t vocabulary() const { return model.tokens.rows(); }
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
-    return Cache({layers, Own{}.heads, Own{}.head_size}, sequences, capacity, source);
+    return Cache(model.decoder.cache_widths(), sequences, capacity, source);
   }
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,

@@ -9,11 +9,8 @@
 #include <vector>
 
 #include <axiform/inspect/attention_table.hpp>
-#include <axiform/inspect/folded_tree.hpp>
-#include <axiform/inspect/module_tree.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/models/load.hpp>
-#include <axiform/nn/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/encoder.hpp>
 #include <axiform/nn/initialize.hpp>
@@ -95,9 +92,7 @@ NameTable vit_names() {
                     {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
                     {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
                     {"encoder.final_norm.*", "layernorm.*"}},
-          .spellings = {},
-          .body = {"embeddings.**", "encoder.**", "layernorm.**"},
-          .buffers = {}};
+          .body = {"embeddings.**", "encoder.**", "layernorm.**"}};
 }
 
 // The tensor "images" of a safetensors file; a picture of stripes where there is no file.
@@ -142,8 +137,7 @@ int main(int argc, char** argv) {
       std::cout << Json{{"logits", rows_to_json(logits)}, {"attention", attention}, {"parameters", count_parameters(model)}} << '\n';
       return;
     }
-    print_module_tree(std::cout, fold_equal_modules(describe_modules(model)));
-    std::cout << "\n\n" << count_parameters(model) << " parameters\n" << std::fixed << std::setprecision(3);
+    std::cout << count_parameters(model) << " parameters\n" << std::fixed << std::setprecision(3);
     for (std::size_t i = 0; i < logits.rows(); ++i) {
       std::cout << "\nimage " << i << ", logits:";
       for (float const logit : logits.row(i)) std::cout << ' ' << logit;

@@ -976,7 +976,7 @@ class Vit(ExampleTest):
         self.assertEqual(self.json("--threads", "1"), found)
         self.assertNotEqual(self.json("--seed", "1")["logits"], found["logits"])
         readable = self.output()
-        for part in ("2 x EncoderLayer", f"{found['parameters']} parameters", "image 0, logits:"):
+        for part in (f"{found['parameters']} parameters", "image 0, logits:"):
             self.assertIn(part, readable)
 
     def test_usage(self):

@@ -95,9 +95,11 @@ struct Translation {
 
   std::size_t positions() const { return longest; }
   std::size_t vocabulary() const { return vocabulary_size; }
-  Cache make_cache(std::size_t sequences, std::size_t capacity) const { return Cache(widths, sequences, capacity, source); }
+  Cache make_cache(std::size_t sequences, std::size_t capacity) const {
+    return Cache(model.decoder.cache_widths(), sequences, capacity, source);
+  }
   Cache make_cache(PromptRange prompts, std::size_t sequences, std::size_t capacity) const {
-    return Cache(widths, sequences, capacity, source, {prompts.first, prompts.count});
+    return Cache(model.decoder.cache_widths(), sequences, capacity, source, {prompts.first, prompts.count});
   }
   Logits last_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache, Context& context) const {
     auto const x = model.embed(ids, sequences, cache.lengths(), context);

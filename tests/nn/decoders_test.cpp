@@ -66,9 +66,7 @@ NameTable const names{.family = "Llama",
                                 {"layers.*.mlp_norm.*", "layers.*.post_attention_layernorm.*"},
                                 {"layers.*.mlp.*.*", "layers.*.mlp.*_proj.*"},
                                 {"final_norm.*", "norm.*"}},
-                      .spellings = {},
-                      .body = {"embed_tokens.**", "layers.**", "norm.**"},
-                      .buffers = {}};
+                      .body = {"embed_tokens.**", "layers.**", "norm.**"}};
 
 using D = DynamicGroupedDimensions;
 
@@ -119,9 +117,7 @@ struct LanguageModel {
 
   std::size_t positions() const { return sizes.positions; }
   std::size_t vocabulary() const { return sizes.vocabulary; }
-  Cache make_cache(std::size_t sequences, std::size_t capacity) const {
-    return Cache({.layers = sizes.layers, .heads = dimensions.key_heads, .head_size = dimensions.head_size}, sequences, capacity);
-  }
+  Cache make_cache(std::size_t sequences, std::size_t capacity) const { return Cache(stack.cache_widths(), sequences, capacity); }
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
                                                                       Context& context) const {

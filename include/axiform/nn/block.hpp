@@ -222,6 +222,13 @@ struct Stack {
     return (*this)(x, Input<RowAxis<X>>{.sequences = sequences}, context);
   }
 
+  /// The widths of a cache for its blocks: `KeyValueCache(stack.cache_widths(), sequences, capacity)`.
+  CacheWidths cache_widths() const noexcept {
+    if (layers.empty()) return {.layers = 0, .heads = 0, .head_size = 0};
+    auto const& attention = layers[0].attention;
+    return {.layers = layers.size(), .heads = attention.key_heads(), .head_size = attention.head_size()};
+  }
+
   /// The keys and values that every layer makes of an encoder's output: what `CrossSource` takes instead of the output, so that they are not made
   /// again for every token.
   ProjectedSource project_source(EncoderOutput<D> const& output, Context& context) const

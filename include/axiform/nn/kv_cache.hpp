@@ -15,10 +15,10 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// The widths of a cache.
+/// The widths of a cache: `Stack::cache_widths` has those of its blocks.
 struct CacheWidths {
   std::size_t layers;     ///< Decoder layers.
-  std::size_t heads;      ///< Heads of each.
+  std::size_t heads;      ///< Heads of keys and values of each.
   std::size_t head_size;  ///< Columns of one head.
 };
 
