@@ -13,7 +13,7 @@
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/models/load.hpp>
-#include <axiform/nn/describe.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/encoder.hpp>
 #include <axiform/nn/initialize.hpp>
