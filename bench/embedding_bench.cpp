@@ -18,7 +18,7 @@
 namespace {
 
 using namespace axiform;
-using Model = SentenceEmbedding<MiniLmL6>;
+using Model = SentenceEmbedding<Bert<MiniLmL6>>;
 
 std::filesystem::path const directory = std::filesystem::path(__FILE__).parent_path().parent_path() / "models/minilm-l6";
 

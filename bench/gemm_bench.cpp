@@ -13,7 +13,7 @@ namespace {
 
 using namespace axiform;
 
-void gemm(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, WeightFormat format, kernels::Activation activation,
+void gemm(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, WeightFormat format, Activation activation,
           std::size_t threads) {
   ThreadPool executor(threads);
   auto a = bench::floats(m * k);
@@ -53,7 +53,7 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
   };
   // The formats one after another for each shape: a neighbour of the machine that comes or goes meets all of them.
   for (std::size_t threads : {1, 2}) {
-    auto const add = [&](std::size_t m, Shape shape, kernels::Activation activation, char const* suffix) {
+    auto const add = [&](std::size_t m, Shape shape, Activation activation, char const* suffix) {
       for (WeightFormat format : weight_formats)
         benchmark::RegisterBenchmark(name("gemm", format, m, shape, suffix, threads).c_str(),
                                      [=](benchmark::State& state) { gemm(state, m, shape.n, shape.k, format, activation, threads); })
@@ -61,10 +61,10 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
             ->Unit(benchmark::kMillisecond);
     };
     for (std::size_t m : {16, 128, 512, 1024})
-      for (Shape shape : bert) add(m, shape, kernels::Activation::none, "");
-    add(128, {3072, 768}, kernels::Activation::gelu, "/gelu");
-    add(128, {3072, 768}, kernels::Activation::gelu_tanh, "/gelu_tanh");
-    for (Shape shape : mini) add(128, shape, kernels::Activation::none, "");
+      for (Shape shape : bert) add(m, shape, Activation::none, "");
+    add(128, {3072, 768}, Activation::gelu, "/gelu");
+    add(128, {3072, 768}, Activation::gelu_tanh, "/gelu_tanh");
+    for (Shape shape : mini) add(128, shape, Activation::none, "");
     for (std::size_t m : {1, 2, 3, 4, 8})
       for (Shape shape : bert)
         for (WeightFormat format : weight_formats)

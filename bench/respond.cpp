@@ -66,7 +66,7 @@ Work prefill(std::shared_ptr<Gpt2<Gpt2Small>> const& model, std::size_t tokens) 
 }
 
 Work sentences(std::string const& directory, std::string const& file, Context& context) {
-  auto const model = std::make_shared<SentenceEmbedding<MiniLmL6>>(SentenceEmbedding<MiniLmL6>::from_directory(directory, context));
+  auto const model = std::make_shared<SentenceEmbedding<Bert<MiniLmL6>>>(SentenceEmbedding<Bert<MiniLmL6>>::from_directory(directory, context));
   std::vector<std::string> lines;
   std::ifstream input(file);
   for (std::string line; std::getline(input, line);) lines.push_back(line);

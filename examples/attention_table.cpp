@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include <axiform/inspect/attention_table.hpp>
+#include <axiform/models/bert.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 

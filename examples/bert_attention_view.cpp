@@ -6,6 +6,7 @@
 #include <string>
 
 #include <axiform/inspect/attention_view.hpp>
+#include <axiform/models/bert.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
     auto const prompt = parse_ids(prompt_text);
     auto gpt2 = Model::create();
     if (!command.json()) {
-      if (tree != "none") print_module_tree(std::cout, tree == "full" ? gpt2.module_tree() : fold_equal_modules(gpt2.module_tree()));
+      if (tree != "none") print_module_tree(std::cout, tree == "full" ? hugging_face_modules(gpt2) : fold_equal_modules(hugging_face_modules(gpt2)));
       if (tree != "none") std::cout << "\n\n";
       std::cout << "Parameters:        " << grouped(parameter_count<Model>)
                 << "\nKey-value cache:   " << grouped(key_value_bytes_per_token<Model>)

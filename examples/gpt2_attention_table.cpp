@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <axiform/inspect/attention_table.hpp>
+#include <axiform/models/gpt2.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 

@@ -10,7 +10,7 @@
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/nn/block.hpp>
-#include <axiform/nn/describe.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/initialize.hpp>
 #include <axiform/nn/rms_norm.hpp>
 #include <axiform/ops/select_rows.hpp>

@@ -11,7 +11,7 @@
 #include <axiform/inspect/folded_tree.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/nn/decoder.hpp>
-#include <axiform/nn/describe.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/encoder.hpp>
 #include <axiform/nn/initialize.hpp>

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include <axiform/generate/generate.hpp>
+#include <axiform/models/gpt2.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 

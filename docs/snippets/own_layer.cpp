@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include <axiform/inspect/module_tree.hpp>
-#include <axiform/nn/describe.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/initialize.hpp>
 #include <axiform/nn/linear.hpp>
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <axiform/io/safetensors_writer.hpp>
+#include <axiform/models/bert.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/nn/initialize.hpp>
 

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include <axiform/models/bert.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/explain_attention.hpp>
 #include <axiform/text/tokenizer_files.hpp>

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <axiform/models/any.hpp>
 #include <axiform/tasks/question_answering.hpp>
 
 #include "command.hpp"
@@ -35,7 +36,7 @@ int answer(int argc, char** argv) {
     if (*given_file) text = Command::read_text(file);
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const model = QuestionAnswering<>::from_directory(command.model(), command.loading(), context);
+    auto const model = QuestionAnswering<AnyModelWith<ModelHead::question_answering>>::from_directory(command.model(), command.loading(), context);
     JsonResults results(command);
     auto const to_json = [](Answer const& each) {
       return Json{{"score", each.score}, {"start", each.start}, {"end", each.end}, {"answer", each.answer}};

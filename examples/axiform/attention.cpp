@@ -6,10 +6,11 @@
 
 #include <axiform/inspect/statistics.hpp>
 #include <axiform/inspect/statistics_print.hpp>
+#include <axiform/models/any.hpp>
+#include <axiform/models/load.hpp>
 #include <axiform/tasks/explain_attention.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
-#include "any_encoder.hpp"
 #include "attention_options.hpp"
 #include "commands.hpp"
 
@@ -47,10 +48,10 @@ int attention(int argc, char** argv) {
       tokens = tokenizer.tokens(encoding);
       if (ids.empty()) throw ArgumentError("the text has no tokens");
     }
-    auto const model = load_encoder(command.model(), command.loading(), context);
+    auto const model = load<AnyBody>(command.model(), command.loading(), context);
     if (*given_types) {
       types = parse_ids(types_text);
-    } else if (!has_segments(model)) {
+    } else if (model.token_types() < 2) {
       types.clear();
     }
 
@@ -59,12 +60,13 @@ int attention(int argc, char** argv) {
     if (explained) {
       auto const choice = options.choice();
       if (!choice.head) throw ArgumentError("head: found the mean, expected one head to explain, from 0");
-      auto const steps = std::visit([&](auto const& encoder) { return explain_attention(encoder, batch, {.layer = choice.layer, .head = *choice.head}, context); }, model);
+      auto const steps =
+          model.visit_model([&](auto const& body) { return explain_attention(body, batch, {.layer = choice.layer, .head = *choice.head}, context); });
       return print_attention_steps(std::cout, steps, tokens, {.query = *explained});
     }
     auto const run_observed = [&](Observer& observer) {
       context.observe(&observer);
-      std::visit([&](auto const& encoder) { encoder(batch, context); }, model);
+      model(batch, context);
     };
     if (statistics) {
       Statistics observer;

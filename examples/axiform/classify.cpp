@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <axiform/io/config.hpp>
+#include <axiform/models/any.hpp>
 #include <axiform/tasks/text_classification.hpp>
 #include <axiform/tasks/token_classification.hpp>
 
@@ -19,7 +19,7 @@ using namespace axiform;
 namespace {
 
 // Texts and pairs of texts, as they come.
-std::vector<std::vector<LabelScore>> classify_all(TextClassification<> const& model, std::vector<InputText> const& inputs,
+std::vector<std::vector<LabelScore>> classify_all(TextClassification<AnyModelWith<ModelHead::sequence_classification>> const& model, std::vector<InputText> const& inputs,
                                                   TextClassificationOptions const& options, Context& context) {
   std::vector<std::vector<LabelScore>> result;
   for (auto begin = inputs.begin(), end = begin; begin != inputs.end(); begin = end) {
@@ -36,7 +36,7 @@ std::vector<std::vector<LabelScore>> classify_all(TextClassification<> const& mo
 
 void classify_texts(Command& command, std::vector<std::string> const& seconds, std::optional<std::size_t> top_k, Context& context) {
   TextClassificationOptions const options{.top_k = top_k, .stop = command.stop(), .progress = command.progress()};
-  auto const model = TextClassification<>::from_directory(command.model(), command.loading(), context);
+  auto const model = TextClassification<AnyModelWith<ModelHead::sequence_classification>>::from_directory(command.model(), command.loading(), context);
   JsonResults results(command);
   command.for_each_input_block([&](std::vector<InputText> inputs) {
     for (std::size_t i = 0; i < seconds.size(); ++i) inputs[i].pair = seconds[i];
@@ -62,7 +62,7 @@ void classify_tokens(Command& command, Aggregation aggregation, std::optional<st
   options.stride = stride;
   options.stop = command.stop();
   options.progress = command.progress();
-  auto const model = TokenClassification<>::from_directory(command.model(), command.loading(), context);
+  auto const model = TokenClassification<AnyModelWith<ModelHead::token_classification>>::from_directory(command.model(), command.loading(), context);
   JsonResults results(command);
   command.for_each_input_block([&](std::vector<InputText> const& inputs) {
     std::vector<std::string> texts;
@@ -117,8 +117,8 @@ int classify(int argc, char** argv) {
     if (!seconds.empty() && seconds.size() != command.texts().size())
       throw CLI::ValidationError("--pair", "found " + std::to_string(seconds.size()) + ", expected one for each of " +
                                                std::to_string(command.texts().size()) + " texts");
-    auto const file = command.model() / "config.json";
-    if (model_head(read_json(file), file.string()) == ModelHead::token_classification) {
+    ModelDirectory const directory = command.model();
+    if (model_head(directory.json("config.json"), (directory / "config.json").string()) == ModelHead::token_classification) {
       if (!seconds.empty()) throw ArgumentError("--pair: found a second text, expected none: the model labels tokens");
       classify_tokens(command, aggregation, stride, context);
     } else {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <axiform/models/any.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
 
 #include "command.hpp"
@@ -53,7 +54,7 @@ int embed(int argc, char** argv) {
     if (*given_prompt) options.prompt = prompt;
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const model = SentenceEmbedding<>::from_directory(command.model(), command.loading(), context);
+    auto const model = SentenceEmbedding<AnyEncoder>::from_directory(command.model(), command.loading(), context);
     command.for_each_block([&](std::vector<std::string> const& texts) {
       auto const embeddings = model.embed(texts, options, context);
       if (command.json_lines()) {

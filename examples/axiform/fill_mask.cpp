@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <axiform/models/any.hpp>
 #include <axiform/tasks/fill_mask.hpp>
 
 #include "command.hpp"
@@ -39,7 +40,7 @@ int fill_mask(int argc, char** argv) {
   return command.run(argc, argv, [&](Context& context) {
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const model = FillMask<>::from_directory(command.model(), command.loading(), context);
+    auto const model = FillMask<AnyModelWith<ModelHead::masked_lm>>::from_directory(command.model(), command.loading(), context);
     JsonResults results(command);
     command.for_each_block([&](std::vector<std::string> const& texts) {
       auto const all = model.fill(texts, options, context);

@@ -17,8 +17,8 @@ using namespace axiform;
 namespace {
 
 void print_logits(JsonResults& results, TextGeneration<> const& gpt2, std::vector<TokenId> const& ids, Context& context) {
-  auto const states = gpt2.gpt2()(ids, context);
-  auto const all = gpt2.gpt2().logits(states, context);
+  auto const states = gpt2.model()(ids, context);
+  auto const all = gpt2.model().logits(states, context);
   auto const logits = all.row(ids.size() - 1);
   if (results.wanted()) return results.add({{"ids", ids}, {"logits", std::vector<float>(logits.begin(), logits.end())}});
   std::vector<TokenId> order(logits.size());

@@ -9,7 +9,7 @@
 #include <axiform/inspect/model_summary.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/any.hpp>
-#include <axiform/nn/costs.hpp>
+#include <axiform/inspect/costs.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
 #include "command.hpp"
@@ -48,18 +48,18 @@ int inspect(int argc, char** argv) {
   command.add_option("--tree", form, "The module tree: equal layers as one, all, or none")->check(CLI::IsMember({"folded", "full", "none"}));
 
   return command.run(argc, argv, [&](Context& context) {
-    auto const file = command.model() / "config.json";
-    auto const config = read_json(file);
-    auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file.string());
-    auto const family = get_or<std::string>(config, "model_type", "", file.string());
+    ModelDirectory const directory = command.model();
+    std::string const file = (directory / "config.json").string();
+    Json const& config = directory.json("config.json");
+    auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
+    auto const family = get_or<std::string>(config, "model_type", "", file);
     std::string const architecture = architectures.empty() ? "" : architectures.front();
-    auto [model, report] = load_any_with_report(command.model(), command.loading(), context);
-    add_tokenizer_notes(command.model(), report);
+    auto [model, report] = load_any_with_report(directory, command.loading(), context);
+    add_tokenizer_notes(directory, report);
     std::size_t const parameters = std::visit([](auto const& m) { return count_parameters(m); }, model);
-    auto const* const gpt2 = std::get_if<Gpt2<>>(&model);
-    bool const is_bare = gpt2 != nullptr && architecture == "GPT2Model";  // the same type: its head is the token table
-    std::string const tree =
-        tree_text(is_bare ? gpt2->transformer_tree() : std::visit([](auto const& m) { return m.module_tree(); }, model), form);
+    // Without a name the model's own head: a GPT-2 has its language model's, which is the token table.
+    auto const tree_of = [&](auto const& m) { return hugging_face_modules(m, architecture.empty() ? m.kind : model_head(config, file)); };
+    std::string const tree = tree_text(std::visit(tree_of, model), form);
     std::ostringstream summary;
     if (summary_tokens > 0) {
       auto const costs = std::visit([&](auto const& m) { return module_costs(m, {.tokens = summary_tokens}); }, model);

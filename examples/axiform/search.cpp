@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <axiform/models/any.hpp>
 #include <axiform/tasks/reranker.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
@@ -31,9 +32,9 @@ int search(int argc, char** argv) {
     if (corpus_file == "-" && command.reads_stdin()) throw CLI::ValidationError("--corpus", "stdin cannot be both the corpus and the questions");
     EmbedOptions embed_options{.role = TextRole::passage, .stop = command.stop(), .progress = command.progress()};
     options.stop = command.stop();
-    auto const model = SentenceEmbedding<>::from_directory(command.model(), command.loading(), context);
-    std::optional<Reranker<>> reranker;
-    if (!reranker_directory.empty()) reranker = Reranker<>::from_directory(reranker_directory, command.loading(), context);
+    auto const model = SentenceEmbedding<AnyEncoder>::from_directory(command.model(), command.loading(), context);
+    std::optional<Reranker<AnyEncoderWith<ModelHead::sequence_classification>>> reranker;
+    if (!reranker_directory.empty()) reranker = Reranker<AnyEncoderWith<ModelHead::sequence_classification>>::from_directory(reranker_directory, command.loading(), context);
     auto const documents = Command::read_lines(corpus_file);
     std::vector<std::string_view> texts;
     for (InputText const& document : documents) texts.push_back(document.text);

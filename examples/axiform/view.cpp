@@ -7,10 +7,11 @@
 
 #include <axiform/inspect/attention_view.hpp>
 #include <axiform/inspect/generation_view.hpp>
+#include <axiform/models/any.hpp>
+#include <axiform/models/load.hpp>
 #include <axiform/tasks/text_generation.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
-#include "any_encoder.hpp"
 #include "commands.hpp"
 #include "generation_options.hpp"
 
@@ -28,14 +29,14 @@ void write_attention(std::filesystem::path const& output, std::string const& kin
   auto const tokenizer = Tokenizer::from_directory(command.model());
   auto const encoding = second != nullptr ? tokenizer.encode_pair(text, *second) : tokenizer.encode(text);
   if (encoding.ids.empty()) throw ArgumentError("the text has no tokens");
-  auto const model = load_encoder(command.model(), command.loading(), context);
+  auto const model = load<AnyBody>(command.model(), command.loading(), context);
 
   Capture capture;
   context.observe(&capture);
   auto const sequences = SequenceOffsets<axes::Tokens>::single(encoding.size());
   TokenBatch batch{.ids = encoding.ids, .sequences = sequences};
-  if (has_segments(model)) batch.token_types = encoding.type_ids;
-  std::visit([&](auto const& encoder) { encoder(batch, context); }, model);
+  if (model.token_types() > 1) batch.token_types = encoding.type_ids;
+  model(batch, context);
   auto const view = attention_view(capture, tokenizer.tokens(encoding),
                                    {.title = second != nullptr ? text + " " + *second : text, .second_text = second_text_begin(encoding)});
   write_attention_view(output, view, {.view = view_kind(kind)});

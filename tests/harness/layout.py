@@ -27,7 +27,7 @@ ROOMS = {
     "generate": ["core"],
     "tasks": ["models", "text", "generate"],
     "train": ["models", "text"],
-    "inspect": ["text"],
+    "inspect": ["models", "text"],
 }
 # library: the rooms that may include it.
 LIBRARIES = {"xsimd": ["simd", "kernels"], "nlohmann": ["io"]}

@@ -4,7 +4,7 @@
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/facts.hpp>
 #include <axiform/models/gpt2.hpp>
-#include <axiform/nn/costs.hpp>
+#include <axiform/inspect/costs.hpp>
 #include <axiform/nn/decoder.hpp>
 
 #include <sstream>

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include <axiform/io/json.hpp>
+#include <axiform/models/bert.hpp>
+#include <axiform/models/gpt2.hpp>
 #include <axiform/models/load.hpp>
 
 #include "support/goldens.hpp"

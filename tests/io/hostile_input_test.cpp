@@ -1,8 +1,8 @@
 // Valid files, changed at random (the same way in every run): each either still loads or gives an axiform::Error, and nothing else.
 #include <axiform/io/checkpoint.hpp>
-#include <axiform/io/config.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/torch_file.hpp>
+#include <axiform/models/known.hpp>
 
 #include <doctest/doctest.h>
 
@@ -200,7 +200,8 @@ TEST_CASE("hostile input: mutated configs are read or refused, and what is read 
       "layer_norm_eps":1e-12,"pad_token_id":0,"is_decoder":false})";
   auto const berts = mutate(bert, 4, 5000, [](std::string const& text) {
     auto const config = read_bert_config(parse_json(text, "config.json"), "config.json");
-    CHECK((config.head_size > 0 && config.head_size * config.heads == config.hidden && config.layers > 0 && config.vocabulary > 0));
+    auto const& [hidden, heads, head_size, inner, key_heads] = config.dimensions;
+    CHECK((head_size > 0 && head_size * heads == hidden && config.sizes.layers > 0 && config.sizes.vocabulary > 0));
     CHECK((config.layer_norm_epsilon >= 0 && config.layer_norm_epsilon < 1));
   });
   CHECK(berts.taken > 300);
@@ -209,7 +210,8 @@ TEST_CASE("hostile input: mutated configs are read or refused, and what is read 
       "vocab_size":50257,"activation_function":"gelu_new","layer_norm_epsilon":1e-05,"eos_token_id":50256,"scale_attn_weights":true})";
   auto const gpt2s = mutate(gpt2, 5, 5000, [](std::string const& text) {
     auto const config = read_gpt2_config(parse_json(text, "config.json"), "config.json");
-    CHECK((config.head_size > 0 && config.head_size * config.heads == config.hidden && config.inner > 0));
+    auto const& [hidden, heads, head_size, inner, key_heads] = config.dimensions;
+    CHECK((head_size > 0 && head_size * heads == hidden && inner > 0));
   });
   CHECK(gpt2s.taken > 300);
   CHECK(gpt2s.refused > 2000);

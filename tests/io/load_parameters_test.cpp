@@ -1,6 +1,6 @@
-#include <axiform/io/family_names.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/safetensors_writer.hpp>
+#include <axiform/models/known.hpp>
 
 #include <doctest/doctest.h>
 
@@ -33,7 +33,7 @@ class ThreadForEach final : public Executor {
   }
 };
 
-using Shape = std::vector<std::size_t>;
+using Lengths = std::vector<std::size_t>;
 
 /// Element i of tensor number `seed`; exact in F16 and BF16.
 float value_of(std::size_t seed, std::size_t i) { return static_cast<float>((seed * 37 + i) % 251) - 125; }
@@ -41,7 +41,7 @@ float value_of(std::size_t seed, std::size_t i) { return static_cast<float>((see
 /// A checkpoint in a directory of its own; the values of its tensors are `value_of(their number, element)`.
 class TestCheckpoint {
  public:
-  TestCheckpoint& add(std::string name, Shape shape, ElementType type = ElementType::f32) {
+  TestCheckpoint& add(std::string name, Lengths shape, ElementType type = ElementType::f32) {
     std::size_t count = 1;
     for (std::size_t length : shape) count *= length;
     std::vector<std::byte> bytes(count * bits_of(type) / 8);
@@ -73,7 +73,7 @@ class TestCheckpoint {
 /// Parameters to load, and what came: canonical rows, and how often each element was written.
 class Target {
  public:
-  Target& want(std::string name, Shape shape, Presence presence = Presence::required) {
+  Target& want(std::string name, Lengths shape, Presence presence = Presence::required) {
     auto& slot = *slots_.emplace_back(std::make_unique<Slot>());
     slot.columns = shape.empty() ? 1 : shape.back();
     slot.rows = shape.size() == 2 ? shape[0] : 1;
@@ -218,7 +218,7 @@ TEST_CASE("names: a name in a file leads back to the parameter, whatever its pre
 TEST_CASE("load: rows of every size arrive once and whole, for any executor and element type") {
   for (ElementType type : {ElementType::f32, ElementType::bf16}) {
     TestCheckpoint files;
-    std::vector<Shape> const shapes{{1}, {5}, {3, 4}, {1, 7}, {7, 1}, {2000, 300}, {3, 300'000}, {600'000}, {0, 5}, {0}, {}};
+    std::vector<Lengths> const shapes{{1}, {5}, {3, 4}, {1, 7}, {7, 1}, {2000, 300}, {3, 300'000}, {600'000}, {0, 5}, {0}, {}};
     Target target, again;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
       files.add("t" + std::to_string(i), shapes[i], type);

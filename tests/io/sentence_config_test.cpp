@@ -77,7 +77,7 @@ TEST_CASE("sentence config: modules, prompts and lengths are read") {
   CHECK(dense.outputs == 512);
   CHECK(dense.bias == DensePart::absent);
   CHECK(dense.residual == DensePart::absent);
-  CHECK(dense.activation == DenseActivation::none);
+  CHECK(dense.activation == Activation::none);
   CHECK(std::get<Normalization>(config.modules[1]) == Normalization::unit_length);
   CHECK(config.max_sequence_length == 128);
   CHECK(config.lower_case == LowerCase::required);

@@ -15,7 +15,6 @@
 namespace {
 
 using namespace axiform;
-using kernels::Activation;
 using kernels::Epilogue;
 
 std::vector<float> random_floats(std::size_t count, unsigned seed) {

@@ -198,7 +198,6 @@ TEST_CASE("math: exp_nonpositive has the bits of exp") {
 }
 
 TEST_CASE("activations: a row of any length has the bits of its elements by themselves, and nothing else is touched") {
-  using kernels::Activation;
   constexpr float guard = 123.5F;
   for (auto const kind :
        {Activation::none, Activation::gelu, Activation::gelu_tanh, Activation::relu, Activation::tanh, Activation::silu}) {

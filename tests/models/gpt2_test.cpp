@@ -2,7 +2,7 @@
 #include <axiform/core/context.hpp>
 #include <axiform/generate/generate.hpp>
 #include <axiform/models/facts.hpp>
-#include <axiform/models/gpt2.hpp>
+#include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <doctest/doctest.h>
 

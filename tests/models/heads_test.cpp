@@ -1,6 +1,8 @@
 // Every head of BERT, RoBERTa, DistilBERT and GPT-2 against transformers in float64, from checkpoints as transformers saves them.
 #include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
+#include <axiform/models/bert_heads.hpp>
+#include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/load.hpp>
 
 #include <algorithm>

@@ -20,13 +20,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<TokenId> const ids{1, 7, 3, 28, 0, 5};
+std::vector<TokenId> const some_ids{1, 7, 3, 28, 0, 5};
 
 template <class Model>
 std::vector<float> result_of(fs::path const& directory, LoadOptions const& options = {}) {
   Context context = Context::with_threads(2);
   auto const model = load<Model>(directory, options, context);
-  auto const result = model(ids, context);
+  auto const result = model(some_ids, context);
   return {result.elements().begin(), result.elements().end()};
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("load: BF16 and F16 checkpoints give the same bits in their own format
   for (WeightFormat format : weight_formats) {
     auto rounded = load<Bert<>>(goldens::models / "bert-tiny", context);
     set_weight_format(rounded, format);
-    auto const expected = rounded(ids, context);
+    auto const expected = rounded(some_ids, context);
     auto const found = result_of<Bert<>>(goldens::models / "bert-tiny", {.weights = format});
     CHECK(same_bits(found, {expected.elements().begin(), expected.elements().end()}));
     CHECK(same_bits(found, result_of<Bert<>>(goldens::models / "bert-tiny")) == (format == WeightFormat::f32));

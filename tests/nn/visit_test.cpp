@@ -1,7 +1,7 @@
 // visit: names in order, shapes canonical, parts of fused maps, and a layer of the user's own.
 #include <axiform/core/context.hpp>
 #include <axiform/inspect/module_tree.hpp>
-#include <axiform/nn/describe.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/encoder.hpp>
 #include <axiform/nn/parameter.hpp>
 #include <axiform/nn/visit.hpp>

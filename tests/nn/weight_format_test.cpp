@@ -1,7 +1,7 @@
 // Weights in f32, bf16 and f16: what is written comes back rounded, however it was written, and layers compute as with floats of the same values.
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
-#include <axiform/nn/costs.hpp>
+#include <axiform/inspect/costs.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/parameter.hpp>

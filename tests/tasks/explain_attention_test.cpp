@@ -1,5 +1,7 @@
 // The steps of a head, recomputed from the layer's parameters, against what transformers and the kernels computed.
 #include <doctest/doctest.h>
+#include <axiform/models/bert.hpp>
+#include <axiform/models/gpt2.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/explain_attention.hpp>
 

@@ -44,7 +44,7 @@ bool same_bits(A const& a, B const& b) {
 
 TEST_CASE("sentence embedding: texts give the reference's embeddings, the empty and the long one too") {
   Context context = Context::with_threads(2);
-  auto const model = SentenceEmbedding<MiniLmL6>::from_directory(minilm, context);
+  auto const model = SentenceEmbedding<Bert<MiniLmL6>>::from_directory(minilm, context);
   CHECK(model.max_length() == 256);
   CHECK(model.dimensions() == 384);
   goldens::Goldens const golden(goldens::models / "minilm" / "goldens.safetensors");
@@ -77,9 +77,9 @@ TEST_CASE("sentence embedding: the two sentences about eating are close, and the
 TEST_CASE("sentence embedding: MiniLM's weights in bf16 and f16 turn no embedding by more than a cosine of 0.9995") {
   Context context = Context::with_threads(2);
   auto const sentences = read_json(goldens::models / "minilm" / "sentences.json").get<std::vector<std::string>>();
-  auto const expected = SentenceEmbedding<MiniLmL6>::from_directory(minilm, context).embed(sentences, context);
+  auto const expected = SentenceEmbedding<Bert<MiniLmL6>>::from_directory(minilm, context).embed(sentences, context);
   for (WeightFormat format : {WeightFormat::bf16, WeightFormat::f16}) {
-    auto const found = SentenceEmbedding<MiniLmL6>::from_directory(minilm, {.weights = format}, context).embed(sentences, context);
+    auto const found = SentenceEmbedding<Bert<MiniLmL6>>::from_directory(minilm, {.weights = format}, context).embed(sentences, context);
     CHECK_FALSE(same_bits(found, expected));
     float least = 1.0f;
     auto const similarity = cos_sim(found, expected);
@@ -92,7 +92,7 @@ TEST_CASE("sentence embedding: MiniLM's weights in bf16 and f16 turn no embeddin
 TEST_CASE("sentence embedding: MiniLM's embeddings have the same bits for any batch size and alone") {
   Context context = Context::with_threads(3);
   Context one;
-  auto const model = SentenceEmbedding<MiniLmL6>::from_directory(minilm, context);
+  auto const model = SentenceEmbedding<Bert<MiniLmL6>>::from_directory(minilm, context);
   std::vector<std::string> const given{"short", "", "A somewhat longer sentence, with a comma.", "x y z", std::string(5000, 'a')};
   auto const expected = model.embed(given, context);
   for (std::size_t batch : {1, 3}) CHECK(same_bits(model.embed(given, {.batch_size = batch}, context), expected));
@@ -246,7 +246,7 @@ TEST_CASE("sentence embedding: parts that do not fit together are refused") {
   sentences::Assembled const several("several", "bert-mlm");
   using Tiny = Dimensions<Const<16>, Const<2>, Const<8>, Const<20>>;
   CHECK_THROWS_WITH_AS(
-      SentenceEmbedding<Tiny>::from_directory(several, context),
+      SentenceEmbedding<Bert<Tiny>>::from_directory(several, context),
       "sentence embedding: found embeddings of 48 numbers, expected the 16 of the type's hidden size; SentenceEmbedding<> takes any",
       CheckpointError);
   several.write("1_Pooling/config.json", R"({"embedding_dimension": 24, "pooling_mode": "mean"})");

@@ -21,7 +21,7 @@ template class axiform::TokenClassification<>;
 void load_and_count(char const* directory, axiform::Context& context) {
   auto const model = axiform::load_any(directory, context);
   std::cout << std::visit([](auto const& m) { return axiform::count_parameters(m); }, model);
-  std::visit([](auto const& m) { axiform::print_module_tree(std::cout, axiform::fold_equal_modules(m.module_tree())); }, model);
+  std::visit([](auto const& m) { axiform::print_module_tree(std::cout, axiform::fold_equal_modules(axiform::hugging_face_modules(m))); }, model);
 }
 
 auto search(axiform::Tensor<float, axiform::axes::Sequences, axiform::Const<384>> const& embeddings) { return axiform::cos_sim(embeddings, embeddings); }

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/module_node.hpp>
+#include <axiform/inspect/module_node.hpp>
 
 namespace axiform {
 
@@ -38,7 +38,7 @@ void for_each_equal_run(std::vector<Node> const& nodes, Equal const& equal, Use 
 
 /// The tree with neighbours that print alike as one: `(0-11): 12 x GPT2Block(…)`. Only the numbered modules of a list are folded.
 ///
-///     print_module_tree(std::cout, fold_equal_modules(gpt2.module_tree()));
+///     print_module_tree(std::cout, fold_equal_modules(hugging_face_modules(gpt2)));
 inline ModuleNode fold_equal_modules(ModuleNode const& node) {
   ModuleNode folded{node.name, node.description, {}};
   detail::for_each_equal_run(node.children, equal_modules, [&](std::size_t first, std::size_t last) {

@@ -1,7 +1,7 @@
 /// @file
 /// A model's parts as a table: parameters, memory and operations of each.
 ///
-///     print_model_summary(std::cout, module_costs(bert, {.tokens = 128}));   // nn/costs.hpp
+///     print_model_summary(std::cout, module_costs(bert, {.tokens = 128}));   // inspect/costs.hpp
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/module_cost.hpp>
+#include <axiform/inspect/module_cost.hpp>
 #include <axiform/inspect/folded_tree.hpp>
 
 namespace axiform {

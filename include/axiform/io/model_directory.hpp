@@ -1,10 +1,13 @@
 /// @file
-/// The directory of a model: the one that is given, or the one in a Hugging Face cache that it stands for.
+/// The directory of a model: the one that is given, or the one in a Hugging Face cache that it stands for; and its small files, parsed once.
 #pragma once
 
 #include <algorithm>
 #include <concepts>
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,6 +15,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/file.hpp>
+#include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 
 namespace axiform {
@@ -23,8 +27,18 @@ namespace axiform {
 /// - a cache (`hub`) that has exactly one model.
 ///
 ///     auto const tokenizer = Tokenizer::from_directory("/root/.cache/huggingface/hub/models--openai-community--gpt2");
+///
+/// Its JSON files are read and parsed when somebody asks for them, and once: what is handed the same directory, or a copy, shares them.
+///
+///     ModelDirectory const directory("models/gpt2");                      // config.json is parsed once for
+///     auto const labels = read_label_config(directory);                   // this,
+///     auto const model = load<Gpt2ForSequenceClassification<>>(directory, context);  // and this
+///
+/// Any number of threads may ask at once.
 class ModelDirectory {
  public:
+  /// The working directory.
+  ModelDirectory() = default;
   /// Resolves a path. One that leads to no cache is taken as it is, also when there is nothing: who reads it will say so.
   /// @throws FileError when it is a cache, and which snapshot or model is meant cannot be told: those that are there are listed.
   template <std::convertible_to<std::filesystem::path> Path>
@@ -34,6 +48,18 @@ class ModelDirectory {
   operator std::filesystem::path const&() const noexcept { return path_; }  ///< The same.
   std::string string() const { return path_.string(); }                     ///< The same, as messages say it.
 
+  /// Whether it has a file of that name.
+  bool has(std::string const& name) const {
+    std::error_code ignored;
+    return std::filesystem::exists(path_ / name, ignored);
+  }
+  /// A JSON file of that name, parsed. Valid for as long as this directory or a copy of it is.
+  /// @throws FileError when it cannot be read; FormatError as `parse_json`. A file that failed is read again.
+  Json const& json(std::string const& name) const&;
+  Json const& json(std::string const& name) const&& = delete;  ///< The reference would dangle: give the owner a name.
+  /// A directory within: this one, with what has been parsed of it, where `name` is empty.
+  ModelDirectory subdirectory(std::filesystem::path const& name) const { return name.empty() ? *this : ModelDirectory(path_ / name); }
+
   /// The path of a file in it.
   friend std::filesystem::path operator/(ModelDirectory const& directory, std::filesystem::path const& name) {
     return directory.path_ / name;
@@ -42,7 +68,13 @@ class ModelDirectory {
  private:
   static std::filesystem::path resolve(std::filesystem::path const& path);
 
+  struct Parsed {
+    std::mutex mutex;
+    std::map<std::string, Json> files;  // A map, because what it holds stays where it is.
+  };
+
   std::filesystem::path path_;
+  std::shared_ptr<Parsed> parsed_ = std::make_shared<Parsed>();
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -96,6 +128,13 @@ inline std::filesystem::path resolve_snapshot(std::filesystem::path const& root)
 }
 
 }  // namespace detail
+
+inline Json const& ModelDirectory::json(std::string const& name) const& {
+  std::lock_guard const lock(parsed_->mutex);
+  auto place = parsed_->files.find(name);
+  if (place == parsed_->files.end()) place = parsed_->files.emplace(name, read_json(path_ / name)).first;
+  return place->second;
+}
 
 inline std::filesystem::path ModelDirectory::resolve(std::filesystem::path const& path) {
   std::error_code ignored;

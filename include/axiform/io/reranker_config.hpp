@@ -2,10 +2,8 @@
 /// What a directory says about a cross-encoder beside its model: what becomes of the logit.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <system_error>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
@@ -30,22 +28,21 @@ inline ScoreActivation read_score_activation(ModelDirectory const& directory) {
     throw CheckpointError(
         detail::message({file, ": activation_fn: found ", detail::in_quotes(name), ", expected torch.nn's Sigmoid or Identity"}));
   };
-  std::error_code ignored;
-  if (auto const path = directory / "modules.json"; std::filesystem::exists(path, ignored)) {
-    Json const modules = read_json(path);
+  if (directory.has("modules.json")) {
+    Json const& modules = directory.json("modules.json");
     if (!modules.is_array() || modules.size() != 1)
       throw CheckpointError(
-          detail::message({path.string(), ": found ", describe_json(modules), ", expected a list of one module, the transformer"}));
+          detail::message({(directory / "modules.json").string(), ": found ", describe_json(modules), ", expected a list of one module, the transformer"}));
   }
-  if (auto const path = directory / "config_sentence_transformers.json"; std::filesystem::exists(path, ignored)) {
-    std::string const file = path.string();
-    Json const json = read_json(path);
+  if (directory.has("config_sentence_transformers.json")) {
+    std::string const file = (directory / "config_sentence_transformers.json").string();
+    Json const& json = directory.json("config_sentence_transformers.json");
     if (auto const prompt = get_optional<std::string>(json, "default_prompt_name", file))
       throw CheckpointError(detail::message({file, ": default_prompt_name: found ", detail::in_quotes(*prompt), ", expected none"}));
     if (auto const name = get_optional<std::string>(json, "activation_fn", file)) return named(*name, file);
   }
   std::string const file = (directory / "config.json").string();
-  Json const json = read_json(file);
+  Json const& json = directory.json("config.json");
   if (Json const* const own = find_member(json, "sentence_transformers", file); own != nullptr && own->is_object())
     if (auto const name = get_optional<std::string>(*own, "activation_fn", file)) return named(*name, file);
   if (auto const name = get_optional<std::string>(json, "sbert_ce_default_activation_function", file)) return named(*name, file);

@@ -10,26 +10,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include <axiform/core/activation.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/pooling.hpp>
 
 namespace axiform {
-
-/// What follows the linear map of a module `Dense`.
-enum class DenseActivation {
-  none,  ///< torch.nn.Identity.
-  tanh,  ///< torch.nn.Tanh, the default.
-  relu,  ///< torch.nn.ReLU.
-  gelu,  ///< torch.nn.GELU, with erf.
-  silu   ///< torch.nn.SiLU.
-};
 
 /// What a module `Dense` has besides its matrix.
 enum class DensePart {
@@ -44,7 +35,7 @@ struct DenseConfig {
   std::size_t outputs = 0;                             ///< Width of what it gives.
   DensePart bias = DensePart::present;                 ///< Whether it has a bias.
   DensePart residual = DensePart::absent;              ///< Whether x, mapped to the outputs where they are of another width, is added.
-  DenseActivation activation = DenseActivation::tanh;  ///< Behind the linear map.
+  Activation activation = Activation::tanh;  ///< Behind the linear map; torch's Tanh is the default.
 };
 
 /// A module behind the pooling.
@@ -58,7 +49,7 @@ enum class LowerCase {
 
 /// What a sentence-transformers directory says beside the model itself.
 struct SentenceConfig {
-  std::filesystem::path transformer = {};                  ///< The directory of the transformer and its tokenizer.
+  ModelDirectory transformer = {};                         ///< The directory of the transformer and its tokenizer.
   std::vector<Pooling> pooling = {Pooling::mean};          ///< As the module `Pooling` says; the results of several lie side by side.
   std::optional<std::size_t> pooling_width = {};           ///< The hidden width that the pooling says the model has.
   PromptPooling prompt_pooling = PromptPooling::included;  ///< Whether the prompt's tokens count.
@@ -124,11 +115,11 @@ inline std::vector<Pooling> read_pooling_modes(Json const& json, std::string con
 }
 
 /// The folder of a module: below the directory, wherever its name leads.
-inline std::filesystem::path module_directory(std::filesystem::path const& directory, Json const& module, std::string const& file) {
+inline ModelDirectory module_directory(ModelDirectory const& directory, Json const& module, std::string const& file) {
   std::filesystem::path const path = require<std::string>(module, "path", file);
   if (path.is_absolute() || std::ranges::find(path, "..") != path.end())
     throw FormatError(message({file, ": path: found ", in_quotes(path.string()), ", expected a folder of the same directory"}));
-  return path.empty() ? directory : directory / path;
+  return directory.subdirectory(path);
 }
 
 /// @throws CheckpointError when `key` is there and is not `expected`.
@@ -140,9 +131,9 @@ void require_setting(Json const& json, std::string_view key, Value const& expect
         message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
 }
 
-inline DenseConfig read_dense(std::filesystem::path const& directory) {
+inline DenseConfig read_dense(ModelDirectory const& directory) {
   std::string const file = (directory / "config.json").string();
-  Json const json = read_json(file);
+  Json const& json = directory.json("config.json");
   require_setting<std::string>(json, "module_input_name", "sentence_embedding", file);
   require_setting<std::string>(json, "module_output_name", "sentence_embedding", file);
   DenseConfig dense{.directory = directory};
@@ -158,10 +149,10 @@ inline DenseConfig read_dense(std::filesystem::path const& directory) {
   if (get_or<bool>(json, "use_residual", false, file)) dense.residual = DensePart::present;
   auto const activation = get_or<std::string>(json, "activation_function", "torch.nn.modules.activation.Tanh", file);
   std::string const name = activation.substr(activation.rfind('.') + 1);
-  using enum DenseActivation;
-  constexpr std::array<std::pair<std::string_view, DenseActivation>, 5> known{
+  using enum Activation;
+  constexpr std::array<std::pair<std::string_view, Activation>, 5> known{
       {{"Identity", none}, {"Tanh", tanh}, {"ReLU", relu}, {"GELU", gelu}, {"SiLU", silu}}};
-  auto const place = std::ranges::find(known, name, &std::pair<std::string_view, DenseActivation>::first);
+  auto const place = std::ranges::find(known, name, &std::pair<std::string_view, Activation>::first);
   if (place == known.end() || !activation.starts_with("torch.nn."))
     throw CheckpointError(message(
         {file, ": activation_function: found ", in_quotes(activation), ", expected torch.nn's Identity, Tanh, ReLU, GELU or SiLU"}));
@@ -172,11 +163,11 @@ inline DenseConfig read_dense(std::filesystem::path const& directory) {
 /// `modules.json`.
 class SentenceModules {
  public:
-  SentenceModules(std::filesystem::path const& directory, SentenceConfig& config)
+  SentenceModules(ModelDirectory const& directory, SentenceConfig& config)
       : directory_(directory), file_((directory / "modules.json").string()), config_(config) {}
 
   void read() {
-    Json const modules = read_json(file_);
+    Json const& modules = directory_.json("modules.json");
     if (!modules.is_array()) throw FormatError(message({file_, ": found ", describe_json(modules), ", expected a list of modules"}));
     for (Json const& module : modules) read_module(module);
     if (!has_pooling_) throw CheckpointError(message({file_, ": found no module Pooling"}));
@@ -196,11 +187,11 @@ class SentenceModules {
     } else if (name == "Pooling") {
       expect(has_transformer_, "before the transformer");
       expect(!has_pooling_, "twice");
-      read_pooling((module_directory(directory_, module, file_) / "config.json").string());
+      read_pooling(module_directory(directory_, module, file_));
       has_pooling_ = true;
     } else if (name == "Normalize" || name == "Dense" || name == "Dropout") {
       expect(has_pooling_, "before the pooling");
-      if (name == "Normalize") read_normalize(module_directory(directory_, module, file_) / "config.json");
+      if (name == "Normalize") read_normalize(module_directory(directory_, module, file_));
       if (name == "Dense") config_.modules.push_back(read_dense(module_directory(directory_, module, file_)));
     } else {  // A Dropout does nothing when a model runs.
       throw CheckpointError(
@@ -208,25 +199,25 @@ class SentenceModules {
     }
   }
 
-  void read_pooling(std::string const& file) {
-    Json const json = read_json(file);
+  void read_pooling(ModelDirectory const& directory) {
+    std::string const file = (directory / "config.json").string();
+    Json const& json = directory.json("config.json");
     config_.pooling = read_pooling_modes(json, file);
     for (char const* key : {"word_embedding_dimension", "embedding_dimension"})
       if (auto const width = get_optional<std::size_t>(json, key, file)) config_.pooling_width = width;
     if (!get_or<bool>(json, "include_prompt", true, file)) config_.prompt_pooling = PromptPooling::excluded;
   }
 
-  void read_normalize(std::filesystem::path const& path) {  // Newer versions write one.
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) {
-      Json const json = read_json(path);
+  void read_normalize(ModelDirectory const& directory) {
+    if (directory.has("config.json")) {  // Newer versions write one.
+      Json const& json = directory.json("config.json");
       for (char const* key : {"module_input_name", "module_output_name"})
-        require_setting<std::string>(json, key, "sentence_embedding", path.string());
+        require_setting<std::string>(json, key, "sentence_embedding", (directory / "config.json").string());
     }
     config_.modules.push_back(Normalization::unit_length);
   }
 
-  std::filesystem::path const& directory_;
+  ModelDirectory const& directory_;
   std::string const file_;
   SentenceConfig& config_;
   bool has_transformer_ = false;
@@ -235,13 +226,12 @@ class SentenceModules {
 
 /// The transformer's own settings; older versions have the family in the file's name.
 inline void read_transformer_settings(SentenceConfig& config) {
-  std::error_code ignored;
   for (char const* family : {"bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"}) {
-    auto const path = config.transformer / message({"sentence_", family, "_config.json"});
-    if (!std::filesystem::exists(path, ignored)) continue;
-    std::string const file = path.string();
-    Json const json = read_json(path);
-    config.settings = path;
+    std::string const name = message({"sentence_", family, "_config.json"});
+    if (!config.transformer.has(name)) continue;
+    config.settings = config.transformer / name;
+    std::string const file = config.settings.string();
+    Json const& json = config.transformer.json(name);
     config.max_sequence_length = get_optional<std::size_t>(json, "max_seq_length", file);
     if (get_or<bool>(json, "do_lower_case", false, file)) config.lower_case = LowerCase::required;
     require_setting<std::string>(json, "transformer_task", "feature-extraction", file);
@@ -250,9 +240,9 @@ inline void read_transformer_settings(SentenceConfig& config) {
   }
 }
 
-inline void read_prompts(std::filesystem::path const& path, SentenceConfig& config) {
-  Json const json = read_json(path);
-  std::string const file = path.string();
+inline void read_prompts(ModelDirectory const& directory, SentenceConfig& config) {
+  Json const& json = directory.json("config_sentence_transformers.json");
+  std::string const file = (directory / "config_sentence_transformers.json").string();
   require_setting<std::string>(json, "model_type", "SentenceTransformer", file);
   if (Json const* const prompts = find_member(json, "prompts", file); prompts != nullptr && !prompts->is_null()) {
     if (!prompts->is_object()) throw FormatError(message({file, ": prompts: found ", describe_json(*prompts), ", expected an object"}));
@@ -271,11 +261,9 @@ inline void read_prompts(std::filesystem::path const& path, SentenceConfig& conf
 
 inline SentenceConfig read_sentence_config(ModelDirectory const& directory) {
   SentenceConfig config{.transformer = directory};
-  std::error_code ignored;
-  if (std::filesystem::exists(directory / "modules.json", ignored)) detail::SentenceModules(directory, config).read();
+  if (directory.has("modules.json")) detail::SentenceModules(directory, config).read();
   detail::read_transformer_settings(config);
-  auto const prompts = directory / "config_sentence_transformers.json";
-  if (std::filesystem::exists(prompts, ignored)) detail::read_prompts(prompts, config);
+  if (directory.has("config_sentence_transformers.json")) detail::read_prompts(directory, config);
   return config;
 }
 

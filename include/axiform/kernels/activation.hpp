@@ -1,10 +1,10 @@
 /// @file
-/// `Activation`: which function follows a product, by name. A layer chooses one; kernels are instantiated for each.
+/// Activations, lane by lane and row by row. A layer chooses one by name; kernels are instantiated for each.
 #pragma once
 
 #include <cstddef>
 
-#include <axiform/core/config.hpp>
+#include <axiform/core/activation.hpp>
 #include <axiform/kernels/gelu.hpp>
 #include <axiform/kernels/math.hpp>
 #include <axiform/simd/batch.hpp>
@@ -12,16 +12,6 @@
 AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
-
-/// What is applied to each element behind a product.
-enum class Activation {
-  none,
-  gelu,       ///< x * Phi(x), with erf: BERT, RoBERTa.
-  gelu_tanh,  ///< GELU's approximation by tanh: GPT-2 (`gelu_new`).
-  relu,       ///< max(x, 0); NaN stays.
-  tanh,       ///< BERT's pooler.
-  silu,       ///< x / (1 + e^-x).
-};
 
 /// max(x, 0); NaN stays NaN.
 [[gnu::always_inline]] inline simd::Floats relu(simd::Floats x) noexcept {

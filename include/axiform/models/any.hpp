@@ -1,20 +1,117 @@
 /// @file
-/// `load_any`: the model that a directory's `architectures` names, whichever it is.
+/// `load_any`: the model that a directory's `architectures` names, whichever it is; and for each head the models that have it.
 #pragma once
 
+#include <cstddef>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
-#include <axiform/io/config.hpp>
+#include <axiform/core/error.hpp>
+#include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
+#include <axiform/models/bert_heads.hpp>
+#include <axiform/models/gpt2_heads.hpp>
+#include <axiform/models/known.hpp>
 #include <axiform/models/load.hpp>
+#include <axiform/models/load_options.hpp>
+#include <axiform/models/model_head.hpp>
+#include <axiform/models/one_of.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// Any model that a checkpoint can be, in the dimensions that the checkpoint has.
-using AnyModel = std::variant<Bert<>, BertForMaskedLm<>, BertForNextSentence<>, BertForPreTraining<>, BertForQuestionAnswering<>,
-                              BertForSequenceClassification<>, BertForTokenClassification<>, Gpt2<>, Gpt2ForSequenceClassification<>>;
+namespace internal {
+
+template <class... Models>
+struct OnlyOrOneOf {
+  using Type = OneOf<Models...>;
+};
+template <class Model>
+struct OnlyOrOneOf<Model> {
+  using Type = Model;
+};
+
+template <class... Models>
+struct ModelSet {
+  using Variant = std::variant<Models...>;
+  using Only = OnlyOrOneOf<Models...>;
+  // With one more, unless it is there already.
+  template <class Model>
+  using With = std::conditional_t<(std::is_same_v<Model, Models> || ...), ModelSet, ModelSet<Models..., Model>>;
+};
+
+template <class Family>
+constexpr bool has_head(ModelHead head) {
+  for (FamilyHead const& each : Family::heads)
+    if (each.head == head) return true;
+  return false;
+}
+
+// A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has the head `also`.
+template <class Set, class Family, std::size_t Head = 0>
+constexpr auto add_all() {
+  if constexpr (Head == std::size(Family::heads)) {
+    return Set{};
+  } else {
+    return add_all<typename Set::template With<typename Family::template Model<Family::heads[Head].head>>, Family, Head + 1>();
+  }
+}
+template <class Set, class Family, ModelHead wanted, ModelHead also>
+constexpr auto add_one() {
+  if constexpr (has_head<Family>(wanted) && has_head<Family>(also)) {
+    return typename Set::template With<typename Family::template Model<wanted>>{};
+  } else {
+    return Set{};
+  }
+}
+
+template <class List>
+struct KnownModels;
+template <class... Families>
+struct KnownModels<FamilyList<Families...>> {
+  template <class Set, class First, class... Others>
+  static constexpr auto all() {
+    using With = decltype(add_all<Set, First>());
+    if constexpr (sizeof...(Others) == 0) {
+      return With{};
+    } else {
+      return all<With, Others...>();
+    }
+  }
+  template <ModelHead wanted, ModelHead also, class Set, class First, class... Others>
+  static constexpr auto with_head() {
+    using With = decltype(add_one<Set, First, wanted, also>());
+    if constexpr (sizeof...(Others) == 0) {
+      return With{};
+    } else {
+      return with_head<wanted, also, With, Others...>();
+    }
+  }
+
+  using All = decltype(all<ModelSet<>, Families...>());
+  template <ModelHead wanted, ModelHead also>
+  using With = decltype(with_head<wanted, also, ModelSet<>, Families...>());
+};
+
+}  // namespace internal
+
+/// Any model that a checkpoint can be, in the dimensions that the checkpoint has: the models of `KnownFamilies`.
+using AnyModel = typename internal::KnownModels<KnownFamilies>::All::Variant;
+
+/// The models of `KnownFamilies` with that head: one of them, where there are several. Tasks take it, and then any family that they can serve:
+///
+///     auto const model = FillMask<AnyModelWith<ModelHead::masked_lm>>::from_directory(directory, context);
+template <ModelHead head>
+using AnyModelWith = typename internal::KnownModels<KnownFamilies>::template With<head, head>::Only::Type;
+
+/// The same of encoders alone: of the families that can guess masked tokens.
+template <ModelHead head>
+using AnyEncoderWith = typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm>::Only::Type;
+using AnyEncoder = AnyEncoderWith<ModelHead::none>;  ///< An encoder without a head.
+using AnyBody = AnyModelWith<ModelHead::none>;       ///< An encoder or a decoder without its head.
 
 namespace internal {
 
@@ -24,31 +121,31 @@ Loaded<AnyModel> load_as(ModelDirectory const& directory, LoadOptions const& opt
   return {std::move(model), std::move(report)};
 }
 
+// Calls the function that loads the model of family F with that head.
+template <class F, std::size_t Head = 0>
+Loaded<AnyModel> load_of_family(ModelHead head, ModelDirectory const& directory, LoadOptions const& options, Context& context) {
+  if constexpr (Head < std::size(F::heads)) {
+    if (F::heads[Head].head == head) return load_as<typename F::template Model<F::heads[Head].head>>(directory, options, context);
+    return load_of_family<F, Head + 1>(head, directory, options, context);
+  } else {
+    throw ArgumentError((directory / "config.json").string() + ": found no head of that number");
+  }
+}
+
 }  // namespace internal
 
 /// Loads what config.json's `architectures` names, and says what became of each tensor; without a name, the family's model alone.
 /// @throws As `load`; CheckpointError, by name, for a head that the library does not have.
 inline Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
-  using internal::load_as;
-  auto const path = directory / "config.json";
-  Json const config = read_json(path);
-  ModelHead const head = model_head(config, path.string());
-  bool const is_gpt2 = model_family(config, path.string()) == ModelFamily::gpt2;
-  switch (head) {
-    case ModelHead::none:
-      if (is_gpt2) return load_as<Gpt2<>>(directory, options, context);
-      return load_as<Bert<>>(directory, options, context);
-    case ModelHead::masked_lm: return load_as<BertForMaskedLm<>>(directory, options, context);
-    case ModelHead::next_sentence: return load_as<BertForNextSentence<>>(directory, options, context);
-    case ModelHead::pre_training: return load_as<BertForPreTraining<>>(directory, options, context);
-    case ModelHead::question_answering: return load_as<BertForQuestionAnswering<>>(directory, options, context);
-    case ModelHead::sequence_classification:
-      if (is_gpt2) return load_as<Gpt2ForSequenceClassification<>>(directory, options, context);
-      return load_as<BertForSequenceClassification<>>(directory, options, context);
-    case ModelHead::token_classification: return load_as<BertForTokenClassification<>>(directory, options, context);
-    case ModelHead::causal_lm: return load_as<Gpt2<>>(directory, options, context);
-  }
-  throw ArgumentError(path.string() + ": found no head of that number");
+  std::string const file = (directory / "config.json").string();
+  Json const& config = directory.json("config.json");
+  ModelHead const head = model_head(config, file);
+  Family const* const family = model_family(config, file).family;
+  std::optional<Loaded<AnyModel>> result;
+  KnownFamilies::for_each([&]<class F>() {
+    if (family == &F::family) result.emplace(internal::load_of_family<F>(head, directory, options, context));
+  });
+  return std::move(result.value());
 }
 /// The same in f32.
 inline Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, Context& context) {
@@ -57,7 +154,7 @@ inline Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, Co
 
 /// Loads what config.json's `architectures` names; without a name, the family's model alone.
 ///
-///     std::visit([](auto const& model) { std::cout << to_string(model.module_tree()); }, load_any(directory, context));
+///     std::visit([](auto const& model) { std::cout << module_tree(model); }, load_any(directory, context));
 ///
 /// @throws As `load_any_with_report`.
 inline AnyModel load_any(ModelDirectory const& directory, LoadOptions const& options, Context& context) {

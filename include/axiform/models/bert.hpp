@@ -16,10 +16,10 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
-#include <axiform/io/model_family.hpp>
-#include <axiform/io/printed_settings.hpp>
-#include <axiform/models/bert_tree.hpp>
 #include <axiform/models/dimensions.hpp>
+#include <axiform/models/forward.hpp>
+#include <axiform/models/model_head.hpp>
+#include <axiform/models/printed_settings.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/block.hpp>
 #include <axiform/nn/layer_norm.hpp>
@@ -30,12 +30,6 @@
 #include <axiform/ops/select_rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
-
-/// BERT's block: self-attention in both directions, then the feed-forward block, each followed by its norm.
-struct BertRecipe : BlockRecipe {
-  static constexpr char const* name = "EncoderLayer";   ///< In module trees.
-  static constexpr char const* stack_name = "Encoder";  ///< In module trees.
-};
 
 /// Token, position and segment embeddings, summed and normalised.
 ///
@@ -107,19 +101,17 @@ struct BertEmbeddings {
   }
 };
 
-/// Whether a BERT has the pooler, which some checkpoints leave out.
-enum class Pooler { present, absent };
-
 /// What a BERT is made with besides its dimensions.
 struct BertSettings {
   /// Of the encoder's layers; the epsilon is also that of the embeddings' norm.
   LayerSettings layers = {.activation = Activation::gelu, .layer_norm_epsilon = 1e-12f};
   Pooler pooler = Pooler::present;         ///< Whether there is one.
-  ModelFamily family = ModelFamily::bert;  ///< BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT.
-  std::optional<TokenId> padding_id = 1;   ///< RoBERTa's positions begin behind it; the other families do not heed it.
+  std::optional<TokenId> padding_id = {};  ///< Where positions begin behind it (RoBERTa: 1); else empty.
   /// Tied where a masked-LM head computes with the token table, which is then packed for products.
   HeadWeights head_weights = HeadWeights::own;
-  PrintedSettings printed = {};  ///< What only the module tree shows.
+  std::optional<Activation> masked_lm_activation = {};  ///< Of a masked-LM head; that of the layers where it is not given.
+  Activation classifier_activation = Activation::tanh;  ///< Behind the dense layer of a classifier of texts.
+  PrintedSettings printed = {};                         ///< What only the module tree shows.
 };
 
 /// A BERT encoder without a task's head (Hugging Face's BertModel, RobertaModel, XLMRobertaModel, DistilBertModel). What the families do
@@ -129,11 +121,12 @@ struct BertSettings {
 ///     auto bert = load<Bert<>>(directory, context);                      // dimensions and family of the checkpoint
 ///     auto hidden_states = bert(ids, context);                           // [Tokens, Hidden]
 /// @tparam Recipe Its block: another one makes another family (MPNet's has a relative bias).
-template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
+template <DimensionsLike D, RecipeLike Recipe>
 struct Bert {
-  using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  using DimensionsType = D;                             ///< The dimensions that the type has, or leaves free.
+  using Settings = BertSettings;                        ///< What it is made with besides.
+  static constexpr ModelHead kind = ModelHead::none;    ///< It has no head.
 
-  ModelFamily family;                                                    ///< BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT.
   D dimensions;                                                          ///< The widths.
   ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
   BertEmbeddings<D> embeddings;                                          ///< What enters the first layer.
@@ -143,11 +136,9 @@ struct Bert {
 
   /// A BERT with zero weights, to be loaded or initialised.
   static constexpr Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
-    auto const padding_id = is_roberta(settings.family) ? settings.padding_id : std::nullopt;
-    Bert bert{settings.family,
-              d,
+    Bert bert{d,
               sizes,
-              BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon, padding_id, settings.head_weights),
+              BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon, settings.padding_id, settings.head_weights),
               Stack<D, Recipe>::create(d, sizes.layers, settings.layers),
               std::nullopt,
               settings.printed};
@@ -186,8 +177,9 @@ struct Bert {
     return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, activate(Activation::tanh));
   }
 
-  /// The longest sequence, in tokens.
-  std::size_t positions() const noexcept { return embeddings.longest(); }
+  std::size_t positions() const noexcept { return embeddings.longest(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return sizes.token_types; }       ///< Segments that it tells apart; 0 where it has none.
+  std::size_t hidden_size() const noexcept { return dimensions.hidden; }       ///< Width of the hidden states.
 
   /// Parameters in all, the pooler included.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) {
@@ -201,20 +193,12 @@ struct Bert {
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
-    visitor("family", self.family);
     visitor("dimensions", self.dimensions);
     visitor("sizes", self.sizes);
     visitor("embeddings", self.embeddings);
     visitor("encoder", self.encoder);
     visitor("pooler", self.pooler);
     visitor("printed", self.printed);
-  }
-
-  /// The tree that PyTorch prints for the family's model.
-  ModuleNode module_tree() const {
-    ModuleNode tree = internal::bert_tree(*this);
-    if (pooler) tree.add("pooler", internal::pooler_tree(family, dimensions.hidden));
-    return tree;
   }
 };
 

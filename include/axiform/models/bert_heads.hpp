@@ -11,7 +11,8 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/models/bert.hpp>
-#include <axiform/models/bert_tree.hpp>
+#include <axiform/models/forward.hpp>
+#include <axiform/models/model_head.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/token_embedding.hpp>
@@ -37,9 +38,9 @@ struct MaskedLmHead {
                                        HeadWeights weights) {
     return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary, weights, Bias::present}};
   }
-  /// That of an encoder with these settings. RoBERTa's has the exact GELU whatever they say of the layers.
+  /// That of an encoder with these settings.
   static constexpr MaskedLmHead create(D const& d, ModelSizes const& sizes, BertSettings const& settings) {
-    Activation const activation = is_roberta(settings.family) ? Activation::gelu : settings.layers.activation;
+    Activation const activation = settings.masked_lm_activation.value_or(settings.layers.activation);
     return create(d, sizes.vocabulary, activation, settings.layers.layer_norm_epsilon, settings.head_weights);
   }
 
@@ -64,9 +65,10 @@ struct MaskedLmHead {
 };
 
 /// BERT that guesses masked words (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM).
-template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
+template <DimensionsLike D, RecipeLike Recipe>
 struct BertForMaskedLm {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  static constexpr ModelHead kind = ModelHead::masked_lm;  ///< Its head.
 
   Bert<D, Recipe> bert;         ///< The encoder, without pooler.
   MaskedLmHead<D> mlm;  ///< The head.
@@ -84,6 +86,11 @@ struct BertForMaskedLm {
     return logits(bert(batch, context), context);
   }
 
+  /// The encoder's hidden states.
+  /// @return [Tokens, Hidden]. @throws As `Bert`.
+  Tensor<float, axes::Tokens, typename D::Hidden> hidden_states(TokenBatch const& batch, Context& context) const {
+    return bert(batch, context);
+  }
   /// Logits of chosen rows of the encoder's hidden states.
   /// @param hidden_states [Rows, Hidden].
   /// @return              [Rows, VocabularyEntries].
@@ -91,6 +98,10 @@ struct BertForMaskedLm {
   Tensor<float, RowAxis<X>, axes::VocabularyEntries> logits(X const& hidden_states, Context& context) const {
     return mlm(hidden_states, bert.embeddings.words, context);
   }
+
+  std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
+  std::size_t vocabulary() const noexcept { return mlm.decoder.outputs(); }  ///< Tokens that it knows.
 
   /// Parameters in all, a tied table once.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
@@ -101,14 +112,13 @@ struct BertForMaskedLm {
     visitor("", self.bert);
     visitor("mlm", self.mlm);
   }
-  /// The tree that PyTorch prints.
-  ModuleNode module_tree() const { return internal::masked_lm_tree(*this); }
 };
 
 /// BERT that says whether one sentence follows another (BertForNextSentencePrediction).
-template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
+template <DimensionsLike D, RecipeLike Recipe>
 struct BertForNextSentence {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  static constexpr ModelHead kind = ModelHead::next_sentence;  ///< Its head.
 
   Bert<D, Recipe> bert;                                         ///< The encoder, with its pooler.
   Linear<typename D::Hidden, Const<2>> next_sentence;  ///< On the pooler.
@@ -125,18 +135,15 @@ struct BertForNextSentence {
     return next_sentence(bert.pool(bert(batch, context), batch.sequences, context), context);
   }
 
+  std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
+
   /// Parameters in all.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) { return count_parameters(create(d, sizes)); }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("", self.bert);
     visitor("next_sentence", self.next_sentence);
-  }
-  /// The tree that PyTorch prints.
-  ModuleNode module_tree() const {
-    return internal::module(internal::class_prefix(bert.family) + "ForNextSentencePrediction")
-        .add("bert", bert.module_tree())
-        .add("cls", internal::module("BertOnlyNSPHead").add("seq_relationship", describe(next_sentence)));
   }
 };
 
@@ -147,9 +154,10 @@ struct PreTrainingLogits {
 };
 
 /// BERT with both heads of its pre-training (BertForPreTraining).
-template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
+template <DimensionsLike D, RecipeLike Recipe>
 struct BertForPreTraining {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  static constexpr ModelHead kind = ModelHead::pre_training;  ///< Its head.
 
   Bert<D, Recipe> bert;                                         ///< The encoder, with its pooler.
   MaskedLmHead<D> mlm;                                  ///< On every token.
@@ -167,6 +175,9 @@ struct BertForPreTraining {
     return {mlm(states, bert.embeddings.words, context), next_sentence(bert.pool(states, batch.sequences, context), context)};
   }
 
+  std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
+
   /// Parameters in all, a tied table once.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes, HeadWeights weights = HeadWeights::tied) {
     return count_parameters(create(d, sizes, {.head_weights = weights}));
@@ -177,20 +188,13 @@ struct BertForPreTraining {
     visitor("mlm", self.mlm);
     visitor("next_sentence", self.next_sentence);
   }
-  /// The tree that PyTorch prints.
-  ModuleNode module_tree() const {
-    return internal::module(internal::class_prefix(bert.family) + "ForPreTraining")
-        .add("bert", bert.module_tree())
-        .add("cls", internal::module("BertPreTrainingHeads")
-                        .add("predictions", internal::bert_predictions_tree(mlm, bert.printed))
-                        .add("seq_relationship", describe(next_sentence)));
-  }
 };
 
 /// BERT that finds an answer in a text (BertForQuestionAnswering and those of RoBERTa and DistilBERT).
-template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
+template <DimensionsLike D, RecipeLike Recipe>
 struct BertForQuestionAnswering {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  static constexpr ModelHead kind = ModelHead::question_answering;  ///< Its head.
 
   Bert<D, Recipe> bert;                                ///< The encoder, without pooler.
   Linear<typename D::Hidden, Const<2>> span;  ///< On every token.
@@ -208,19 +212,15 @@ struct BertForQuestionAnswering {
     return span(bert(batch, context), context);
   }
 
+  std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
+
   /// Parameters in all.
   static constexpr std::size_t parameter_count(D const& d, ModelSizes const& sizes) { return count_parameters(create(d, sizes)); }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("", self.bert);
     visitor("span", self.span);
-  }
-  /// The tree that PyTorch prints.
-  ModuleNode module_tree() const {
-    auto tree = internal::module(internal::class_prefix(bert.family) + "ForQuestionAnswering")
-                    .add(internal::body_name(bert.family), bert.module_tree())
-                    .add("qa_outputs", describe(span));
-    return bert.family == ModelFamily::distilbert ? tree.add("dropout", dropout_leaf(bert.printed.answer_dropout)) : tree;
   }
 };
 
@@ -249,12 +249,19 @@ struct SequenceClassificationHead {
 
 /// BERT that labels texts, or pairs of texts (BertForSequenceClassification and those of RoBERTa and DistilBERT). What the logits stand for,
 /// one label, several or numbers, is the config's to say (`read_label_config`).
-template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
+template <DimensionsLike D, RecipeLike Recipe>
 struct BertForSequenceClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  static constexpr ModelHead kind = ModelHead::sequence_classification;  ///< Its head.
 
   Bert<D, Recipe> bert;                         ///< The encoder; BERT's pooler is the head's dense layer.
   SequenceClassificationHead<D> head;  ///< On the first token.
+
+  /// Zero weights, to be loaded or initialised; there is no pooler, whatever the settings say.
+  static constexpr BertForSequenceClassification create(D const& d, ModelSizes const& sizes, std::size_t labels, BertSettings settings = {}) {
+    settings.pooler = Pooler::absent;
+    return {Bert<D, Recipe>::create(d, sizes, settings), {{d.hidden, d.hidden}, settings.classifier_activation, {d.hidden, labels}}};
+  }
 
   /// @return [Sequences, Labels]. @throws As `Bert`; ArgumentError for an empty sequence.
   Tensor<float, axes::Sequences, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
@@ -262,22 +269,31 @@ struct BertForSequenceClassification {
     return head(select_rows(bert(batch, context), batch.sequences, SequenceRow::first, context), context);
   }
 
+  std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
+  std::size_t labels() const noexcept { return head.output.outputs(); }    ///< Labels that it gives.
+
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("", self.bert);
     visitor("head", self.head);
   }
-  /// The tree that PyTorch prints.
-  ModuleNode module_tree() const { return internal::sequence_classification_tree(*this); }
 };
 
 /// BERT that labels tokens (BertForTokenClassification and those of RoBERTa and DistilBERT).
-template <DimensionsLike D = DynamicDimensions, RecipeLike Recipe = BertRecipe>
+template <DimensionsLike D, RecipeLike Recipe>
 struct BertForTokenClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  static constexpr ModelHead kind = ModelHead::token_classification;  ///< Its head.
 
   Bert<D, Recipe> bert;                                   ///< The encoder, without pooler.
   Linear<typename D::Hidden, axes::Labels> classifier;  ///< On every token.
+
+  /// Zero weights, to be loaded or initialised; there is no pooler, whatever the settings say.
+  static constexpr BertForTokenClassification create(D const& d, ModelSizes const& sizes, std::size_t labels, BertSettings settings = {}) {
+    settings.pooler = Pooler::absent;
+    return {Bert<D, Recipe>::create(d, sizes, settings), {d.hidden, labels}};
+  }
 
   /// @return [Tokens, Labels]. @throws As `Bert`.
   Tensor<float, axes::Tokens, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
@@ -285,17 +301,79 @@ struct BertForTokenClassification {
     return classifier(bert(batch, context), context);
   }
 
+  std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
+  std::size_t labels() const noexcept { return classifier.outputs(); }     ///< Labels that it gives.
+
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("", self.bert);
     visitor("classifier", self.classifier);
   }
-  /// The tree that PyTorch prints.
-  ModuleNode module_tree() const {
-    return internal::module(internal::class_prefix(bert.family) + "ForTokenClassification")
-        .add(internal::body_name(bert.family), bert.module_tree())
-        .add("dropout", dropout_leaf(bert.printed.token_classifier_dropout))
-        .add("classifier", describe(classifier));
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// How each is loaded: as models/families/bert.hpp plans it.
+
+/// Loads the masked-LM models.
+template <DimensionsLike D, RecipeLike Recipe>
+struct ModelLoader<BertForMaskedLm<D, Recipe>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForMaskedLm<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+    auto plan = internal::BertPlan<D, Recipe>::with_masked_lm(directory, checkpoint);
+    return {BertForMaskedLm<D, Recipe>::create(plan.dimensions, plan.sizes, plan.settings), std::move(plan.names)};
+  }
+};
+
+/// Loads BertForNextSentencePrediction, and the same part of BertForPreTraining.
+template <DimensionsLike D, RecipeLike Recipe>
+struct ModelLoader<BertForNextSentence<D, Recipe>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForNextSentence<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const&) {
+    auto plan = internal::BertPlan<D, Recipe>::of(directory);
+    return {BertForNextSentence<D, Recipe>::create(plan.dimensions, plan.sizes, plan.settings), std::move(plan.names)};
+  }
+};
+
+/// Loads BertForPreTraining.
+template <DimensionsLike D, RecipeLike Recipe>
+struct ModelLoader<BertForPreTraining<D, Recipe>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForPreTraining<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+    auto plan = internal::BertPlan<D, Recipe>::with_masked_lm(directory, checkpoint);
+    return {BertForPreTraining<D, Recipe>::create(plan.dimensions, plan.sizes, plan.settings), std::move(plan.names)};
+  }
+};
+
+/// Loads the question-answering models.
+template <DimensionsLike D, RecipeLike Recipe>
+struct ModelLoader<BertForQuestionAnswering<D, Recipe>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForQuestionAnswering<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const&) {
+    auto plan = internal::BertPlan<D, Recipe>::of(directory);
+    return {BertForQuestionAnswering<D, Recipe>::create(plan.dimensions, plan.sizes, plan.settings), std::move(plan.names)};
+  }
+};
+
+/// Loads the classifiers of texts, with as many labels as the config names.
+template <DimensionsLike D, RecipeLike Recipe>
+struct ModelLoader<BertForSequenceClassification<D, Recipe>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForSequenceClassification<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const&) {
+    auto plan = internal::BertPlan<D, Recipe>::of(directory);
+    return {BertForSequenceClassification<D, Recipe>::create(plan.dimensions, plan.sizes, plan.labels(directory), plan.settings),
+            std::move(plan.names)};
+  }
+};
+
+/// Loads the classifiers of tokens, with as many labels as the config names.
+template <DimensionsLike D, RecipeLike Recipe>
+struct ModelLoader<BertForTokenClassification<D, Recipe>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<BertForTokenClassification<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const&) {
+    auto plan = internal::BertPlan<D, Recipe>::of(directory);
+    return {BertForTokenClassification<D, Recipe>::create(plan.dimensions, plan.sizes, plan.labels(directory), plan.settings),
+            std::move(plan.names)};
   }
 };
 

@@ -14,10 +14,11 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
-#include <axiform/io/printed_settings.hpp>
 #include <axiform/models/dimensions.hpp>
+#include <axiform/models/forward.hpp>
+#include <axiform/models/model_head.hpp>
+#include <axiform/models/printed_settings.hpp>
 #include <axiform/nn/block.hpp>
-#include <axiform/nn/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/kv_cache.hpp>
 #include <axiform/nn/token_batch.hpp>
@@ -41,7 +42,7 @@ struct Gpt2Settings {
   /// Of the blocks; the epsilon is also that of the final norm.
   LayerSettings layers = {.activation = Activation::gelu_tanh, .layer_norm_epsilon = 1e-5f};
   HeadWeights head_weights = HeadWeights::tied;  ///< Whether the head is the token embedding.
-  PrintedSettings printed = {.padding_id = {}};  ///< What only the module tree shows.
+  PrintedSettings printed = {.class_prefix = "GPT2", .padding_id = {}};  ///< What only the module tree shows.
 };
 
 /// A GPT-2 with its language-model head (Hugging Face's GPT2LMHeadModel); the head is the token embedding, tied, unless the checkpoint has
@@ -51,9 +52,11 @@ struct Gpt2Settings {
 ///     auto hidden_states = gpt2(ids, context);                   // [Tokens, Hidden], after the final norm
 ///     auto logits = gpt2.logits(hidden_states, context);         // [Tokens, VocabularyEntries]
 ///     auto sequences = generate(gpt2, ids, {.max_length = 30}, context);
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D>
 struct Gpt2 {
   using DimensionsType = D;                                  ///< The dimensions that the type has, or leaves free.
+  using Settings = Gpt2Settings;                             ///< What it is made with besides.
+  static constexpr ModelHead kind = ModelHead::causal_lm;    ///< Its head, which may go unused.
   using Cache = KeyValueCache;                               ///< What `generate` keeps the past in.
   using States = Tensor<float, axes::Tokens, typename D::Hidden>;  ///< Hidden states of packed tokens.
 
@@ -133,6 +136,10 @@ struct Gpt2 {
 
   /// The longest sequence, in tokens.
   std::size_t positions() const noexcept { return sizes.positions; }
+  /// Segments that it tells apart: it was trained with none.
+  std::size_t token_types() const noexcept { return 0; }
+  /// Width of the hidden states.
+  std::size_t hidden_size() const noexcept { return dimensions.hidden; }
   /// Tokens that there are: ids are below it.
   std::size_t vocabulary() const noexcept { return sizes.vocabulary; }
   /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
@@ -165,22 +172,6 @@ struct Gpt2 {
     visitor("printed", self.printed);
   }
 
-  /// The tree that PyTorch prints for Hugging Face's GPT2Model.
-  ModuleNode transformer_tree() const {
-    ModuleNode blocks{{}, "ModuleList", {}};
-    for (std::size_t i = 0; i < decoder.layers.size(); ++i) blocks.add(std::to_string(i), block_tree(decoder.layers[i]));
-    return ModuleNode{{}, "GPT2Model", {}}
-        .add("wte", embedding_leaf(sizes.vocabulary, dimensions.hidden))
-        .add("wpe", embedding_leaf(sizes.positions, dimensions.hidden))
-        .add("drop", dropout_leaf(printed.embedding_dropout))
-        .add("h", std::move(blocks))
-        .add("ln_f", describe(*decoder.final_norm));
-  }
-  /// The tree that PyTorch prints for Hugging Face's GPT2LMHeadModel.
-  ModuleNode module_tree() const {
-    return ModuleNode{{}, "GPT2LMHeadModel", {}}.add("transformer", transformer_tree()).add("lm_head", describe(lm_head));
-  }
-
  private:
   // Positions go on behind what is in the cache. A token type k, which GPT-2 was not trained with, adds row k of the token embedding.
   States embed(TokenBatch const& batch, Cache const* cache, Context& context) const {
@@ -189,23 +180,6 @@ struct Gpt2 {
     position_table.add_positions(batch.sequences, sum.view(), cache ? cache->lengths() : std::span<std::size_t const>());
     if (!batch.token_types.empty()) tokens.add_rows(batch.token_types, sum.view(), "token type");
     return sum;
-  }
-
-  ModuleNode block_tree(Block<D, Gpt2Recipe> const& block) const {
-    ModuleNode const conv = module_leaf("Conv1D()");
-    return ModuleNode{{}, "GPT2Block", {}}
-        .add("ln_1", describe(block.attention_norm))
-        .add("attn", ModuleNode{{}, "GPT2Attention", {}}
-                         .add("c_attn", conv)
-                         .add("c_proj", conv)
-                         .add("attn_dropout", dropout_leaf(printed.attention_dropout))
-                         .add("resid_dropout", dropout_leaf(printed.hidden_dropout)))
-        .add("ln_2", describe(block.mlp_norm))
-        .add("mlp", ModuleNode{{}, "GPT2MLP", {}}
-                        .add("c_fc", conv)
-                        .add("c_proj", conv)
-                        .add("act", activation_leaf(block.mlp.activation, printed.activation))
-                        .add("dropout", dropout_leaf(printed.hidden_dropout)));
   }
 };
 

@@ -10,7 +10,9 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/tensor.hpp>
+#include <axiform/models/forward.hpp>
 #include <axiform/models/gpt2.hpp>
+#include <axiform/models/model_head.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/visit.hpp>
@@ -18,9 +20,10 @@
 namespace axiform::inline AXIFORM_ARCH {
 
 /// GPT-2 that labels texts by their last token (GPT2ForSequenceClassification).
-template <DimensionsLike D = DynamicDimensions>
+template <DimensionsLike D>
 struct Gpt2ForSequenceClassification {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
+  static constexpr ModelHead kind = ModelHead::sequence_classification;  ///< Its head.
 
   Gpt2<D> gpt2;                                  ///< The model; its language-model head is not used.
   Linear<typename D::Hidden, axes::Labels, Bias::absent> score;  ///< On the last token.
@@ -35,17 +38,15 @@ struct Gpt2ForSequenceClassification {
     return score(last, context);
   }
 
+  std::size_t positions() const noexcept { return gpt2.positions(); }      ///< The longest sequence, in tokens.
+  std::size_t token_types() const noexcept { return gpt2.token_types(); }  ///< None.
+  std::size_t labels() const noexcept { return score.outputs(); }          ///< Labels that it gives.
+
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("", self.gpt2);
     visitor("score", self.score);
     visitor("padding_id", self.padding_id);
-  }
-  /// The tree that PyTorch prints.
-  ModuleNode module_tree() const {
-    return ModuleNode{{}, "GPT2ForSequenceClassification", {}}
-        .add("transformer", gpt2.transformer_tree())
-        .add("score", linear_leaf(score.inputs(), score.outputs(), "False"));
   }
 
  private:
@@ -56,6 +57,21 @@ struct Gpt2ForSequenceClassification {
     if (row == first) throw ArgumentError("sequence " + std::to_string(sequence) + ": is empty, expected at least one token");
     for (--row; row > first && padding_id && batch.ids[row] == *padding_id;) --row;
     return row;
+  }
+};
+
+/// Loads GPT2ForSequenceClassification, with as many labels as the config names.
+template <DimensionsLike D>
+struct ModelLoader<Gpt2ForSequenceClassification<D>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<Gpt2ForSequenceClassification<D>> create(ModelDirectory const& directory, Checkpoint const&) {
+    auto body = internal::Gpt2Body<D>::create_without_lm_head(directory);
+    auto const hidden = body.gpt2.dimensions.hidden;
+    auto const padding_id = body.config.padding_id;
+    return {{std::move(body.gpt2),
+             {hidden, body.labels(directory)},
+             padding_id ? std::optional(static_cast<TokenId>(*padding_id)) : std::nullopt},
+            body.names()};
   }
 };
 

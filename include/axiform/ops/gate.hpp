@@ -20,7 +20,7 @@ namespace axiform::inline AXIFORM_ARCH {
 /// @return  [rows, Inner], in the context's memory.
 /// @throws ShapeError when the rows have no two halves, or `Inner` is in the type and is not their length.
 template <Axis Inner, FloatTensor X>
-Tensor<float, RowAxis<X>, Inner> gate(X const& x, kernels::Activation activation, Context& context) {
+Tensor<float, RowAxis<X>, Inner> gate(X const& x, Activation activation, Context& context) {
   auto const view = as_view(x);
   std::size_t const inner = view.columns() / 2;
   if (2 * inner != view.columns()) throw ShapeError("gate: found a tensor " + view.shape().to_string() + ", expected rows of two halves");

@@ -7,14 +7,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <axiform/core/activation.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/ops/packed_matrix.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
-
-using kernels::Activation;
 
 /// Epilogue: an activation, applied to the product before it is stored.
 struct ActivationEpilogue {

@@ -9,10 +9,11 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
-#include <axiform/io/config.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/models/known.hpp>
+#include <axiform/models/model_head.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/tokenizer.hpp>
@@ -21,12 +22,12 @@ namespace axiform::detail {
 
 /// @throws CheckpointError when config.json names a model with another head than one of `heads`; without a name, loading will tell.
 inline void expect_head(ModelDirectory const& directory, std::initializer_list<ModelHead> heads, char const* task) {
-  auto const path = directory / "config.json";
-  Json const config = read_json(path);
-  ModelHead const found = model_head(config, path.string());
+  std::string const file = (directory / "config.json").string();
+  Json const& config = directory.json("config.json");
+  ModelHead const found = model_head(config, file);
   if (found == ModelHead::none || std::ranges::find(heads, found) != heads.end()) return;
-  auto const name = get_or<std::vector<std::string>>(config, "architectures", {}, path.string()).front();
-  throw CheckpointError(path.string() + ": architectures: found " + in_quotes(name) + ", expected a model for " + task);
+  auto const name = get_or<std::vector<std::string>>(config, "architectures", {}, file).front();
+  throw CheckpointError(file + ": architectures: found " + in_quotes(name) + ", expected a model for " + task);
 }
 
 /// Tokens that a model reads at once, special ones included: its positions, or what its tokenizer says, if less.

@@ -28,6 +28,7 @@
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/core/progress.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
@@ -60,13 +61,14 @@ struct FillMaskOptions {
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// Fills masks as transformers' `fill-mask` pipeline (5.24) does, with a BERT, RoBERTa or DistilBERT for masked language modelling. The
+/// Fills masks as transformers' `fill-mask` pipeline (5.24) does, with a BERT, RoBERTa or DistilBERT for masked language modelling, or what else
+/// is a `MaskedLmModel`. The
 /// logits of the masks' rows are all that is computed of the head. Constant once made: one object serves any number of threads, each with a
 /// context of its own.
-template <DimensionsLike D = DynamicDimensions>
+template <MaskedLmModel ModelType = BertForMaskedLm<>>
 class FillMask {
  public:
-  using Model = BertForMaskedLm<D>;  ///< What guesses.
+  using Model = ModelType;  ///< What guesses.
 
   /// From its parts.
   /// @throws CheckpointError when the tokenizer has no mask.
@@ -121,7 +123,7 @@ class FillMask {
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
   Model const& model() const noexcept { return model_; }              ///< What guesses.
   /// Tokens of the longest text, special ones included.
-  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.bert.positions()); }
+  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.positions()); }
 
  private:
   std::vector<std::size_t> masks_of(Encoding const& encoding) const {
@@ -146,7 +148,7 @@ class FillMask {
         id = pieces.front();
         warnings.push_back(warning + "its first token " + detail::in_quotes(tokenizer_.id_to_token(*id)) + " is taken in its place");
       }
-      std::size_t const known = model_.mlm.decoder.outputs();
+      std::size_t const known = model_.vocabulary();
       if (static_cast<std::size_t>(*id) >= known)
         throw ArgumentError("targets: found " + detail::in_quotes(target) + ", token " + std::to_string(*id) + ", and the model knows " +
                             std::to_string(known) + " tokens");
@@ -159,14 +161,14 @@ class FillMask {
   void fill_batch(std::span<Encoding const> encodings, std::span<std::size_t const> batch, std::size_t top_k,
                   std::span<TokenId const> targets, std::vector<FilledText>& results, Context& context) const {
     Context::Pass const pass(context);
-    internal::PackedEncodings packed(model_.bert.sizes.token_types);
+    internal::PackedEncodings packed(model_.token_types());
     std::vector<std::size_t> rows;
     for (std::size_t const i : batch) {
       for (std::size_t const place : masks_of(encodings[i])) rows.push_back(packed.sequences().total() + place);
       packed.append(encodings[i]);
     }
-    auto const states = model_.bert(packed.batch(), context);
-    auto masked = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({rows.size(), states.columns()}));
+    auto const states = model_.hidden_states(packed.batch(), context);
+    auto masked = make_tensor<float>(context, Shape<axes::Tokens, LastAxis<decltype(states)>>::of({rows.size(), states.columns()}));
     for (std::size_t i = 0; i < rows.size(); ++i) std::ranges::copy(states.row(rows[i]), masked.row(i).begin());
     auto const logits = model_.logits(masked, context);
     std::size_t row = 0;

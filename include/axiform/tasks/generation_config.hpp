@@ -118,10 +118,9 @@ inline GenerateOptions read_generation_config(Json const& config, GenerateOption
 /// The settings of `directory / "generation_config.json"` on top of `defaults`; these alone when there is no such file.
 /// @throws As the function above; FormatError when the file is not JSON.
 inline GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults) {
-  auto const path = directory / "generation_config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return defaults;
-  return read_generation_config(read_json(path), std::move(defaults), path.string());
+  std::string const name = "generation_config.json";
+  if (!directory.has(name)) return defaults;
+  return read_generation_config(directory.json(name), std::move(defaults), (directory / name).string());
 }
 
 }  // namespace axiform

@@ -20,6 +20,7 @@
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/core/progress.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
@@ -39,10 +40,10 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// BERT's next-sentence prediction (Devlin et al. 2019, section 3.1), as BertForNextSentencePrediction of transformers (5.24). Constant
 /// once made: one object serves any number of threads, each with a context of its own.
-template <DimensionsLike D = DynamicDimensions>
+template <NextSentenceModel ModelType = BertForNextSentence<>>
 class NextSentence {
  public:
-  using Model = BertForNextSentence<D>;  ///< What reads the pairs.
+  using Model = ModelType;  ///< What reads the pairs.
 
   /// From its parts.
   NextSentence(Tokenizer tokenizer, Model model) : tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
@@ -79,7 +80,7 @@ class NextSentence {
     internal::for_each_batch(
         lengths, {.what = "next sentence", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress}, context,
         [&](std::span<std::size_t const> batch, Context& own) {
-          internal::PackedEncodings packed(model_.bert.sizes.token_types);
+          internal::PackedEncodings packed(model_.token_types());
           for (std::size_t const i : batch) packed.append(encodings[i]);
           auto const logits = model_(packed.batch(), own);
           for (std::size_t i = 0; i < batch.size(); ++i) result[batch[i]] = internal::softmax(logits.row(i)).front();
@@ -90,7 +91,7 @@ class NextSentence {
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
   Model const& model() const noexcept { return model_; }              ///< What reads the pairs.
   /// Tokens of the longest pair, special ones included.
-  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.bert.positions()); }
+  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.positions()); }
 
  private:
   Tokenizer tokenizer_;

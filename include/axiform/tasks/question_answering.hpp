@@ -26,6 +26,7 @@
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/core/progress.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/windows.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 #include <axiform/text/utf8.hpp>
@@ -85,10 +86,10 @@ namespace axiform::inline AXIFORM_ARCH {
 /// each with a context of its own.
 ///
 /// It differs from the pipeline where that gives what is no answer: spans of score 0, or that end before they begin, are left out.
-template <DimensionsLike D = DynamicDimensions>
+template <AnswerModel ModelType = BertForQuestionAnswering<>>
 class QuestionAnswering {
  public:
-  using Model = BertForQuestionAnswering<D>;  ///< What reads question and context.
+  using Model = ModelType;  ///< What reads question and context.
 
   /// From its parts.
   QuestionAnswering(Tokenizer tokenizer, Model model) : tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
@@ -126,7 +127,7 @@ class QuestionAnswering {
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
   Model const& model() const noexcept { return model_; }              ///< What reads them.
   /// Tokens of the longest window, question and special tokens included.
-  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.bert.positions()); }
+  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.positions()); }
 
  private:
   // What a window has to say.
@@ -178,7 +179,7 @@ class QuestionAnswering {
 
   void run(detail::WindowedEncoding const& windowed, std::span<std::size_t const> batch, QuestionAnsweringOptions const& options,
            std::vector<Candidates>& windows, Context& context) const {
-    internal::PackedEncodings packed(model_.bert.sizes.token_types);
+    internal::PackedEncodings packed(model_.token_types());
     for (std::size_t const window : batch) packed.append(windowed.ids(window), windowed.type_ids(window));
     auto const logits = model_(packed.batch(), context);
     bool const adds = options.equal_answers == EqualAnswers::added && options.bounds == AnswerBounds::words;

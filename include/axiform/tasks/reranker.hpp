@@ -26,6 +26,7 @@
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/core/progress.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/text/tokenizer_files.hpp>
@@ -47,16 +48,16 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// A query and passages to scores, as sentence-transformers' CrossEncoder: a BERT, RoBERTa or DistilBERT for sequence classification with
 /// one label, over pairs. Constant once made: one object serves any number of threads, each with a context of its own.
-template <DimensionsLike D = DynamicDimensions>
+template <TextLabelModel ModelType = BertForSequenceClassification<>>
 class Reranker {
  public:
-  using Model = BertForSequenceClassification<D>;  ///< What reads the pairs.
+  using Model = ModelType;  ///< What reads the pairs.
 
   /// From its parts.
   /// @throws CheckpointError when the model has more than one label.
   Reranker(Tokenizer tokenizer, Model model, ScoreActivation activation)
       : tokenizer_(std::move(tokenizer)), model_(std::move(model)), activation_(activation) {
-    if (std::size_t const labels = model_.head.output.outputs(); labels != 1)
+    if (std::size_t const labels = model_.labels(); labels != 1)
       throw CheckpointError("reranker: found a model of " + std::to_string(labels) + " labels, expected 1, the score");
   }
 
@@ -84,7 +85,7 @@ class Reranker {
     bool const squash = options.activation.value_or(activation_) == ScoreActivation::sigmoid;
     internal::BatchRun const how{.what = "rerank", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress};
     internal::for_each_batch(lengths, how, context, [&](std::span<std::size_t const> batch, Context& own) {
-      internal::PackedEncodings packed(model_.bert.sizes.token_types);
+      internal::PackedEncodings packed(model_.token_types());
       for (std::size_t const i : batch) packed.append(encodings[i]);
       auto const logits = model_(packed.batch(), own);
       for (std::size_t i = 0; i < batch.size(); ++i)
@@ -116,7 +117,7 @@ class Reranker {
   ScoreActivation activation() const noexcept { return activation_; }  ///< What becomes of the logit.
   /// Tokens at which a pair is cut, special ones included.
   std::size_t max_length() const noexcept {
-    return std::min(tokenizer_.model_max_length().value_or(model_.bert.positions()), model_.bert.positions());
+    return std::min(tokenizer_.model_max_length().value_or(model_.positions()), model_.positions());
   }
 
  private:

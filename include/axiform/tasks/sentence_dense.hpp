@@ -65,24 +65,8 @@ class SentenceDense {
   explicit SentenceDense(DenseConfig const& config)
       : linear_(config.inputs, config.outputs),
         has_residual_(config.residual == DensePart::present),
-        activation_(activation_of(config.activation)) {
+        activation_(config.activation) {
     if (has_residual_ && config.inputs != config.outputs) residual_.emplace(config.inputs, config.outputs);
-  }
-
-  static Activation activation_of(DenseActivation activation) {
-    switch (activation) {
-      case DenseActivation::none:
-        return Activation::none;
-      case DenseActivation::tanh:
-        return Activation::tanh;
-      case DenseActivation::relu:
-        return Activation::relu;
-      case DenseActivation::gelu:
-        return Activation::gelu;
-      case DenseActivation::silu:
-        return Activation::silu;
-    }
-    return Activation::none;
   }
 
   Map linear_;

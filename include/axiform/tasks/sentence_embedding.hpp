@@ -2,7 +2,7 @@
 /// `SentenceEmbedding`: a vector for each text; the cosine of two says how close their meanings are.
 ///
 ///     auto context = Context::with_threads(2);
-///     auto const bert = SentenceEmbedding<MiniLmL6>::from_directory("models/minilm-l6", context);
+///     auto const bert = SentenceEmbedding<Bert<MiniLmL6>>::from_directory("models/minilm-l6", context);
 ///     auto const embeddings = bert.embed({"A man is eating food.", "A man eats a meal."}, context);
 ///     float const similarity = cos_sim(embeddings, embeddings)(0, 1);   // 0.908
 ///
@@ -38,6 +38,7 @@
 #include <axiform/tasks/pool_sequences.hpp>
 #include <axiform/tasks/sentence_dense.hpp>
 #include <axiform/tasks/similarity.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_chunks.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/text/tokenizer_files.hpp>
@@ -51,22 +52,23 @@ struct DocumentEmbedding {
   std::vector<TextChunk> chunks;               ///< Where each chunk lies in the document.
 };
 
-/// Texts to vectors, as sentence-transformers: the tokenizer, the encoder (BERT, RoBERTa, DistilBERT), the pooling and the modules behind
+/// Texts to vectors, as sentence-transformers: the tokenizer, the encoder (BERT, RoBERTa, DistilBERT, or what else is an `EncoderModel`), the pooling and the modules behind
 /// it that a directory names. Constant once made: one object serves any number of threads, each with a context of its own.
 ///
 /// A text's embedding has the same bits whatever else is embedded with it, on any number of threads.
-template <DimensionsLike D = DynamicDimensions>
+template <EncoderModel Encoder = Bert<>>
 class SentenceEmbedding {
  public:
-  using Width = typename D::Hidden;                    ///< The axis of an embedding.
+  using Model = Encoder;                               ///< What reads the tokens.
+  using Width = LastAxis<ModelOutput<Model>>;          ///< The axis of an embedding.
   using Embedding = Tensor<float, Width>;              ///< Of one text.
   using Embeddings = Tensor<float, axes::Sequences, Width>;  ///< Of texts, in their order.
 
   /// From its parts. Dense modules are loaded from the folders that `config` names.
   /// @throws CheckpointError when the parts do not fit together, or the embeddings are not as wide as the type says.
-  SentenceEmbedding(Tokenizer tokenizer, Bert<D> bert, SentenceConfig config, Context& context)
-      : tokenizer_(std::move(tokenizer)), bert_(std::move(bert)), config_(std::move(config)) {
-    std::size_t const hidden = bert_.dimensions.hidden;
+  SentenceEmbedding(Tokenizer tokenizer, Model model, SentenceConfig config, Context& context)
+      : tokenizer_(std::move(tokenizer)), model_(std::move(model)), config_(std::move(config)) {
+    std::size_t const hidden = model_.hidden_size();
     if (config_.pooling_width && *config_.pooling_width != hidden) refuse_width("Pooling", *config_.pooling_width, hidden);
     width_ = config_.pooling.size() * hidden;
     for (SentenceModule const& module : config_.modules) {
@@ -88,7 +90,7 @@ class SentenceEmbedding {
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of an encoder of these dimensions.
   static SentenceEmbedding from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     auto const config = read_sentence_config(directory);
-    return {Tokenizer::from_directory(config.transformer), load<Bert<D>>(config.transformer, loading, context), config, context};
+    return {Tokenizer::from_directory(config.transformer), load<Model>(config.transformer, loading, context), config, context};
   }
   /// The same with weights in f32.
   static SentenceEmbedding from_directory(ModelDirectory const& directory, Context& context) {
@@ -154,12 +156,12 @@ class SentenceEmbedding {
   }
 
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
-  Bert<D> const& bert() const noexcept { return bert_; }              ///< What reads the tokens.
+  Model const& model() const noexcept { return model_; }              ///< What reads the tokens.
   SentenceConfig const& config() const noexcept { return config_; }   ///< What makes a vector of the states.
   std::size_t dimensions() const noexcept { return width_; }          ///< Numbers of an embedding.
   /// Tokens at which a text is cut, special ones included: what the model's files say, and no more than it has positions.
   std::size_t max_length() const noexcept {
-    return std::min(config_.max_sequence_length.value_or(tokenizer_.model_max_length().value_or(bert_.positions())), bert_.positions());
+    return std::min(config_.max_sequence_length.value_or(tokenizer_.model_max_length().value_or(model_.positions())), model_.positions());
   }
   /// What is put before a text of that role; empty where the model has nothing.
   ///
@@ -234,9 +236,9 @@ class SentenceEmbedding {
     std::size_t const skipped = tokens_skipped(prompt);
     internal::BatchRun const how{.what = "embed", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress};
     internal::for_each_batch(lengths, how, context, [&](std::span<std::size_t const> batch, Context& own) {
-      internal::PackedEncodings packed(bert_.sizes.token_types);
+      internal::PackedEncodings packed(model_.token_types());
       for (std::size_t const i : batch) append(i, packed);
-      auto pooled = pool_sequences(bert_(packed.batch(), own), packed.sequences(), config_.pooling, skipped, own);
+      auto pooled = pool_sequences(model_(packed.batch(), own), packed.sequences(), config_.pooling, skipped, own);
       apply_modules(pooled, options, own);
       for (std::size_t i = 0; i < batch.size(); ++i) std::ranges::copy(pooled.row(i), embeddings.row(batch[i]).begin());
     });
@@ -261,7 +263,7 @@ class SentenceEmbedding {
   }
 
   Tokenizer tokenizer_;
-  Bert<D> bert_;
+  Model model_;
   SentenceConfig config_;
   std::vector<Module> modules_;
   std::size_t width_ = 0;

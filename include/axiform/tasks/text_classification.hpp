@@ -16,7 +16,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <axiform/core/checks.hpp>
@@ -27,9 +26,11 @@
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/load.hpp>
+#include <axiform/models/one_of.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/core/progress.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/text/tokenizer_files.hpp>
@@ -66,17 +67,16 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// Labels texts as transformers' `text-classification` pipeline (5.24) does, with a BERT, RoBERTa, DistilBERT or GPT-2 for sequence
 /// classification. Constant once made: one object serves any number of threads, each with a context of its own.
-template <DimensionsLike D = DynamicDimensions>
+template <TextLabelModel ModelType = OneOf<BertForSequenceClassification<>, Gpt2ForSequenceClassification<>>>
 class TextClassification {
  public:
-  using Model = std::variant<BertForSequenceClassification<D>, Gpt2ForSequenceClassification<D>>;  ///< What reads the texts.
+  using Model = ModelType;  ///< What reads the texts.
 
   /// From its parts.
   /// @throws CheckpointError when the model has not as many labels as `labels`.
   TextClassification(Tokenizer tokenizer, Model model, LabelConfig labels)
       : tokenizer_(std::move(tokenizer)), model_(std::move(model)), config_(std::move(labels)) {
-    std::size_t const found = std::visit([](auto const& m) { return outputs_of(m); }, model_);
-    if (found != config_.labels.size())
+    if (std::size_t const found = model_.labels(); found != config_.labels.size())
       throw CheckpointError("text classification: found a model of " + std::to_string(found) + " labels, expected the " +
                             std::to_string(config_.labels.size()) + " that are named");
   }
@@ -85,12 +85,8 @@ class TextClassification {
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
   static TextClassification from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     detail::expect_head(directory, {ModelHead::sequence_classification}, "sequence classification");
-    auto const path = directory / "config.json";
-    Json const config = read_json(path);
-    auto const labels = read_label_config(config, path.string());
-    if (model_family(config, path.string()) == ModelFamily::gpt2)
-      return {Tokenizer::from_directory(directory), Model(load<Gpt2ForSequenceClassification<D>>(directory, loading, context)), labels};
-    return {Tokenizer::from_directory(directory), Model(load<BertForSequenceClassification<D>>(directory, loading, context)), labels};
+    auto const labels = read_label_config(directory);
+    return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context), labels};
   }
   /// The same with weights in f32.
   static TextClassification from_directory(ModelDirectory const& directory, Context& context) {
@@ -141,18 +137,9 @@ class TextClassification {
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
   Model const& model() const noexcept { return model_; }              ///< What reads them.
   /// Tokens of the longest text, special ones included.
-  std::size_t max_length() const noexcept {
-    return detail::longest_text(tokenizer_, std::visit([](auto const& m) { return body_of(m).positions(); }, model_));
-  }
+  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.positions()); }
 
  private:
-  static auto const& body_of(BertForSequenceClassification<D> const& model) { return model.bert; }
-  static auto const& body_of(Gpt2ForSequenceClassification<D> const& model) { return model.gpt2; }
-  static std::size_t outputs_of(BertForSequenceClassification<D> const& model) { return model.head.output.outputs(); }
-  static std::size_t outputs_of(Gpt2ForSequenceClassification<D> const& model) { return model.score.outputs(); }
-  static std::size_t token_types_of(BertForSequenceClassification<D> const& model) { return model.bert.sizes.token_types; }
-  static std::size_t token_types_of(Gpt2ForSequenceClassification<D> const&) { return 0; }
-
   EncodeOptions encode_options(TextClassificationOptions const& options) const {
     EncodeOptions encode;
     if (options.long_text == LongText::cut) encode.max_length = max_length();
@@ -186,14 +173,10 @@ class TextClassification {
     internal::for_each_batch(
         lengths, {.what = "text classification", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress},
         context, [&](std::span<std::size_t const> batch, Context& own) {
-          std::visit(
-              [&](auto const& model) {
-                internal::PackedEncodings packed(token_types_of(model));
-                for (std::size_t const i : batch) packed.append(encodings[i]);
-                auto const logits = model(packed.batch(), own);
-                for (std::size_t i = 0; i < batch.size(); ++i) result[batch[i]] = best(logits.row(i), function, options.top_k);
-              },
-              model_);
+          internal::PackedEncodings packed(model_.token_types());
+          for (std::size_t const i : batch) packed.append(encodings[i]);
+          auto const logits = model_(packed.batch(), own);
+          for (std::size_t i = 0; i < batch.size(); ++i) result[batch[i]] = best(logits.row(i), function, options.top_k);
         });
     return result;
   }

@@ -1,5 +1,5 @@
 /// @file
-/// `TextGeneration`: continues texts with a GPT-2.
+/// `TextGeneration`: continues texts with a GPT-2, or what else is a causal language model.
 ///
 ///     auto context = Context::with_threads(2);
 ///     auto const gpt2 = TextGeneration<>::from_directory("models/gpt2", context);
@@ -8,12 +8,10 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -29,6 +27,7 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/models/gpt2.hpp>
+#include <axiform/models/known.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/generated_text.hpp>
@@ -39,33 +38,52 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-template <DimensionsLike D>
+/// A model that continues texts: what sessions and perplexity need (generate/causal_model.hpp), with the logits of whole texts.
+template <class M>
+concept CausalTextModel =
+    RewindableLanguageModel<M> && requires(M const& model, std::span<TokenId const> ids, Context& context) {
+      { model.logits(model(ids, context), context) } -> std::same_as<Tensor<float, axes::Tokens, axes::VocabularyEntries>>;
+    };
+
+template <CausalTextModel Model>
 class TextSession;
+
+namespace internal {
+
+// config.json's `eos_token_id`; where it does not say, that of the family's config class.
+inline std::vector<std::size_t> end_of_text_ids(ModelDirectory const& directory) {
+  std::string const file = (directory / "config.json").string();
+  Json const& config = directory.json("config.json");
+  auto const otherwise = model_family(config, file).family->end_of_text;
+  return ConfigReader{config, file}.token_ids("eos_token_id", {otherwise.begin(), otherwise.end()});
+}
+
+}  // namespace internal
 
 /// Texts to longer texts, as Hugging Face's text-generation pipeline: the tokenizer, the model, and the settings of a directory.
 /// Constant once made: one object serves any number of threads, each with a context of its own.
 ///
 /// Options that say nothing of end-of-text get the checkpoint's. An empty text is continued from the token that begins documents.
-template <DimensionsLike D = DynamicDimensions>
+template <CausalTextModel ModelType = Gpt2<>>
 class TextGeneration {
  public:
+  using Model = ModelType;  ///< What continues texts.
+
   /// From its parts. @param config What the checkpoint asks for: its `end_of_text` at least.
-  TextGeneration(Tokenizer tokenizer, Gpt2<D> gpt2, Json config)
-      : tokenizer_(std::move(tokenizer)), gpt2_(std::move(gpt2)), config_(std::move(config)), defaults_(options()) {}
+  TextGeneration(Tokenizer tokenizer, Model model, Json config)
+      : tokenizer_(std::move(tokenizer)), model_(std::move(model)), config_(std::move(config)), defaults_(options()) {}
 
   /// From a Hugging Face directory. Its `generation_config.json` is read where it has one, else config.json's `eos_token_id` alone.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of a GPT-2 of these dimensions.
   static TextGeneration from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     detail::expect_head(directory, {ModelHead::causal_lm}, "text generation");
     Json config = Json::object();
-    auto const path = directory / "generation_config.json";
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) {
-      config = read_json(path);
-      read_generation_config(config, {}, path.string());
+    if (directory.has("generation_config.json")) {
+      config = directory.json("generation_config.json");
+      read_generation_config(config, {}, (directory / "generation_config.json").string());
     }
-    if (!config.contains("eos_token_id")) config["eos_token_id"] = read_gpt2_config(directory).end_of_text_ids;
-    return {Tokenizer::from_directory(directory), load<Gpt2<D>>(directory, loading, context), std::move(config)};
+    if (!config.contains("eos_token_id")) config["eos_token_id"] = internal::end_of_text_ids(directory);
+    return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context), std::move(config)};
   }
   /// The same with weights in f32.
   static TextGeneration from_directory(ModelDirectory const& directory, Context& context) { return from_directory(directory, {}, context); }
@@ -80,7 +98,7 @@ class TextGeneration {
   /// @throws ArgumentError as `axiform::generate`: options that contradict each other, a text that is too long for them or for the model.
   std::vector<GeneratedText> generate(std::string_view text, GenerateOptions const& options, Context& context) const {
     std::vector<TokenId> const prompt = encode(text);
-    return texts_of(text, generate_sequences(gpt2_, prompt, prepared(options), context));
+    return texts_of(text, generate_sequences(model_, prompt, prepared(options), context));
   }
   /// The same with the checkpoint's options.
   std::vector<GeneratedText> generate(std::string_view text, Context& context) const { return generate(text, defaults_, context); }
@@ -92,7 +110,7 @@ class TextGeneration {
   std::vector<std::vector<GeneratedText>> generate(Texts const& texts, GenerateOptions const& options, Context& context) const {
     std::vector<std::vector<TokenId>> prompts;
     for (std::string_view const text : texts) prompts.push_back(encode(text));
-    auto sequences = generate_batch(gpt2_, prompts, prepared(options), context);
+    auto sequences = generate_batch(model_, prompts, prepared(options), context);
     std::vector<std::vector<GeneratedText>> results;
     auto text = std::ranges::begin(texts);
     for (auto& of_text : sequences) results.push_back(texts_of(*text++, std::move(of_text)));
@@ -113,36 +131,36 @@ class TextGeneration {
   std::vector<GeneratedText> stream(std::string_view text, GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text,
                                     Context& context) const {
     std::vector<TokenId> const prompt = encode(text);
-    auto const run = [&](GenerateOptions const& how) { return generate_sequences(gpt2_, prompt, how, context); };
+    auto const run = [&](GenerateOptions const& how) { return generate_sequences(model_, prompt, how, context); };
     return texts_of(text, stream_with(run, options, on_text));
   }
 
   /// Continues a text with the help of a small model of the same tokenizer.
   /// @return One text, and how well the small model guessed.
   /// @throws As `axiform::generate_speculatively`.
-  template <DimensionsLike Small>
+  template <CausalTextModel Small>
   SpeculativeText generate_speculatively(std::string_view text, TextGeneration<Small> const& draft, GenerateOptions const& options,
                                          SpeculationOptions const& speculation, Context& context) const {
-    auto found = axiform::generate_speculatively(gpt2_, draft.gpt2(), encode(text), prepared(options), speculation, context);
+    auto found = axiform::generate_speculatively(model_, draft.model(), encode(text), prepared(options), speculation, context);
     return {text_of(text, std::move(found.sequence)), found.proposed, found.accepted};
   }
 
   /// How probable a text is; of any length. @throws ArgumentError as `axiform::perplexity`.
   Perplexity perplexity(std::string_view text, PerplexityOptions const& options, Context& context) const {
-    return axiform::perplexity(gpt2_, tokenizer_.encode(text).ids, options, context);
+    return axiform::perplexity(model_, tokenizer_.encode(text).ids, options, context);
   }
   /// What the model says of each token of a text but the first. @throws ArgumentError as `axiform::report_tokens`.
   std::vector<TokenReport> report(std::string_view text, std::size_t alternatives, Context& context) const {
-    return report_tokens(gpt2_, encode(text), alternatives, context);
+    return report_tokens(model_, encode(text), alternatives, context);
   }
   /// The logits behind every token of a text. @return [Tokens, VocabularyEntries], in the context's memory.
   /// @throws ArgumentError when the text has more tokens than the model has positions.
   Tensor<float, axes::Tokens, axes::VocabularyEntries> logits(std::string_view text, Context& context) const {
-    return gpt2_.logits(gpt2_(encode(text), context), context);
+    return model_.logits(model_(encode(text), context), context);
   }
 
   /// A text that is continued turn by turn, and begins empty. This object must outlive it.
-  TextSession<D> session() const { return TextSession<D>(*this); }
+  TextSession<Model> session() const { return TextSession<Model>(*this); }
 
   /// Words as `GenerateOptions::bad_words` has them, each as it stands and with a space before it, as it is in the middle of a text.
   ///
@@ -176,11 +194,11 @@ class TextGeneration {
   }
 
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }      ///< What cuts the texts.
-  Gpt2<D> const& gpt2() const noexcept { return gpt2_; }                  ///< What continues them.
-  std::size_t positions() const noexcept { return gpt2_.positions(); }    ///< The longest text, in tokens.
+  Model const& model() const noexcept { return model_; }                  ///< What continues them.
+  std::size_t positions() const noexcept { return model_.positions(); }    ///< The longest text, in tokens.
 
  private:
-  friend class TextSession<D>;
+  friend class TextSession<Model>;
 
   // With the checkpoint's end-of-text, and what finds stop strings.
   GenerateOptions prepared(GenerateOptions options) const {
@@ -221,7 +239,7 @@ class TextGeneration {
   }
 
   Tokenizer tokenizer_;
-  Gpt2<D> gpt2_;
+  Model model_;
   Json config_;
   GenerateOptions defaults_;
 };
@@ -232,11 +250,11 @@ class TextGeneration {
 ///     auto session = gpt2.session();
 ///     session.append("Question: who wrote Hamlet?\nAnswer:");
 ///     std::string const answer = session.generate({.max_new_tokens = 20, .stop_strings = {"\n"}}, context).continuation;
-template <DimensionsLike D>
+template <CausalTextModel Model>
 class TextSession {
  public:
   /// An empty text.
-  explicit TextSession(TextGeneration<D> const& task) : task_(&task), session_(task.gpt2()) {}
+  explicit TextSession(TextGeneration<Model> const& task) : task_(&task), session_(task.model()) {}
 
   /// Adds text at the end. @throws ArgumentError when there is no room.
   void append(std::string_view text) {
@@ -269,7 +287,7 @@ class TextSession {
   TextSession fork() const { return TextSession(task_, session_.fork(), text_); }
 
  private:
-  TextSession(TextGeneration<D> const* task, GenerationSession<Gpt2<D>> session, std::string text)
+  TextSession(TextGeneration<Model> const* task, GenerationSession<Model> session, std::string text)
       : task_(task), session_(std::move(session)), text_(std::move(text)) {}
 
   GeneratedText finish(GeneratedSequence sequence) {
@@ -278,8 +296,8 @@ class TextSession {
     return result;
   }
 
-  TextGeneration<D> const* task_;
-  GenerationSession<Gpt2<D>> session_;
+  TextGeneration<Model> const* task_;
+  GenerationSession<Model> session_;
   std::string text_;
 };
 

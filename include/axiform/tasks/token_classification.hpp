@@ -26,6 +26,7 @@
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/core/progress.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/tasks/token_labels.hpp>
@@ -53,16 +54,16 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// Labels tokens as transformers' `token-classification` pipeline (5.24) does, with a BERT, RoBERTa or DistilBERT for token classification.
 /// Constant once made: one object serves any number of threads, each with a context of its own.
-template <DimensionsLike D = DynamicDimensions>
+template <TokenLabelModel ModelType = BertForTokenClassification<>>
 class TokenClassification {
  public:
-  using Model = BertForTokenClassification<D>;  ///< What reads the texts.
+  using Model = ModelType;  ///< What reads the texts.
 
   /// From its parts.
   /// @throws CheckpointError when the model has not as many labels as `labels`.
   TokenClassification(Tokenizer tokenizer, Model model, std::vector<std::string> labels)
       : tokenizer_(std::move(tokenizer)), model_(std::move(model)), labels_(std::move(labels)) {
-    if (std::size_t const found = model_.classifier.outputs(); found != labels_.size())
+    if (std::size_t const found = model_.labels(); found != labels_.size())
       throw CheckpointError("token classification: found a model of " + std::to_string(found) + " labels, expected the " +
                             std::to_string(labels_.size()) + " that are named");
   }
@@ -136,7 +137,7 @@ class TokenClassification {
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
   Model const& model() const noexcept { return model_; }              ///< What reads them.
   /// Tokens of the longest text, or window, special ones included.
-  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.bert.positions()); }
+  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.positions()); }
 
  private:
   struct Window {
@@ -176,7 +177,7 @@ class TokenClassification {
 
   void run(std::span<detail::WindowedEncoding const> windowed, std::span<std::size_t const> batch, std::vector<Window>& windows,
            Context& context) const {
-    internal::PackedEncodings packed(model_.bert.sizes.token_types);
+    internal::PackedEncodings packed(model_.token_types());
     for (std::size_t const i : batch) {
       auto const& text = windowed[windows[i].text];
       packed.append(text.ids(windows[i].index), text.type_ids(windows[i].index));

@@ -13,6 +13,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 
 namespace axiform::detail {
@@ -87,10 +88,11 @@ inline std::optional<TokenizerFamily> find_family(std::span<NamedFamily const> f
 /// A configuration file and its path, for messages; an empty object where the directory has no such file.
 struct ConfigFile {
   std::string name;
-  Json json;
+  Json const& json;  ///< The directory's.
 
-  static ConfigFile read(std::filesystem::path const& path) {
-    ConfigFile result{path.string(), std::filesystem::exists(path) ? read_json(path) : Json::object()};
+  static ConfigFile read(ModelDirectory const& directory, std::string const& file) {
+    static Json const nothing = Json::object();
+    ConfigFile const result{(directory / file).string(), directory.has(file) ? directory.json(file) : nothing};
     if (!result.json.is_object()) throw FormatError(result.name + ": found " + describe_json(result.json) + ", expected an object");
     return result;
   }

@@ -186,8 +186,8 @@ inline FamilyFound family_by_files(std::filesystem::path const& directory) {
 }
 
 /// The family of a directory without tokenizer.json.
-inline FamilyFound family_of_directory(std::filesystem::path const& directory, ConfigFile const& config) {
-  ConfigFile const model = ConfigFile::read(directory / "config.json");
+inline FamilyFound family_of_directory(ModelDirectory const& directory, ConfigFile const& config) {
+  ConfigFile const model = ConfigFile::read(directory, "config.json");
   auto found = family_by_class(config);
   if (!found) found = family_by_class(model);
   if (!found) found = family_by_model(model);
@@ -233,7 +233,7 @@ inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
   bool const has_json = std::filesystem::exists(directory / "tokenizer.json");
   if (!has_json && !std::filesystem::exists(directory / "vocab.txt") && detail::vocabulary_and_merges(directory).first.empty())
     throw FileError(directory.string() + ": has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
-  ConfigFile const config = ConfigFile::read(directory / "tokenizer_config.json");
+  ConfigFile const config = ConfigFile::read(directory, "tokenizer_config.json");
   std::string const name = has_json ? (directory / "tokenizer.json").string() : directory.string();
   std::optional<detail::FamilyFound> found;
   if (!has_json) found = detail::family_of_directory(directory, config);
@@ -246,8 +246,8 @@ inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
   if (auto const added = settings.optional_section("added_tokens_decoder")) {
     detail::read_added_tokens_decoder(*added, list);
   } else {  // Before there was such a key, two more files said it.
-    ConfigFile const map = ConfigFile::read(directory / "special_tokens_map.json");
-    ConfigFile const added_tokens = ConfigFile::read(directory / "added_tokens.json");
+    ConfigFile const map = ConfigFile::read(directory, "special_tokens_map.json");
+    ConfigFile const added_tokens = ConfigFile::read(directory, "added_tokens.json");
     detail::NamedTokens of_map;
     detail::read_special_tokens(map.json, map.name, of_map);
     for (auto& [key, token] : of_map.named) tokens.set(key, std::move(token));

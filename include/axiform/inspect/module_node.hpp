@@ -1,7 +1,10 @@
 /// @file
-/// `ModuleNode`: one line of a model's printed module tree, and what hangs below it.
+/// `ModuleNode`: one line of a model's printed module tree, and what hangs below it; and how it is printed, in the layout of PyTorch's
+/// `print(model)` with every block spelled out.
 #pragma once
 
+#include <cstddef>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,5 +30,23 @@ struct ModuleNode {
 
 /// A leaf.
 inline ModuleNode module_leaf(std::string description) { return {{}, std::move(description), {}}; }
+
+/// Writes the tree below `node`:
+///
+///     Mlp(
+///       (up): Linear(in_features=768, out_features=3072, bias=True)
+///       (down): Linear(in_features=3072, out_features=768, bias=True)
+///     )
+inline void print_module_tree(std::ostream& out, ModuleNode const& node, std::size_t indent = 0) {
+  out << node.description;
+  if (node.children.empty()) return;
+  out << "(\n";
+  for (ModuleNode const& child : node.children) {
+    out << std::string(indent + 2, ' ') << '(' << child.name << "): ";
+    print_module_tree(out, child, indent + 2);
+    out << '\n';
+  }
+  out << std::string(indent, ' ') << ')';
+}
 
 }  // namespace axiform

@@ -34,6 +34,7 @@ class PrintedText {
 /// What a config says that no computation here needs, and that PyTorch prints with the module tree. Rates of dropout are written as the config
 /// writes them: PyTorch prints 0 and 0.0 as they came.
 struct PrintedSettings {
+  PrintedText class_prefix = "Bert";       ///< How the family's classes begin: "Roberta", "GPT2".
   PrintedText embedding_dropout = "0.1";   ///< Of the embeddings' sum: GPT-2's `embd_pdrop`, else as `hidden_dropout`.
   PrintedText hidden_dropout = "0.1";      ///< Of what a block adds: `hidden_dropout_prob`, `dropout`, `resid_pdrop`.
   PrintedText attention_dropout = "0.1";   ///< Of probabilities: `attention_probs_dropout_prob`, `attention_dropout`, `attn_pdrop`.

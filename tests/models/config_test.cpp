@@ -1,4 +1,4 @@
-#include <axiform/io/config.hpp>
+#include <axiform/models/known.hpp>
 
 #include <doctest/doctest.h>
 
@@ -16,27 +16,27 @@ Gpt2Config gpt2(std::string const& text) { return read_gpt2_config(parse_json(te
 
 TEST_CASE("config: absent keys have transformers' defaults") {
   auto const b = bert(R"({"model_type":"bert"})");
-  CHECK(b.vocabulary == 30522);
-  CHECK(b.hidden == 768);
-  CHECK(b.layers == 12);
-  CHECK(b.heads == 12);
-  CHECK(b.head_size == 64);
-  CHECK(b.inner == 3072);
-  CHECK(b.positions == 512);
-  CHECK(b.token_types == 2);
+  CHECK(b.sizes.vocabulary == 30522);
+  CHECK(b.dimensions.hidden == 768);
+  CHECK(b.sizes.layers == 12);
+  CHECK(b.dimensions.heads == 12);
+  CHECK(b.dimensions.head_size == 64);
+  CHECK(b.dimensions.inner == 3072);
+  CHECK(b.sizes.positions == 512);
+  CHECK(b.sizes.token_types == 2);
   CHECK(b.layer_norm_epsilon == 1e-12);
-  CHECK(b.activation == ConfigActivation::gelu);
+  CHECK(b.activation == Activation::gelu);
   CHECK(b.padding_id == 0);
   auto const g = gpt2(R"({"model_type":"gpt2"})");
-  CHECK(g.vocabulary == 50257);
-  CHECK(g.hidden == 768);
-  CHECK(g.layers == 12);
-  CHECK(g.heads == 12);
-  CHECK(g.head_size == 64);
-  CHECK(g.inner == 3072);
-  CHECK(g.positions == 1024);
+  CHECK(g.sizes.vocabulary == 50257);
+  CHECK(g.dimensions.hidden == 768);
+  CHECK(g.sizes.layers == 12);
+  CHECK(g.dimensions.heads == 12);
+  CHECK(g.dimensions.head_size == 64);
+  CHECK(g.dimensions.inner == 3072);
+  CHECK(g.sizes.positions == 1024);
   CHECK(g.layer_norm_epsilon == 1e-5);
-  CHECK(g.activation == ConfigActivation::gelu_tanh);
+  CHECK(g.activation == Activation::gelu_tanh);
   CHECK(g.end_of_text_ids == std::vector<std::size_t>{50256});
 }
 
@@ -46,62 +46,62 @@ TEST_CASE("config: what is said is read") {
       "layer_norm_eps":1e-7,"pad_token_id":null,"position_embedding_type":"absolute","is_decoder":false,"embedding_size":48,
       "pruned_heads":{},"transformers_version":"5.24","an_unknown_key":[1]})");
   CHECK(b.architectures == std::vector<std::string>{"BertForMaskedLM"});
-  CHECK(b.vocabulary == 100);
-  CHECK(b.hidden == 48);
-  CHECK(b.layers == 3);
-  CHECK(b.heads == 4);
-  CHECK(b.head_size == 12);
-  CHECK(b.inner == 96);
-  CHECK(b.positions == 40);
-  CHECK(b.token_types == 1);
+  CHECK(b.sizes.vocabulary == 100);
+  CHECK(b.dimensions.hidden == 48);
+  CHECK(b.sizes.layers == 3);
+  CHECK(b.dimensions.heads == 4);
+  CHECK(b.dimensions.head_size == 12);
+  CHECK(b.dimensions.inner == 96);
+  CHECK(b.sizes.positions == 40);
+  CHECK(b.sizes.token_types == 1);
   CHECK(b.layer_norm_epsilon == 1e-7);
-  CHECK(b.activation == ConfigActivation::gelu_tanh);
+  CHECK(b.activation == Activation::gelu_tanh);
   CHECK_FALSE(b.padding_id.has_value());
   auto const g = gpt2(R"({"model_type":"gpt2","vocab_size":100,"n_embd":48,"n_layer":3,"n_head":4,"n_inner":null,"n_ctx":30,
       "activation_function":"relu","layer_norm_epsilon":1e-6,"eos_token_id":[3,4],"reorder_and_upcast_attn":true,
       "scale_attn_weights":true,"scale_attn_by_inverse_layer_idx":false,"tie_word_embeddings":true})");
-  CHECK(g.hidden == 48);
-  CHECK(g.inner == 192);
-  CHECK(g.positions == 30);
-  CHECK(g.head_size == 12);
-  CHECK(g.activation == ConfigActivation::relu);
+  CHECK(g.dimensions.hidden == 48);
+  CHECK(g.dimensions.inner == 192);
+  CHECK(g.sizes.positions == 30);
+  CHECK(g.dimensions.head_size == 12);
+  CHECK(g.activation == Activation::relu);
   CHECK(g.end_of_text_ids == std::vector<std::size_t>{3, 4});
-  CHECK(gpt2(R"({"model_type":"gpt2","n_inner":7})").inner == 7);
-  CHECK(gpt2(R"({"model_type":"gpt2","n_positions":7,"n_ctx":9})").positions == 7);
+  CHECK(gpt2(R"({"model_type":"gpt2","n_inner":7})").dimensions.inner == 7);
+  CHECK(gpt2(R"({"model_type":"gpt2","n_positions":7,"n_ctx":9})").sizes.positions == 7);
   CHECK(gpt2(R"({"model_type":"gpt2","eos_token_id":null})").end_of_text_ids.empty());
-  CHECK(gpt2(R"({"model_type":"gpt2","hidden_size":24,"num_attention_heads":2})").head_size == 12);
+  CHECK(gpt2(R"({"model_type":"gpt2","hidden_size":24,"num_attention_heads":2})").dimensions.head_size == 12);
 }
 
 TEST_CASE("config: the family is named by model_type, or by the architecture where it is absent") {
-  auto const family = [](char const* text) { return model_family(parse_json(text, "f"), "f"); };
-  CHECK(family(R"({"model_type":"bert"})") == ModelFamily::bert);
-  CHECK(family(R"({"model_type":"gpt2"})") == ModelFamily::gpt2);
-  CHECK(family(R"({"architectures":["GPT2LMHeadModel"]})") == ModelFamily::gpt2);
-  CHECK(family(R"({"architectures":["BertModel"]})") == ModelFamily::bert);
-  CHECK(family(R"({"architectures":["XLMRobertaForMaskedLM"]})") == ModelFamily::xlm_roberta);
-  CHECK(family(R"({"model_type":"xlm-roberta"})") == ModelFamily::xlm_roberta);
-  CHECK(family(R"({"model_type":"roberta","architectures":["BertModel"]})") == ModelFamily::roberta);
-  CHECK(family(R"({"model_type":"camembert"})") == ModelFamily::camembert);
-  CHECK(family(R"({"model_type":"distilbert"})") == ModelFamily::distilbert);
+  auto const family = [](char const* text) { return model_family(parse_json(text, "f"), "f").named->model_type; };
+  CHECK(family(R"({"model_type":"bert"})") == "bert");
+  CHECK(family(R"({"model_type":"gpt2"})") == "gpt2");
+  CHECK(family(R"({"architectures":["GPT2LMHeadModel"]})") == "gpt2");
+  CHECK(family(R"({"architectures":["BertModel"]})") == "bert");
+  CHECK(family(R"({"architectures":["XLMRobertaForMaskedLM"]})") == "xlm-roberta");
+  CHECK(family(R"({"model_type":"xlm-roberta"})") == "xlm-roberta");
+  CHECK(family(R"({"model_type":"roberta","architectures":["BertModel"]})") == "roberta");
+  CHECK(family(R"({"model_type":"camembert"})") == "camembert");
+  CHECK(family(R"({"model_type":"distilbert"})") == "distilbert");
 }
 
 TEST_CASE("config: RoBERTa and DistilBERT have their own names and defaults") {
   auto const roberta = bert(R"({"model_type":"roberta","max_position_embeddings":514,"type_vocab_size":1,"layer_norm_eps":1e-5})");
-  CHECK(roberta.vocabulary == 50265);
+  CHECK(roberta.sizes.vocabulary == 50265);
   CHECK(roberta.padding_id == 1);
-  CHECK(roberta.token_types == 1);
+  CHECK(roberta.sizes.token_types == 1);
   CHECK(roberta.head_weights == HeadWeights::tied);
   auto const distilbert = bert(R"({"model_type":"distilbert","dim":48,"n_layers":3,"n_heads":4,"hidden_dim":60,"activation":"relu",
       "sinusoidal_pos_embds":true,"tie_word_embeddings":false})");
-  CHECK(distilbert.hidden == 48);
-  CHECK(distilbert.layers == 3);
-  CHECK(distilbert.head_size == 12);
-  CHECK(distilbert.inner == 60);
-  CHECK(distilbert.token_types == 0);
-  CHECK(distilbert.activation == ConfigActivation::relu);
+  CHECK(distilbert.dimensions.hidden == 48);
+  CHECK(distilbert.sizes.layers == 3);
+  CHECK(distilbert.dimensions.head_size == 12);
+  CHECK(distilbert.dimensions.inner == 60);
+  CHECK(distilbert.sizes.token_types == 0);
+  CHECK(distilbert.activation == Activation::relu);
   CHECK(distilbert.head_weights == HeadWeights::own);
-  CHECK(bert(R"({"model_type":"distilbert"})").layers == 6);
-  CHECK(bert(R"({"model_type":"camembert"})").vocabulary == 30522);
+  CHECK(bert(R"({"model_type":"distilbert"})").sizes.layers == 6);
+  CHECK(bert(R"({"model_type":"camembert"})").sizes.vocabulary == 30522);
   CHECK(contains(message_of<CheckpointError>([] { bert(R"({"model_type":"roberta","pad_token_id":null})"); }), "pad_token_id: found none"));
   CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":18446744073709551615})"); }), "pad_token_id: found"));
   CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":9,"max_position_embeddings":10})"); }),
@@ -245,6 +245,6 @@ TEST_CASE("config: a directory's config.json is read, and its absence is named")
   TemporaryDirectory directory;
   CHECK(contains(message_of<FileError>([&] { read_bert_config(directory.path()); }), "config.json: cannot be opened"));
   write_bytes(directory / "config.json", R"({"model_type":"bert","hidden_size":24})");
-  CHECK(read_bert_config(directory.path()).head_size == 2);
+  CHECK(read_bert_config(directory.path()).dimensions.head_size == 2);
   CHECK(contains(message_of<CheckpointError>([&] { read_gpt2_config(directory.path()); }), (directory / "config.json").string()));
 }

@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/module_cost.hpp>
 #include <axiform/core/weight_format.hpp>
+#include <axiform/inspect/module_cost.hpp>
 #include <axiform/nn/attention.hpp>
 #include <axiform/nn/cross_attention.hpp>
-#include <axiform/nn/describe.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/rms_norm.hpp>

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include <axiform/core/module_node.hpp>
+#include <axiform/inspect/module_node.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/rms_norm.hpp>
@@ -114,7 +114,7 @@ struct DescribeMembers {
 
 }  // namespace internal
 
-/// The module tree of any layer, from its type and `visit`. (Bert and Gpt2 have their own, in Hugging Face's words.)
+/// The module tree of any layer, from its type and `visit`. (inspect/module_tree.hpp has those of known families in Hugging Face's words.)
 template <Layer L>
 ModuleNode describe_modules(L const& layer) {
   return internal::DescribeMembers::describe_layer(layer);

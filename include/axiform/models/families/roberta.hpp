@@ -1,0 +1,104 @@
+/// @file
+/// The family RoBERTa (Liu et al. 2019), with XLM-RoBERTa (Conneau et al. 2020) and CamemBERT (Martin et al. 2020): BERT whose positions begin behind
+/// the padding id, with heads of their own.
+#pragma once
+
+#include <axiform/core/activation.hpp>
+#include <axiform/core/head_weights.hpp>
+#include <axiform/io/config.hpp>
+#include <axiform/io/names.hpp>
+#include <axiform/models/families/bert.hpp>
+#include <axiform/models/family.hpp>
+
+namespace axiform {
+
+/// RobertaModel and what is built on it; XLM-RoBERTa and CamemBERT have the same names.
+inline NameTable roberta_names(HeadWeights weights = HeadWeights::tied) {
+  return detail::with_rules({.family = "RoBERTa",
+                             .prefixes = {"", "roberta."},
+                             .rules = detail::bert_body_rules(),
+                             .spellings = {},
+                             .body = {"embeddings.**", "encoder.**"},
+                             .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
+                            detail::table_rules(weights, "lm_head.decoder.weight"), detail::roberta_head_rules(weights));
+}
+
+}  // namespace axiform
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// RoBERTa, XLM-RoBERTa and CamemBERT.
+struct RobertaFamily {
+  using Config = BertConfig;  ///< What `read_config` gives.
+  /// The model with that head.
+  template <ModelHead head, DimensionsLike D = DynamicDimensions>
+  using Model = BertModel<head, D>;
+
+  /// Its model types.
+  static constexpr FamilyClass classes[] = {{"roberta", "Roberta"}, {"xlm-roberta", "XLMRoberta"}, {"camembert", "Camembert"}};
+  /// Its heads.
+  static constexpr FamilyHead heads[] = {{ModelHead::none, "Model"},
+                                         {ModelHead::masked_lm, "ForMaskedLM"},
+                                         {ModelHead::question_answering, "ForQuestionAnswering"},
+                                         {ModelHead::sequence_classification, "ForSequenceClassification"},
+                                         {ModelHead::token_classification, "ForTokenClassification"}};
+  static constexpr Family family{.name = "RoBERTa", .classes = classes, .heads = heads};  ///< How configs name it.
+
+  /// @throws As `read_bert_settings`; FormatError also when there is no position behind the padding id.
+  static BertConfig read_config(ConfigReader const& reader) {
+    BertConfig config{.masked_lm_activation = Activation::gelu,  // exact, whatever the config says of the layers
+                      .padding_id = 1,
+                      .position_start = PositionStart::behind_padding};
+    if (reader.text("model_type", "") == "roberta") config.sizes.vocabulary = 50265;  // the others' classes keep BERT's
+    return read_bert_settings(reader, config);
+  }
+  /// What its checkpoints call their parameters.
+  static NameTable names(HeadWeights weights) { return roberta_names(weights); }
+
+  /// What PyTorch prints.
+  static constexpr ModuleWords words[] = {{"encoder", detail::bert_encoder_words},
+                                          {"pooler", detail::bert_pooler_words},
+                                          {"Model", R"(
+@Model(
+  (embeddings): @Embeddings(
+    (word_embeddings): Embedding({vocabulary}, {hidden}{padding})
+    (token_type_embeddings): Embedding({token_types}, {hidden})
+    (LayerNorm): {norm}
+    (dropout): Dropout(p={embedding_dropout}, inplace=False)
+    (position_embeddings): Embedding({positions}, {hidden}{padding})
+  )
+  <encoder>
+  <pooler> where pooler.weight
+))"},
+                                          {"ForMaskedLM", R"(
+@ForMaskedLM(
+  (roberta): <Model>
+  (lm_head): @LMHead(
+    (dense): Linear(in_features={hidden}, out_features={hidden}, bias=True)
+    (layer_norm): {norm}
+    (decoder): Linear(in_features={hidden}, out_features={vocabulary}, bias=True)
+  )
+))"},
+                                          {"ForQuestionAnswering", R"(
+@ForQuestionAnswering(
+  (roberta): <Model>
+  (qa_outputs): Linear(in_features={hidden}, out_features=2, bias=True)
+))"},
+                                          {"ForSequenceClassification", R"(
+@ForSequenceClassification(
+  (roberta): <Model>
+  (classifier): @ClassificationHead(
+    (dense): Linear(in_features={hidden}, out_features={hidden}, bias=True)
+    (dropout): Dropout(p={classifier_dropout}, inplace=False)
+    (out_proj): Linear(in_features={hidden}, out_features={head.output.weight}, bias=True)
+  )
+))"},
+                                          {"ForTokenClassification", R"(
+@ForTokenClassification(
+  (roberta): <Model>
+  (dropout): Dropout(p={token_classifier_dropout}, inplace=False)
+  (classifier): Linear(in_features={hidden}, out_features={classifier.weight}, bias=True)
+))"}};
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,57 @@
+/// @file
+/// `KnownFamilies`: the families whose checkpoints load. A line here adds one to `load`, `load_any`, the tasks' checks and the command line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/config.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/models/families/bert.hpp>
+#include <axiform/models/families/distilbert.hpp>
+#include <axiform/models/families/gpt2.hpp>
+#include <axiform/models/families/roberta.hpp>
+#include <axiform/models/family.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// In the order in which messages list them.
+using KnownFamilies = FamilyList<BertFamily,        //
+                                 RobertaFamily,     //
+                                 DistilBertFamily,  //
+                                 Gpt2Family>;
+
+/// The family that `model_type` names, or, in old files without it, the first architecture.
+/// @throws FormatError when the config is not an object; CheckpointError when the model is of no known family.
+inline FoundFamily model_family(Json const& config, std::string const& file) {
+  return detail::find_family(KnownFamilies::families, config, file);
+}
+
+/// The head that the first of `architectures` names; none when there is no architecture.
+/// @throws FormatError when the list is malformed; CheckpointError, by name, when the library does not have it.
+inline ModelHead model_head(Json const& config, std::string const& file) {
+  return detail::find_head(KnownFamilies::families, config, file);
+}
+
+template <class Model, class Config>
+FamilyConfig<Config> read_family_config(Json const& config, std::string const& file) {
+  FoundFamily const found = model_family(config, file);
+  ConfigReader const reader{config, file};
+  std::optional<FamilyConfig<Config>> result;
+  std::vector<Family const*> expected;
+  KnownFamilies::for_each([&]<class F>() {
+    if constexpr (std::is_same_v<typename F::template Model<ModelHead::none>, Model>) {
+      expected.push_back(&F::family);
+      if (found.family == &F::family) result = FamilyConfig<Config>{F::read_config(reader), &F::names};
+    }
+  });
+  if (!result) reader.refuse("model_type", detail::family_names({&found.family, 1}), detail::family_names(expected));
+  result->config.printed.class_prefix = std::string(found.named->prefix);
+  return std::move(*result);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,174 @@
+/// @file
+/// The half of loading that knows no model: a config and a table of names become a model with its parameters. `ModelLoader` says how for each
+/// type of model; models/load.hpp has those of the known families too.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/head_weights.hpp>
+#include <axiform/io/checkpoint.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/io/load_parameters.hpp>
+#include <axiform/io/model_directory.hpp>
+#include <axiform/io/names.hpp>
+#include <axiform/models/forward.hpp>
+#include <axiform/models/load_options.hpp>
+#include <axiform/nn/dimensions.hpp>
+#include <axiform/nn/visit.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// A model, and what became of each tensor of its checkpoint.
+template <class Model>
+struct Loaded {
+  Model model;        ///< Ready to run.
+  LoadReport report;  ///< Loaded, ignored and missing names.
+};
+
+/// A model that has yet to be given its parameters.
+template <class Model>
+struct Unloaded {
+  Model model;      ///< Zero weights, of the config's sizes.
+  NameTable names;  ///< What the checkpoint calls its parameters.
+};
+
+/// How `load` makes a model of a type. Specialise it for a model of your own, with one static function:
+///
+///     static Unloaded<MyModel> create(ModelDirectory const& directory, Checkpoint const& checkpoint);
+template <class Model>
+struct ModelLoader;
+
+namespace internal {
+
+/// The dimensions that a config asks for, as a value of `D`.
+/// @throws CheckpointError when `D` has them in its type and some differ: all of them, by name.
+template <DimensionsLike D>
+D dimensions_of(DynamicDimensions const& dimensions, ModelSizes const& sizes, std::string const& file) {
+  if constexpr (StaticDimensions<D>) {
+    constexpr D d{};
+    std::string differences;
+    auto const compare = [&](char const* name, std::size_t found, std::size_t expected) {
+      if (found == expected) return;
+      differences +=
+          (differences.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(found) + " instead of " + std::to_string(expected);
+    };
+    compare("hidden size", dimensions.hidden, d.hidden);
+    compare("heads", dimensions.heads, d.heads);
+    compare("head size", dimensions.head_size, d.head_size);
+    compare("inner size", dimensions.inner, d.inner);
+    if constexpr (NamedDimensions<D>) {
+      compare("layers", sizes.layers, D::sizes.layers);
+      compare("vocabulary", sizes.vocabulary, D::sizes.vocabulary);
+      compare("positions", sizes.positions, D::sizes.positions);
+      compare("token types", sizes.token_types, D::sizes.token_types);
+    }
+    if (!differences.empty())
+      throw CheckpointError(file + ": the checkpoint has other dimensions than the model's type: found " + differences);
+    return d;
+  } else {
+    return D{dimensions.hidden, dimensions.heads, dimensions.head_size, dimensions.inner};
+  }
+}
+
+/// A parameter's tensor under the first name that the checkpoint has for it.
+inline std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, char const* canonical) {
+  for (NameCandidate const& candidate : name_candidates(names, canonical))
+    if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
+  return std::nullopt;
+}
+
+/// Whose matrix a head computes with: the token table, where the config ties the two, unless the file has both and their values differ (as
+/// transformers 5 has it). `names` is the family's table of untied names.
+inline HeadWeights head_weights(HeadWeights config, Checkpoint const& checkpoint, NameTable const& names, char const* table,
+                                char const* head) {
+  if (config == HeadWeights::own) return config;
+  auto const of_table = find_parameter(checkpoint, names, table), of_head = find_parameter(checkpoint, names, head);
+  return of_table && of_head && !equal_tensors(*of_table, *of_head) ? HeadWeights::own : HeadWeights::tied;
+}
+
+/// " (config.json: the checkpoint was saved from BertForMaskedLM)": what a message about missing tensors ends with. Empty where no config says.
+inline std::string saved_from(ModelDirectory const& directory) {
+  try {
+    auto const architectures = get_or<std::vector<std::string>>(directory.json("config.json"), "architectures", {}, "config.json");
+    if (architectures.empty()) return {};
+    return detail::message({" (config.json: the checkpoint was saved from ", detail::printable(architectures.front()), ")"});
+  } catch (Error const&) {
+    return {};
+  }
+}
+
+}  // namespace internal
+
+namespace internal {
+
+// Not part of the template below, which every model instantiates.
+inline ParameterRequest request_of(std::string_view name, ParameterRef const& parameter) {
+  return {.name = std::string(name),
+          .shape = parameter.shape(),
+          .write_rows = [parameter](std::size_t first, std::span<float const> rows) { parameter.write_rows(first, rows); },
+          .write_transposed = [parameter](std::size_t first, std::size_t count, float const* values,
+                                          std::size_t stride) { parameter.write_transposed(first, count, values, stride); }};
+}
+
+}  // namespace internal
+
+/// Loads the parameters of any layer from a checkpoint, straight into their packed form, on the context's threads.
+/// @throws CheckpointError listing every tensor that is missing, of another shape or type, or not part of the model.
+template <Layer L>
+LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable const& names, Context& context) {
+  std::vector<ParameterRequest> requests;
+  for_each_parameter(layer, [&](std::string_view name, ParameterRef const& parameter) {
+    if (parameter.size() == 0) return;  // DistilBERT's segments: no file names what has no row
+    requests.push_back(internal::request_of(name, parameter));
+  });
+  return load_parameters(checkpoint, names, requests, context.executor());
+}
+
+/// Loads a model from a Hugging Face directory (`config.json` and `model.safetensors` or `pytorch_model.bin`), and says what became of each tensor.
+///
+/// @throws FileError when a file is missing; FormatError when one is malformed; CheckpointError when the config or the tensors are not those
+///         of `Model`: every difference is listed by name.
+template <class Model>
+Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
+  Checkpoint const checkpoint = Checkpoint::open(directory);
+  auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
+  set_weight_format(model, options.weights);
+  try {
+    LoadReport report = load_parameters(model, checkpoint, names, context);
+    return {std::move(model), std::move(report)};
+  } catch (CheckpointError const& error) {
+    throw CheckpointError(error.what() + internal::saved_from(directory));
+  }
+}
+/// The same in f32.
+template <class Model>
+Loaded<Model> load_with_report(ModelDirectory const& directory, Context& context) {
+  return load_with_report<Model>(directory, {}, context);
+}
+
+/// Loads a model from a Hugging Face directory.
+///
+///     auto bert = load<Bert<MiniLmL6>>("models/minilm-l6", context);   // another shape is refused
+///     auto gpt2 = load<Gpt2<>>(directory, context);                    // any dimensions
+///     auto model = load<BertForMaskedLm<>>(directory, context);        // BERT, RoBERTa or DistilBERT, with the head
+///     auto half = load<Gpt2<>>(directory, {.weights = WeightFormat::bf16}, context);   // in half the memory
+///
+/// @throws As `load_with_report`.
+template <class Model>
+Model load(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
+  return load_with_report<Model>(directory, options, context).model;
+}
+/// The same in f32.
+template <class Model>
+Model load(ModelDirectory const& directory, Context& context) {
+  return load<Model>(directory, {}, context);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH

@@ -1,0 +1,132 @@
+/// @file
+/// `OneOf`: one of several models that do the same, whichever a directory holds.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <axiform/core/context.hpp>
+#include <axiform/io/checkpoint.hpp>
+#include <axiform/io/config.hpp>
+#include <axiform/io/model_directory.hpp>
+#include <axiform/models/family.hpp>
+#include <axiform/models/known.hpp>
+#include <axiform/models/model_loader.hpp>
+#include <axiform/nn/token_batch.hpp>
+#include <axiform/nn/visit.hpp>
+
+namespace axiform::inline AXIFORM_ARCH {
+
+/// One of several models of different families that take and give the same. It has those of their functions that tasks call.
+///
+///     using Classifier = OneOf<BertForSequenceClassification<>, Gpt2ForSequenceClassification<>>;
+///     auto const model = load<Classifier>(directory, context);   // config.json says which
+template <class... Models>
+class OneOf {
+ public:
+  /// Takes over a model.
+  template <class Model>
+    requires(std::same_as<Model, Models> || ...)
+  OneOf(Model model) : model_(std::move(model)) {}
+
+  /// What the model gives.
+  auto operator()(TokenBatch const& batch, Context& context) const {
+    return visit_model([&](auto const& model) { return model(batch, context); });
+  }
+  /// The hidden states below its head.
+  auto hidden_states(TokenBatch const& batch, Context& context) const {
+    return visit_model([&](auto const& model) { return model.hidden_states(batch, context); });
+  }
+  /// What its head makes of chosen rows of the hidden states.
+  template <class X>
+  auto logits(X const& hidden_states, Context& context) const {
+    return visit_model([&](auto const& model) { return model.logits(hidden_states, context); });
+  }
+
+  /// Tokens of the longest sequence.
+  std::size_t positions() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.positions(); });
+  }
+  /// Rows of its table of segments; 0 where it has none.
+  std::size_t token_types() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.token_types(); });
+  }
+  /// Width of the hidden states.
+  std::size_t hidden_size() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.hidden_size(); });
+  }
+  /// Tokens that it knows.
+  std::size_t vocabulary() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.vocabulary(); });
+  }
+  /// Labels that it gives.
+  std::size_t labels() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.labels(); });
+  }
+
+  /// `use(model)` with the model that it is.
+  template <class Use>
+  decltype(auto) visit_model(Use&& use) const {
+    return std::visit(std::forward<Use>(use), model_);
+  }
+  std::variant<Models...> const& variant() const noexcept { return model_; }  ///< The model that it is.
+
+  /// Names every member of the model that it is; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    std::visit([&](auto& model) { visit_members(model, visitor); }, self.model_);
+  }
+
+ private:
+  std::variant<Models...> model_;
+};
+
+/// Loads whichever of the models the directory's family has.
+/// @throws CheckpointError when it is of another family; else as the model's own loader.
+template <class... Models>
+struct ModelLoader<OneOf<Models...>> {
+  /// The model of the config's sizes, and the names of its parameters.
+  static Unloaded<OneOf<Models...>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+    std::string const file = (directory / "config.json").string();
+    Json const& config = directory.json("config.json");
+    Family const* const family = model_family(config, file).family;
+    std::optional<Unloaded<OneOf<Models...>>> result;
+    std::vector<Family const*> expected;
+    KnownFamilies::for_each([&]<class F>() {
+      bool serves = false;
+      (try_model<F, Models>(family, directory, checkpoint, serves, result), ...);
+      if (serves) expected.push_back(&F::family);
+    });
+    if (!result) ConfigReader{config, file}.refuse("model_type", detail::family_names({&family, 1}), detail::family_names(expected));
+    return std::move(*result);
+  }
+
+ private:
+  template <class F, ModelHead head>
+  static constexpr bool has_head() {
+    for (FamilyHead const& each : F::heads)
+      if (each.head == head) return true;
+    return false;
+  }
+
+  template <class F, class Model>
+  static void try_model(Family const* family, ModelDirectory const& directory, Checkpoint const& checkpoint, bool& serves,
+                        std::optional<Unloaded<OneOf<Models...>>>& result) {
+    if constexpr (has_head<F, Model::kind>()) {
+      if constexpr (std::is_same_v<typename F::template Model<Model::kind, typename Model::DimensionsType>, Model>) {
+        serves = true;
+        if (family != &F::family) return;
+        auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
+        result.emplace(Unloaded<OneOf<Models...>>{std::move(model), std::move(names)});
+      }
+    }
+  }
+};
+
+}  // namespace axiform::inline AXIFORM_ARCH
