@@ -6,11 +6,11 @@
 #include <vector>
 
 #include <axiform/generate/generate.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/inspect/folded_tree.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/nn/block.hpp>
-#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/initialize.hpp>
 #include <axiform/nn/rms_norm.hpp>
 #include <axiform/ops/select_rows.hpp>

@@ -11,7 +11,6 @@
 #include <axiform/inspect/attention_table.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/models/load.hpp>
-#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/encoder.hpp>
 #include <axiform/nn/initialize.hpp>
