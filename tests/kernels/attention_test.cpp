@@ -74,7 +74,7 @@ TEST_CASE("attention: prefill, prefill in parts and token by token through a gro
         if (past + count > layout.capacity) {
           auto const larger = KeyValueLayout::for_keys(heads, head_size, past + count);
           std::vector<float> moved(larger.floats(), std::numeric_limits<float>::quiet_NaN());
-          kernels::move_keys_values(layout, cache.data(), larger, moved.data(), past);
+          kernels::copy_keys_values(layout, cache.data(), larger, moved.data(), 0, past);
           cache = moved;
           layout = larger;
         }

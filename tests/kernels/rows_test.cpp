@@ -251,24 +251,3 @@ TEST_CASE("rows: sums and multiples are exact at every count and alignment") {
     }
   }
 }
-
-TEST_CASE("rows: the greatest element and its first place are found at every count and alignment") {
-  CHECK(kernels::row_maximum(nullptr, 0) == -infinity);
-  CHECK(kernels::row_argmax(nullptr, 0) == 0);
-  for (std::size_t count = 1; count <= 67; ++count) {
-    for (std::size_t offset = 0; offset < simd::lanes; ++offset) {
-      for (std::size_t place = 0; place < count; ++place) {
-        std::vector<float> values(offset + count, -5.0F);
-        values[offset + place] = -1.0F;
-        values.back() = -1.0F;  // an equal one behind, unless it is the same
-        if (place > 0) values[offset + place - 1] = not_a_number;
-        CHECK(kernels::row_maximum(values.data() + offset, count) == -1.0F);
-        CHECK(kernels::row_argmax(values.data() + offset, count) == place);
-      }
-    }
-    std::vector<float> const masked(count, -infinity), invalid(count, not_a_number);
-    CHECK(kernels::row_argmax(masked.data(), count) == 0);
-    CHECK(kernels::row_maximum(invalid.data(), count) == -infinity);
-    CHECK(kernels::row_argmax(invalid.data(), count) == 0);
-  }
-}

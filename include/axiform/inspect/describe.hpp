@@ -16,21 +16,13 @@
 namespace axiform::inline AXIFORM_ARCH {
 
 /// "Linear(in_features=768, out_features=3072, bias=True)"
-inline ModuleNode linear_leaf(std::size_t inputs, std::size_t outputs, std::string_view bias = "True") {
+inline ModuleNode linear_leaf(std::size_t inputs, std::size_t outputs, Bias bias) {
   return module_leaf("Linear(in_features=" + std::to_string(inputs) + ", out_features=" + std::to_string(outputs) +
-                     ", bias=" + std::string(bias) + ")");
+                     (bias == Bias::present ? ", bias=True)" : ", bias=False)"));
 }
-/// "Embedding(30522, 768, padding_idx=0)"; `more` is what follows the lengths.
-inline ModuleNode embedding_leaf(std::size_t rows, std::size_t columns, std::string_view more = "") {
-  return module_leaf("Embedding(" + std::to_string(rows) + ", " + std::to_string(columns) + std::string(more) + ")");
-}
-/// "Dropout(p=0.1, inplace=False)". Dropout does nothing when a model runs; the tree names it where the reference does.
-inline ModuleNode dropout_leaf(std::string_view rate) { return module_leaf("Dropout(p=" + std::string(rate) + ", inplace=False)"); }
 
-/// "GELUActivation()": the class that PyTorch and transformers have for it. For some functions they have several: `printed` says which, or is
-/// empty.
-inline ModuleNode activation_leaf(Activation activation, std::string_view printed = "") {
-  if (!printed.empty()) return module_leaf(std::string(printed));
+/// "GELUActivation()": a class that PyTorch and transformers have for it. For some functions they have several.
+inline ModuleNode activation_leaf(Activation activation) {
   switch (activation) {
     case Activation::gelu: return module_leaf("GELUActivation()");
     case Activation::gelu_tanh: return module_leaf("NewGELUActivation()");
@@ -45,13 +37,13 @@ inline ModuleNode activation_leaf(Activation activation, std::string_view printe
 /// "Linear(in_features=768, out_features=3072, bias=True)"
 template <Axis In, Axis Out, Bias bias>
 ModuleNode describe(Linear<In, Out, bias> const& linear) {
-  return linear_leaf(linear.inputs(), linear.outputs(), bias == Bias::present ? "True" : "False");
+  return linear_leaf(linear.inputs(), linear.outputs(), bias);
 }
 
 /// "Linear(in_features=768, out_features=50257, bias=False)"
 template <Axis In, Axis Entries>
 ModuleNode describe(VocabularyHead<In, Entries> const& head) {
-  return linear_leaf(head.inputs(), head.outputs(), head.bias() == Bias::present ? "True" : "False");
+  return linear_leaf(head.inputs(), head.outputs(), head.bias());
 }
 
 /// "RMSNorm((768,), eps=1e-05)"

@@ -91,16 +91,19 @@ inline void append_keys_values(KeyValueLayout const& layout, float* data, std::s
   }
 }
 
-/// Copies the first `count` keys and values of every head to a layout of another capacity: a cache that grows.
-/// @pre Both layouts have the same heads and head size, and hold `count` keys; `target` does not overlap `source`.
-inline void move_keys_values(KeyValueLayout const& from, float const* source, KeyValueLayout const& to, float* target,
-                             std::size_t count) noexcept {
+/// Copies the keys and values at positions [first, end) of every head to another layout: to another sequence, or to a cache of another capacity.
+/// Whole panels of keys are copied, the one that holds `first` from its begin.
+/// @pre Both layouts have the same heads and head size, and hold `end` keys; `target` does not overlap `source`.
+inline void copy_keys_values(KeyValueLayout const& from, float const* source, KeyValueLayout const& to, float* target, std::size_t first,
+                             std::size_t end) noexcept {
   std::size_t const width = from.value_width();
-  for (std::size_t head = 0; head < from.heads; ++head) {
-    std::copy_n(source + from.keys_of(head), panel_count(count) * panel_width * from.head_size, target + to.keys_of(head));
-    for (std::size_t panel = 0; panel < from.value_panels(); ++panel)
-      std::copy_n(source + from.values_of(head) + panel * from.capacity * width, count * width,
-                  target + to.values_of(head) + panel * to.capacity * width);
+  std::size_t const panel = first / panel_width * panel_width, last_panel = panel_count(end) * panel_width;
+  for (std::size_t head = 0; first < end && head < from.heads; ++head) {
+    std::copy_n(source + from.keys_of(head) + panel * from.head_size, (last_panel - panel) * from.head_size,
+                target + to.keys_of(head) + panel * to.head_size);
+    for (std::size_t p = 0; p < from.value_panels(); ++p)
+      std::copy_n(source + from.values_of(head) + (p * from.capacity + first) * width, (end - first) * width,
+                  target + to.values_of(head) + (p * to.capacity + first) * width);
   }
 }
 

@@ -96,16 +96,6 @@ inline void pack_panels(std::size_t k, std::size_t n, float const* source, std::
   }
 }
 
-/// Reads columns [first_column, last_column) of B back, the inverse of `pack_panels`.
-/// @param target The element of row k and column n goes to `target[n * n_stride + k * k_stride]`.
-inline void unpack_columns(std::size_t k, float const* packed, float* target, std::size_t n_stride, std::size_t k_stride,
-                           std::size_t first_column, std::size_t last_column) noexcept {
-  for (std::size_t j = first_column; j < last_column; ++j) {
-    float const* const column = packed + j / panel_width * panel_width * k + j % panel_width;
-    for (std::size_t i = 0; i < k; ++i) target[j * n_stride + i * k_stride] = column[i * panel_width];
-  }
-}
-
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 
 AXIFORM_END_KERNELS

@@ -1,9 +1,8 @@
 /// @file
-/// Reductions over a row: the one order in which its elements are combined, greatest element and where it is.
+/// Reductions over a row: the one order in which its elements are combined.
 #pragma once
 
 #include <cstddef>
-#include <limits>
 
 #include <axiform/core/config.hpp>
 #include <axiform/simd/batch.hpp>
@@ -35,30 +34,6 @@ struct Sums {
 };
 
 }  // namespace detail
-
-/// The greatest of `count` floats, NaN passed over; -infinity when there is none.
-inline float row_maximum(float const* values, std::size_t count) noexcept {
-  simd::Floats const lowest = simd::broadcast(-std::numeric_limits<float>::infinity());
-  simd::Floats maxima[detail::accumulators] = {lowest, lowest, lowest, lowest};
-  auto const greater = [](simd::Floats a, simd::Floats b) { return xsimd::select(b > a, b, a); };  // false for NaN in b
-  detail::for_vectors(count, [&](std::size_t v, std::size_t i) { maxima[v] = greater(maxima[v], simd::load(values + i)); });
-  std::size_t const whole = count / simd::lanes * simd::lanes, rest = count - whole;
-  if (rest != 0)
-    maxima[0] =
-        greater(maxima[0], simd::keep_first(simd::load_partial(values + whole, rest), rest, -std::numeric_limits<float>::infinity()));
-  return simd::max_lanes(simd::max(simd::max(maxima[0], maxima[1]), simd::max(maxima[2], maxima[3])));
-}
-
-/// The index of the greatest of `count` floats, the first of equals, NaN passed over; 0 when there is none.
-inline std::size_t row_argmax(float const* values, std::size_t count) noexcept {
-  simd::Floats const maximum = simd::broadcast(row_maximum(values, count));
-  std::size_t i = 0;
-  for (; i + simd::lanes <= count; i += simd::lanes)
-    if (xsimd::any(simd::load(values + i) == maximum)) break;
-  for (float const greatest = maximum.get(0); i < count; ++i)
-    if (values[i] == greatest) return i;
-  return 0;
-}
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

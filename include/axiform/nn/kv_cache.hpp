@@ -116,24 +116,12 @@ class KeyValueCache {
                          " tokens are too many");
     return layout.floats() * widths.layers * sequences * sizeof(float);
   }
-  // Keys and values of the tokens [first, end) of a sequence of `other`, where both hold them in their own layout. Panels of keys are
-  // whole.
+  // Keys and values of a sequence of `other`, from its token `first` on.
   void copy_tokens(KeyValueCache const& other, std::size_t from, std::size_t to, std::size_t first) {
     std::size_t const end = other.lengths_[from];
-    std::size_t const panel = first / kernels::panel_width * kernels::panel_width;
-    std::size_t const last_panel = kernels::panel_count(end) * kernels::panel_width;
-    std::size_t const width = layout_.value_width();
-    for (std::size_t l = 0; first < end && l < layers_; ++l) {
-      float const* const source = other.data() + (l * other.sequences() + from) * other.layout_.floats();
-      float* const target = data() + (l * sequences() + to) * layout_.floats();
-      for (std::size_t head = 0; head < layout_.heads; ++head) {
-        std::copy_n(source + other.layout_.keys_of(head) + panel * layout_.head_size, (last_panel - panel) * layout_.head_size,
-                    target + layout_.keys_of(head) + panel * layout_.head_size);
-        for (std::size_t p = 0; p < layout_.value_panels(); ++p)
-          std::copy_n(source + other.layout_.values_of(head) + (p * other.layout_.capacity + first) * width, (end - first) * width,
-                      target + layout_.values_of(head) + (p * layout_.capacity + first) * width);
-      }
-    }
+    for (std::size_t l = 0; l < layers_; ++l)
+      kernels::copy_keys_values(other.layout_, other.data() + (l * other.sequences() + from) * other.layout_.floats(), layout_,
+                                data() + (l * sequences() + to) * layout_.floats(), first, end);
     lengths_[to] = end;
   }
   float* data() const noexcept { return static_cast<float*>(buffer_.data()); }
