@@ -14,6 +14,7 @@
 
 namespace kernels = axiform::kernels;
 namespace simd = axiform::simd;
+using axiform::Activation;
 
 namespace {
 
