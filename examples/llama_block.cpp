@@ -1,6 +1,5 @@
 // How do I build a Llama? A recipe says what its block is made of, and the library's layers are the rest. Its dimensions are fixed below; the
 // weights are random, or those of a checkpoint of these dimensions as Hugging Face keeps it (tests/fixtures/models/llama-tiny is one).
-#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/nn/block.hpp>
+#include <axiform/nn/embedding.hpp>
 #include <axiform/nn/initialize.hpp>
 #include <axiform/nn/rms_norm.hpp>
 #include <axiform/ops/select_rows.hpp>
@@ -50,9 +50,7 @@ struct Llama {
 
   std::size_t positions() const { return sizes.positions; }
   std::size_t vocabulary() const { return sizes.vocabulary; }
-  Cache make_cache(std::size_t sequences, std::size_t capacity) const {
-    return Cache(decoder.cache_widths(), sequences, capacity);
-  }
+  Cache make_cache(std::size_t sequences, std::size_t capacity) const { return Cache(decoder.cache_widths(), sequences, capacity); }
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
                                                                       Context& context) const {

@@ -103,8 +103,8 @@ class Attention {
   constexpr std::size_t width() const noexcept { return heads_ * head_size_; }  ///< All heads of queries side by side.
   /// All heads of keys side by side: what a cache holds.
   constexpr std::size_t key_width() const noexcept { return key_heads_ * head_size_; }
-  constexpr std::size_t key_heads() const noexcept { return key_heads_; }       ///< Heads of keys and values.
-  constexpr std::size_t head_size() const noexcept { return head_size_; }       ///< Columns of one head.
+  constexpr std::size_t key_heads() const noexcept { return key_heads_; }  ///< Heads of keys and values.
+  constexpr std::size_t head_size() const noexcept { return head_size_; }  ///< Columns of one head.
 
   /// Weights of its products, from the lengths alone.
   static constexpr std::size_t weight_count(D const& d) { return 2 * d.hidden * (d.width() + d.key_width()); }
