@@ -60,8 +60,13 @@ int attention(int argc, char** argv) {
     if (explained) {
       auto const choice = options.choice();
       if (!choice.head) throw ArgumentError("head: found the mean, expected one head to explain, from 0");
-      auto const steps =
-          model.visit_model([&](auto const& body) { return explain_attention(body, batch, {.layer = choice.layer, .head = *choice.head}, context); });
+      auto const steps = model.visit_model([&](auto const& body) -> AttentionSteps {
+        if constexpr (requires { explain_attention(body, batch, {}, context); }) {
+          return explain_attention(body, batch, {.layer = choice.layer, .head = *choice.head}, context);
+        } else {
+          throw ArgumentError("explain: found a model whose attention has a bias by distance, which is not explained");
+        }
+      });
       return print_attention_steps(std::cout, steps, tokens, {.query = *explained});
     }
     auto const run_observed = [&](Observer& observer) {

@@ -110,6 +110,7 @@
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
+#include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>

@@ -170,7 +170,7 @@ TEST_CASE("config: what the library does not have is refused by name") {
     std::string text, message;
   };
   for (auto const& [text, message] : std::vector<Case>{
-           {R"({"model_type":"llama"})", "found the model_type \"llama\", expected a BERT, RoBERTa, DistilBERT or GPT-2"},
+           {R"({"model_type":"llama"})", "found the model_type \"llama\", expected a BERT, RoBERTa, DistilBERT, MPNet or GPT-2"},
            {R"({"architectures":["LlamaForCausalLM"]})", "found the architecture \"LlamaForCausalLM\""},
            {R"({})", "found no model_type"},
            {R"({"model_type":"gpt2"})", "model_type: found a GPT-2, which is not supported; expected a BERT"},

@@ -14,6 +14,7 @@
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
+#include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/family.hpp>
 
@@ -23,6 +24,7 @@ namespace axiform::inline AXIFORM_ARCH {
 using KnownFamilies = FamilyList<BertFamily,        //
                                  RobertaFamily,     //
                                  DistilBertFamily,  //
+                                 MpnetFamily,       //
                                  Gpt2Family>;
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.

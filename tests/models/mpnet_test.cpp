@@ -1,0 +1,111 @@
+// MPNet, a family added from outside, against transformers in float64: the encoder, its heads, and a run-time choice among families.
+#include <doctest/doctest.h>
+#include <axiform/core/context.hpp>
+#include <axiform/models/any.hpp>
+#include <axiform/models/load.hpp>
+
+#include <algorithm>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "support/goldens.hpp"
+
+using namespace axiform;
+using goldens::Goldens;
+using goldens::largest_difference;
+
+namespace {
+
+constexpr double mpnet_tolerance = 2e-5;  // the end-to-end bound, for states and logits of magnitude 1 to 20
+
+template <class Model>
+void check_mpnet_logits(char const* fixture) {
+  CAPTURE(fixture);
+  Context context = Context::with_threads(2);
+  auto const model = load<Model>(goldens::models / fixture, context);
+  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
+  for (std::string const name : {"case0", "case1", "batch"}) {
+    CAPTURE(name);
+    auto const ids = golden.ids(name + ".ids");
+    auto const sequences = name == "batch" ? SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"))
+                                           : SequenceOffsets<axes::Tokens>::single(ids.size());
+    auto const logits = model({.ids = ids, .sequences = sequences}, context);
+    if (golden.has(name + ".logits")) {
+      CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < mpnet_tolerance);
+    } else {
+      auto const start = golden.reals(name + ".start_logits"), end = golden.reals(name + ".end_logits");
+      std::vector<double> both;
+      for (std::size_t i = 0; i < start.size(); ++i) both.insert(both.end(), {start[i], end[i]});
+      CHECK(largest_difference(logits.elements(), both) < mpnet_tolerance);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("mpnet: hidden states, attentions and pooler output are transformers', padding tokens in the text too") {
+  Context context = Context::with_threads(2);
+  auto const mpnet = load<Mpnet<>>(goldens::models / "mpnet-tiny", context);
+  Goldens const golden(goldens::models / "mpnet-tiny" / "goldens.safetensors");
+  for (int i = 0; golden.has("case" + std::to_string(i) + ".ids"); ++i) {
+    std::string const name = "case" + std::to_string(i);
+    CAPTURE(name);
+    auto const ids = golden.ids(name + ".ids");
+    auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
+    Capture capture;
+    context.observe(&capture);
+    auto const states = mpnet(ids, context);
+    context.observe(nullptr);
+    CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < mpnet_tolerance);
+    CHECK(largest_difference(mpnet.pool(states, sequences, context), golden.reals(name + ".pooler_output")) < mpnet_tolerance);
+    goldens::check_captured(capture, golden, name, mpnet.encoder.layers.size(), mpnet_tolerance);
+  }
+  auto const ids = golden.ids("batch.ids");
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"));
+  auto const states = mpnet({.ids = ids, .sequences = sequences}, context);
+  CHECK(largest_difference(states.elements(), golden.reals("batch.last_hidden_state")) < mpnet_tolerance);
+}
+
+TEST_CASE("mpnet: logits of every head are transformers', tied and untied") {
+  check_mpnet_logits<BertForMaskedLm<DynamicDimensions, MpnetRecipe>>("mpnet-mlm");
+  check_mpnet_logits<BertForMaskedLm<DynamicDimensions, MpnetRecipe>>("mpnet-mlm-untied");
+  check_mpnet_logits<BertForSequenceClassification<DynamicDimensions, MpnetRecipe>>("mpnet-classifier");
+  check_mpnet_logits<BertForTokenClassification<DynamicDimensions, MpnetRecipe>>("mpnet-tokens");
+  check_mpnet_logits<BertForQuestionAnswering<DynamicDimensions, MpnetRecipe>>("mpnet-qa");
+}
+
+TEST_CASE("mpnet: a model of another family is refused, and the message names both") {
+  Context context;
+  auto const refusal = [&](auto load_model) {
+    try {
+      load_model();
+    } catch (CheckpointError const& error) {
+      return std::string(error.what());
+    }
+    return std::string("loaded");
+  };
+  CHECK(refusal([&] { load<Bert<>>(goldens::models / "mpnet-tiny", context); })
+            .ends_with("config.json: model_type: found an MPNet, which is not supported; expected a BERT, RoBERTa or DistilBERT"));
+  CHECK(refusal([&] { load<Mpnet<>>(goldens::models / "bert-tiny", context); })
+            .ends_with("config.json: model_type: found a BERT, which is not supported; expected an MPNet"));
+  CHECK(refusal([&] { load<AnyEncoder>(goldens::models / "gpt2-tiny", context); })
+            .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT or MPNet"));
+}
+
+TEST_CASE("mpnet: one of several models has the bits of the model that it is") {
+  Context context;
+  std::vector<TokenId> const ids{0, 7, 5, 2};
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
+  TokenBatch const batch{.ids = ids, .sequences = sequences};
+  auto const any = load<AnyEncoder>(goldens::models / "mpnet-tiny", context);
+  CHECK(std::holds_alternative<Mpnet<>>(any.variant()));
+  CHECK(std::holds_alternative<Bert<>>(load<AnyEncoder>(goldens::models / "bert-tiny", context).variant()));
+  auto const one = load<Mpnet<>>(goldens::models / "mpnet-tiny", context);
+  auto const found = any(batch, context), expected = one(batch, context);
+  CHECK(std::ranges::equal(found.elements(), expected.elements()));
+  CHECK(any.hidden_size() == 32);
+  CHECK(any.positions() == one.positions());
+  CHECK(any.token_types() == 0);
+  CHECK(count_parameters(any) == count_parameters(one));
+}
