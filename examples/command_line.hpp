@@ -176,7 +176,7 @@ inline InputText read_input_line(std::string_view json, std::size_t line, TextKe
   }
   std::vector<std::string> found, expected;
   if (value.is_object())
-    for (auto const& member : value.items()) found.push_back(member.key());
+    for (auto const& member : value.items()) found.push_back(member.key);
   for (auto const& entry : keys) expected.push_back(in_words(quoted(entry), "and"));
   throw axiform::FormatError(name + ": found " +
                              (found.empty() ? axiform::describe_json(value) : "an object with " + in_words(quoted(found), "and")) +

@@ -107,7 +107,7 @@ int main(int argc, char** argv) {
     if (command.json()) {
       auto cache = llama.make_cache(1, prompt.size());
       auto const logits = llama.last_logits(prompt, SequenceOffsets<axes::Tokens>::single(prompt.size()), cache, context);
-      std::cout << Json{{"ids", ids}, {"logits", rows_to_json(logits)[0]}, {"parameters", count_parameters(llama)}} << '\n';
+      std::cout << dump_json({{"ids", ids}, {"logits", rows_to_json(logits)[0]}, {"parameters", count_parameters(llama)}}) << '\n';
       return;
     }
     print_module_tree(std::cout, fold_equal_modules(describe_modules(llama)));

@@ -34,10 +34,8 @@ int main(int argc, char** argv) {
     if (command.json()) {
       Json ignored = Json::array();
       for (auto const& tensor : report.ignored) ignored.push_back(tensor.name);
-      std::cout << Json{{"ids", encoding.ids},
-                        {"hidden_states", rows_to_json(states)},
-                        {"loaded", report.loaded},
-                        {"ignored", ignored}}
+      std::cout << dump_json(
+                       {{"ids", encoding.ids}, {"hidden_states", rows_to_json(states)}, {"loaded", report.loaded}, {"ignored", ignored}})
                 << '\n';
       return;
     }

@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
     auto const target_ids = generate(translation, prompt, options, context)[0];
 
     if (command.json()) {
-      std::cout << Json{{"source", source_ids}, {"target", target_ids}, {"parameters", count_parameters(model)}} << '\n';
+      std::cout << dump_json({{"source", source_ids}, {"target", target_ids}, {"parameters", count_parameters(model)}}) << '\n';
       return;
     }
     print_module_tree(std::cout, fold_equal_modules(describe_modules(model)));

@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
     if (command.json()) {
       Json attention;
       for (std::size_t i = 0; i < logits.rows(); ++i) attention.push_back(rows_to_json(mean_over_heads(capture.attention(layers - 1, i))));
-      std::cout << Json{{"logits", rows_to_json(logits)}, {"attention", attention}, {"parameters", count_parameters(model)}} << '\n';
+      std::cout << dump_json({{"logits", rows_to_json(logits)}, {"attention", attention}, {"parameters", count_parameters(model)}}) << '\n';
       return;
     }
     std::cout << count_parameters(model) << " parameters\n" << std::fixed << std::setprecision(3);

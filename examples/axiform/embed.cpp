@@ -32,7 +32,7 @@ void print_similarities(std::vector<std::string> const& texts, T const& embeddin
 template <TensorLike T>
 void print_document(T const& embeddings) {
   std::cout << "{\"embeddings\":[";
-  for (std::size_t i = 0; i < embeddings.rows(); ++i) std::cout << (i ? "," : "") << Json(embeddings.row(i));
+  for (std::size_t i = 0; i < embeddings.rows(); ++i) std::cout << (i ? "," : "") << dump_json(embeddings.row(i));
   std::cout << "],\"dimensions\":" << embeddings.columns() << "}\n";
 }
 
@@ -46,7 +46,8 @@ int embed(int argc, char** argv) {
   command.add_weights_option();
   command.add_inputs("Texts to embed");
   command.add_number("--batch", options.batch_size, "Texts that run together; results do not depend on it");
-  command.add_flag_callback("--query", [&] { options.role = TextRole::query; }, "The texts are what is searched for: the model's prompt for it");
+  command.add_flag_callback(
+      "--query", [&] { options.role = TextRole::query; }, "The texts are what is searched for: the model's prompt for it");
   command.add_flag_callback("--passage", [&] { options.role = TextRole::passage; }, "The texts are what is searched in");
   auto* const given_prompt = command.add_text("--prompt", prompt, "Put before each text, instead of the model's prompts");
 
@@ -58,7 +59,7 @@ int embed(int argc, char** argv) {
     command.for_each_block([&](std::vector<std::string> const& texts) {
       auto const embeddings = model.embed(texts, options, context);
       if (command.json_lines()) {
-        for (std::size_t i = 0; i < embeddings.rows(); ++i) std::cout << "{\"embedding\":" << Json(embeddings.row(i)) << "}\n";
+        for (std::size_t i = 0; i < embeddings.rows(); ++i) std::cout << "{\"embedding\":" << dump_json(embeddings.row(i)) << "}\n";
       } else if (command.json()) {
         print_document(embeddings);
       } else {

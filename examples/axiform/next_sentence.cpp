@@ -29,12 +29,12 @@ int next_sentence(int argc, char** argv) {
       return command.for_each_input_block(
           [&](std::vector<InputText> const& inputs) {
             for (InputText const& input : inputs)
-              std::cout << Json{{"probability", model.probability(input.text, *input.pair, context)}} << '\n';
+              std::cout << dump_json({{"probability", model.probability(input.text, *input.pair, context)}}) << '\n';
           },
           1);
     double const probability = model.probability(first, second, context);
     if (command.json()) {
-      std::cout << Json{{"probability", probability}} << '\n';
+      std::cout << dump_json({{"probability", probability}}) << '\n';
     } else {
       std::cout << std::fixed << std::setprecision(4) << probability << (probability >= 0.5 ? "  it follows\n" : "  it does not follow\n");
     }

@@ -16,7 +16,7 @@ namespace {
 
 // By hand, since most of the time would go into a tree of thousands of small arrays.
 void print_json(Tokenizer const& tokenizer, Encoding const& encoding) {
-  std::cout << "{\"ids\":" << Json(encoding.ids) << ",\"tokens\":" << dump_json(tokenizer.tokens(encoding)) << ",\"offsets\":[";
+  std::cout << "{\"ids\":" << dump_json(encoding.ids) << ",\"tokens\":" << dump_json(tokenizer.tokens(encoding)) << ",\"offsets\":[";
   for (std::size_t i = 0; i < encoding.size(); ++i)
     std::cout << (i ? ",[" : "[") << encoding.offsets[i].begin << ',' << encoding.offsets[i].end << ']';
   std::cout << "]}";
@@ -55,8 +55,7 @@ int tokenize(int argc, char** argv) {
   command.add_bert_option();
   command.add_inputs("Texts to cut", Command::Needed::no);
   auto* const lookup = command.add_text("--lookup", word, "Say whether the vocabulary has this word")->type_name("WORD");
-  command.add_flag_callback(
-      "--no-special", [&] { options.add_special_tokens = false; }, "Leave out special tokens such as [CLS]");
+  command.add_flag_callback("--no-special", [&] { options.add_special_tokens = false; }, "Leave out special tokens such as [CLS]");
 
   return command.run(argc, argv, [&](Context& context) {
     if (command.input_count() + !!*lookup != 1) throw CLI::ValidationError("expected one of: texts, --file, --jsonl, --lookup");

@@ -72,6 +72,9 @@
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/json_parser.hpp>
+#include <axiform/io/json_value.hpp>
+#include <axiform/io/json_writer.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>

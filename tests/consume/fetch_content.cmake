@@ -1,5 +1,4 @@
 include(FetchContent)
 FetchContent_Declare(xsimd GIT_REPOSITORY https://github.com/xtensor-stack/xsimd GIT_TAG 14.3.0 SYSTEM)
-FetchContent_Declare(nlohmann_json GIT_REPOSITORY https://github.com/nlohmann/json GIT_TAG v3.11.3 SYSTEM)
 FetchContent_Declare(axiform SOURCE_DIR ${CMAKE_CURRENT_SOURCE_DIR}/axiform)  # or GIT_REPOSITORY, or URL
-FetchContent_MakeAvailable(xsimd nlohmann_json axiform)
+FetchContent_MakeAvailable(xsimd axiform)

@@ -1,9 +1,9 @@
 # Builds and runs the project beside this file against the library, by one of these ways:
 #   find_package         the library installed to a temporary prefix
-#   find_package_beside  the same, in a project that has xsimd and nlohmann/json as subprojects
+#   find_package_beside  the same, in a project that has xsimd as a subproject
 #   add_subdirectory     the library's source folder
-#   fetch_content        the same, and xsimd and nlohmann/json, through FetchContent; from folders, so without a network
-# In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, JSON, PREFIX_PATH. XSIMD_SOURCE and JSON_SOURCE may name the real projects.
+#   fetch_content        the same, and xsimd, through FetchContent; from folders, so without a network
+# In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, PREFIX_PATH. XSIMD_SOURCE may name the real project.
 cmake_minimum_required(VERSION 3.25)
 
 file(REMOVE_RECURSE "${WORK}")
@@ -22,7 +22,7 @@ if(WAY MATCHES "^find_package")
 endif()
 
 if(WAY MATCHES "^(fetch_content|find_package_beside)$")
-  # Stand-ins for the two projects: their targets as they make them (xsimd before 14.3, without an alias), around the headers that are here. Packages are not looked for.
+  # A stand-in for the project: its target as it makes it (before 14.3, without an alias), around the headers that are here. Packages are not looked for.
   if(NOT XSIMD_SOURCE)
     set(XSIMD_SOURCE "${WORK}/xsimd")
     file(WRITE "${XSIMD_SOURCE}/CMakeLists.txt" "project(xsimd)
@@ -30,16 +30,8 @@ add_library(xsimd INTERFACE)
 target_include_directories(xsimd INTERFACE \"\$<BUILD_INTERFACE:${XSIMD}>\" \"\$<INSTALL_INTERFACE:include>\")
 ")
   endif()
-  if(NOT JSON_SOURCE)
-    set(JSON_SOURCE "${WORK}/json")
-    file(WRITE "${JSON_SOURCE}/CMakeLists.txt" "project(nlohmann_json)
-add_library(nlohmann_json INTERFACE)
-add_library(nlohmann_json::nlohmann_json ALIAS nlohmann_json)
-target_include_directories(nlohmann_json INTERFACE \"\$<BUILD_INTERFACE:${JSON}>\" \"\$<INSTALL_INTERFACE:include>\")
-")
-  endif()
-  list(APPEND options -D "XSIMD_SOURCE=${XSIMD_SOURCE}" -D "JSON_SOURCE=${JSON_SOURCE}" -D CMAKE_DISABLE_FIND_PACKAGE_xsimd=ON
-       -D CMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -D "FETCHCONTENT_SOURCE_DIR_XSIMD=${XSIMD_SOURCE}" -D "FETCHCONTENT_SOURCE_DIR_NLOHMANN_JSON=${JSON_SOURCE}"
+  list(APPEND options -D "XSIMD_SOURCE=${XSIMD_SOURCE}" -D CMAKE_DISABLE_FIND_PACKAGE_xsimd=ON
+       -D "FETCHCONTENT_SOURCE_DIR_XSIMD=${XSIMD_SOURCE}"
        -D "FETCHCONTENT_SOURCE_DIR_AXIFORM=${SOURCE}" -D FETCHCONTENT_FULLY_DISCONNECTED=ON)
 else()
   cmake_path(GET XSIMD PARENT_PATH xsimd_root)

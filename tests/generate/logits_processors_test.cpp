@@ -1,11 +1,11 @@
 // Logits processors and the sampler, each alone and all together, against transformers on given logits.
+#include <doctest/doctest.h>
 #include <axiform/generate/beam_search.hpp>
 #include <axiform/core/greatest.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/sampler.hpp>
 #include <axiform/generate/stopping.hpp>
 #include <axiform/generate/token_chooser.hpp>
-#include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
@@ -22,8 +22,8 @@ TEST_CASE("processors: each alone, and in chains, gives transformers' scores") {
   std::set<std::string> seen;
   for (std::size_t i = 1; i < all.size(); ++i) {
     Json const& one = all[i];
-    CAPTURE(one.at("options").dump());
-    CAPTURE(one.at("ids").dump());
+    CAPTURE(dump_json(one.at("options")));
+    CAPTURE(dump_json(one.at("ids")));
     for (auto const& [name, value] : one.at("options").items()) seen.insert(name);
     GenerateOptions const options = recorded::options(one);
     auto const ids = recorded::ids(one.at("ids"));
@@ -153,9 +153,10 @@ TEST_CASE("generation config: values are read under Hugging Face's names, and wh
   CHECK(options.end_of_text == std::vector<TokenId>{5});
   CHECK(options.decoding == Decoding::sample);
   CHECK(options.max_length == 50);
-  auto const beams = read(R"({"num_beams": 4, "do_sample": false, "early_stopping": "never", "max_length": 30, "temperature": 0.5, "max_time": 2,
+  auto const beams =
+      read(R"({"num_beams": 4, "do_sample": false, "early_stopping": "never", "max_length": 30, "temperature": 0.5, "max_time": 2,
                               "stop_strings": "end", "forced_eos_token_id": null, "suppress_tokens": [], "epsilon_cutoff": 0.0})",
-                          {.max_new_tokens = 256});
+           {.max_new_tokens = 256});
   CHECK(beams.decoding == Decoding::beam_search);
   CHECK(beams.early_stopping == EarlyStopping::never);
   CHECK(!beams.max_new_tokens);

@@ -1,10 +1,10 @@
 // Texts, probabilities and perplexities of gpt2-tiny against transformers' in float64.
+#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/generate/generate.hpp>
 #include <axiform/generate/perplexity.hpp>
 #include <axiform/models/gpt2.hpp>
 #include <axiform/models/load.hpp>
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +23,7 @@ struct TinyGpt2 {
 };
 
 void check_case(Gpt2<> const& model, Json const& one, Context& context) {
-  CAPTURE(one.at("options").dump());
+  CAPTURE(dump_json(one.at("options")));
   auto const prompt = ids(one.at("prompt"));
   auto const found = generate_sequences(model, prompt, recorded::options(one), context);
   Json const& expected = one.at("sequences");

@@ -1,7 +1,7 @@
 """Checks the rules about files that no compiler checks: `layout.py REPOSITORY`
 
 - A header's includes point one way: each room may use the rooms below it (see ROOMS), and no other.
-- Only simd/ and kernels/ include xsimd; only io/ includes nlohmann/json.
+- Only simd/ and kernels/ include xsimd.
 - Every header begins with `/// @file` and has `#pragma once`; its own includes are written <axiform/room/name.hpp>.
 - Every header but core/config.hpp includes another of axiform's, so that what a compiler was told wrong is refused before all else, once.
 - What simd/ and kernels/ declare stands between AXIFORM_BEGIN_KERNELS and AXIFORM_END_KERNELS.
@@ -30,7 +30,7 @@ ROOMS = {
     "inspect": ["models", "text"],
 }
 # library: the rooms that may include it.
-LIBRARIES = {"xsimd": ["simd", "kernels"], "nlohmann": ["io"]}
+LIBRARIES = {"xsimd": ["simd", "kernels"]}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 

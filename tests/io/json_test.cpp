@@ -1,5 +1,13 @@
 #include <axiform/io/json.hpp>
 
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include <doctest/doctest.h>
 
 #include "support/files.hpp"
@@ -7,12 +15,78 @@
 using namespace axiform;
 using namespace axiform::test;
 
-TEST_CASE("json: documents come out as they went in") {
-  for (std::string text : {"null", "true", "[]", "{}", "-1", "18446744073709551615", "1.5", "\"a\\u0000b\\ud83d\\ude00\"",
-                           "[1,[2,{\"a\":[]}],{}]", "{\"a\":{\"b\":1},\"c\":{\"b\":2}}", " [ 1 , 2 ] \n", "{\"\":1}"}) {
-    CAPTURE(text);
-    CHECK(parse_json(text, "t") == Json::parse(text));
+namespace {
+
+/// The bytes that a text's code points, all below 256, stand for.
+std::string bytes_of(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto const byte = static_cast<unsigned char>(text[i]);
+    bytes += static_cast<char>(byte < 0x80 ? byte : (byte & 3) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3F));
   }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("json: documents come out as they went in") {
+  for (std::string text : {"null", "true", "[]", "{}", "-1", "18446744073709551615", "1.5", "\"a\\u0000b\xf0\x9f\x98\x80\"",
+                           "[1,[2,{\"a\":[]}],{}]", "{\"a\":{\"b\":1},\"c\":{\"b\":2}}", "{\"\":1}"}) {
+    CAPTURE(text);
+    CHECK(dump_json(parse_json(text, "t")) == text);
+  }
+  CHECK(dump_json(parse_json(" [ 1 , 2 ] \n", "t")) == "[1,2]");
+}
+
+TEST_CASE("json: values and messages are those of nlohmann/json") {
+  std::ifstream file(std::filesystem::path(AXIFORM_FIXTURES) / "io/json.jsonl");
+  std::size_t right = 0, wrong = 0;
+  for (std::string line; std::getline(file, line);) {
+    Json const recorded = parse_json(line, "json.jsonl");
+    std::string const text = bytes_of(recorded[0].get<std::string>());
+    CAPTURE(recorded[0].text());
+    if (recorded[1].is_string()) {
+      Json const value = parse_json(text, "t");
+      std::string const found = dump_json(value), expected = recorded[1].text();
+      if (!value.is_number()) CHECK(found == expected);
+      CHECK(parse_json(found, "t") ==
+            parse_json(expected, "t"));  // Of the digits that say the same double theirs are not always the nearest.
+      CHECK(found.size() <= expected.size());
+      ++right;
+    } else {
+      std::string const expected = "t: is not valid JSON: " + detail::printable(recorded[2].text(), 300);
+      std::string const found = message_of<FormatError>([&] { parse_json(text, "t"); });
+      // Bytes that are not UTF-8 were recorded as U+FFFD.
+      if (recorded[2].text().find("\xef\xbf\xbd") == std::string::npos) CHECK(found == expected);
+      CHECK(found.substr(0, found.find(';')) == expected.substr(0, expected.find(';')));
+      ++wrong;
+    }
+  }
+  CHECK(right > 100);
+  CHECK(wrong > 300);
+}
+
+TEST_CASE("json: values are made, changed and compared") {
+  Json json = {{"a", 1}, {"list", {1, 2.5, "x", nullptr, true}}, {"object", {{"b", -1}}}};
+  CHECK(dump_json(json) == R"({"a":1,"list":[1,2.5,"x",null,true],"object":{"b":-1}})");
+  json["list"].push_back(Json::object());
+  json["object"]["a"] = std::vector<int>{1, 2};
+  json["new"] = std::map<std::string, std::string>{{"k", "v"}};
+  json.erase("a");
+  CHECK(dump_json(json) == R"({"list":[1,2.5,"x",null,true,{}],"new":{"k":"v"},"object":{"a":[1,2],"b":-1}})");
+  Json const copy = json;
+  json["list"][0] = 1.0;
+  CHECK(copy == json);  // Numbers are equal by value.
+  CHECK(Json(-1) != Json(std::numeric_limits<std::uint64_t>::max()));
+  json["list"][1] = "2.5";
+  CHECK(copy != json);
+  CHECK(copy["list"][0] == 1);
+  CHECK(copy["list"][2] == "x");
+  CHECK(copy["object"]["a"].get<std::vector<int>>() == std::vector{1, 2});
+  CHECK(contains(message_of<FormatError>([&] { copy.at("absent"); }), "the key \"absent\" is missing"));
+  CHECK(contains(message_of<FormatError>([&] { copy["list"].at(6); }), "element 6 of an array of 6 does not exist"));
+  CHECK(contains(message_of<FormatError>([&] { copy["list"].get<std::string>(); }), "found an array of 6, expected a string"));
+  CHECK(contains(message_of<FormatError>([&] { copy.elements(); }), "found an object of 3 keys, expected an array"));
 }
 
 TEST_CASE("json: what is not one well-formed document is a FormatError that names the file and says where") {

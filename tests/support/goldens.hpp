@@ -1,6 +1,7 @@
 // What the pinned reference computed in float64, read from tests/fixtures/models (see README.md there).
 #pragma once
 
+#include <doctest/doctest.h>
 #include <axiform/core/observer.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/token_id.hpp>
@@ -92,7 +93,7 @@ class ChangedFixture {
     std::filesystem::copy(models / fixture, directory_.path());
     auto config = axiform::read_json(directory_ / "config.json");
     config.update(changes);
-    std::ofstream(directory_ / "config.json") << config;
+    std::ofstream(directory_ / "config.json") << axiform::dump_json(config);
   }
 
   std::filesystem::path const& directory() const noexcept { return directory_.path(); }

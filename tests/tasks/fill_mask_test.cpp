@@ -14,7 +14,7 @@ TEST_CASE("fill mask: scores, tokens and sequences are the pipeline's, for one m
   for (auto const& [name, cases] : recorded::cases("fill_mask")) {
     auto const model = FillMask<>::from_directory(recorded::models / name, context);
     for (Json const& expected : cases) {
-      CAPTURE(expected.dump());
+      CAPTURE(dump_json(expected));
       FillMaskOptions options;
       if (expected["options"].contains("top_k")) options.top_k = expected["options"]["top_k"];
       if (expected["options"].contains("targets")) options.targets = expected["options"]["targets"];

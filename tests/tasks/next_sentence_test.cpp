@@ -19,7 +19,7 @@ TEST_CASE("next sentence: probabilities are transformers', one pair at a time an
     auto const found = model.probabilities(
         pairs, {.batch_size = 2, .progress = [&](Progress const& progress) { done.push_back(progress.done); }}, context);
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      CAPTURE(cases[i].dump());
+      CAPTURE(dump_json(cases[i]));
       recorded::check_score(found[i], cases[i]["probability"]);
       CHECK(model.probability(pairs[i].first, pairs[i].second, context) == found[i]);
     }

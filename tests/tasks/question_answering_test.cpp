@@ -30,7 +30,7 @@ void check_recorded(char const* file, EqualAnswers equal_answers) {
   for (auto const& [name, cases] : recorded::cases(file)) {
     auto const model = QuestionAnswering<>::from_directory(recorded::models / name, context);
     for (Json const& expected : cases) {
-      CAPTURE(expected.dump());
+      CAPTURE(dump_json(expected));
       auto const text = expected["context"].get<std::string>();
       auto const found =
           model.answer(expected["question"].get<std::string>(), text, options_of(expected["options"], equal_answers), context);

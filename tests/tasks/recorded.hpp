@@ -20,7 +20,7 @@ inline std::map<std::string, std::vector<axiform::Json>> cases(std::string const
   std::ifstream file(std::filesystem::path(AXIFORM_FIXTURES) / "tasks" / (task + ".jsonl"));
   REQUIRE(file);
   for (std::string line; std::getline(file, line);) {
-    auto value = axiform::Json::parse(line);
+    auto value = axiform::parse_json(line, task);
     result[value["model"].get<std::string>()].push_back(std::move(value));
   }
   REQUIRE(!result.empty());

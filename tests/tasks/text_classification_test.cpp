@@ -31,7 +31,7 @@ TEST_CASE("text classification: labels and scores are the pipeline's for every p
   for (auto const& [name, cases] : recorded::cases("text_classification")) {
     auto const model = TextClassification<>::from_directory(recorded::models / name, context);
     for (Json const& expected : cases) {
-      CAPTURE(expected.dump());
+      CAPTURE(dump_json(expected));
       auto const options = options_of(expected["options"]);
       auto const first = expected["first"].get<std::string>();
       auto const found = expected["second"].is_null() ? model.classify(first, options, context)

@@ -1,8 +1,8 @@
 // Text generation against transformers' pipeline, with streaming, stop strings, sessions, and the face that hides the model.
+#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/tasks/text_generation.hpp>
 #include <axiform/tasks/text_generator.hpp>
-#include <doctest/doctest.h>
 
 #include <cmath>
 #include <filesystem>
@@ -29,7 +29,7 @@ struct SmallGpt2 {
 TEST_CASE("text generation: texts are those of transformers' pipeline") {
   SmallGpt2 gpt2;
   for (Json const& one : recorded::cases("pipeline.json")) {
-    CAPTURE(one.dump());
+    CAPTURE(dump_json(one));
     auto const prompt = one.at("prompt").get<std::string>();
     auto const texts = gpt2.task.generate(prompt, recorded::options(one), gpt2.context);
     REQUIRE(texts.size() == one.at("texts").size());
@@ -43,7 +43,7 @@ TEST_CASE("text generation: texts are those of transformers' pipeline") {
 TEST_CASE("stop strings: the same tokens end a text as in transformers") {
   auto const tokenizer = Tokenizer::from_directory(directory);
   for (Json const& one : recorded::cases("stop_strings.json")) {
-    CAPTURE(one.dump());
+    CAPTURE(dump_json(one));
     auto const decode = [&](std::span<TokenId const> tokens) { return tokenizer.decode(tokens); };
     StopStrings const stop(one.at("strings").get<std::vector<std::string>>(), decode);
     auto const ids = recorded::ids(one.at("ids"));
@@ -58,8 +58,7 @@ TEST_CASE("text generation: the pieces of a stream are the continuation, of ever
   std::vector<std::string> streamed(3);
   std::size_t tokens = 0;
   options.on_token = [&](GeneratedToken) { ++tokens; };
-  auto const texts = gpt2.task.stream(
-      "the in", options, [&](TextPiece piece) { streamed[piece.sequence] += piece.text; }, gpt2.context);
+  auto const texts = gpt2.task.stream("the in", options, [&](TextPiece piece) { streamed[piece.sequence] += piece.text; }, gpt2.context);
   for (std::size_t s = 0; s < 3; ++s) CHECK(streamed[s] == texts[s].continuation);
   CHECK(tokens == texts[0].sequence.new_ids().size() + texts[1].sequence.new_ids().size() + texts[2].sequence.new_ids().size());
   CHECK(gpt2.task.generate("the in", {.max_length = 16, .num_return_sequences = 3, .seed = 5}, gpt2.context)[2].text == texts[2].text);

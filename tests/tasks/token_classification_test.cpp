@@ -31,15 +31,15 @@ TEST_CASE("token classification: tokens, words and entities are the pipeline's f
   for (auto const& [name, cases] : recorded::cases("token_classification")) {
     auto const model = TokenClassification<>::from_directory(recorded::models / name, context);
     for (Json const& expected : cases) {
-      CAPTURE(expected["text"].dump());
-      CAPTURE(expected["options"].dump());
+      CAPTURE(dump_json(expected["text"]));
+      CAPTURE(dump_json(expected["options"]));
       auto const options = token_options_of(expected["options"]);
       auto const text = expected["text"].get<std::string>();
       auto const found = model.label(text, options, context);
       REQUIRE(found.size() == expected["result"].size());
       for (std::size_t i = 0; i < found.size(); ++i) {
         Json const& token = expected["result"][i];
-        CAPTURE(token.dump());
+        CAPTURE(dump_json(token));
         bool const is_entity = token.contains("entity_group");
         CHECK(found[i].label == token[is_entity ? "entity_group" : "entity"].get<std::string>());
         CHECK(found[i].word == token["word"].get<std::string>());

@@ -15,7 +15,7 @@ namespace {
 Tokenizer load(Json const& files) {
   TemporaryDirectory const folder;
   for (auto const& [name, content] : files.items())
-    write_bytes(folder / name, content.is_string() ? content.get<std::string>() : content.dump());
+    write_bytes(folder / name, content.is_string() ? content.get<std::string>() : dump_json(content));
   return Tokenizer::from_directory(folder.path());
 }
 

@@ -34,8 +34,20 @@ inline std::vector<Json> json_lines(std::string const& name) {
   std::ifstream file(fixtures / name);
   if (!file) throw std::runtime_error("cannot open " + (fixtures / name).string());
   std::vector<Json> values;
-  for (std::string line; std::getline(file, line);) values.push_back(Json::parse(line));
+  for (std::string line; std::getline(file, line);) values.push_back(parse_json(line, name));
   return values;
+}
+
+/// `json` with what `patch` has in its place; null removes (RFC 7396).
+inline void merge_patch(Json& json, Json const& patch) {
+  if (!patch.is_object()) return void(json = patch);
+  if (!json.is_object()) json = Json::object();
+  for (auto const& [key, value] : patch.items()) {
+    if (value.is_null())
+      json.erase(key);
+    else
+      merge_patch(json[key], value);
+  }
 }
 
 inline std::vector<std::string> const& recorded_texts() {

@@ -33,7 +33,7 @@ std::string normal_form(detail::BertNormalizer& normalizer, std::string const& t
 }  // namespace
 
 TEST_CASE("unicode: the normal form of every scalar value is the pinned crate's, by itself and among marks that canonical order moves") {
-  Json const recorded = Json::parse(std::ifstream(fixtures / "scalars.json"));
+  Json const recorded = read_json(fixtures / "scalars.json");
   auto const block_size = recorded["block"].get<std::size_t>();
   for (auto const& [name, form] : recorded["normal_forms"].items()) {
     CAPTURE(name);
@@ -62,7 +62,7 @@ TEST_CASE("unicode: the normal form of every scalar value is the pinned crate's,
 
 TEST_CASE(
     "unicode: NFC, NFD, NFKC, NFKD and stripped accents of every scalar value are the pinned crate's, by itself and among marks and jamo") {
-  Json const recorded = Json::parse(std::ifstream(fixtures / "scalars.json"));
+  Json const recorded = read_json(fixtures / "scalars.json");
   using enum NormalizerStep::Kind;
   for (auto const& [name, kind] : std::vector<std::pair<std::string, NormalizerStep::Kind>>{
            {"NFC", nfc}, {"NFD", nfd}, {"NFKC", nfkc}, {"NFKD", nfkd}, {"StripAccents", strip_accents}}) {
@@ -93,7 +93,7 @@ TEST_CASE(
 }
 
 TEST_CASE("unicode: every scalar value becomes the pinned crate's ids and offsets, by itself and among letters and digits") {
-  Json const recorded = Json::parse(std::ifstream(fixtures / "scalars.json"));
+  Json const recorded = read_json(fixtures / "scalars.json");
   for (auto const& [name, blocks] : recorded["tokens"].items()) {
     CAPTURE(name);
     Tokenizer const& tokenizer = name == "minilm" ? minilm() : byte_bpe();

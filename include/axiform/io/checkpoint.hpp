@@ -199,9 +199,9 @@ inline void Checkpoint::open_shards(detail::WeightFiles const& weights) {
   Json const index = read_json(weights.path);
   std::map<std::string, std::size_t> shards;  // From a shard's name to its place in files_.
   std::map<std::string, std::size_t> expected;
-  for (auto const& [name, value] : require_object(index, "weight_map", file).get_ref<Json::object_t const&>()) {
+  for (auto const& [name, value] : require_object(index, "weight_map", file).items()) {
     std::string const where = detail::message({file, ": weight_map: ", detail::printable(name)});
-    auto const* const shard = value.get_ptr<Json::string_t const*>();
+    std::string const* const shard = value.is_string() ? &value.text() : nullptr;
     if (shard == nullptr) throw FormatError(detail::message({where, ": found ", describe_json(value), ", expected the name of a file"}));
     if (!detail::is_plain_file_name(*shard))
       throw FormatError(

@@ -66,13 +66,13 @@ inline SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) 
   std::size_t const data_begin = 8 + header.size();
   std::string const name = detail::message({result.file_.name(), ": header"});
   Json const json = parse_json(header, name, {.depth = 8, .bytes = detail::largest_safetensors_header});
-  for (auto const& [key, value] : json.get_ref<Json::object_t const&>()) {  // In the order of the keys.
+  for (auto const& [key, value] : json.items()) {  // In the order of the keys.
     if (key != "__metadata__") {
       result.tensors_.push_back(result.checked_info(key, value, data_begin));
       continue;
     }
     if (!value.is_object()) result.refuse(detail::message({"__metadata__: found ", describe_json(value), ", expected an object"}));
-    for (auto const& [entry, text] : value.get_ref<Json::object_t const&>())
+    for (auto const& [entry, text] : value.items())
       result.metadata_.emplace(entry, require<std::string>(value, entry, detail::message({name, ": __metadata__"})));
   }
   result.check_layout(data_begin);

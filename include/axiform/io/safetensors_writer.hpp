@@ -71,8 +71,8 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<Tenso
   }
   std::string text;
   try {
-    text = header.dump();
-  } catch (Json::exception const&) {
+    text = detail::JsonWriter(-1, detail::InvalidUtf8::refused).write(header);
+  } catch (FormatError const&) {
     throw ArgumentError(
         detail::message({path.string(), ": a tensor's name or the metadata is not UTF-8, as a safetensors header must be"}));
   }

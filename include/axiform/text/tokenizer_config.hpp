@@ -78,6 +78,7 @@ inline bool names_token(std::string_view key, Json const& value) { return key.en
 
 /// Adds what the file names to `tokens`; of keys that both files have, the one that is read last counts.
 inline void read_special_tokens(Json const& json, std::string const& name, NamedTokens& tokens) {
+  find_member(json, "extra_special_tokens", name);  // Throws unless it is an object.
   for (auto const& [key, value] : json.items()) {
     bool const is_known = std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) != std::end(special_token_keys);
     if (is_known ? !value.is_null() && value != "" : names_token(key, value))
@@ -87,12 +88,10 @@ inline void read_special_tokens(Json const& json, std::string const& name, Named
     Json const* const value = find_member(json, key, name);
     if (value == nullptr || value->is_null() || value->empty()) continue;
     if (!value->is_array() && !value->is_object()) throw_json_type(*value, key, "an array", name);
-    for (auto const& [own_key, token] : value->items()) {
-      AddedToken special = special_token_from(token, name + ": " + key);
-      if (value->is_object())
-        tokens.set(own_key, std::move(special));
-      else
-        tokens.others.push_back(std::move(special));
+    if (value->is_object()) {
+      for (auto const& [own_key, token] : value->items()) tokens.set(own_key, special_token_from(token, name + ": " + key));
+    } else {
+      for (Json const& token : *value) tokens.others.push_back(special_token_from(token, name + ": " + key));
     }
     return;  // transformers reads the second only without the first.
   }
@@ -121,7 +120,7 @@ inline void read_added_tokens_json(Json const& json, std::string const& name, Na
   for (AddedToken const& other : special.others) special_contents.insert(other.content);
   std::vector<AddedToken> by_id;
   for (auto const& [content, value] : json.items()) {
-    auto const id = integer_from<TokenId>(value);
+    auto const id = scalar_from<TokenId>(value);
     if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(content) + ": found " + describe_json(value) + ", expected an id");
     bool const is_special = special_contents.contains(content);
     by_id.push_back({.content = content, .id = *id, .normalized = !is_special, .special = is_special});
@@ -272,7 +271,7 @@ inline void apply_tokenizer_config(Section const& config, TokenizerSource source
   if (source == TokenizerSource::vocabulary) refuse_lacking_settings(config);
   for (auto const& [key, value] : config.json().items()) {
     if (key == "model_max_length") {  // Hugging Face writes 1e30 for "no limit".
-      auto const length = integer_from<std::size_t>(value);
+      auto const length = scalar_from<std::size_t>(value);
       if (length && *length < 1'000'000'000)
         parts.model_max_length = *length;
       else if (!value.is_number() && !value.is_null())

@@ -34,8 +34,8 @@ inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
   if (object.empty()) throw FormatError(name + ": has no tokens");
   std::vector<std::pair<TokenId, std::string const*>> by_id;
   by_id.reserve(object.size());
-  for (auto const& [token, value] : object.get_ref<Json::object_t const&>()) {
-    auto const id = integer_from<TokenId>(value);
+  for (auto const& [token, value] : object.items()) {
+    auto const id = scalar_from<TokenId>(value);
     if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(token) + ": found " + describe_json(value) + ", expected an id");
     by_id.emplace_back(*id, &token);
   }
@@ -55,7 +55,7 @@ inline std::pair<std::string, std::string> merge_from(Json const& json, std::str
   if (json.is_array() && json.size() == 2 && json[0].is_string() && json[1].is_string())
     return {json[0].get<std::string>(), json[1].get<std::string>()};
   if (json.is_string()) {
-    auto const& text = json.get_ref<Json::string_t const&>();
+    auto const& text = json.text();
     if (auto const space = text.find(' '); space != text.npos && text.find(' ', space + 1) == text.npos)
       return {text.substr(0, space), text.substr(space + 1)};
   }
@@ -285,7 +285,7 @@ inline std::vector<TemplatePart> template_from(Section const& processor, std::st
 /// `["[SEP]", 102]`.
 inline TokenId token_of_pair(Section const& processor, std::string_view key) {
   Json const& pair = require_array(processor.json(), key, processor.where());
-  auto const id = pair.size() == 2 && pair[0].is_string() ? integer_from<TokenId>(pair[1]) : std::nullopt;
+  auto const id = pair.size() == 2 && pair[0].is_string() ? scalar_from<TokenId>(pair[1]) : std::nullopt;
   if (!id) throw FormatError(processor.where() + ": " + printable(key) + ": expected a token and its id");
   return *id;
 }
