@@ -5,6 +5,7 @@
 #include <axiform/tasks/sentence_embedding.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -44,4 +45,20 @@ TEST_CASE("families: masks are filled by an MPNet and by a BERT, whichever the d
   auto const row = logits.row(static_cast<std::size_t>(place));
   CHECK(best.token == std::ranges::max_element(row) - row.begin());
   CHECK(Task::from_directory(goldens::models / "bert-demo", context).mask() == "[MASK]");
+}
+
+// The weights are 438 MB: `scripts/fetch-mpnet` fetches them, and without them this case is skipped.
+TEST_CASE("families: all-mpnet-base-v2's own weights give sentence-transformers' embeddings, and its masked-LM form says what it lacks" *
+          doctest::skip(!std::filesystem::exists(std::filesystem::path(AXIFORM_MODELS) / "all-mpnet-base-v2" / "model.safetensors"))) {
+  Context context = Context::with_threads(2);
+  auto const directory = std::filesystem::path(AXIFORM_MODELS) / "all-mpnet-base-v2";
+  goldens::Goldens const golden(goldens::models / "all-mpnet" / "goldens.safetensors");
+  auto const sentences = read_json(goldens::models / "all-mpnet" / "sentences.json").get<std::vector<std::string>>();
+  auto const task = SentenceEmbedding<Mpnet<>>::from_directory(directory, context);
+  for (std::size_t i = 0; i < sentences.size(); ++i)
+    CHECK(task.tokenizer().encode(sentences[i]).ids == golden.ids("sentence" + std::to_string(i) + ".ids"));
+  auto const found = task.embed(sentences, context);
+  CHECK(goldens::largest_difference(found.elements(), golden.reals("embeddings")) < 2e-5);
+  // The file is of the body alone, though its config names the head.
+  CHECK_THROWS_AS((load<BertForMaskedLm<DynamicDimensions, MpnetRecipe>>(directory, context)), CheckpointError);
 }
