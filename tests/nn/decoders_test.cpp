@@ -1,5 +1,6 @@
 // Llama, Qwen2, Qwen3 and Mistral, each a recipe and a table of names over the library's layers, against what transformers computes in
 // float64 from tiny checkpoints (tests/fixtures/models).
+#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/generate/generate.hpp>
 #include <axiform/io/checkpoint.hpp>
@@ -14,7 +15,6 @@
 #include <axiform/nn/rms_norm.hpp>
 #include <axiform/nn/token_embedding.hpp>
 #include <axiform/ops/select_rows.hpp>
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -85,7 +85,8 @@ struct LanguageModel {
     Json const config = read_json(directory / "config.json");
     auto const number = [&](char const* key) { return config.at(key).get<std::size_t>(); };
     std::size_t const hidden = number("hidden_size"), heads = number("num_attention_heads"), vocabulary = number("vocab_size");
-    D const d{hidden, heads, config.value("head_dim", hidden / heads), number("intermediate_size"), number("num_key_value_heads")};
+    D const d{hidden, heads, get_or<std::size_t>(config, "head_dim", hidden / heads, "config.json"), number("intermediate_size"),
+              number("num_key_value_heads")};
     ModelSizes const sizes{.layers = number("num_hidden_layers"), .vocabulary = vocabulary, .positions = number("max_position_embeddings")};
     Json const& rotary = config.contains("rope_parameters") ? config["rope_parameters"] : config;
     bool const has_window = config.contains("sliding_window") && !config["sliding_window"].is_null();
