@@ -4,7 +4,7 @@
 // expect-error: Const<64>
 #include <axiform/ops/attention.hpp>
 
-using axiform::AttentionKind, axiform::AttentionMask, axiform::Const, axiform::Context, axiform::SequenceOffsets, axiform::Tensor;
+using axiform::AttentionKind, axiform::Const, axiform::Context, axiform::SequenceOffsets, axiform::Tensor;
 using axiform::axes::Keys, axiform::axes::Queries;
 
 #ifdef SHOULD_COMPILE
@@ -15,5 +15,5 @@ using Width = Const<32>;
 
 void use(Tensor<float, Queries, Const<64>> const& query, Tensor<float, Keys, Width> const& key, Tensor<float, Keys, Width>& value,
          SequenceOffsets<Queries> const& queries, SequenceOffsets<Keys> const& keys, Context& context) {
-  axiform::attention(query, key, value.view(), 4, queries, keys, AttentionKind::cross, AttentionMask::none, context);
+  axiform::attention(query, key, value.view(), 4, queries, keys, AttentionKind::cross, {}, context);
 }

@@ -4,11 +4,27 @@
 #include <axiform/axiform.hpp>
 #include <every_header.hpp>
 
+// What BERT, GPT-2 and the decoder of 2017 do not have.
+struct GroupedRecipe : axiform::BlockRecipe {
+  template <axiform::Axis Columns>
+  using Norm = axiform::RmsNorm<Columns>;
+  template <axiform::DimensionsLike D>
+  using FeedForward = axiform::GatedMlp<D>;
+  template <axiform::DimensionsLike D>
+  using Position = axiform::Rotary<D>;
+  static constexpr auto placement = axiform::NormPlacement::before;
+  static constexpr auto mask = axiform::AttentionMask::causal;
+  static constexpr auto biases = axiform::no_attention_biases;
+  static constexpr auto query_key_norm = axiform::QueryKeyNorm::by_head;
+};
+
 template struct axiform::Bert<>;
 template struct axiform::Gpt2<>;
 template struct axiform::Bert<axiform::BertBase>;
 template struct axiform::Gpt2<axiform::Gpt2Small>;
-template struct axiform::Decoder<axiform::DynamicDimensions, axiform::NormPlacement::after>;
+template struct axiform::Stack<axiform::DynamicDimensions, axiform::DecoderRecipe<axiform::NormPlacement::after>>;
+template struct axiform::Stack<axiform::DynamicGroupedDimensions, GroupedRecipe>;
+template struct axiform::Bert<axiform::DynamicDimensions, axiform::MpnetRecipe>;
 template class axiform::FillMask<>;
 template class axiform::NextSentence<>;
 template class axiform::QuestionAnswering<>;
