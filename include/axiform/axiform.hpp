@@ -111,6 +111,7 @@
 #include <axiform/models/dimensions.hpp>
 #include <axiform/models/facts.hpp>
 #include <axiform/models/families/bert.hpp>
+#include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/mpnet.hpp>

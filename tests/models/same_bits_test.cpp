@@ -6,25 +6,16 @@
 #include <axiform/nn/initialize.hpp>
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <random>
 #include <span>
 #include <vector>
 
+#include "support/allocations.hpp"
+
 using namespace axiform;
 
 namespace {
-
-std::atomic<std::size_t> allocations = 0;
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  ++allocations;
-  if (void* const block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)) return block;
-  throw std::bad_alloc();
-}
 
 // 48 columns in heads of 12 and an inner width of 100: every kernel has a tail, with registers of any width.
 DynamicDimensions const odd{48, 4, 12, 100};
@@ -61,13 +52,6 @@ std::span<float const> rows_of(T const& tensor, std::size_t first, std::size_t c
 }
 
 }  // namespace
-
-void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<std::size_t>(alignment)); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
 
 TEST_CASE("same bits: BERT with 1, 2, 3 and 5 threads") {
   auto const bert = seeded_bert();
@@ -175,9 +159,9 @@ TEST_CASE("steady state: nothing is allocated while BERT runs") {
   for (std::size_t threads : {1, 2}) {
     Context context = Context::with_threads(threads);
     for (int i = 0; i < 4; ++i) bert({.ids = ids, .sequences = sequences}, context);
-    std::size_t const before = allocations;
+    std::size_t const before = test::allocations;
     for (int i = 0; i < 10; ++i) bert({.ids = ids, .sequences = sequences}, context);
-    CHECK(allocations == before);
+    CHECK(test::allocations == before);
   }
 }
 
@@ -190,7 +174,7 @@ TEST_CASE("steady state: nothing is allocated while GPT-2 decodes") {
   for (int i = 0; i < 100; ++i) gpt2.last_logits(ids, one, cache, context);
   // Scores of more keys than before need more scratch, so the pool may still grow by a little now and then; not from token to token.
   cache.truncate(0, 20);
-  std::size_t const before = allocations;
+  std::size_t const before = test::allocations;
   for (int i = 0; i < 70; ++i) gpt2.last_logits(ids, one, cache, context);
-  CHECK(allocations == before);
+  CHECK(test::allocations == before);
 }

@@ -11,26 +11,17 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <span>
 #include <vector>
+
+#include "support/allocations.hpp"
 
 using namespace axiform;
 
 namespace {
-
-std::atomic<std::size_t> allocations = 0;
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  ++allocations;
-  if (void* const block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)) return block;
-  throw std::bad_alloc();
-}
 
 using D = DynamicDimensions;
 using Logits = Tensor<float, axes::Sequences, axes::VocabularyEntries>;
@@ -188,13 +179,6 @@ void check_equal(std::vector<GeneratedSequence> const& found, std::vector<Genera
 
 }  // namespace
 
-void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<std::size_t>(alignment)); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
-
 TEST_CASE("encoder-decoder: greedy texts, beams and samples are those of a model that recomputes everything, with their scores") {
   auto const model = seeded();
   std::vector<TokenId> const prompt{0};
@@ -288,9 +272,9 @@ TEST_CASE("encoder-decoder: a source is projected into memory that is allocated 
   Context context = Context::with_threads(2);
   Sources const sources(model, source_ids, context);
   model.decoder.project_source(sources.output(), context);
-  std::size_t before = allocations;
+  std::size_t before = test::allocations;
   ProjectedSource projected = model.decoder.project_source(sources.output(), context);
-  CHECK(allocations - before == 2);  // the keys and values, and where each source has its own
+  CHECK(test::allocations - before == 2);  // the keys and values, and where each source has its own
 
   Translation const translation{model, std::make_shared<ProjectedSource const>(std::move(projected))};
   auto cache = translation.make_cache(6, longest);
@@ -304,7 +288,7 @@ TEST_CASE("encoder-decoder: a source is projected into memory that is allocated 
   };
   decode(50);
   for (std::size_t s = 0; s < 6; ++s) cache.truncate(s, 10);
-  before = allocations;
+  before = test::allocations;
   decode(40);
-  CHECK(allocations == before);
+  CHECK(test::allocations == before);
 }

@@ -43,13 +43,6 @@ struct ModelSet {
   using With = std::conditional_t<(std::is_same_v<Model, Models> || ...), ModelSet, ModelSet<Models..., Model>>;
 };
 
-template <class Family>
-constexpr bool has_head(ModelHead head) {
-  for (FamilyHead const& each : Family::heads)
-    if (each.head == head) return true;
-  return false;
-}
-
 // A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has the head `also`.
 template <class Set, class Family, std::size_t Head = 0>
 constexpr auto add_all() {

@@ -56,6 +56,14 @@ struct Family {
   std::span<std::size_t const> end_of_text = {};  ///< What ends a text where a config does not say: `eos_token_id`.
 };
 
+/// Whether a family, a struct as above, has a head.
+template <class Family>
+constexpr bool has_head(ModelHead head) {
+  for (FamilyHead const& each : Family::heads)
+    if (each.head == head) return true;
+  return false;
+}
+
 /// A part of the tree that PyTorch prints for a family's models; inspect/module_tree.hpp says how it is written.
 struct ModuleWords {
   std::string_view part;  ///< "layer", or one of the heads' suffixes: "ForMaskedLM".

@@ -108,17 +108,10 @@ struct ModelLoader<OneOf<Models...>> {
   }
 
  private:
-  template <class F, ModelHead head>
-  static constexpr bool has_head() {
-    for (FamilyHead const& each : F::heads)
-      if (each.head == head) return true;
-    return false;
-  }
-
   template <class F, class Model>
   static void try_model(Family const* family, ModelDirectory const& directory, Checkpoint const& checkpoint, bool& serves,
                         std::optional<Unloaded<OneOf<Models...>>>& result) {
-    if constexpr (has_head<F, Model::kind>()) {
+    if constexpr (has_head<F>(Model::kind)) {
       if constexpr (std::is_same_v<typename F::template Model<Model::kind, typename Model::DimensionsType>, Model>) {
         serves = true;
         if (family != &F::family) return;

@@ -106,8 +106,6 @@ class Attention {
   constexpr std::size_t key_heads() const noexcept { return key_heads_; }  ///< Heads of keys and values.
   constexpr std::size_t head_size() const noexcept { return head_size_; }  ///< Columns of one head.
 
-  /// Weights of its products, from the lengths alone.
-  static constexpr std::size_t weight_count(D const& d) { return 2 * d.hidden * (d.width() + d.key_width()); }
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     constexpr auto& b = Recipe::biases;

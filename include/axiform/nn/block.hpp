@@ -107,7 +107,7 @@ struct Block {
   static constexpr std::size_t flops_per_token(D const& d, std::size_t context_length)
     requires(!has_source)
   {
-    return 2 * (Attention<D, Recipe>::weight_count(d) + FeedForward::weight_count(d)) + 4 * context_length * d.width();
+    return 2 * count_product_weights(create(d, {})) + 4 * context_length * d.width();
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.

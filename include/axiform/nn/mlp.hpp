@@ -32,9 +32,6 @@ struct Mlp {
     return down(inner, context, epilogues...);
   }
 
-  /// Weights of its products, from the lengths alone.
-  static constexpr std::size_t weight_count(D const& d) { return 2 * d.hidden * d.inner; }
-
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
     visitor("up", self.up);
@@ -61,9 +58,6 @@ class GatedMlp {
   }
 
   Activation activation() const noexcept { return activation_; }  ///< Of the gate.
-
-  /// Weights of its products, from the lengths alone.
-  static constexpr std::size_t weight_count(D const& d) { return 3 * d.hidden * d.inner; }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {

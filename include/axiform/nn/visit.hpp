@@ -62,7 +62,7 @@ class BasicParameterRef {
   /// The canonical lengths.
   constexpr std::vector<std::size_t> const& shape() const noexcept { return shape_; }
   /// Whether it lies in a packed matrix.
-  bool is_matrix() const noexcept { return matrix_ != nullptr; }
+  constexpr bool is_matrix() const noexcept { return matrix_ != nullptr; }
   /// What it is kept in; plain floats are f32.
   WeightFormat format() const noexcept { return matrix_ ? matrix_->format() : table_ ? table_->format() : WeightFormat::f32; }
   /// Keeps the table, or the whole matrix that it lies in, in another format, rounded to it; plain floats stay what they are. Where nothing was
@@ -253,10 +253,14 @@ struct ParameterWalk {
 };
 
 struct ParameterCount {
-  std::size_t& count;
+  std::size_t& all;
+  std::size_t& of_products;
 
   constexpr void operator()(auto const&, auto& member) const {
-    walk_member(member, *this, [this](auto const& parameter) { count += parameter.size(); });
+    walk_member(member, *this, [this](auto const& parameter) {
+      all += parameter.size();
+      if (parameter.is_matrix()) of_products += parameter.size();
+    });
   }
   constexpr void operator()(auto const& name, auto const&& member) const { (*this)(name, member); }
 };
@@ -275,9 +279,17 @@ void for_each_parameter(L& layer, Function&& function) {
 /// `parameter_count<Model>`.
 template <Layer L>
 constexpr std::size_t count_parameters(L const& layer) {
-  std::size_t count = 0;
-  visit_members(layer, internal::ParameterCount{count});
-  return count;
+  std::size_t all = 0, of_products = 0;
+  visit_members(layer, internal::ParameterCount{all, of_products});
+  return all;
+}
+
+/// The weights of a layer's products, counted likewise: what a row is multiplied with.
+template <Layer L>
+constexpr std::size_t count_product_weights(L const& layer) {
+  std::size_t all = 0, of_products = 0;
+  visit_members(layer, internal::ParameterCount{all, of_products});
+  return of_products;
 }
 
 /// Keeps every matrix and every table of a layer in `format`, rounded to it; norms, biases and plain `Parameter`s stay floats. Arithmetic stays in

@@ -16,6 +16,7 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
+#include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/model_loader.hpp>
@@ -78,44 +79,6 @@ inline NameTable with_rules(NameTable table, std::vector<NameRule> const& tables
   for (auto const* const more : {&tables, &heads}) table.rules.insert(table.rules.end(), more->begin(), more->end());
   return table;
 }
-
-/// The encoder in PyTorch's words, as BERT and RoBERTa have it.
-inline constexpr std::string_view bert_encoder_words = R"(
-(encoder): @Encoder(
-  (layer): ModuleList(
-    (*): @Layer(
-      (attention): @Attention(
-        (self): @SelfAttention(
-          (query): Linear(in_features={hidden}, out_features={width}, bias=True)
-          (key): Linear(in_features={hidden}, out_features={width}, bias=True)
-          (value): Linear(in_features={hidden}, out_features={width}, bias=True)
-          (dropout): Dropout(p={attention_dropout}, inplace=False)
-        )
-        (output): @SelfOutput(
-          (dense): Linear(in_features={width}, out_features={hidden}, bias=True)
-          (LayerNorm): {norm}
-          (dropout): Dropout(p={hidden_dropout}, inplace=False)
-        )
-      )
-      (intermediate): @Intermediate(
-        (dense): Linear(in_features={hidden}, out_features={inner}, bias=True)
-        (intermediate_act_fn): {activation}
-      )
-      (output): @Output(
-        (dense): Linear(in_features={inner}, out_features={hidden}, bias=True)
-        (LayerNorm): {norm}
-        (dropout): Dropout(p={hidden_dropout}, inplace=False)
-      )
-    )
-  )
-))";
-
-/// The pooler in PyTorch's words.
-inline constexpr std::string_view bert_pooler_words = R"(
-(pooler): @Pooler(
-  (dense): Linear(in_features={hidden}, out_features={hidden}, bias=True)
-  (activation): Tanh()
-))";
 
 }  // namespace detail
 
@@ -286,7 +249,9 @@ struct BertFamily {
   (LayerNorm): {norm}
   (dropout): Dropout(p={embedding_dropout}, inplace=False)
 ))"},
+                                          {"feed_forward", detail::bert_feed_forward_words},
                                           {"encoder", detail::bert_encoder_words},
+                                          {"body", "(bert): <Model>"},
                                           {"pooler", detail::bert_pooler_words},
                                           {"predictions", R"(
 (predictions): BertLMPredictionHead(
@@ -325,11 +290,7 @@ struct BertFamily {
     (seq_relationship): Linear(in_features={hidden}, out_features=2, bias=True)
   )
 ))"},
-                                          {"ForQuestionAnswering", R"(
-@ForQuestionAnswering(
-  (bert): <Model>
-  (qa_outputs): Linear(in_features={hidden}, out_features=2, bias=True)
-))"},
+                                          {"ForQuestionAnswering", detail::bert_answer_words},
                                           {"ForSequenceClassification", R"(
 @ForSequenceClassification(
   (bert): @Model(
@@ -340,12 +301,7 @@ struct BertFamily {
   (dropout): Dropout(p={classifier_dropout}, inplace=False)
   (classifier): Linear(in_features={hidden}, out_features={head.output.weight}, bias=True)
 ))"},
-                                          {"ForTokenClassification", R"(
-@ForTokenClassification(
-  (bert): <Model>
-  (dropout): Dropout(p={token_classifier_dropout}, inplace=False)
-  (classifier): Linear(in_features={hidden}, out_features={classifier.weight}, bias=True)
-))"}};
+                                          {"ForTokenClassification", detail::bert_token_label_words}};
 };
 
 /// Reads a config of any family on BERT's encoder: BERT, RoBERTa, DistilBERT. `file` says in messages where it comes from.

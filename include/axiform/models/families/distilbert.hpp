@@ -7,6 +7,7 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/models/families/bert.hpp>
+#include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/family.hpp>
 
 namespace axiform {
@@ -85,7 +86,8 @@ struct DistilBertFamily {
   static NameTable names(HeadWeights weights) { return distilbert_names(weights); }
 
   /// What PyTorch prints.
-  static constexpr ModuleWords words[] = {{"Model", R"(
+  static constexpr ModuleWords words[] = {{"body", "(distilbert): <Model>"},
+                                          {"Model", R"(
 @Model(
   (embeddings): Embeddings(
     (word_embeddings): Embedding({vocabulary}, {hidden}{padding})
@@ -137,12 +139,7 @@ struct DistilBertFamily {
   (classifier): Linear(in_features={hidden}, out_features={head.output.weight}, bias=True)
   (dropout): Dropout(p={classifier_dropout}, inplace=False)
 ))"},
-                                          {"ForTokenClassification", R"(
-@ForTokenClassification(
-  (distilbert): <Model>
-  (dropout): Dropout(p={token_classifier_dropout}, inplace=False)
-  (classifier): Linear(in_features={hidden}, out_features={classifier.weight}, bias=True)
-))"}};
+                                          {"ForTokenClassification", detail::bert_token_label_words}};
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

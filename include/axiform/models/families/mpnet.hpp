@@ -7,6 +7,7 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/models/families/bert.hpp>
+#include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/nn/dimensions.hpp>
@@ -86,7 +87,9 @@ struct MpnetFamily {
   static NameTable names(HeadWeights weights) { return mpnet_names(weights); }
 
   /// What PyTorch prints.
-  static constexpr ModuleWords words[] = {{"pooler", detail::bert_pooler_words},
+  static constexpr ModuleWords words[] = {{"body", "(mpnet): <Model>"},
+                                          {"feed_forward", detail::bert_feed_forward_words},
+                                          {"pooler", detail::bert_pooler_words},
                                           {"Model", R"(
 @Model(
   (embeddings): @Embeddings(
@@ -109,50 +112,17 @@ struct MpnetFamily {
           (LayerNorm): {norm}
           (dropout): Dropout(p={hidden_dropout}, inplace=False)
         )
-        (intermediate): @Intermediate(
-          (dense): Linear(in_features={hidden}, out_features={inner}, bias=True)
-          (intermediate_act_fn): {activation}
-        )
-        (output): @Output(
-          (dense): Linear(in_features={inner}, out_features={hidden}, bias=True)
-          (LayerNorm): {norm}
-          (dropout): Dropout(p={hidden_dropout}, inplace=False)
-        )
+        <feed_forward>
       )
     )
     (relative_attention_bias): Embedding({encoder.position.weight}, {heads})
   )
   <pooler> where pooler.weight
 ))"},
-                                          {"ForMaskedLM", R"(
-@ForMaskedLM(
-  (mpnet): <Model>
-  (lm_head): @LMHead(
-    (dense): Linear(in_features={hidden}, out_features={hidden}, bias=True)
-    (layer_norm): {norm}
-    (decoder): Linear(in_features={hidden}, out_features={vocabulary}, bias=True)
-  )
-))"},
-                                          {"ForQuestionAnswering", R"(
-@ForQuestionAnswering(
-  (mpnet): <Model>
-  (qa_outputs): Linear(in_features={hidden}, out_features=2, bias=True)
-))"},
-                                          {"ForSequenceClassification", R"(
-@ForSequenceClassification(
-  (mpnet): <Model>
-  (classifier): @ClassificationHead(
-    (dense): Linear(in_features={hidden}, out_features={hidden}, bias=True)
-    (dropout): Dropout(p={classifier_dropout}, inplace=False)
-    (out_proj): Linear(in_features={hidden}, out_features={head.output.weight}, bias=True)
-  )
-))"},
-                                          {"ForTokenClassification", R"(
-@ForTokenClassification(
-  (mpnet): <Model>
-  (dropout): Dropout(p={token_classifier_dropout}, inplace=False)
-  (classifier): Linear(in_features={hidden}, out_features={classifier.weight}, bias=True)
-))"}};
+                                          {"ForMaskedLM", detail::roberta_masked_lm_words},
+                                          {"ForQuestionAnswering", detail::bert_answer_words},
+                                          {"ForSequenceClassification", detail::roberta_text_label_words},
+                                          {"ForTokenClassification", detail::bert_token_label_words}};
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

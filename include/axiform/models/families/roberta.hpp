@@ -8,6 +8,7 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/models/families/bert.hpp>
+#include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/family.hpp>
 
 namespace axiform {
@@ -56,7 +57,9 @@ struct RobertaFamily {
   static NameTable names(HeadWeights weights) { return roberta_names(weights); }
 
   /// What PyTorch prints.
-  static constexpr ModuleWords words[] = {{"encoder", detail::bert_encoder_words},
+  static constexpr ModuleWords words[] = {{"body", "(roberta): <Model>"},
+                                          {"feed_forward", detail::bert_feed_forward_words},
+                                          {"encoder", detail::bert_encoder_words},
                                           {"pooler", detail::bert_pooler_words},
                                           {"Model", R"(
 @Model(
@@ -70,35 +73,10 @@ struct RobertaFamily {
   <encoder>
   <pooler> where pooler.weight
 ))"},
-                                          {"ForMaskedLM", R"(
-@ForMaskedLM(
-  (roberta): <Model>
-  (lm_head): @LMHead(
-    (dense): Linear(in_features={hidden}, out_features={hidden}, bias=True)
-    (layer_norm): {norm}
-    (decoder): Linear(in_features={hidden}, out_features={vocabulary}, bias=True)
-  )
-))"},
-                                          {"ForQuestionAnswering", R"(
-@ForQuestionAnswering(
-  (roberta): <Model>
-  (qa_outputs): Linear(in_features={hidden}, out_features=2, bias=True)
-))"},
-                                          {"ForSequenceClassification", R"(
-@ForSequenceClassification(
-  (roberta): <Model>
-  (classifier): @ClassificationHead(
-    (dense): Linear(in_features={hidden}, out_features={hidden}, bias=True)
-    (dropout): Dropout(p={classifier_dropout}, inplace=False)
-    (out_proj): Linear(in_features={hidden}, out_features={head.output.weight}, bias=True)
-  )
-))"},
-                                          {"ForTokenClassification", R"(
-@ForTokenClassification(
-  (roberta): <Model>
-  (dropout): Dropout(p={token_classifier_dropout}, inplace=False)
-  (classifier): Linear(in_features={hidden}, out_features={classifier.weight}, bias=True)
-))"}};
+                                          {"ForMaskedLM", detail::roberta_masked_lm_words},
+                                          {"ForQuestionAnswering", detail::bert_answer_words},
+                                          {"ForSequenceClassification", detail::roberta_text_label_words},
+                                          {"ForTokenClassification", detail::bert_token_label_words}};
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH
