@@ -6,12 +6,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
+#include <axiform/core/error.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
 namespace {
@@ -58,10 +61,21 @@ std::vector<std::string> make_text() {
   return lines;
 }
 
+std::vector<std::string> read_lines(std::filesystem::path const& path) {
+  std::ifstream file(path);
+  if (!file) throw FileError(path.string() + ": cannot be opened");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 std::vector<std::string> const& lines() {
   static std::vector<std::string> const result = [] {
     auto const path = environment("AXIFORM_BENCH_TEXT");
-    return path.empty() ? make_text() : detail::split_lines(read_file(path));
+    return path.empty() ? make_text() : read_lines(path);
   }();
   return result;
 }

@@ -1,8 +1,9 @@
 # Builds and runs the project beside this file against the library, by one of these ways:
-#   find_package         the library installed to a temporary prefix
-#   find_package_beside  the same, in a project that has xsimd as a subproject
-#   add_subdirectory     the library's source folder
-#   fetch_content        the same, and xsimd, through FetchContent; from folders, so without a network
+#   find_package           the library installed to a temporary prefix
+#   find_package_compiled  the same, with axiform::compiled
+#   find_package_beside    the same, in a project that has xsimd as a subproject
+#   add_subdirectory       the library's source folder
+#   fetch_content          the same, and xsimd, through FetchContent; from folders, so without a network
 # In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, PREFIX_PATH. XSIMD_SOURCE may name the real project.
 cmake_minimum_required(VERSION 3.25)
 

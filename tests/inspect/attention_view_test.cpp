@@ -1,7 +1,11 @@
 // The HTML pages as text: what is refused, what is escaped, how weights are written. tests/views opens them in a browser.
 #include <doctest/doctest.h>
 #include <axiform/inspect/attention_view.hpp>
+#include <axiform/inspect/attention_view_numbers.hpp>
 #include <axiform/inspect/generation_view.hpp>
+#include <axiform/inspect/html.hpp>
+#include <axiform/io/file.hpp>
+#include <axiform/text/utf8.hpp>
 
 #include <cmath>
 #include <filesystem>

@@ -1,5 +1,6 @@
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/safetensors_writer.hpp>
+#include <axiform/io/torch_file.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,6 @@
 // Valid files, changed at random (the same way in every run): each either still loads or gives an axiform::Error, and nothing else.
 #include <axiform/io/checkpoint.hpp>
+#include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/torch_file.hpp>
 #include <axiform/models/known.hpp>

@@ -1,3 +1,4 @@
+#include <axiform/core/weight_format.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 

@@ -1,5 +1,6 @@
 // What torch.save wrote (tests/fixtures/models/make_pickled.py), in the form of zip archives and in the one before.
 #include <axiform/io/checkpoint.hpp>
+#include <axiform/io/safetensors.hpp>
 #include <axiform/io/torch_file.hpp>
 
 #include <doctest/doctest.h>

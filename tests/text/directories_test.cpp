@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <axiform/io/json.hpp>
 #include "text/text_test.hpp"
 
 using namespace axiform;

@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <axiform/core/thread_pool.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/text/tokenizer_json.hpp>
+#include <axiform/text/utf8.hpp>
 
 #include "text/text_test.hpp"
 

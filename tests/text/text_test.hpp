@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <axiform/io/json.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
 #include "support/files.hpp"

@@ -1,4 +1,6 @@
+#include <axiform/io/json.hpp>
 #include <axiform/text/tokenizer_files.hpp>
+#include <axiform/text/tokenizer_json.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,14 @@
+#include <axiform/io/json.hpp>
+#include <axiform/text/decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
+#include <axiform/text/tokenizer_json.hpp>
+#include <axiform/text/tokenizer_parts.hpp>
+#include <axiform/text/utf8.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <map>
 
 #include "text/text_test.hpp"
 

@@ -1,3 +1,4 @@
+#include <axiform/io/json.hpp>
 #include <axiform/text/unicode.hpp>
 
 #include <doctest/doctest.h>

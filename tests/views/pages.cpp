@@ -14,7 +14,9 @@
 #include <vector>
 
 #include <axiform/inspect/attention_view.hpp>
+#include <axiform/inspect/deflate.hpp>
 #include <axiform/inspect/generation_view.hpp>
+#include <axiform/inspect/html.hpp>
 
 using namespace axiform;
 

@@ -41,6 +41,25 @@
 #define AXIFORM_ARCH neon64
 #endif
 
+// The headers are the whole library. CMake's target axiform::compiled says AXIFORM_COMPILED to whoever links to it: then what is no template is
+// declared by the headers, and each room's definitions are in one unit of that target, which says AXIFORM_COMPILING_room
+// (docs/decisions/0021-a-compiled-library.md).
+#if !defined(AXIFORM_COMPILED)
+#define AXIFORM_DEFINES(room) 1
+#define AXIFORM_INLINE inline
+#else
+#define AXIFORM_DEFINES(room) AXIFORM_COMPILING_##room
+#define AXIFORM_INLINE
+// Templates that programs use most are instantiated there, too: `AXIFORM_INSTANCE(room) void f<int>();`
+#define AXIFORM_INSTANCE(room) AXIFORM_INSTANCE_##room
+#ifndef AXIFORM_INSTANCE_models
+#define AXIFORM_INSTANCE_models extern template
+#endif
+#ifndef AXIFORM_INSTANCE_tasks
+#define AXIFORM_INSTANCE_tasks extern template
+#endif
+#endif
+
 // What stands between these two is optimised whatever the unit is compiled with: without, -O0 runs 500 times slower than -O3, and -Og 24 times
 // (docs/decisions/0016-kernels-in-debug-builds.md, GCC 12). "inline" because -O0 forbids inlining by a switch of its own. Clang has nothing of the kind.
 // And GCC 12 takes values of its own avx512fintrin.h for uninitialised.

@@ -90,46 +90,18 @@ class MemoryPool {
 
   /// A block of at least `bytes` bytes, uninitialised, aligned to `memory_alignment`.
   /// @throws std::bad_alloc when the system has none.
-  void* allocate(std::size_t bytes) {
-    std::lock_guard const lock(mutex_);
-    std::size_t const needed = block_size(bytes);
-    Header* block = first_fit(needed);
-    if (!block) block = grow(needed);
-    split(block, needed);
-    block->free = false;
-    ++live_blocks_;
-    return block + 1;
-  }
+  void* allocate(std::size_t bytes);
 
   /// Gives a block back that `allocate` of this pool handed out.
-  void deallocate(void* pointer) noexcept {
-    std::lock_guard const lock(mutex_);
-    auto* block = static_cast<Header*>(pointer) - 1;
-    block->free = true;
-    --live_blocks_;
-    join_with_next(block);
-    if (block->previous && block->previous->free) join_with_next(block->previous);
-  }
+  void deallocate(void* pointer) noexcept;
 
   /// A forward pass begins: where nothing is in use, slabs that grew become one.
-  void begin_pass() {
-    std::lock_guard const lock(mutex_);
-    if (slabs_.size() < 2 || live_blocks_ != 0) return;
-    std::size_t const total = capacity_;
-    release_slabs();
-    grow(total);
-  }
+  void begin_pass();
 
   /// Bytes taken from the system.
-  std::size_t capacity() const noexcept {
-    std::lock_guard const lock(mutex_);
-    return capacity_;
-  }
+  std::size_t capacity() const noexcept;
   /// How often the pool asked the system for memory. It stands still in a steady state.
-  std::size_t growths() const noexcept {
-    std::lock_guard const lock(mutex_);
-    return growths_;
-  }
+  std::size_t growths() const noexcept;
 
  private:
   // Stands before every block. Blocks of a slab lie one after another; `next` and `previous` are null at its ends.
@@ -144,48 +116,17 @@ class MemoryPool {
     std::size_t size;
   };
 
-  static std::size_t block_size(std::size_t bytes) {
-    if (bytes > static_cast<std::size_t>(-1) / 2) throw std::bad_alloc();
-    return sizeof(Header) + (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
-  }
+  static std::size_t block_size(std::size_t bytes);
 
-  Header* first_fit(std::size_t needed) noexcept {
-    for (Slab const& slab : slabs_)
-      for (Header* block = slab.first; block; block = block->next)
-        if (block->free && block->size >= needed) return block;
-    return nullptr;
-  }
+  Header* first_fit(std::size_t needed) noexcept;
 
-  Header* grow(std::size_t needed) {
-    slabs_.reserve(slabs_.size() + 1);
-    auto* block = new (detail::heap_allocate(needed)) Header{needed, nullptr, nullptr, true};
-    slabs_.push_back({block, needed});
-    capacity_ += needed;
-    ++growths_;
-    return block;
-  }
+  Header* grow(std::size_t needed);
 
-  void split(Header* block, std::size_t needed) noexcept {
-    if (block->size < needed + sizeof(Header) + memory_alignment) return;
-    auto* rest = new (reinterpret_cast<std::byte*>(block) + needed) Header{block->size - needed, block->next, block, true};
-    if (rest->next) rest->next->previous = rest;
-    block->next = rest;
-    block->size = needed;
-  }
+  void split(Header* block, std::size_t needed) noexcept;
 
-  static void join_with_next(Header* block) noexcept {
-    Header* const next = block->next;
-    if (!next || !next->free) return;
-    block->size += next->size;
-    block->next = next->next;
-    if (block->next) block->next->previous = block;
-  }
+  static void join_with_next(Header* block) noexcept;
 
-  void release_slabs() noexcept {
-    for (Slab const& slab : slabs_) detail::heap_free(slab.first, slab.size);
-    slabs_.clear();
-    capacity_ = 0;
-  }
+  void release_slabs() noexcept;
 
   mutable std::mutex mutex_;
   std::vector<Slab> slabs_;
@@ -259,5 +200,92 @@ class Buffer {
   std::size_t bytes_ = 0;
   std::shared_ptr<MemoryPool> pool_;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(core)
+
+AXIFORM_INLINE void* MemoryPool::allocate(std::size_t bytes) {
+  std::lock_guard const lock(mutex_);
+  std::size_t const needed = block_size(bytes);
+  Header* block = first_fit(needed);
+  if (!block) block = grow(needed);
+  split(block, needed);
+  block->free = false;
+  ++live_blocks_;
+  return block + 1;
+}
+
+AXIFORM_INLINE void MemoryPool::deallocate(void* pointer) noexcept {
+  std::lock_guard const lock(mutex_);
+  auto* block = static_cast<Header*>(pointer) - 1;
+  block->free = true;
+  --live_blocks_;
+  join_with_next(block);
+  if (block->previous && block->previous->free) join_with_next(block->previous);
+}
+
+AXIFORM_INLINE void MemoryPool::begin_pass() {
+  std::lock_guard const lock(mutex_);
+  if (slabs_.size() < 2 || live_blocks_ != 0) return;
+  std::size_t const total = capacity_;
+  release_slabs();
+  grow(total);
+}
+
+AXIFORM_INLINE std::size_t MemoryPool::capacity() const noexcept {
+  std::lock_guard const lock(mutex_);
+  return capacity_;
+}
+
+AXIFORM_INLINE std::size_t MemoryPool::growths() const noexcept {
+  std::lock_guard const lock(mutex_);
+  return growths_;
+}
+
+AXIFORM_INLINE std::size_t MemoryPool::block_size(std::size_t bytes) {
+  if (bytes > static_cast<std::size_t>(-1) / 2) throw std::bad_alloc();
+  return sizeof(Header) + (bytes + memory_alignment - 1) / memory_alignment * memory_alignment;
+}
+
+AXIFORM_INLINE MemoryPool::Header* MemoryPool::first_fit(std::size_t needed) noexcept {
+  for (Slab const& slab : slabs_)
+    for (Header* block = slab.first; block; block = block->next)
+      if (block->free && block->size >= needed) return block;
+  return nullptr;
+}
+
+AXIFORM_INLINE MemoryPool::Header* MemoryPool::grow(std::size_t needed) {
+  slabs_.reserve(slabs_.size() + 1);
+  auto* block = new (detail::heap_allocate(needed)) Header{needed, nullptr, nullptr, true};
+  slabs_.push_back({block, needed});
+  capacity_ += needed;
+  ++growths_;
+  return block;
+}
+
+AXIFORM_INLINE void MemoryPool::split(Header* block, std::size_t needed) noexcept {
+  if (block->size < needed + sizeof(Header) + memory_alignment) return;
+  auto* rest = new (reinterpret_cast<std::byte*>(block) + needed) Header{block->size - needed, block->next, block, true};
+  if (rest->next) rest->next->previous = rest;
+  block->next = rest;
+  block->size = needed;
+}
+
+AXIFORM_INLINE void MemoryPool::join_with_next(Header* block) noexcept {
+  Header* const next = block->next;
+  if (!next || !next->free) return;
+  block->size += next->size;
+  block->next = next->next;
+  if (block->next) block->next->previous = block;
+}
+
+AXIFORM_INLINE void MemoryPool::release_slabs() noexcept {
+  for (Slab const& slab : slabs_) detail::heap_free(slab.first, slab.size);
+  slabs_.clear();
+  capacity_ = 0;
+}
+
+#endif  // AXIFORM_DEFINES(core)
 
 }  // namespace axiform

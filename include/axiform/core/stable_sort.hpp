@@ -2,33 +2,49 @@
 /// A stable sort that no compiler warns of.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <numeric>
 #include <utility>
 #include <vector>
 
 #include <axiform/core/config.hpp>
+#include <axiform/core/function_ref.hpp>
+
+#if AXIFORM_DEFINES(core)
+#include <algorithm>
+#include <numeric>
+#endif
 
 namespace axiform::detail {
 
-/// Sorts `values` by `less(projection(a), projection(b))`; equal ones keep their order.
+/// The numbers below `count` in the order of `less`; equal ones keep theirs.
 ///
 /// `std::stable_sort` of GCC 12's library calls a function that the same library deprecates, and Clang 19 reports it to whoever includes the header.
+std::vector<std::size_t> stable_order(std::size_t count, FunctionRef<bool(std::size_t, std::size_t)> less);
+
+/// Sorts `values` by `less(projection(a), projection(b))`; equal ones keep their order.
 template <class T, class Less, class Projection = std::identity>
 void stable_sort(std::vector<T>& values, Less less, Projection projection = {}) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    auto&& left = std::invoke(projection, values[a]);
-    auto&& right = std::invoke(projection, values[b]);
-    return less(left, right) || (a < b && !less(right, left));
+  auto const order = stable_order(values.size(), [&](std::size_t a, std::size_t b) -> bool {
+    return less(std::invoke(projection, values[a]), std::invoke(projection, values[b]));
   });
   std::vector<T> sorted;
   sorted.reserve(values.size());
   for (std::size_t const index : order) sorted.push_back(std::move(values[index]));
   values = std::move(sorted);
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(core)
+
+AXIFORM_INLINE std::vector<std::size_t> stable_order(std::size_t count, FunctionRef<bool(std::size_t, std::size_t)> less) {
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return less(a, b) || (a < b && !less(b, a)); });
+  return order;
+}
+
+#endif  // AXIFORM_DEFINES(core)
 
 }  // namespace axiform::detail

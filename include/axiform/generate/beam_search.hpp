@@ -43,15 +43,7 @@ class BeamSearch {
 
   /// @param sequence The number that `stop_when` is told.
   BeamSearch(std::span<TokenId const> prompt, GenerateOptions const& options, std::size_t max_length, Stopping const& stopping,
-             std::size_t sequence = 0)
-      : options_(options),
-        stopping_(stopping),
-        process_(options, prompt.size(), max_length),
-        prompt_length_(prompt.size()),
-        max_length_(max_length),
-        sequence_(sequence) {
-    beams_.push_back({{prompt.begin(), prompt.end()}, 0, 0, {}});
-  }
+             std::size_t sequence = 0);
 
   /// The texts that are followed, best first: one at the beginning, `num_beams` later on.
   std::span<Beam const> beams() const& noexcept { return beams_; }
@@ -62,49 +54,13 @@ class BeamSearch {
   /// Goes on by one token.
   /// @param rows For each beam [VocabularyEntries]: the logits behind its last token, overwritten.
   /// @throws ArgumentError when a logit is not a number, no token is possible, or there is not a row for each beam.
-  void step(std::span<std::span<float> const> rows) {
-    if (beams_.empty() || rows.size() != beams_.size())
-      throw ArgumentError("beam search: found " + std::to_string(rows.size()) + " rows of logits for " + std::to_string(beams_.size()) +
-                          " beams");
-    std::size_t const length = beams_[0].ids.size() + 1;  // of the texts that this step makes
-    // So many that enough go on when all the best end.
-    auto const candidates = best_continuations(rows, std::max<std::size_t>(2, 1 + options_.end_of_text.size()) * options_.num_beams);
-    std::vector<Beam> next;
-    for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
-      Candidate const& candidate = candidates[rank];
-      if (rank >= options_.num_beams && next.size() == options_.num_beams) break;
-      Beam beam = continued(candidate);
-      if (auto const reason = stopping_.one(sequence_, beam.ids, max_length_)) {
-        // Only the first `num_beams` may end: the others are there to go on instead of these.
-        if (rank < options_.num_beams) finish(std::move(beam), *reason, length);
-      } else if (next.size() < options_.num_beams) {
-        next.push_back(std::move(beam));
-      }
-    }
-    detail::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
-    if (finished_.size() > options_.num_beams) finished_.resize(options_.num_beams);
-    beams_ = std::move(next);
-    done_ = beams_.empty() || !can_improve(length);
-  }
+  void step(std::span<std::span<float> const> rows);
 
   /// Ends all that still grows, for the given reason.
-  void stop(FinishReason reason) {
-    for (Beam& beam : std::exchange(beams_, {})) {
-      std::size_t const length = beam.ids.size();
-      finish(std::move(beam), reason, length);
-    }
-    detail::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
-    done_ = true;
-  }
+  void stop(FinishReason reason);
 
   /// The `num_return_sequences` best texts, best first; those that still grow come last, if there are not enough others.
-  std::vector<GeneratedSequence> results() {
-    if (finished_.size() < options_.num_return_sequences) stop(FinishReason::stopped);
-    // Without enough texts (a vocabulary of one token) the last is repeated.
-    auto best = finished_;
-    best.resize(options_.num_return_sequences, finished_.back());
-    return best;
-  }
+  std::vector<GeneratedSequence> results();
 
  private:
   struct Candidate {
@@ -115,83 +71,17 @@ class BeamSearch {
     bool operator>(Candidate const& other) const noexcept { return key > other.key; }
   };
 
-  std::vector<Candidate> best_continuations(std::span<std::span<float> const> rows, std::size_t count) {
-    best_.restart(count);
-    reports_.clear();
-    std::size_t const least = std::max<std::size_t>(2, options_.end_of_text.size() + 1);  // one that goes on among them
-    for (std::size_t b = 0; b < beams_.size(); ++b) {
-      std::span<float> const row = rows[b];
-      if (options_.report) {
-        reports_.push_back(report_token(row, 0, options_.report->alternatives));
-        model_rows_.resize(std::max(model_rows_.size(), b + 1));
-        to_log_probabilities(row);
-        model_rows_[b].assign(row.begin(), row.end());
-      } else {
-        to_log_probabilities(row);
-      }
-      process_(beams_[b].ids, row);
-      if (options_.decoding == Decoding::beam_sample) {
-        offer_drawn(b, sampler_.distribution(row, options_.sampling, least), row.size());
-        continue;
-      }
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        double const score = beams_[b].score + row[i];
-        if (!best_.full() || score > best_.least().key) best_.offer({score, score, b, static_cast<TokenId>(i)});
-      }
-    }
-    auto found = best_.take();
-    detail::stable_sort(found, [](Candidate const& a, Candidate const& b) {
-      return a.score > b.score || (a.score == b.score && std::pair(a.beam, a.id) < std::pair(b.beam, b.id));
-    });
-    std::erase_if(found, [](Candidate const& candidate) { return std::isinf(candidate.score); });
-    if (found.empty()) throw ArgumentError("logits: found no possible token");
-    return found;
-  }
+  std::vector<Candidate> best_continuations(std::span<std::span<float> const> rows, std::size_t count);
 
   // The greatest of score + Gumbel noise are a draw without replacement (Kool et al. 2019, "Stochastic beams and where to find them").
-  void offer_drawn(std::size_t b, std::span<Sampler::Candidate const> candidates, std::size_t vocabulary) {
-    Philox const random(options_.seed);
-    for (auto const& candidate : candidates) {
-      if (candidate.probability <= 0) continue;
-      auto const words = random(b * vocabulary + static_cast<std::size_t>(candidate.id), beams_[b].ids.size());
-      double const uniform = std::max(uniform_from(words[0], words[1]), 0x1p-54);  // in (0, 1)
-      double const score = beams_[b].score + candidate.score;
-      best_.offer({score - std::log(-std::log(uniform)), score, b, candidate.id});
-    }
-  }
+  void offer_drawn(std::size_t b, std::span<Sampler::Candidate const> candidates, std::size_t vocabulary);
 
-  Beam continued(Candidate const& candidate) const {
-    Beam const& parent = beams_[candidate.beam];
-    Beam beam{{}, candidate.score, candidate.beam, {}};
-    beam.ids.reserve(max_length_);
-    beam.ids = parent.ids;
-    beam.ids.push_back(candidate.id);
-    if (options_.report) {
-      beam.reports = parent.reports;
-      TokenReport& report = beam.reports.emplace_back(reports_[candidate.beam]);
-      report.id = candidate.id;
-      report.log_probability = model_rows_[candidate.beam][static_cast<std::size_t>(candidate.id)];
-    }
-    return beam;
-  }
+  Beam continued(Candidate const& candidate) const;
 
-  void finish(Beam beam, FinishReason reason, std::size_t length) {
-    double const tokens = static_cast<double>(std::max<std::size_t>(length - prompt_length_, 1));
-    finished_.push_back({.ids = std::move(beam.ids),
-                         .prompt_length = prompt_length_,
-                         .finish = reason,
-                         .beam_score = beam.score / std::pow(tokens, options_.length_penalty),
-                         .reports = std::move(beam.reports)});
-  }
+  void finish(Beam beam, FinishReason reason, std::size_t length);
 
   // Whether a text that grows may still be better than one that is finished, as transformers estimates it.
-  bool can_improve(std::size_t length) const {
-    if (finished_.size() < options_.num_beams) return true;
-    if (options_.early_stopping == EarlyStopping::when_full) return false;
-    bool const looks_ahead = options_.early_stopping == EarlyStopping::never && options_.length_penalty > 0;
-    double const tokens = static_cast<double>((looks_ahead ? max_length_ : length) - prompt_length_);
-    return beams_[0].score / std::pow(tokens, options_.length_penalty) > finished_.back().beam_score;
-  }
+  bool can_improve(std::size_t length) const;
 
   GenerateOptions const& options_;
   Stopping const& stopping_;
@@ -207,5 +97,141 @@ class BeamSearch {
   std::vector<std::vector<float>> model_rows_;  // the model's log-probabilities, before processing
   bool done_ = false;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(generate)
+
+AXIFORM_INLINE BeamSearch::BeamSearch(std::span<TokenId const> prompt, GenerateOptions const& options, std::size_t max_length,
+                                      Stopping const& stopping, std::size_t sequence)
+    : options_(options),
+      stopping_(stopping),
+      process_(options, prompt.size(), max_length),
+      prompt_length_(prompt.size()),
+      max_length_(max_length),
+      sequence_(sequence) {
+  beams_.push_back({{prompt.begin(), prompt.end()}, 0, 0, {}});
+}
+
+AXIFORM_INLINE void BeamSearch::step(std::span<std::span<float> const> rows) {
+  if (beams_.empty() || rows.size() != beams_.size())
+    throw ArgumentError("beam search: found " + std::to_string(rows.size()) + " rows of logits for " + std::to_string(beams_.size()) +
+                        " beams");
+  std::size_t const length = beams_[0].ids.size() + 1;  // of the texts that this step makes
+  // So many that enough go on when all the best end.
+  auto const candidates = best_continuations(rows, std::max<std::size_t>(2, 1 + options_.end_of_text.size()) * options_.num_beams);
+  std::vector<Beam> next;
+  for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
+    Candidate const& candidate = candidates[rank];
+    if (rank >= options_.num_beams && next.size() == options_.num_beams) break;
+    Beam beam = continued(candidate);
+    if (auto const reason = stopping_.one(sequence_, beam.ids, max_length_)) {
+      // Only the first `num_beams` may end: the others are there to go on instead of these.
+      if (rank < options_.num_beams) finish(std::move(beam), *reason, length);
+    } else if (next.size() < options_.num_beams) {
+      next.push_back(std::move(beam));
+    }
+  }
+  detail::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
+  if (finished_.size() > options_.num_beams) finished_.resize(options_.num_beams);
+  beams_ = std::move(next);
+  done_ = beams_.empty() || !can_improve(length);
+}
+
+AXIFORM_INLINE void BeamSearch::stop(FinishReason reason) {
+  for (Beam& beam : std::exchange(beams_, {})) {
+    std::size_t const length = beam.ids.size();
+    finish(std::move(beam), reason, length);
+  }
+  detail::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
+  done_ = true;
+}
+
+AXIFORM_INLINE std::vector<GeneratedSequence> BeamSearch::results() {
+  if (finished_.size() < options_.num_return_sequences) stop(FinishReason::stopped);
+  // Without enough texts (a vocabulary of one token) the last is repeated.
+  auto best = finished_;
+  best.resize(options_.num_return_sequences, finished_.back());
+  return best;
+}
+
+AXIFORM_INLINE std::vector<BeamSearch::Candidate> BeamSearch::best_continuations(std::span<std::span<float> const> rows,
+                                                                                 std::size_t count) {
+  best_.restart(count);
+  reports_.clear();
+  std::size_t const least = std::max<std::size_t>(2, options_.end_of_text.size() + 1);  // one that goes on among them
+  for (std::size_t b = 0; b < beams_.size(); ++b) {
+    std::span<float> const row = rows[b];
+    if (options_.report) {
+      reports_.push_back(report_token(row, 0, options_.report->alternatives));
+      model_rows_.resize(std::max(model_rows_.size(), b + 1));
+      to_log_probabilities(row);
+      model_rows_[b].assign(row.begin(), row.end());
+    } else {
+      to_log_probabilities(row);
+    }
+    process_(beams_[b].ids, row);
+    if (options_.decoding == Decoding::beam_sample) {
+      offer_drawn(b, sampler_.distribution(row, options_.sampling, least), row.size());
+      continue;
+    }
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      double const score = beams_[b].score + row[i];
+      if (!best_.full() || score > best_.least().key) best_.offer({score, score, b, static_cast<TokenId>(i)});
+    }
+  }
+  auto found = best_.take();
+  detail::stable_sort(found, [](Candidate const& a, Candidate const& b) {
+    return a.score > b.score || (a.score == b.score && std::pair(a.beam, a.id) < std::pair(b.beam, b.id));
+  });
+  std::erase_if(found, [](Candidate const& candidate) { return std::isinf(candidate.score); });
+  if (found.empty()) throw ArgumentError("logits: found no possible token");
+  return found;
+}
+
+AXIFORM_INLINE void BeamSearch::offer_drawn(std::size_t b, std::span<Sampler::Candidate const> candidates, std::size_t vocabulary) {
+  Philox const random(options_.seed);
+  for (auto const& candidate : candidates) {
+    if (candidate.probability <= 0) continue;
+    auto const words = random(b * vocabulary + static_cast<std::size_t>(candidate.id), beams_[b].ids.size());
+    double const uniform = std::max(uniform_from(words[0], words[1]), 0x1p-54);  // in (0, 1)
+    double const score = beams_[b].score + candidate.score;
+    best_.offer({score - std::log(-std::log(uniform)), score, b, candidate.id});
+  }
+}
+
+AXIFORM_INLINE BeamSearch::Beam BeamSearch::continued(Candidate const& candidate) const {
+  Beam const& parent = beams_[candidate.beam];
+  Beam beam{{}, candidate.score, candidate.beam, {}};
+  beam.ids.reserve(max_length_);
+  beam.ids = parent.ids;
+  beam.ids.push_back(candidate.id);
+  if (options_.report) {
+    beam.reports = parent.reports;
+    TokenReport& report = beam.reports.emplace_back(reports_[candidate.beam]);
+    report.id = candidate.id;
+    report.log_probability = model_rows_[candidate.beam][static_cast<std::size_t>(candidate.id)];
+  }
+  return beam;
+}
+
+AXIFORM_INLINE void BeamSearch::finish(Beam beam, FinishReason reason, std::size_t length) {
+  double const tokens = static_cast<double>(std::max<std::size_t>(length - prompt_length_, 1));
+  finished_.push_back({.ids = std::move(beam.ids),
+                       .prompt_length = prompt_length_,
+                       .finish = reason,
+                       .beam_score = beam.score / std::pow(tokens, options_.length_penalty),
+                       .reports = std::move(beam.reports)});
+}
+
+AXIFORM_INLINE bool BeamSearch::can_improve(std::size_t length) const {
+  if (finished_.size() < options_.num_beams) return true;
+  if (options_.early_stopping == EarlyStopping::when_full) return false;
+  bool const looks_ahead = options_.early_stopping == EarlyStopping::never && options_.length_penalty > 0;
+  double const tokens = static_cast<double>((looks_ahead ? max_length_ : length) - prompt_length_);
+  return beams_[0].score / std::pow(tokens, options_.length_penalty) > finished_.back().beam_score;
+}
+
+#endif  // AXIFORM_DEFINES(generate)
 
 }  // namespace axiform

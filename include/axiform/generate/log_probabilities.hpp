@@ -60,15 +60,23 @@ struct ScoredToken {
 inline double log_sum_exp(std::span<float const> scores) { return detail::softmax_terms(scores).log_sum_exp(); }
 
 /// Turns logits into log-probabilities, in place. @throws As `log_sum_exp`.
-inline void to_log_probabilities(std::span<float> scores) {
-  double const sum = log_sum_exp(scores);
-  for (float& score : scores) score = static_cast<float>(score - sum);
-}
+void to_log_probabilities(std::span<float> scores);
 
 /// What the softmax of `scores` says of token `id`, and the `alternatives` most probable tokens (the smallest ids among equals).
 /// @param scores [VocabularyEntries], logits or log-probabilities.
 /// @throws ArgumentError as `log_sum_exp`, and when there is no such token.
-inline TokenReport report_token(std::span<float const> scores, TokenId id, std::size_t alternatives) {
+TokenReport report_token(std::span<float const> scores, TokenId id, std::size_t alternatives);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(generate)
+
+AXIFORM_INLINE void to_log_probabilities(std::span<float> scores) {
+  double const sum = log_sum_exp(scores);
+  for (float& score : scores) score = static_cast<float>(score - sum);
+}
+
+AXIFORM_INLINE TokenReport report_token(std::span<float const> scores, TokenId id, std::size_t alternatives) {
   if (id < 0 || static_cast<std::size_t>(id) >= scores.size())
     throw ArgumentError("token id " + std::to_string(id) + ": expected 0 to " + std::to_string(scores.size() - 1));
   auto const terms = detail::softmax_terms(scores);
@@ -83,5 +91,7 @@ inline TokenReport report_token(std::span<float const> scores, TokenId id, std::
     if (token.score > -std::numeric_limits<float>::infinity()) report.alternatives.push_back({token.id, std::exp(token.score - log_sum)});
   return report;
 }
+
+#endif  // AXIFORM_DEFINES(generate)
 
 }  // namespace axiform

@@ -25,16 +25,7 @@ struct RepetitionPenalty {
 
   /// @param ids    The tokens so far, prompt included.
   /// @param scores [VocabularyEntries], changed.
-  void operator()(std::span<TokenId const> ids, std::span<float> scores) const {
-    std::vector<TokenId> present(ids.begin(), ids.end());
-    std::ranges::sort(present);
-    present.erase(std::unique(present.begin(), present.end()), present.end());
-    for (TokenId const id : present) {
-      if (id < 0 || static_cast<std::size_t>(id) >= scores.size()) continue;
-      float& score = scores[static_cast<std::size_t>(id)];
-      score = static_cast<float>(score < 0 ? score * penalty : score / penalty);
-    }
-  }
+  void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
 };
 
 /// Makes every token impossible that would complete a sequence of `size` tokens that is there already.
@@ -42,15 +33,7 @@ struct NoRepeatNgram {
   std::size_t size;  ///< Tokens of the sequence, at least 1.
 
   /// Parameters as those of `RepetitionPenalty`.
-  void operator()(std::span<TokenId const> ids, std::span<float> scores) const {
-    if (size == 0 || ids.size() < size) return;
-    auto const prefix = ids.last(size - 1);
-    for (std::size_t i = 0; i + size <= ids.size(); ++i) {
-      if (!std::ranges::equal(ids.subspan(i, size - 1), prefix)) continue;
-      auto const id = static_cast<std::size_t>(ids[i + size - 1]);
-      if (id < scores.size()) scores[id] = impossible;
-    }
-  }
+  void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
 };
 
 /// Makes the last token of a forbidden sequence impossible where the tokens before it are there.
@@ -59,15 +42,7 @@ struct NoBadWords {
   std::span<TokenId const> end_of_text;         ///< A word that is one of these alone is not heeded.
 
   /// Parameters as those of `RepetitionPenalty`.
-  void operator()(std::span<TokenId const> ids, std::span<float> scores) const {
-    for (auto const& word : words) {
-      if (word.empty() || (word.size() == 1 && std::ranges::find(end_of_text, word[0]) != end_of_text.end())) continue;
-      auto const prefix = std::span(word).first(word.size() - 1);
-      if (prefix.size() > ids.size() || !std::ranges::equal(ids.last(prefix.size()), prefix)) continue;
-      auto const id = static_cast<std::size_t>(word.back());
-      if (id < scores.size()) scores[id] = impossible;
-    }
-  }
+  void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
 };
 
 /// Makes every end-of-text impossible below a length.
@@ -76,11 +51,7 @@ struct MinimumLength {
   std::span<TokenId const> end_of_text;  ///< What would end the text.
 
   /// Parameters as those of `RepetitionPenalty`.
-  void operator()(std::span<TokenId const> ids, std::span<float> scores) const {
-    if (ids.size() >= length) return;
-    for (TokenId const id : end_of_text)
-      if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = impossible;
-  }
+  void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
 };
 
 /// Leaves only the given tokens possible at one place, with a score of 0 each.
@@ -89,12 +60,7 @@ struct ForcedTokens {
   std::span<TokenId const> ids;  ///< What may come there.
 
   /// Parameters as those of `RepetitionPenalty`.
-  void operator()(std::span<TokenId const> so_far, std::span<float> scores) const {
-    if (so_far.size() != position) return;
-    std::ranges::fill(scores, impossible);
-    for (TokenId const id : ids)
-      if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = 0;
-  }
+  void operator()(std::span<TokenId const> so_far, std::span<float> scores) const;
 };
 
 /// The processors that options ask for, in Hugging Face's order. Refers to the options, which must outlive it.
@@ -105,26 +71,80 @@ class LogitsProcessors {
  public:
   /// @param prompt_length Tokens of the prompt.
   /// @param max_length    The length at which the text ends, prompt included.
-  LogitsProcessors(GenerateOptions const& options, std::size_t prompt_length, std::size_t max_length) {
-    std::span<TokenId const> const end(options.end_of_text);
-    if (options.repetition_penalty != 1.0) list_.emplace_back(RepetitionPenalty{options.repetition_penalty});
-    if (options.no_repeat_ngram_size != 0) list_.emplace_back(NoRepeatNgram{options.no_repeat_ngram_size});
-    if (!options.bad_words.empty()) list_.emplace_back(NoBadWords{options.bad_words, end});
-    std::size_t const least = options.min_new_tokens ? prompt_length + *options.min_new_tokens : options.min_length;
-    if (least > prompt_length && !end.empty()) list_.emplace_back(MinimumLength{least, end});
-    if (options.forced_bos) list_.emplace_back(ForcedTokens{1, std::span(&*options.forced_bos, 1)});
-    if (!options.forced_eos.empty()) list_.emplace_back(ForcedTokens{max_length - 1, options.forced_eos});
-  }
+  LogitsProcessors(GenerateOptions const& options, std::size_t prompt_length, std::size_t max_length);
 
   bool empty() const noexcept { return list_.empty(); }  ///< Whether nothing would change.
 
   /// Runs them all. @param ids The tokens so far, prompt included. @param scores [VocabularyEntries], changed.
-  void operator()(std::span<TokenId const> ids, std::span<float> scores) const {
-    for (auto const& processor : list_) std::visit([&](auto const& process) { process(ids, scores); }, processor);
-  }
+  void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
 
  private:
   std::vector<std::variant<RepetitionPenalty, NoRepeatNgram, NoBadWords, MinimumLength, ForcedTokens>> list_;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(generate)
+
+AXIFORM_INLINE void RepetitionPenalty::operator()(std::span<TokenId const> ids, std::span<float> scores) const {
+  std::vector<TokenId> present(ids.begin(), ids.end());
+  std::ranges::sort(present);
+  present.erase(std::unique(present.begin(), present.end()), present.end());
+  for (TokenId const id : present) {
+    if (id < 0 || static_cast<std::size_t>(id) >= scores.size()) continue;
+    float& score = scores[static_cast<std::size_t>(id)];
+    score = static_cast<float>(score < 0 ? score * penalty : score / penalty);
+  }
+}
+
+AXIFORM_INLINE void NoRepeatNgram::operator()(std::span<TokenId const> ids, std::span<float> scores) const {
+  if (size == 0 || ids.size() < size) return;
+  auto const prefix = ids.last(size - 1);
+  for (std::size_t i = 0; i + size <= ids.size(); ++i) {
+    if (!std::ranges::equal(ids.subspan(i, size - 1), prefix)) continue;
+    auto const id = static_cast<std::size_t>(ids[i + size - 1]);
+    if (id < scores.size()) scores[id] = impossible;
+  }
+}
+
+AXIFORM_INLINE void NoBadWords::operator()(std::span<TokenId const> ids, std::span<float> scores) const {
+  for (auto const& word : words) {
+    if (word.empty() || (word.size() == 1 && std::ranges::find(end_of_text, word[0]) != end_of_text.end())) continue;
+    auto const prefix = std::span(word).first(word.size() - 1);
+    if (prefix.size() > ids.size() || !std::ranges::equal(ids.last(prefix.size()), prefix)) continue;
+    auto const id = static_cast<std::size_t>(word.back());
+    if (id < scores.size()) scores[id] = impossible;
+  }
+}
+
+AXIFORM_INLINE void MinimumLength::operator()(std::span<TokenId const> ids, std::span<float> scores) const {
+  if (ids.size() >= length) return;
+  for (TokenId const id : end_of_text)
+    if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = impossible;
+}
+
+AXIFORM_INLINE void ForcedTokens::operator()(std::span<TokenId const> so_far, std::span<float> scores) const {
+  if (so_far.size() != position) return;
+  std::ranges::fill(scores, impossible);
+  for (TokenId const id : ids)
+    if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = 0;
+}
+
+AXIFORM_INLINE LogitsProcessors::LogitsProcessors(GenerateOptions const& options, std::size_t prompt_length, std::size_t max_length) {
+  std::span<TokenId const> const end(options.end_of_text);
+  if (options.repetition_penalty != 1.0) list_.emplace_back(RepetitionPenalty{options.repetition_penalty});
+  if (options.no_repeat_ngram_size != 0) list_.emplace_back(NoRepeatNgram{options.no_repeat_ngram_size});
+  if (!options.bad_words.empty()) list_.emplace_back(NoBadWords{options.bad_words, end});
+  std::size_t const least = options.min_new_tokens ? prompt_length + *options.min_new_tokens : options.min_length;
+  if (least > prompt_length && !end.empty()) list_.emplace_back(MinimumLength{least, end});
+  if (options.forced_bos) list_.emplace_back(ForcedTokens{1, std::span(&*options.forced_bos, 1)});
+  if (!options.forced_eos.empty()) list_.emplace_back(ForcedTokens{max_length - 1, options.forced_eos});
+}
+
+AXIFORM_INLINE void LogitsProcessors::operator()(std::span<TokenId const> ids, std::span<float> scores) const {
+  for (auto const& processor : list_) std::visit([&](auto const& process) { process(ids, scores); }, processor);
+}
+
+#endif  // AXIFORM_DEFINES(generate)
 
 }  // namespace axiform

@@ -46,15 +46,7 @@ struct SamplingOptions {
   double typical_p = 1.0;    ///< Then only the most typical tokens (Meister et al. 2022) whose probabilities reach this sum; in (0, 1].
 
   /// @throws ArgumentError when a value is not one that can be used.
-  void check() const {
-    auto const refuse = [](char const* name, double found, char const* expected) {
-      throw ArgumentError(std::string(name) + ": found " + std::to_string(found) + ", expected a number " + expected);
-    };
-    if (!(temperature > 0) || std::isinf(temperature)) refuse("temperature", temperature, "above 0");
-    if (!(top_p > 0 && top_p <= 1)) refuse("top_p", top_p, "in (0, 1]");
-    if (!(min_p >= 0 && min_p <= 1)) refuse("min_p", min_p, "in [0, 1]");
-    if (!(typical_p > 0 && typical_p <= 1)) refuse("typical_p", typical_p, "in (0, 1]");
-  }
+  void check() const;
 };
 
 /// A token that generation has just chosen.
@@ -124,78 +116,15 @@ struct GenerateOptions {
   bool has_beams() const noexcept { return decoding == Decoding::beam_search || decoding == Decoding::beam_sample; }
 
   /// @throws ArgumentError when an option is absurd, options contradict each other, or a token is not in a vocabulary of `vocabulary`.
-  void check(std::size_t vocabulary) const {
-    sampling.check();
-    check_sequences();
-    if (!(repetition_penalty > 0) || std::isinf(repetition_penalty))
-      throw ArgumentError("repetition_penalty: found " + std::to_string(repetition_penalty) + ", expected a number above 0");
-    if (!std::isfinite(length_penalty))
-      throw ArgumentError("length_penalty: found " + std::to_string(length_penalty) + ", expected a finite number");
-    if (max_time && !(max_time->count() >= 0))
-      throw ArgumentError("max_time: found " + std::to_string(max_time->count()) + " seconds, expected 0 or more");
-    detail::check_positive(batch_size, "batch_size");
-    for (auto const& word : bad_words) {
-      if (word.empty()) throw ArgumentError("bad_words: found a word without tokens, expected at least one token");
-      for (TokenId const id : word) check_id("bad_words", id, vocabulary);
-    }
-    if (forced_bos) check_id("forced_bos", *forced_bos, vocabulary);
-    for (TokenId const id : forced_eos) check_id("forced_eos", id, vocabulary);
-    for (auto const& text : stop_strings)
-      if (text.empty()) throw ArgumentError("stop_strings: found an empty string, expected at least one character");
-    if (!stop_strings.empty() && !decode) throw ArgumentError("stop_strings: need `decode`, which turns tokens into text");
-  }
+  void check(std::size_t vocabulary) const;
 
   /// The length at which a sequence with a prompt of `prompt` tokens ends, for a model of `positions` positions.
   /// @throws ArgumentError when the options contradict each other or the model.
-  std::size_t checked_length(std::size_t prompt, std::size_t positions) const {
-    sampling.check();
-    check_sequences();
-    if (prompt == 0) throw ArgumentError("prompt: found no token, expected at least one");
-    if (max_new_tokens) detail::check_positive(*max_new_tokens, "max_new_tokens");
-    if (!max_new_tokens && max_length <= prompt)
-      throw ArgumentError("max_length: found " + std::to_string(max_length) + ", expected more than the prompt's " +
-                          std::to_string(prompt) + " tokens");
-    std::size_t const room = positions > prompt ? positions - prompt : 0;
-    std::size_t const asked = max_new_tokens ? *max_new_tokens : max_length - prompt;
-    if (asked > room)
-      throw ArgumentError(std::string(max_new_tokens ? "max_new_tokens" : "max_length") + ": " + std::to_string(asked) +
-                          " tokens behind a prompt of " + std::to_string(prompt) + " do not fit the model's " + std::to_string(positions) +
-                          " positions");
-    if (min_new_tokens && *min_new_tokens > asked)
-      throw ArgumentError("min_new_tokens: found " + std::to_string(*min_new_tokens) + ", expected at most the " + std::to_string(asked) +
-                          " tokens that there may be");
-    if (!min_new_tokens && min_length > prompt + asked)
-      throw ArgumentError("min_length: found " + std::to_string(min_length) + ", expected at most the " + std::to_string(prompt + asked) +
-                          " tokens that there may be");
-    return prompt + asked;
-  }
+  std::size_t checked_length(std::size_t prompt, std::size_t positions) const;
 
  private:
-  void check_sequences() const {
-    auto const count = std::to_string(num_return_sequences);
-    if (num_return_sequences == 0 || num_return_sequences > most_sequences)
-      throw ArgumentError("num_return_sequences: found " + count + ", expected 1 to " + std::to_string(most_sequences));
-    if (decoding == Decoding::greedy && num_return_sequences > 1)
-      throw ArgumentError("num_return_sequences: found " + count + " with greedy decoding, which has one result; sample, or ask for 1");
-    auto const beams = std::to_string(num_beams);
-    if (!has_beams()) {
-      if (num_beams != 1)
-        throw ArgumentError("num_beams: found " + beams + " without beam search, expected 1; or choose Decoding::beam_search");
-      return;
-    }
-    if (num_beams < 2 || num_beams > most_sequences)
-      throw ArgumentError("num_beams: found " + beams + ", expected 2 to " + std::to_string(most_sequences) + " for beam search");
-    if (num_return_sequences > num_beams)
-      throw ArgumentError("num_return_sequences: found " + count + ", expected at most the " + beams + " beams");
-    if (on_token) throw ArgumentError("on_token: beam search has no token to tell before it ends; sample, or decode greedily");
-    if (report && report->distribution != ReportedDistribution::model)
-      throw ArgumentError("report: beam search reports what the model says only, ReportedDistribution::model");
-  }
-  static void check_id(char const* name, TokenId id, std::size_t vocabulary) {
-    if (id < 0 || static_cast<std::size_t>(id) >= vocabulary)
-      throw ArgumentError(std::string(name) + ": found token id " + std::to_string(id) + ", expected 0 to " +
-                          std::to_string(vocabulary - 1));
-  }
+  void check_sequences() const;
+  static void check_id(char const* name, TokenId id, std::size_t vocabulary);
 };
 
 /// How the perplexity of a long text is computed: in windows, as Hugging Face's guide does ("Perplexity of fixed-length models").
@@ -207,5 +136,91 @@ struct PerplexityOptions {
   ProgressCallback progress = {};  ///< Is told after each window how many tokens are done.
   std::stop_token stop = {};                                       ///< When stop is requested, what is there is returned.
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(generate)
+
+AXIFORM_INLINE void SamplingOptions::check() const {
+  auto const refuse = [](char const* name, double found, char const* expected) {
+    throw ArgumentError(std::string(name) + ": found " + std::to_string(found) + ", expected a number " + expected);
+  };
+  if (!(temperature > 0) || std::isinf(temperature)) refuse("temperature", temperature, "above 0");
+  if (!(top_p > 0 && top_p <= 1)) refuse("top_p", top_p, "in (0, 1]");
+  if (!(min_p >= 0 && min_p <= 1)) refuse("min_p", min_p, "in [0, 1]");
+  if (!(typical_p > 0 && typical_p <= 1)) refuse("typical_p", typical_p, "in (0, 1]");
+}
+
+AXIFORM_INLINE void GenerateOptions::check(std::size_t vocabulary) const {
+  sampling.check();
+  check_sequences();
+  if (!(repetition_penalty > 0) || std::isinf(repetition_penalty))
+    throw ArgumentError("repetition_penalty: found " + std::to_string(repetition_penalty) + ", expected a number above 0");
+  if (!std::isfinite(length_penalty))
+    throw ArgumentError("length_penalty: found " + std::to_string(length_penalty) + ", expected a finite number");
+  if (max_time && !(max_time->count() >= 0))
+    throw ArgumentError("max_time: found " + std::to_string(max_time->count()) + " seconds, expected 0 or more");
+  detail::check_positive(batch_size, "batch_size");
+  for (auto const& word : bad_words) {
+    if (word.empty()) throw ArgumentError("bad_words: found a word without tokens, expected at least one token");
+    for (TokenId const id : word) check_id("bad_words", id, vocabulary);
+  }
+  if (forced_bos) check_id("forced_bos", *forced_bos, vocabulary);
+  for (TokenId const id : forced_eos) check_id("forced_eos", id, vocabulary);
+  for (auto const& text : stop_strings)
+    if (text.empty()) throw ArgumentError("stop_strings: found an empty string, expected at least one character");
+  if (!stop_strings.empty() && !decode) throw ArgumentError("stop_strings: need `decode`, which turns tokens into text");
+}
+
+AXIFORM_INLINE std::size_t GenerateOptions::checked_length(std::size_t prompt, std::size_t positions) const {
+  sampling.check();
+  check_sequences();
+  if (prompt == 0) throw ArgumentError("prompt: found no token, expected at least one");
+  if (max_new_tokens) detail::check_positive(*max_new_tokens, "max_new_tokens");
+  if (!max_new_tokens && max_length <= prompt)
+    throw ArgumentError("max_length: found " + std::to_string(max_length) + ", expected more than the prompt's " + std::to_string(prompt) +
+                        " tokens");
+  std::size_t const room = positions > prompt ? positions - prompt : 0;
+  std::size_t const asked = max_new_tokens ? *max_new_tokens : max_length - prompt;
+  if (asked > room)
+    throw ArgumentError(std::string(max_new_tokens ? "max_new_tokens" : "max_length") + ": " + std::to_string(asked) +
+                        " tokens behind a prompt of " + std::to_string(prompt) + " do not fit the model's " + std::to_string(positions) +
+                        " positions");
+  if (min_new_tokens && *min_new_tokens > asked)
+    throw ArgumentError("min_new_tokens: found " + std::to_string(*min_new_tokens) + ", expected at most the " + std::to_string(asked) +
+                        " tokens that there may be");
+  if (!min_new_tokens && min_length > prompt + asked)
+    throw ArgumentError("min_length: found " + std::to_string(min_length) + ", expected at most the " + std::to_string(prompt + asked) +
+                        " tokens that there may be");
+  return prompt + asked;
+}
+
+AXIFORM_INLINE void GenerateOptions::check_sequences() const {
+  auto const count = std::to_string(num_return_sequences);
+  if (num_return_sequences == 0 || num_return_sequences > most_sequences)
+    throw ArgumentError("num_return_sequences: found " + count + ", expected 1 to " + std::to_string(most_sequences));
+  if (decoding == Decoding::greedy && num_return_sequences > 1)
+    throw ArgumentError("num_return_sequences: found " + count + " with greedy decoding, which has one result; sample, or ask for 1");
+  auto const beams = std::to_string(num_beams);
+  if (!has_beams()) {
+    if (num_beams != 1)
+      throw ArgumentError("num_beams: found " + beams + " without beam search, expected 1; or choose Decoding::beam_search");
+    return;
+  }
+  if (num_beams < 2 || num_beams > most_sequences)
+    throw ArgumentError("num_beams: found " + beams + ", expected 2 to " + std::to_string(most_sequences) + " for beam search");
+  if (num_return_sequences > num_beams)
+    throw ArgumentError("num_return_sequences: found " + count + ", expected at most the " + beams + " beams");
+  if (on_token) throw ArgumentError("on_token: beam search has no token to tell before it ends; sample, or decode greedily");
+  if (report && report->distribution != ReportedDistribution::model)
+    throw ArgumentError("report: beam search reports what the model says only, ReportedDistribution::model");
+}
+
+AXIFORM_INLINE void GenerateOptions::check_id(char const* name, TokenId id, std::size_t vocabulary) {
+  if (id < 0 || static_cast<std::size_t>(id) >= vocabulary)
+    throw ArgumentError(std::string(name) + ": found token id " + std::to_string(id) + ", expected 0 to " + std::to_string(vocabulary - 1));
+}
+
+#endif  // AXIFORM_DEFINES(generate)
 
 }  // namespace axiform

@@ -16,12 +16,20 @@ enum class GenerationProfile {
 ///
 ///     auto options = options_of(GenerationProfile::transformers_5);
 ///     options.max_new_tokens = 20;
-inline GenerateOptions options_of(GenerationProfile profile) {
+GenerateOptions options_of(GenerationProfile profile);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(generate)
+
+AXIFORM_INLINE GenerateOptions options_of(GenerationProfile profile) {
   switch (profile) {
     case GenerationProfile::notebook: return {.max_length = 50, .sampling = {.temperature = 1.0, .top_k = 50}};
     case GenerationProfile::transformers_5: return {.max_new_tokens = 256, .sampling = {.temperature = 0.7, .top_k = 50}};
   }
   return {};
 }
+
+#endif  // AXIFORM_DEFINES(generate)
 
 }  // namespace axiform

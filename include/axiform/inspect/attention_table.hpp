@@ -43,11 +43,7 @@ Tensor<float, axes::Queries, axes::Keys> mean_over_heads(Map const& heads_map) {
 /// @param map [Heads, Queries, Keys].
 /// @return    [Queries, Keys], a view into the map.
 /// @throws ArgumentError when there is no such head.
-inline View<axes::Queries, axes::Keys> attention_of_head(View<axes::Heads, axes::Queries, axes::Keys> map, std::size_t head) {
-  if (head >= map.length<0>())
-    throw ArgumentError("head: found " + std::to_string(head) + ", expected 0 to " + std::to_string(map.length<0>() - 1));
-  return {map.data() + head * map.length<1>() * map.row_stride(), {map.length<1>(), map.length<2>()}, map.row_stride()};
-}
+View<axes::Queries, axes::Keys> attention_of_head(View<axes::Heads, axes::Queries, axes::Keys> map, std::size_t head);
 
 namespace detail {
 
@@ -92,5 +88,17 @@ void print_attention_table(std::ostream& out, Map const& attention_map, std::spa
     out << '\n';
   }
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
+AXIFORM_INLINE View<axes::Queries, axes::Keys> attention_of_head(View<axes::Heads, axes::Queries, axes::Keys> map, std::size_t head) {
+  if (head >= map.length<0>())
+    throw ArgumentError("head: found " + std::to_string(head) + ", expected 0 to " + std::to_string(map.length<0>() - 1));
+  return {map.data() + head * map.length<1>() * map.row_stride(), {map.length<1>(), map.length<2>()}, map.row_stride()};
+}
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

@@ -8,8 +8,6 @@
 /// compressed, and the browser unpacks a head when it is first looked at.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -17,19 +15,25 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/observer.hpp>
 #include <axiform/core/tensor.hpp>
+#include <axiform/text/encoding.hpp>
+
+#if AXIFORM_DEFINES(inspect)
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <axiform/core/error.hpp>
 #include <axiform/inspect/attention_view_grid.hpp>
 #include <axiform/inspect/attention_view_lines.hpp>
 #include <axiform/inspect/attention_view_numbers.hpp>
 #include <axiform/inspect/attention_view_page.hpp>
 #include <axiform/inspect/attention_view_table.hpp>
 #include <axiform/inspect/html.hpp>
-#include <axiform/text/encoding.hpp>
+#endif
 
 namespace axiform {
 
@@ -72,24 +76,8 @@ struct AttentionViewText {
   std::optional<std::size_t> second_text = {};  ///< As in `AttentionMaps`.
 };
 
-namespace detail {
-
-template <class GetMap>
-AttentionMaps captured_maps(std::string name, std::vector<std::string> queries, std::vector<std::string> keys, std::size_t layers,
-                            GetMap const& get_map) {
-  AttentionMaps maps{std::move(name), std::move(queries), std::move(keys), {}};
-  for (std::size_t layer = 0; layer < layers; ++layer) maps.layers.push_back(get_map(layer).view());
-  return maps;
-}
-
-}  // namespace detail
-
 /// Where the second text of a pair begins, by the type ids of its tokens; nothing for a single text.
-inline std::optional<std::size_t> second_text_begin(Encoding const& encoding) {
-  auto const first = std::ranges::find(encoding.type_ids, TokenId{1});
-  if (first == encoding.type_ids.end()) return std::nullopt;
-  return static_cast<std::size_t>(first - encoding.type_ids.begin());
-}
+std::optional<std::size_t> second_text_begin(Encoding const& encoding);
 
 /// A view of what a capture saw of one sequence.
 ///
@@ -102,36 +90,40 @@ inline std::optional<std::size_t> second_text_begin(Encoding const& encoding) {
 /// @param capture It is referred to, not copied: it must live, and must not be cleared, until the page is written.
 /// @param tokens  One a row of the maps.
 /// @throws ArgumentError when the sequence was not seen.
-inline AttentionView attention_view(Capture const& capture, std::vector<std::string> tokens, AttentionViewText const& text = {}) {
-  auto maps = detail::captured_maps({}, tokens, tokens, capture.layers(), [&](std::size_t layer) -> Capture::AttentionMap const& {
-    return capture.attention(layer, text.sequence);
-  });
-  maps.second_text = text.second_text;
-  AttentionView view{text.title, {}};
-  view.parts.push_back(std::move(maps));
-  return view;
-}
+AttentionView attention_view(Capture const& capture, std::vector<std::string> tokens, AttentionViewText const& text = {});
 
 /// A view of an encoder-decoder: the encoder's own attention, the decoder's own, and the decoder's to the encoder.
 ///
 /// @param encoder,decoder What two captures saw, one of each side's pass. They must live until the page is written.
 /// @param source,target   The tokens of either side.
 /// @throws ArgumentError when the sequence was not seen.
-inline AttentionView attention_view(Capture const& encoder, Capture const& decoder, std::vector<std::string> const& source,
-                                    std::vector<std::string> const& target, AttentionViewText const& text = {}) {
-  using Map = Capture::AttentionMap;
-  AttentionView view{text.title, {}};
-  view.parts.push_back(detail::captured_maps("Encoder", source, source, encoder.layers(), [&](std::size_t layer) -> Map const& {
-    return encoder.attention(layer, text.sequence);
-  }));
-  view.parts.push_back(detail::captured_maps("Decoder", target, target, decoder.layers(), [&](std::size_t layer) -> Map const& {
-    return decoder.attention(layer, text.sequence);
-  }));
-  view.parts.push_back(detail::captured_maps("Cross-attention", target, source, decoder.layers(), [&](std::size_t layer) -> Map const& {
-    return decoder.cross_attention(layer, text.sequence);
-  }));
-  return view;
+AttentionView attention_view(Capture const& encoder, Capture const& decoder, std::vector<std::string> const& source,
+                             std::vector<std::string> const& target, AttentionViewText const& text = {});
+
+/// The page as one string.
+/// @throws ShapeError when a map has other heads, queries or keys than its part; ArgumentError when there is nothing to show, a layer or
+///         head is not there, a weight is not from 0 to 1, or the weights would take more than `options.max_bytes`.
+std::string attention_html(AttentionView const& view, AttentionViewOptions const& options = {});
+
+/// Writes the page to a file: all of it, or, when anything throws, what the file held before.
+/// @throws As `attention_html`; FileError when the file cannot be written.
+void write_attention_view(std::filesystem::path const& path, AttentionView const& view, AttentionViewOptions const& options = {});
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
+namespace detail {
+
+template <class GetMap>
+AttentionMaps captured_maps(std::string name, std::vector<std::string> queries, std::vector<std::string> keys, std::size_t layers,
+                            GetMap const& get_map) {
+  AttentionMaps maps{std::move(name), std::move(queries), std::move(keys), {}};
+  for (std::size_t layer = 0; layer < layers; ++layer) maps.layers.push_back(get_map(layer).view());
+  return maps;
 }
+
+}  // namespace detail
 
 namespace detail {
 
@@ -288,17 +280,45 @@ inline void write_attention_page(AttentionView const& view, AttentionViewOptions
 
 }  // namespace detail
 
-/// The page as one string.
-/// @throws ShapeError when a map has other heads, queries or keys than its part; ArgumentError when there is nothing to show, a layer or
-///         head is not there, a weight is not from 0 to 1, or the weights would take more than `options.max_bytes`.
-inline std::string attention_html(AttentionView const& view, AttentionViewOptions const& options = {}) {
+AXIFORM_INLINE std::optional<std::size_t> second_text_begin(Encoding const& encoding) {
+  auto const first = std::ranges::find(encoding.type_ids, TokenId{1});
+  if (first == encoding.type_ids.end()) return std::nullopt;
+  return static_cast<std::size_t>(first - encoding.type_ids.begin());
+}
+
+AXIFORM_INLINE AttentionView attention_view(Capture const& capture, std::vector<std::string> tokens, AttentionViewText const& text) {
+  auto maps = detail::captured_maps({}, tokens, tokens, capture.layers(), [&](std::size_t layer) -> Capture::AttentionMap const& {
+    return capture.attention(layer, text.sequence);
+  });
+  maps.second_text = text.second_text;
+  AttentionView view{text.title, {}};
+  view.parts.push_back(std::move(maps));
+  return view;
+}
+
+AXIFORM_INLINE AttentionView attention_view(Capture const& encoder, Capture const& decoder, std::vector<std::string> const& source,
+                                            std::vector<std::string> const& target, AttentionViewText const& text) {
+  using Map = Capture::AttentionMap;
+  AttentionView view{text.title, {}};
+  view.parts.push_back(detail::captured_maps("Encoder", source, source, encoder.layers(),
+                                             [&](std::size_t layer) -> Map const& { return encoder.attention(layer, text.sequence); }));
+  view.parts.push_back(detail::captured_maps("Decoder", target, target, decoder.layers(),
+                                             [&](std::size_t layer) -> Map const& { return decoder.attention(layer, text.sequence); }));
+  view.parts.push_back(detail::captured_maps("Cross-attention", target, source, decoder.layers(), [&](std::size_t layer) -> Map const& {
+    return decoder.cross_attention(layer, text.sequence);
+  }));
+  return view;
+}
+
+AXIFORM_INLINE std::string attention_html(AttentionView const& view, AttentionViewOptions const& options) {
   return detail::page_text([&](detail::PageSink sink) { detail::write_attention_page(view, options, sink); });
 }
 
-/// Writes the page to a file: all of it, or, when anything throws, what the file held before.
-/// @throws As `attention_html`; FileError when the file cannot be written.
-inline void write_attention_view(std::filesystem::path const& path, AttentionView const& view, AttentionViewOptions const& options = {}) {
+AXIFORM_INLINE void write_attention_view(std::filesystem::path const& path, AttentionView const& view,
+                                         AttentionViewOptions const& options) {
   detail::write_page_file(path, [&](detail::PageSink sink) { detail::write_attention_page(view, options, sink); });
 }
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

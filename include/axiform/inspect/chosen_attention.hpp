@@ -29,8 +29,14 @@ struct AttentionChoice {
 ///
 /// @return [Queries, Keys].
 /// @throws ArgumentError when the layer, the head or the sequence is not there; the message says which are.
-inline Tensor<float, axes::Queries, axes::Keys> chosen_attention(Capture const& capture, AttentionChoice const& choice,
-                                                                 std::size_t sequence = 0) {
+Tensor<float, axes::Queries, axes::Keys> chosen_attention(Capture const& capture, AttentionChoice const& choice, std::size_t sequence = 0);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
+AXIFORM_INLINE Tensor<float, axes::Queries, axes::Keys> chosen_attention(Capture const& capture, AttentionChoice const& choice,
+                                                                         std::size_t sequence) {
   auto const layers = static_cast<std::ptrdiff_t>(capture.layers());
   if (layers == 0) throw ArgumentError("layer: found " + std::to_string(choice.layer) + ", and no layer was seen");
   if (choice.layer < -layers || choice.layer >= layers)
@@ -44,5 +50,7 @@ inline Tensor<float, axes::Queries, axes::Keys> chosen_attention(Capture const& 
   for (std::size_t query = 0; query < view.rows(); ++query) std::ranges::copy(view.row(query), attention.row(query).begin());
   return attention;
 }
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

@@ -44,6 +44,8 @@ ModuleNode fill_words(std::span<ModuleWords const> words, std::string_view part,
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if AXIFORM_DEFINES(inspect)
+
 namespace detail {
 
 /// The lines of a part, one after another, without their indents and the newline that it begins with.
@@ -141,8 +143,10 @@ class WordFiller {
 
 }  // namespace detail
 
-inline ModuleNode fill_words(std::span<ModuleWords const> words, std::string_view part, ModelValues const& values) {
+AXIFORM_INLINE ModuleNode fill_words(std::span<ModuleWords const> words, std::string_view part, ModelValues const& values) {
   return detail::WordFiller(words, values).part(part);
 }
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

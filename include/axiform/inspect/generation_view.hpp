@@ -4,23 +4,27 @@
 /// The page needs no network and nothing beside it; it is used with a mouse, a keyboard or a screen reader.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/function_ref.hpp>
-#include <axiform/core/greatest.hpp>
 #include <axiform/core/token_id.hpp>
+
+#if AXIFORM_DEFINES(inspect)
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/inspect/generation_view_page.hpp>
 #include <axiform/inspect/html.hpp>
+#endif
 
 namespace axiform {
 
@@ -59,29 +63,20 @@ struct GenerationView {
 /// @param alternatives How many of the most probable tokens are kept.
 /// @return             Probabilities and entropy of softmax(logits), in float64; -infinity is a token that cannot come.
 /// @throws ArgumentError when `chosen` is not in the vocabulary, or no token can come.
-inline GenerationStep generation_step(std::span<float const> logits, TokenId chosen, FunctionRef<std::string(TokenId)> text,
-                                      std::size_t alternatives = 10) {
-  if (chosen < 0 || static_cast<std::size_t>(chosen) >= logits.size())
-    throw ArgumentError("generation step: token id: found " + std::to_string(chosen) + ", expected one below " +
-                        std::to_string(logits.size()));
-  double const largest = *std::ranges::max_element(logits);
-  double sum = 0, weighted = 0;  // of exp(z) and z exp(z), z below the largest logit: entropy = ln(sum) - weighted / sum
-  for (float const logit : logits) {
-    double const z = logit - largest, e = std::exp(z);
-    sum += e;
-    if (e > 0) weighted += z * e;
-  }
-  if (!std::isfinite(sum) || !std::isfinite(largest))
-    throw ArgumentError("generation step: found logits that are no numbers, or none that is above -infinity");
-  auto const probability = [&](TokenId id) { return std::exp(logits[static_cast<std::size_t>(id)] - largest) / sum; };
+GenerationStep generation_step(std::span<float const> logits, TokenId chosen, FunctionRef<std::string(TokenId)> text,
+                               std::size_t alternatives = 10);
 
-  GenerationStep step{text(chosen), probability(chosen), std::max(0.0, std::log(sum) - weighted / sum), {}};
-  for (std::size_t const index : detail::greatest_indices(logits, alternatives)) {
-    auto const id = static_cast<TokenId>(index);
-    step.alternatives.push_back({text(id), probability(id)});
-  }
-  return step;
-}
+/// The page as one string.
+/// @throws ArgumentError when a probability is not from 0 to 1, or an entropy not a number from 0.
+std::string generation_html(GenerationView const& view);
+
+/// Writes the page to a file: all of it, or, when anything throws, what the file held before.
+/// @throws As `generation_html`; FileError when the file cannot be written.
+void write_generation_view(std::filesystem::path const& path, GenerationView const& view);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
 
 namespace detail {
 
@@ -113,16 +108,38 @@ inline void write_generation_page(GenerationView const& view, PageSink sink) {
 
 }  // namespace detail
 
-/// The page as one string.
-/// @throws ArgumentError when a probability is not from 0 to 1, or an entropy not a number from 0.
-inline std::string generation_html(GenerationView const& view) {
+AXIFORM_INLINE GenerationStep generation_step(std::span<float const> logits, TokenId chosen, FunctionRef<std::string(TokenId)> text,
+                                              std::size_t alternatives) {
+  if (chosen < 0 || static_cast<std::size_t>(chosen) >= logits.size())
+    throw ArgumentError("generation step: token id: found " + std::to_string(chosen) + ", expected one below " +
+                        std::to_string(logits.size()));
+  double const largest = *std::ranges::max_element(logits);
+  double sum = 0, weighted = 0;  // of exp(z) and z exp(z), z below the largest logit: entropy = ln(sum) - weighted / sum
+  for (float const logit : logits) {
+    double const z = logit - largest, e = std::exp(z);
+    sum += e;
+    if (e > 0) weighted += z * e;
+  }
+  if (!std::isfinite(sum) || !std::isfinite(largest))
+    throw ArgumentError("generation step: found logits that are no numbers, or none that is above -infinity");
+  auto const probability = [&](TokenId id) { return std::exp(logits[static_cast<std::size_t>(id)] - largest) / sum; };
+
+  GenerationStep step{text(chosen), probability(chosen), std::max(0.0, std::log(sum) - weighted / sum), {}};
+  for (std::size_t const index : detail::greatest_indices(logits, alternatives)) {
+    auto const id = static_cast<TokenId>(index);
+    step.alternatives.push_back({text(id), probability(id)});
+  }
+  return step;
+}
+
+AXIFORM_INLINE std::string generation_html(GenerationView const& view) {
   return detail::page_text([&](detail::PageSink sink) { detail::write_generation_page(view, sink); });
 }
 
-/// Writes the page to a file: all of it, or, when anything throws, what the file held before.
-/// @throws As `generation_html`; FileError when the file cannot be written.
-inline void write_generation_view(std::filesystem::path const& path, GenerationView const& view) {
+AXIFORM_INLINE void write_generation_view(std::filesystem::path const& path, GenerationView const& view) {
   detail::write_page_file(path, [&](detail::PageSink sink) { detail::write_generation_page(view, sink); });
 }
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

@@ -110,7 +110,17 @@ inline void write_cost_json(std::ostream& out, ModuleCost const& node, std::stri
 ///     …
 ///
 /// There is a column for the key-value cache where a model has one.
-inline void print_model_summary(std::ostream& out, ModuleCost const& cost, SummaryOptions const& options = {}) {
+void print_model_summary(std::ostream& out, ModuleCost const& cost, SummaryOptions const& options = {});
+
+/// Writes a JSON object a line for every module, none of them folded: `module` ("encoder.layers.0.attention"; empty for the model), `kind`,
+/// `parameters`, `weight_bytes`, `flops`, `result_bytes`, `cache_bytes`.
+void write_model_summary_json(std::ostream& out, ModuleCost const& cost);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
+AXIFORM_INLINE void print_model_summary(std::ostream& out, ModuleCost const& cost, SummaryOptions const& options) {
   std::vector<detail::SummaryLine> lines{{"module", "parameters", "weights", "FLOPs", "results", "cache"}};
   detail::add_summary_lines(options.equal_layers == EqualLayers::folded ? detail::fold_equal_costs(cost) : cost, 0, options.depth, lines);
   std::size_t const columns = cost.cache_bytes == 0 ? 5 : 6;
@@ -125,8 +135,8 @@ inline void print_model_summary(std::ostream& out, ModuleCost const& cost, Summa
   }
 }
 
-/// Writes a JSON object a line for every module, none of them folded: `module` ("encoder.layers.0.attention"; empty for the model), `kind`,
-/// `parameters`, `weight_bytes`, `flops`, `result_bytes`, `cache_bytes`.
-inline void write_model_summary_json(std::ostream& out, ModuleCost const& cost) { detail::write_cost_json(out, cost, {}); }
+AXIFORM_INLINE void write_model_summary_json(std::ostream& out, ModuleCost const& cost) { detail::write_cost_json(out, cost, {}); }
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

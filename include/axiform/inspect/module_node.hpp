@@ -29,7 +29,7 @@ struct ModuleNode {
 };
 
 /// A leaf.
-inline ModuleNode module_leaf(std::string description) { return {{}, std::move(description), {}}; }
+ModuleNode module_leaf(std::string description);
 
 /// Writes the tree below `node`:
 ///
@@ -37,7 +37,15 @@ inline ModuleNode module_leaf(std::string description) { return {{}, std::move(d
 ///       (up): Linear(in_features=768, out_features=3072, bias=True)
 ///       (down): Linear(in_features=3072, out_features=768, bias=True)
 ///     )
-inline void print_module_tree(std::ostream& out, ModuleNode const& node, std::size_t indent = 0) {
+void print_module_tree(std::ostream& out, ModuleNode const& node, std::size_t indent = 0);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
+AXIFORM_INLINE ModuleNode module_leaf(std::string description) { return {{}, std::move(description), {}}; }
+
+AXIFORM_INLINE void print_module_tree(std::ostream& out, ModuleNode const& node, std::size_t indent) {
   out << node.description;
   if (node.children.empty()) return;
   out << "(\n";
@@ -48,5 +56,7 @@ inline void print_module_tree(std::ostream& out, ModuleNode const& node, std::si
   }
   out << std::string(indent, ' ') << ')';
 }
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

@@ -73,21 +73,7 @@ struct CollectValues {
   }
 };
 
-inline void add_printed(PrintedSettings const& printed, ModelValues& found) {
-  auto& values = found.values;
-  found.class_prefix = printed.class_prefix;
-  values["embedding_dropout"] = printed.embedding_dropout;
-  values["hidden_dropout"] = printed.hidden_dropout;
-  values["attention_dropout"] = printed.attention_dropout;
-  values["classifier_dropout"] = printed.classifier_dropout;
-  values["token_classifier_dropout"] = printed.token_classifier_dropout;
-  values["answer_dropout"] = printed.answer_dropout;
-  if (std::string_view const activation = printed.activation; !activation.empty()) values["activation"] = activation;
-  // RoBERTa computes with its padding id, the others only print theirs.
-  if (printed.padding_id) values.try_emplace("padding_id", std::to_string(*printed.padding_id));
-  auto const padding = values.find("padding_id");
-  values["padding"] = padding == values.end() ? "" : ", padding_idx=" + padding->second;
-}
+void add_printed(PrintedSettings const& printed, ModelValues& found);
 
 template <FamilyModel Model>
 ModelValues values_of(Model const& model) {
@@ -106,17 +92,7 @@ struct FoundWords {
   std::span<ModuleWords const> words;
   std::string_view suffix;
 };
-inline FoundWords find_words(std::string_view class_prefix, ModelHead head) {
-  std::optional<FoundWords> found;
-  KnownFamilies::for_each([&]<class F>() {
-    for (FamilyClass const& each : F::classes)
-      for (FamilyHead const& of_family : F::heads)
-        if (each.prefix == class_prefix && of_family.head == head) found = FoundWords{F::words, of_family.suffix};
-  });
-  if (!found)
-    throw ArgumentError("module tree: found no family with that head whose classes begin with " + detail::in_quotes(class_prefix));
-  return *found;
-}
+FoundWords find_words(std::string_view class_prefix, ModelHead head);
 
 }  // namespace internal
 
@@ -146,5 +122,43 @@ std::string module_tree(M const& model) {
   }
   return std::move(out).str();
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
+namespace internal {
+
+AXIFORM_INLINE void add_printed(PrintedSettings const& printed, ModelValues& found) {
+  auto& values = found.values;
+  found.class_prefix = printed.class_prefix;
+  values["embedding_dropout"] = printed.embedding_dropout;
+  values["hidden_dropout"] = printed.hidden_dropout;
+  values["attention_dropout"] = printed.attention_dropout;
+  values["classifier_dropout"] = printed.classifier_dropout;
+  values["token_classifier_dropout"] = printed.token_classifier_dropout;
+  values["answer_dropout"] = printed.answer_dropout;
+  if (std::string_view const activation = printed.activation; !activation.empty()) values["activation"] = activation;
+  // RoBERTa computes with its padding id, the others only print theirs.
+  if (printed.padding_id) values.try_emplace("padding_id", std::to_string(*printed.padding_id));
+  auto const padding = values.find("padding_id");
+  values["padding"] = padding == values.end() ? "" : ", padding_idx=" + padding->second;
+}
+
+AXIFORM_INLINE FoundWords find_words(std::string_view class_prefix, ModelHead head) {
+  std::optional<FoundWords> found;
+  KnownFamilies::for_each([&]<class F>() {
+    for (FamilyClass const& each : F::classes)
+      for (FamilyHead const& of_family : F::heads)
+        if (each.prefix == class_prefix && of_family.head == head) found = FoundWords{F::words, of_family.suffix};
+  });
+  if (!found)
+    throw ArgumentError("module tree: found no family with that head whose classes begin with " + detail::in_quotes(class_prefix));
+  return *found;
+}
+
+}  // namespace internal
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform::inline AXIFORM_ARCH

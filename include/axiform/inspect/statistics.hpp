@@ -95,32 +95,16 @@ struct StatisticsRecord {
 /// next hidden states.
 class Statistics final : public Observer {
  public:
-  void begin_layer(std::size_t index) override {
-    finish_maps();
-    layer_ = "layers." + std::to_string(index) + ".";
-  }
+  void begin_layer(std::size_t index) override;
   float* attention_probabilities(AttentionKind kind, std::size_t sequence, std::size_t heads, std::size_t queries,
-                                 std::size_t keys) override {
-    char const* const name = kind == AttentionKind::self ? "attention_probabilities" : "cross_attention_probabilities";
-    maps_.push_back({layer_ + name, sequence, Capture::AttentionMap(heads, queries, keys)});
-    return maps_.back().map.data();
-  }
-  void hidden_states(std::size_t index, View<axes::Tokens, axes::Hidden> states) override {
-    finish_maps();
-    records_.push_back({.name = "hidden_states." + std::to_string(index), .statistics = tensor_statistics(states)});
-  }
-  void operation(LayerOperation operation, View<axes::Tokens, axes::Hidden> values) override {
-    records_.push_back({.name = layer_ + name_of(operation), .statistics = tensor_statistics(values)});
-  }
+                                 std::size_t keys) override;
+  void hidden_states(std::size_t index, View<axes::Tokens, axes::Hidden> states) override;
+  void operation(LayerOperation operation, View<axes::Tokens, axes::Hidden> values) override;
 
   /// All that was seen since `clear`. Attention probabilities are there once the pass has ended.
   std::vector<StatisticsRecord> const& records() const noexcept { return records_; }
   /// Forgets all that was seen.
-  void clear() {
-    records_.clear();
-    maps_.clear();
-    layer_.clear();
-  }
+  void clear();
 
  private:
   struct PendingMap {
@@ -129,32 +113,69 @@ class Statistics final : public Observer {
     Capture::AttentionMap map;
   };
 
-  static char const* name_of(LayerOperation operation) {
-    switch (operation) {
-      case LayerOperation::query:
-        return "query";
-      case LayerOperation::key:
-        return "key";
-      case LayerOperation::value:
-        return "value";
-      case LayerOperation::attended:
-        return "attended";
-      case LayerOperation::inner:
-        return "inner";
-    }
-    return "operation";
-  }
+  static char const* name_of(LayerOperation operation);
 
   // Attention writes its probabilities after it has asked for the memory: they are complete when the layer is.
-  void finish_maps() {
-    for (PendingMap const& pending : maps_)
-      records_.push_back({.name = pending.name, .sequence = pending.sequence, .statistics = tensor_statistics(pending.map)});
-    maps_.clear();
-  }
+  void finish_maps();
 
   std::string layer_;
   std::vector<PendingMap> maps_;
   std::vector<StatisticsRecord> records_;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
+AXIFORM_INLINE void Statistics::begin_layer(std::size_t index) {
+  finish_maps();
+  layer_ = "layers." + std::to_string(index) + ".";
+}
+
+AXIFORM_INLINE float* Statistics::attention_probabilities(AttentionKind kind, std::size_t sequence, std::size_t heads, std::size_t queries,
+                                                          std::size_t keys) {
+  char const* const name = kind == AttentionKind::self ? "attention_probabilities" : "cross_attention_probabilities";
+  maps_.push_back({layer_ + name, sequence, Capture::AttentionMap(heads, queries, keys)});
+  return maps_.back().map.data();
+}
+
+AXIFORM_INLINE void Statistics::hidden_states(std::size_t index, View<axes::Tokens, axes::Hidden> states) {
+  finish_maps();
+  records_.push_back({.name = "hidden_states." + std::to_string(index), .statistics = tensor_statistics(states)});
+}
+
+AXIFORM_INLINE void Statistics::operation(LayerOperation operation, View<axes::Tokens, axes::Hidden> values) {
+  records_.push_back({.name = layer_ + name_of(operation), .statistics = tensor_statistics(values)});
+}
+
+AXIFORM_INLINE void Statistics::clear() {
+  records_.clear();
+  maps_.clear();
+  layer_.clear();
+}
+
+AXIFORM_INLINE char const* Statistics::name_of(LayerOperation operation) {
+  switch (operation) {
+    case LayerOperation::query:
+      return "query";
+    case LayerOperation::key:
+      return "key";
+    case LayerOperation::value:
+      return "value";
+    case LayerOperation::attended:
+      return "attended";
+    case LayerOperation::inner:
+      return "inner";
+  }
+  return "operation";
+}
+
+AXIFORM_INLINE void Statistics::finish_maps() {
+  for (PendingMap const& pending : maps_)
+    records_.push_back({.name = pending.name, .sequence = pending.sequence, .statistics = tensor_statistics(pending.map)});
+  maps_.clear();
+}
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

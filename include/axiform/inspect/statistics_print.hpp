@@ -20,6 +20,20 @@
 
 namespace axiform {
 
+/// Writes a table, a line for each record:
+///
+///     name                                shape       mean        std       min      max      sum  checksum
+///     hidden_states.0                    7 x 40  0.0123457   0.998764  -2.71828  3.14159  3.45679  -12.3456
+void print_statistics(std::ostream& out, std::span<StatisticsRecord const> records);
+
+/// Writes a JSON object a line: `name`, `sequence` where there is one, `shape`, `mean`, `std`, `min`, `max`, `sum`, `checksum`,
+/// `not_finite` and `bits`, 16 hexadecimal digits.
+void write_statistics_json(std::ostream& out, std::span<StatisticsRecord const> records);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(inspect)
+
 namespace detail {
 
 /// The shortest digits that give this number back; what JSON cannot write is null.
@@ -49,11 +63,7 @@ inline std::string hexadecimal(std::uint64_t value) {
 
 }  // namespace detail
 
-/// Writes a table, a line for each record:
-///
-///     name                                shape       mean        std       min      max      sum  checksum
-///     hidden_states.0                    7 x 40  0.0123457   0.998764  -2.71828  3.14159  3.45679  -12.3456
-inline void print_statistics(std::ostream& out, std::span<StatisticsRecord const> records) {
+AXIFORM_INLINE void print_statistics(std::ostream& out, std::span<StatisticsRecord const> records) {
   std::vector<std::array<std::string, 9>> lines{{"name", "shape", "mean", "std", "min", "max", "sum", "checksum", "not finite"}};
   bool all_finite = true;
   for (StatisticsRecord const& record : records) {
@@ -77,9 +87,7 @@ inline void print_statistics(std::ostream& out, std::span<StatisticsRecord const
   }
 }
 
-/// Writes a JSON object a line: `name`, `sequence` where there is one, `shape`, `mean`, `std`, `min`, `max`, `sum`, `checksum`,
-/// `not_finite` and `bits`, 16 hexadecimal digits.
-inline void write_statistics_json(std::ostream& out, std::span<StatisticsRecord const> records) {
+AXIFORM_INLINE void write_statistics_json(std::ostream& out, std::span<StatisticsRecord const> records) {
   for (StatisticsRecord const& record : records) {
     TensorStatistics const& s = record.statistics;
     out << R"({"name":")" << record.name << '"';
@@ -91,5 +99,7 @@ inline void write_statistics_json(std::ostream& out, std::span<StatisticsRecord 
     out << R"(,"not_finite":)" << s.not_finite << R"(,"bits":")" << detail::hexadecimal(s.bits) << "\"}\n";
   }
 }
+
+#endif  // AXIFORM_DEFINES(inspect)
 
 }  // namespace axiform

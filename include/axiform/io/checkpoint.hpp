@@ -5,27 +5,31 @@
 ///     if (auto const tensor = checkpoint.find("pooler.dense.bias")) checkpoint.read_floats(*tensor, 0, floats);
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include <axiform/io/model_directory.hpp>
+#include <axiform/io/tensor_file.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <array>
+#include <map>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
-#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/safetensors.hpp>
-#include <axiform/io/tensor_file.hpp>
 #include <axiform/io/torch_file.hpp>
+#endif
 
 namespace axiform {
 
@@ -100,6 +104,8 @@ class Checkpoint {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if AXIFORM_DEFINES(io)
+
 namespace detail {
 
 /// Those that are read, in the order in which transformers prefers them.
@@ -171,7 +177,7 @@ inline WeightFiles choose_weights(std::filesystem::path const& directory) {
 
 }  // namespace detail
 
-inline Checkpoint Checkpoint::open(ModelDirectory const& model) {
+AXIFORM_INLINE Checkpoint Checkpoint::open(ModelDirectory const& model) {
   std::filesystem::path const& directory = model.path();
   std::error_code error;
   auto const status = std::filesystem::status(directory, error);
@@ -194,7 +200,7 @@ inline Checkpoint Checkpoint::open(ModelDirectory const& model) {
 }
 
 /// Opens every shard, and checks that shards and index hold the same tensors in the same files.
-inline void Checkpoint::open_shards(detail::WeightFiles const& weights) {
+AXIFORM_INLINE void Checkpoint::open_shards(detail::WeightFiles const& weights) {
   std::string const file = weights.path.string();
   Json const index = read_json(weights.path);
   std::map<std::string, std::size_t> shards;  // From a shard's name to its place in files_.
@@ -228,27 +234,27 @@ inline void Checkpoint::open_shards(detail::WeightFiles const& weights) {
   }
 }
 
-inline void Checkpoint::index_tensors() {
+AXIFORM_INLINE void Checkpoint::index_tensors() {
   for (auto const& file : files_)
     for (TensorInfo const& info : file->tensors()) tensors_.push_back({file.get(), &info});
   if (files_.size() < 2) return;  // A file's tensors have that order already.
   std::sort(tensors_.begin(), tensors_.end(), [](TensorRef const& a, TensorRef const& b) { return a.info->name < b.info->name; });
 }
 
-inline std::vector<std::string> Checkpoint::names() const {
+AXIFORM_INLINE std::vector<std::string> Checkpoint::names() const {
   std::vector<std::string> result;
   for (TensorRef const& tensor : tensors_) result.push_back(tensor.info->name);
   return result;
 }
 
-inline std::optional<TensorRef> Checkpoint::find(std::string_view name) const noexcept {
+AXIFORM_INLINE std::optional<TensorRef> Checkpoint::find(std::string_view name) const noexcept {
   auto const place = std::lower_bound(tensors_.begin(), tensors_.end(), name,
                                       [](TensorRef const& tensor, std::string_view wanted) { return tensor.info->name < wanted; });
   if (place == tensors_.end() || place->info->name != name) return std::nullopt;
   return *place;
 }
 
-inline bool equal_tensors(TensorRef const& a, TensorRef const& b) {
+AXIFORM_INLINE bool equal_tensors(TensorRef const& a, TensorRef const& b) {
   if (a.info->shape != b.info->shape) return false;
   std::size_t const count = a.info->element_count();
   std::vector<float> left(std::min<std::size_t>(count, std::size_t{1} << 16)), right(left.size());
@@ -260,5 +266,7 @@ inline bool equal_tensors(TensorRef const& a, TensorRef const& b) {
   }
   return true;
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

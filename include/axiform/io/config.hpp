@@ -11,11 +11,14 @@
 #include <vector>
 
 #include <axiform/core/activation.hpp>
-#include <axiform/core/error.hpp>
 #include <axiform/core/head_weights.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -45,118 +48,46 @@ struct ConfigReader {
   bool has(std::string_view key) const { return find_member(config, key, file) != nullptr; }
 
   /// A text; `otherwise` where it is absent or null.
-  std::string text(std::string_view key, std::string_view otherwise) const {
-    return get_or<std::string>(config, key, std::string(otherwise), file);
-  }
+  std::string text(std::string_view key, std::string_view otherwise) const;
 
   /// `architectures`: the classes that the checkpoint was saved from.
   std::vector<std::string> architectures() const { return get_or<std::vector<std::string>>(config, "architectures", {}, file); }
 
   /// The first of `keys` that is present: GPT-2's names have aliases.
-  std::optional<std::size_t> optional_size(std::initializer_list<std::string_view> keys, std::size_t largest) const {
-    for (std::string_view key : keys) {
-      auto const size = get_optional<std::size_t>(config, key, file);
-      if (!size) continue;
-      if (*size == 0 || *size > largest)
-        throw FormatError(detail::message({file, ": ", key, ": found ", *size, ", expected 1 to ", largest}));
-      return size;
-    }
-    return std::nullopt;
-  }
+  std::optional<std::size_t> optional_size(std::initializer_list<std::string_view> keys, std::size_t largest) const;
 
   /// The same, or `otherwise`.
-  std::size_t size(std::initializer_list<std::string_view> keys, std::size_t otherwise, std::size_t largest) const {
-    return optional_size(keys, largest).value_or(otherwise);
-  }
+  std::size_t size(std::initializer_list<std::string_view> keys, std::size_t otherwise, std::size_t largest) const;
 
   /// What is added to a variance.
-  double epsilon(std::string_view key, double otherwise) const {
-    double const value = get_or<double>(config, key, otherwise, file);
-    if (!(value >= 0 && value < 1))
-      throw FormatError(detail::message({file, ": ", key, ": found ", describe_json(value), ", expected at least 0 and less than 1"}));
-    return value;
-  }
+  double epsilon(std::string_view key, double otherwise) const;
 
   /// A setting that may only have one value, because the library has nothing else.
-  void only(std::string_view key, bool expected) const {
-    if (get_or<bool>(config, key, expected, file) != expected) refuse(key, expected ? "false" : "true", expected ? "true" : "false");
-  }
+  void only(std::string_view key, bool expected) const;
 
   /// @throws CheckpointError: "FILE: KEY: found FOUND, which is not supported; expected EXPECTED".
-  [[noreturn]] void refuse(std::string_view key, std::string const& found, std::string const& expected) const {
-    throw CheckpointError(detail::message({file, ": ", key, ": found ", found, ", which is not supported; expected ", expected}));
-  }
+  [[noreturn]] void refuse(std::string_view key, std::string const& found, std::string const& expected) const;
 
   /// The activation that `key` names; `otherwise` names the default.
-  NamedActivation activation(std::string_view key, std::string_view otherwise) const {
-    struct Known {
-      std::string_view name;
-      Activation activation;
-      char const* printed;
-    };
-    static constexpr Known known[] = {{"gelu", Activation::gelu, "GELUActivation()"},
-                                      {"gelu_python", Activation::gelu, "GELUActivation()"},
-                                      {"gelu_new", Activation::gelu_tanh, "NewGELUActivation()"},
-                                      {"gelu_pytorch_tanh", Activation::gelu_tanh, "GELUTanh()"},
-                                      {"gelu_python_tanh", Activation::gelu_tanh, "GELUTanh()"},
-                                      {"gelu_fast", Activation::gelu_tanh, "FastGELUActivation()"},
-                                      {"gelu_accurate", Activation::gelu_tanh, "AccurateGELUActivation()"},
-                                      {"relu", Activation::relu, "ReLU()"}};
-    auto const name = text(key, otherwise);
-    for (Known const& each : known)
-      if (name == each.name) return {each.activation, each.printed};
-    refuse(key, detail::message({"the activation ", detail::in_quotes(name)}), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
-  }
+  NamedActivation activation(std::string_view key, std::string_view otherwise) const;
 
   /// A rate of dropout as the config writes it; `otherwise` where it does not say, or says null.
-  std::string dropout(std::string_view key, std::string_view otherwise) const {
-    auto const rate = get_optional<double>(config, key, file);
-    if (!rate) return std::string(otherwise);
-    Json const& written = *find_member(config, key, file);
-    if (!(*rate >= 0 && *rate <= 1))
-      throw FormatError(detail::message({file, ": ", key, ": found ", describe_json(written), ", expected 0 to 1"}));
-    return dump_json(written);
-  }
+  std::string dropout(std::string_view key, std::string_view otherwise) const;
 
   /// The width of a head, where the heads share the hidden width among them.
-  std::size_t head_size(std::size_t hidden, std::size_t heads) const {
-    if (hidden % heads != 0)
-      throw FormatError(detail::message(
-          {file, ": found a hidden size of ", hidden, " and ", heads, " heads, expected the size to be a multiple of the heads"}));
-    return hidden / heads;
-  }
+  std::size_t head_size(std::size_t hidden, std::size_t heads) const;
 
   /// `pad_token_id`, an id that a table can have.
-  std::optional<std::size_t> padding_id() const {
-    auto const id = get_optional<std::size_t>(config, "pad_token_id", file);
-    if (id && *id >= largest_table)
-      throw FormatError(detail::message({file, ": pad_token_id: found ", *id, ", expected less than ", largest_table}));
-    return id;
-  }
+  std::optional<std::size_t> padding_id() const;
 
   /// Ids of tokens: none, one, or a list.
-  std::vector<std::size_t> token_ids(std::string_view key, std::vector<std::size_t> otherwise) const {
-    Json const* const member = find_member(config, key, file);
-    if (member == nullptr) return otherwise;
-    if (member->is_null()) return {};
-    if (member->is_array()) return require<std::vector<std::size_t>>(config, key, file);
-    return {require<std::size_t>(config, key, file)};
-  }
+  std::vector<std::size_t> token_ids(std::string_view key, std::vector<std::size_t> otherwise) const;
 
   /// `tie_word_embeddings`.
-  HeadWeights head_weights() const {
-    return get_or<bool>(config, "tie_word_embeddings", true, file) ? HeadWeights::tied : HeadWeights::own;
-  }
+  HeadWeights head_weights() const;
 
   /// What no family may ask for.
-  void check_common() const {
-    only("is_encoder_decoder", false);
-    only("add_cross_attention", false);
-    if (Json const* const pruned = find_member(config, "pruned_heads", file); pruned != nullptr && !pruned->is_null() && !pruned->empty())
-      refuse("pruned_heads", describe_json(*pruned), "none");
-    if (Json const* const quantized = find_member(config, "quantization_config", file); quantized != nullptr && !quantized->is_null())
-      refuse("quantization_config", describe_json(*quantized), "weights in F32, F16 or BF16");
-  }
+  void check_common() const;
 };
 
 /// What a classifier's logits stand for.
@@ -184,7 +115,109 @@ inline LabelConfig read_label_config(ModelDirectory const& directory) {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline LabelConfig read_label_config(Json const& json, std::string const& file) {
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE std::string ConfigReader::text(std::string_view key, std::string_view otherwise) const {
+  return get_or<std::string>(config, key, std::string(otherwise), file);
+}
+
+AXIFORM_INLINE std::optional<std::size_t> ConfigReader::optional_size(std::initializer_list<std::string_view> keys,
+                                                                      std::size_t largest) const {
+  for (std::string_view key : keys) {
+    auto const size = get_optional<std::size_t>(config, key, file);
+    if (!size) continue;
+    if (*size == 0 || *size > largest)
+      throw FormatError(detail::message({file, ": ", key, ": found ", *size, ", expected 1 to ", largest}));
+    return size;
+  }
+  return std::nullopt;
+}
+
+AXIFORM_INLINE std::size_t ConfigReader::size(std::initializer_list<std::string_view> keys, std::size_t otherwise,
+                                              std::size_t largest) const {
+  return optional_size(keys, largest).value_or(otherwise);
+}
+
+AXIFORM_INLINE double ConfigReader::epsilon(std::string_view key, double otherwise) const {
+  double const value = get_or<double>(config, key, otherwise, file);
+  if (!(value >= 0 && value < 1))
+    throw FormatError(detail::message({file, ": ", key, ": found ", describe_json(value), ", expected at least 0 and less than 1"}));
+  return value;
+}
+
+AXIFORM_INLINE void ConfigReader::only(std::string_view key, bool expected) const {
+  if (get_or<bool>(config, key, expected, file) != expected) refuse(key, expected ? "false" : "true", expected ? "true" : "false");
+}
+
+AXIFORM_INLINE void ConfigReader::refuse(std::string_view key, std::string const& found, std::string const& expected) const {
+  throw CheckpointError(detail::message({file, ": ", key, ": found ", found, ", which is not supported; expected ", expected}));
+}
+
+AXIFORM_INLINE NamedActivation ConfigReader::activation(std::string_view key, std::string_view otherwise) const {
+  struct Known {
+    std::string_view name;
+    Activation activation;
+    char const* printed;
+  };
+  static constexpr Known known[] = {{"gelu", Activation::gelu, "GELUActivation()"},
+                                    {"gelu_python", Activation::gelu, "GELUActivation()"},
+                                    {"gelu_new", Activation::gelu_tanh, "NewGELUActivation()"},
+                                    {"gelu_pytorch_tanh", Activation::gelu_tanh, "GELUTanh()"},
+                                    {"gelu_python_tanh", Activation::gelu_tanh, "GELUTanh()"},
+                                    {"gelu_fast", Activation::gelu_tanh, "FastGELUActivation()"},
+                                    {"gelu_accurate", Activation::gelu_tanh, "AccurateGELUActivation()"},
+                                    {"relu", Activation::relu, "ReLU()"}};
+  auto const name = text(key, otherwise);
+  for (Known const& each : known)
+    if (name == each.name) return {each.activation, each.printed};
+  refuse(key, detail::message({"the activation ", detail::in_quotes(name)}), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
+}
+
+AXIFORM_INLINE std::string ConfigReader::dropout(std::string_view key, std::string_view otherwise) const {
+  auto const rate = get_optional<double>(config, key, file);
+  if (!rate) return std::string(otherwise);
+  Json const& written = *find_member(config, key, file);
+  if (!(*rate >= 0 && *rate <= 1))
+    throw FormatError(detail::message({file, ": ", key, ": found ", describe_json(written), ", expected 0 to 1"}));
+  return dump_json(written);
+}
+
+AXIFORM_INLINE std::size_t ConfigReader::head_size(std::size_t hidden, std::size_t heads) const {
+  if (hidden % heads != 0)
+    throw FormatError(detail::message(
+        {file, ": found a hidden size of ", hidden, " and ", heads, " heads, expected the size to be a multiple of the heads"}));
+  return hidden / heads;
+}
+
+AXIFORM_INLINE std::optional<std::size_t> ConfigReader::padding_id() const {
+  auto const id = get_optional<std::size_t>(config, "pad_token_id", file);
+  if (id && *id >= largest_table)
+    throw FormatError(detail::message({file, ": pad_token_id: found ", *id, ", expected less than ", largest_table}));
+  return id;
+}
+
+AXIFORM_INLINE std::vector<std::size_t> ConfigReader::token_ids(std::string_view key, std::vector<std::size_t> otherwise) const {
+  Json const* const member = find_member(config, key, file);
+  if (member == nullptr) return otherwise;
+  if (member->is_null()) return {};
+  if (member->is_array()) return require<std::vector<std::size_t>>(config, key, file);
+  return {require<std::size_t>(config, key, file)};
+}
+
+AXIFORM_INLINE HeadWeights ConfigReader::head_weights() const {
+  return get_or<bool>(config, "tie_word_embeddings", true, file) ? HeadWeights::tied : HeadWeights::own;
+}
+
+AXIFORM_INLINE void ConfigReader::check_common() const {
+  only("is_encoder_decoder", false);
+  only("add_cross_attention", false);
+  if (Json const* const pruned = find_member(config, "pruned_heads", file); pruned != nullptr && !pruned->is_null() && !pruned->empty())
+    refuse("pruned_heads", describe_json(*pruned), "none");
+  if (Json const* const quantized = find_member(config, "quantization_config", file); quantized != nullptr && !quantized->is_null())
+    refuse("quantization_config", describe_json(*quantized), "weights in F32, F16 or BF16");
+}
+
+AXIFORM_INLINE LabelConfig read_label_config(Json const& json, std::string const& file) {
   LabelConfig config;
   Json const* const names = find_member(json, "id2label", file);
   if (names != nullptr && names->is_object() && !names->empty()) {
@@ -215,5 +248,7 @@ inline LabelConfig read_label_config(Json const& json, std::string const& file) 
   }
   return config;
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

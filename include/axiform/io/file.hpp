@@ -4,24 +4,29 @@
 /// Nothing is mapped: a file that shrinks while it is read is an error here, and would be a fatal signal with a mapping.
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <axiform/core/config.hpp>
+#include <axiform/core/function_ref.hpp>
+
+#if AXIFORM_DEFINES(io)
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstddef>
-#include <filesystem>
 #include <limits>
-#include <span>
-#include <string>
-#include <string_view>
 #include <system_error>
-#include <utility>
 
 #include <axiform/core/error.hpp>
-#include <axiform/core/function_ref.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -40,9 +45,7 @@ class File {
     std::swap(size_, other.size_);
     return *this;
   }
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
+  ~File();
 
   std::filesystem::path const& path() const noexcept { return path_; }  ///< The path as it was given.
   std::string name() const { return path_.string(); }                   ///< The path, as messages say it.
@@ -87,6 +90,8 @@ void write_file_atomically(std::filesystem::path const& path, FunctionRef<void(F
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if AXIFORM_DEFINES(io)
+
 namespace detail {
 
 [[noreturn]] inline void throw_file_error(std::filesystem::path const& path, std::string const& what, int error) {
@@ -95,7 +100,11 @@ namespace detail {
 
 }  // namespace detail
 
-inline File File::open_read(std::filesystem::path const& path) {
+AXIFORM_INLINE File::~File() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+AXIFORM_INLINE File File::open_read(std::filesystem::path const& path) {
   int descriptor = -1;
   do {  // Not blocking, or opening a pipe would wait for its writer before we can see that it is one.
     descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -110,7 +119,7 @@ inline File File::open_read(std::filesystem::path const& path) {
   return file;
 }
 
-inline void File::read_at(std::size_t offset, std::span<std::byte> out) const {
+AXIFORM_INLINE void File::read_at(std::size_t offset, std::span<std::byte> out) const {
   constexpr auto last_offset = static_cast<std::size_t>(std::numeric_limits<off_t>::max());
   if (offset > last_offset || out.size() > last_offset - offset)
     throw FileError(detail::message({name(), ": a read of ", out.size(), " bytes at ", offset, " is beyond any file"}));
@@ -126,7 +135,7 @@ inline void File::read_at(std::size_t offset, std::span<std::byte> out) const {
   }
 }
 
-inline std::string read_file(std::filesystem::path const& path, std::size_t largest) {
+AXIFORM_INLINE std::string read_file(std::filesystem::path const& path, std::size_t largest) {
   File const file = File::open_read(path);
   if (file.size() > largest)
     throw FormatError(detail::message({path.string(), ": has ", file.size(), " bytes, expected at most ", largest}));
@@ -135,7 +144,7 @@ inline std::string read_file(std::filesystem::path const& path, std::size_t larg
   return text;
 }
 
-inline void FileWriter::write(std::span<std::byte const> bytes) {
+AXIFORM_INLINE void FileWriter::write(std::span<std::byte const> bytes) {
   while (!bytes.empty()) {
     auto const count = ::write(descriptor_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -189,11 +198,13 @@ class TemporaryFile {
 
 }  // namespace detail
 
-inline void write_file_atomically(std::filesystem::path const& path, FunctionRef<void(FileWriter&)> writer) {
+AXIFORM_INLINE void write_file_atomically(std::filesystem::path const& path, FunctionRef<void(FileWriter&)> writer) {
   detail::TemporaryFile temporary(path);
   FileWriter file(temporary.descriptor(), path);
   writer(file);
   temporary.become(path);
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

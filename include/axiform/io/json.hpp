@@ -14,11 +14,14 @@
 #include <utility>
 
 #include <axiform/core/error.hpp>
-#include <axiform/io/file.hpp>
 #include <axiform/io/json_parser.hpp>
 #include <axiform/io/json_value.hpp>
 #include <axiform/io/json_writer.hpp>
 #include <axiform/io/printable.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <axiform/io/file.hpp>
+#endif
 
 namespace axiform {
 
@@ -53,44 +56,15 @@ Json const* find_member(Json const& object, std::string_view key, std::string co
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline Json read_json(std::filesystem::path const& path, JsonLimits limits) {
-  return parse_json(read_file(path, limits.bytes), path.string(), limits);
-}
-
-inline Json const* find_member(Json const& object, std::string_view key, std::string const& file) {
-  if (!object.is_object())
-    throw FormatError(
-        detail::message({file, ": found ", describe_json(object), ", expected an object with the key ", detail::in_quotes(key)}));
-  return object.find(key);
-}
-
 namespace detail {
 
-inline Json const& require_member(Json const& object, std::string_view key, std::string const& file) {
-  Json const* const member = find_member(object, key, file);
-  if (member == nullptr) throw FormatError(detail::message({file, ": the key ", in_quotes(key), " is missing"}));
-  return *member;
-}
+/// The value of `key`. @throws FormatError when it is absent.
+Json const& require_member(Json const& object, std::string_view key, std::string const& file);
 
 /// The value of `key`, or nothing when it is absent or null.
-inline Json const* find_set_member(Json const& object, std::string_view key, std::string const& file) {
-  Json const* const member = find_member(object, key, file);
-  return member == nullptr || member->is_null() ? nullptr : member;
-}
+Json const* find_set_member(Json const& object, std::string_view key, std::string const& file);
 
 }  // namespace detail
-
-inline Json const& require_object(Json const& object, std::string_view key, std::string const& file) {
-  Json const& member = detail::require_member(object, key, file);
-  if (!member.is_object()) detail::throw_json_type(member, detail::printable(key), "an object", file);
-  return member;
-}
-
-inline Json const& require_array(Json const& object, std::string_view key, std::string const& file) {
-  Json const& member = detail::require_member(object, key, file);
-  if (!member.is_array()) detail::throw_json_type(member, detail::printable(key), "an array", file);
-  return member;
-}
 
 template <class Value>
 Value require(Json const& object, std::string_view key, std::string const& file) {
@@ -110,5 +84,47 @@ Value get_or(Json const& object, std::string_view key, std::type_identity_t<Valu
   if (member == nullptr) return otherwise;
   return detail::json_as<Value>(*member, detail::printable(key), file);
 }
+
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE Json read_json(std::filesystem::path const& path, JsonLimits limits) {
+  return parse_json(read_file(path, limits.bytes), path.string(), limits);
+}
+
+AXIFORM_INLINE Json const* find_member(Json const& object, std::string_view key, std::string const& file) {
+  if (!object.is_object())
+    throw FormatError(
+        detail::message({file, ": found ", describe_json(object), ", expected an object with the key ", detail::in_quotes(key)}));
+  return object.find(key);
+}
+
+namespace detail {
+
+AXIFORM_INLINE Json const& require_member(Json const& object, std::string_view key, std::string const& file) {
+  Json const* const member = find_member(object, key, file);
+  if (member == nullptr) throw FormatError(detail::message({file, ": the key ", in_quotes(key), " is missing"}));
+  return *member;
+}
+
+AXIFORM_INLINE Json const* find_set_member(Json const& object, std::string_view key, std::string const& file) {
+  Json const* const member = find_member(object, key, file);
+  return member == nullptr || member->is_null() ? nullptr : member;
+}
+
+}  // namespace detail
+
+AXIFORM_INLINE Json const& require_object(Json const& object, std::string_view key, std::string const& file) {
+  Json const& member = detail::require_member(object, key, file);
+  if (!member.is_object()) detail::throw_json_type(member, detail::printable(key), "an object", file);
+  return member;
+}
+
+AXIFORM_INLINE Json const& require_array(Json const& object, std::string_view key, std::string const& file) {
+  Json const& member = detail::require_member(object, key, file);
+  if (!member.is_array()) detail::throw_json_type(member, detail::printable(key), "an array", file);
+  return member;
+}
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -3,20 +3,24 @@
 /// (docs/decisions/0017-compile-time.md).
 #pragma once
 
-#include <algorithm>
-#include <charconv>
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
+
+#include <axiform/io/json_value.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <axiform/core/error.hpp>
-#include <axiform/io/json_value.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -30,6 +34,8 @@ struct JsonLimits {
 /// @throws FormatError for anything but one well-formed document: a syntax error, text after its end, invalid UTF-8, a number out of
 ///         range, a key that an object has twice, or more than the limits allow.
 Json parse_json(std::string_view text, std::string const& name, JsonLimits limits = {});
+
+#if AXIFORM_DEFINES(io)
 
 namespace detail {
 
@@ -464,12 +470,14 @@ class JsonParser {
 
 }  // namespace detail
 
-inline Json parse_json(std::string_view text, std::string const& name, JsonLimits limits) {
+AXIFORM_INLINE Json parse_json(std::string_view text, std::string const& name, JsonLimits limits) {
   if (text.size() > limits.bytes)
     throw FormatError(detail::message({name, ": has ", text.size(), " bytes of JSON, expected at most ", limits.bytes}));
   if (auto const zero = text.find('\0'); zero != text.npos)
     throw FormatError(detail::message({name, ": is not valid JSON: at byte ", zero + 1, ": a zero byte"}));
   return detail::JsonParser(text, name, limits).parse();
 }
+
+#endif
 
 }  // namespace axiform

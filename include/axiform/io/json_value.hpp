@@ -234,54 +234,13 @@ std::string describe_json(Json const& value);
 
 namespace detail {
 
-[[noreturn]] inline void throw_json_type(Json const& value, std::string_view what, std::string_view expected, std::string_view file) {
-  throw FormatError(detail::message({file, ": ", what, ": found ", describe_json(value), ", expected ", expected}));
-}
+[[noreturn]] void throw_json_type(Json const& value, std::string_view what, std::string_view expected, std::string_view file);
 
 /// The number, when it is whole and within the bounds. Up to 2^53 a whole number in floating-point form is the one that was written.
-inline std::optional<std::uint64_t> whole_number(Json const& value, std::int64_t least, std::uint64_t most) {
-  std::uint64_t bits;
-  switch (value.type()) {
-    case Json::Type::natural:
-      bits = value.natural();
-      return bits <= most ? std::optional(bits) : std::nullopt;
-    case Json::Type::integer:
-      bits = static_cast<std::uint64_t>(value.integer());
-      break;
-    case Json::Type::real: {
-      double const number = value.real();
-      if (!(number >= -0x1p53 && number <= 0x1p53)) return std::nullopt;
-      auto const whole = static_cast<std::int64_t>(number);
-      if (static_cast<double>(whole) != number) return std::nullopt;
-      bits = static_cast<std::uint64_t>(whole);
-      break;
-    }
-    default:
-      return std::nullopt;
-  }
-  auto const number = static_cast<std::int64_t>(bits);
-  bool const fits = number < 0 ? number >= least : bits <= most;
-  return fits ? std::optional(bits) : std::nullopt;
-}
+std::optional<std::uint64_t> whole_number(Json const& value, std::int64_t least, std::uint64_t most);
 
 /// The number, when it is one and no greater than `most`.
-inline std::optional<double> real_number(Json const& value, double most) {
-  double number;
-  switch (value.type()) {
-    case Json::Type::natural:
-      number = static_cast<double>(value.natural());
-      break;
-    case Json::Type::integer:
-      number = static_cast<double>(value.integer());
-      break;
-    case Json::Type::real:
-      number = value.real();
-      break;
-    default:
-      return std::nullopt;
-  }
-  return number > most || number < -most ? std::nullopt : std::optional(number);
-}
+std::optional<double> real_number(Json const& value, double most);
 
 /// A value that is not an array, or nothing when it has another type or range.
 template <class Value>
@@ -346,19 +305,72 @@ T Json::get() const {
   return detail::json_as<T>(*this, "a value", "JSON");
 }
 
-inline Json::Json(Type type) : type_(type) {
+#if AXIFORM_DEFINES(io)
+
+namespace detail {
+
+AXIFORM_INLINE void throw_json_type(Json const& value, std::string_view what, std::string_view expected, std::string_view file) {
+  throw FormatError(detail::message({file, ": ", what, ": found ", describe_json(value), ", expected ", expected}));
+}
+
+AXIFORM_INLINE std::optional<std::uint64_t> whole_number(Json const& value, std::int64_t least, std::uint64_t most) {
+  std::uint64_t bits;
+  switch (value.type()) {
+    case Json::Type::natural:
+      bits = value.natural();
+      return bits <= most ? std::optional(bits) : std::nullopt;
+    case Json::Type::integer:
+      bits = static_cast<std::uint64_t>(value.integer());
+      break;
+    case Json::Type::real: {
+      double const number = value.real();
+      if (!(number >= -0x1p53 && number <= 0x1p53)) return std::nullopt;
+      auto const whole = static_cast<std::int64_t>(number);
+      if (static_cast<double>(whole) != number) return std::nullopt;
+      bits = static_cast<std::uint64_t>(whole);
+      break;
+    }
+    default:
+      return std::nullopt;
+  }
+  auto const number = static_cast<std::int64_t>(bits);
+  bool const fits = number < 0 ? number >= least : bits <= most;
+  return fits ? std::optional(bits) : std::nullopt;
+}
+
+AXIFORM_INLINE std::optional<double> real_number(Json const& value, double most) {
+  double number;
+  switch (value.type()) {
+    case Json::Type::natural:
+      number = static_cast<double>(value.natural());
+      break;
+    case Json::Type::integer:
+      number = static_cast<double>(value.integer());
+      break;
+    case Json::Type::real:
+      number = value.real();
+      break;
+    default:
+      return std::nullopt;
+  }
+  return number > most || number < -most ? std::nullopt : std::optional(number);
+}
+
+}  // namespace detail
+
+AXIFORM_INLINE Json::Json(Type type) : type_(type) {
   if (type == Type::string) string_ = new std::string;
   if (type == Type::array) array_ = new Array;
   if (type == Type::object) object_ = new Object;
 }
 
-inline Json::Json(Json const& other) : type_(other.type_), natural_(other.natural_) {
+AXIFORM_INLINE Json::Json(Json const& other) : type_(other.type_), natural_(other.natural_) {
   if (type_ == Type::string) string_ = new std::string(*other.string_);
   if (type_ == Type::array) array_ = new Array(*other.array_);
   if (type_ == Type::object) object_ = new Object(*other.object_);
 }
 
-inline Json::Json(std::initializer_list<Json> list) : Json(Type::array) {
+AXIFORM_INLINE Json::Json(std::initializer_list<Json> list) : Json(Type::array) {
   bool is_object = true;
   for (Json const& each : list) is_object = is_object && each.is_array() && each.size() == 2 && each[0].is_string();
   if (!is_object) {
@@ -370,30 +382,30 @@ inline Json::Json(std::initializer_list<Json> list) : Json(Type::array) {
     if (!contains(each[0].text())) (*this)[each[0].text()] = each[1];
 }
 
-inline Json Json::array(std::initializer_list<Json> list) {
+AXIFORM_INLINE Json Json::array(std::initializer_list<Json> list) {
   Json result(Type::array);
   result.array_->assign(list.begin(), list.end());
   return result;
 }
 
-inline void Json::destroy() noexcept {
+AXIFORM_INLINE void Json::destroy() noexcept {
   if (type_ == Type::string) delete string_;
   if (type_ == Type::array) delete array_;
   if (type_ == Type::object) delete object_;
 }
 
-inline std::size_t Json::size() const noexcept {
+AXIFORM_INLINE std::size_t Json::size() const noexcept {
   if (type_ == Type::array) return array_->size();
   if (type_ == Type::object) return object_->size();
   return is_null() ? 0 : 1;
 }
 
-inline std::span<Json const> Json::range() const {
+AXIFORM_INLINE std::span<Json const> Json::range() const {
   if (is_null()) return {};
   return elements();
 }
 
-inline Json const* Json::find(std::string_view key) const noexcept {
+AXIFORM_INLINE Json const* Json::find(std::string_view key) const noexcept {
   if (!is_object()) return nullptr;
   std::size_t begin = 0, end = object_->size();
   while (begin < end) {
@@ -406,18 +418,18 @@ inline Json const* Json::find(std::string_view key) const noexcept {
   return nullptr;
 }
 
-inline Json const& Json::at(std::string_view key) const {
+AXIFORM_INLINE Json const& Json::at(std::string_view key) const {
   need(Type::object);
   if (Json const* const found = find(key)) return *found;
   throw FormatError(detail::message({"JSON: the key ", detail::in_quotes(key), " is missing"}));
 }
 
-inline Json const& Json::at(std::size_t index) const {
+AXIFORM_INLINE Json const& Json::at(std::size_t index) const {
   if (index < elements().size()) return (*array_)[index];
   throw FormatError(detail::message({"JSON: element ", index, " of ", describe_json(*this), " does not exist"}));
 }
 
-inline Json& Json::operator[](std::string_view key) {
+AXIFORM_INLINE Json& Json::operator[](std::string_view key) {
   if (is_null()) *this = object();
   need(Type::object);
   if (Json const* const found = find(key)) return *const_cast<Json*>(found);
@@ -426,22 +438,22 @@ inline Json& Json::operator[](std::string_view key) {
   return object_->insert(object_->begin() + static_cast<std::ptrdiff_t>(place), Member{std::string(key), Json()})->value;
 }
 
-inline void Json::push_back(Json element) {
+AXIFORM_INLINE void Json::push_back(Json element) {
   if (is_null()) *this = array();
   elements().push_back(std::move(element));
 }
 
-inline void Json::update(Json const& other) {
+AXIFORM_INLINE void Json::update(Json const& other) {
   for (Member const& member : other.items()) (*this)[member.key] = member.value;
 }
 
-inline void Json::erase(std::string_view key) {
+AXIFORM_INLINE void Json::erase(std::string_view key) {
   need(Type::object);
   for (std::size_t i = 0; i < object_->size(); ++i)
     if ((*object_)[i].key == key) return void(object_->erase(object_->begin() + static_cast<std::ptrdiff_t>(i)));
 }
 
-inline bool Json::equals(Json const& other) const noexcept {
+AXIFORM_INLINE bool Json::equals(Json const& other) const noexcept {
   if (is_number() && other.is_number()) {
     auto const as_real = [](Json const& number) { return *detail::real_number(number, std::numeric_limits<double>::infinity()); };
     if (type_ == Type::real || other.type_ == Type::real) return as_real(*this) == as_real(other);
@@ -459,7 +471,7 @@ inline bool Json::equals(Json const& other) const noexcept {
   return true;
 }
 
-inline std::string describe_json(Json const& value) {
+AXIFORM_INLINE std::string describe_json(Json const& value) {
   switch (value.type()) {
     case Json::Type::null:
       return "null";
@@ -483,10 +495,12 @@ inline std::string describe_json(Json const& value) {
   }
 }
 
-inline void Json::refuse(Type expected) const {
+AXIFORM_INLINE void Json::refuse(Type expected) const {
   constexpr char const* names[] = {"null",     "true or false", "a signed integer", "a whole number",
                                    "a number", "a string",      "an array",         "an object"};
   detail::throw_json_type(*this, "a value", names[static_cast<std::size_t>(expected)], "JSON");
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

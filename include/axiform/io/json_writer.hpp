@@ -2,16 +2,20 @@
 /// `Json` to text.
 #pragma once
 
+#include <string>
+
+#include <axiform/io/json_value.hpp>
+
+#if AXIFORM_DEFINES(io)
 #include <charconv>
 #include <cstddef>
 #include <limits>
-#include <string>
 #include <string_view>
 #include <utility>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json_parser.hpp>
-#include <axiform/io/json_value.hpp>
+#endif
 
 namespace axiform {
 
@@ -19,6 +23,8 @@ namespace axiform {
 std::string dump_json(Json const& json, int indent = -1);
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
 
 namespace detail {
 
@@ -145,6 +151,10 @@ class JsonWriter {
 
 }  // namespace detail
 
-inline std::string dump_json(Json const& json, int indent) { return detail::JsonWriter(indent, detail::InvalidUtf8::replaced).write(json); }
+AXIFORM_INLINE std::string dump_json(Json const& json, int indent) {
+  return detail::JsonWriter(indent, detail::InvalidUtf8::replaced).write(json);
+}
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

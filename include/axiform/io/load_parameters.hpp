@@ -3,28 +3,32 @@
 /// handed to whoever stores or packs them. No tensor is ever in memory as a whole beside its packed form.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <axiform/core/executor.hpp>
+#include <axiform/io/checkpoint.hpp>
+#include <axiform/io/names.hpp>
+#include <axiform/io/tensor_file.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
-#include <span>
-#include <string>
-#include <string_view>
 #include <tuple>
 #include <utility>
-#include <vector>
 
 #include <axiform/core/error.hpp>
-#include <axiform/core/executor.hpp>
-#include <axiform/io/checkpoint.hpp>
-#include <axiform/io/names.hpp>
 #include <axiform/io/printable.hpp>
-#include <axiform/io/tensor_file.hpp>
+#endif
 
 namespace axiform {
 
@@ -84,6 +88,8 @@ LoadReport load_parameters(Checkpoint const& checkpoint, NameTable const& table,
                            Executor& executor);
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
 
 namespace detail {
 
@@ -308,7 +314,7 @@ inline void read_chunks(Checkpoint const& checkpoint, std::span<LoadChunk const>
 
 }  // namespace detail
 
-inline std::string LoadReport::to_string() const {
+AXIFORM_INLINE std::string LoadReport::to_string() const {
   std::string result = detail::message({"loaded: ", loaded.size(), " parameters", weights.empty() ? "" : " from ", weights.string(), "\n"});
   auto const list = [&](char const* title, std::vector<std::string> const& names) {
     if (!names.empty()) result += detail::message({title, ": ", detail::join_names(names, ", "), "\n"});
@@ -327,8 +333,8 @@ inline std::string LoadReport::to_string() const {
   return result;
 }
 
-inline LoadReport load_parameters(Checkpoint const& checkpoint, NameTable const& table, std::span<ParameterRequest const> requests,
-                                  Executor& executor) {
+AXIFORM_INLINE LoadReport load_parameters(Checkpoint const& checkpoint, NameTable const& table, std::span<ParameterRequest const> requests,
+                                          Executor& executor) {
   detail::LoadPlan plan(checkpoint, table);
   for (ParameterRequest const& request : requests) plan.find(request);
   plan.report_the_rest();
@@ -338,5 +344,7 @@ inline LoadReport load_parameters(Checkpoint const& checkpoint, NameTable const&
   detail::read_chunks(checkpoint, chunks, executor);
   return plan.take_report();
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -2,21 +2,27 @@
 /// The directory of a model: the one that is given, or the one in a Hugging Face cache that it stands for; and its small files, parsed once.
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
+
+#include <axiform/io/json_value.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <map>
+#include <mutex>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -38,21 +44,18 @@ namespace axiform {
 class ModelDirectory {
  public:
   /// The working directory.
-  ModelDirectory() = default;
+  ModelDirectory() : ModelDirectory(std::filesystem::path(), Resolved{}) {}
   /// Resolves a path. One that leads to no cache is taken as it is, also when there is nothing: who reads it will say so.
   /// @throws FileError when it is a cache, and which snapshot or model is meant cannot be told: those that are there are listed.
   template <std::convertible_to<std::filesystem::path> Path>
-  ModelDirectory(Path const& path) : path_(resolve(path)) {}
+  ModelDirectory(Path const& path) : ModelDirectory(resolve(path), Resolved{}) {}
 
   std::filesystem::path const& path() const noexcept { return path_; }      ///< Where the files are.
   operator std::filesystem::path const&() const noexcept { return path_; }  ///< The same.
   std::string string() const { return path_.string(); }                     ///< The same, as messages say it.
 
   /// Whether it has a file of that name.
-  bool has(std::string const& name) const {
-    std::error_code ignored;
-    return std::filesystem::exists(path_ / name, ignored);
-  }
+  bool has(std::string const& name) const;
   /// A JSON file of that name, parsed. Valid for as long as this directory or a copy of it is.
   /// @throws FileError when it cannot be read; FormatError as `parse_json`. A file that failed is read again.
   Json const& json(std::string const& name) const&;
@@ -68,16 +71,18 @@ class ModelDirectory {
  private:
   static std::filesystem::path resolve(std::filesystem::path const& path);
 
-  struct Parsed {
-    std::mutex mutex;
-    std::map<std::string, Json> files;  // A map, because what it holds stays where it is.
-  };
+  struct Resolved {};
+  struct Parsed;
+
+  ModelDirectory(std::filesystem::path path, Resolved);
 
   std::filesystem::path path_;
-  std::shared_ptr<Parsed> parsed_ = std::make_shared<Parsed>();
+  std::shared_ptr<Parsed> parsed_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
 
 namespace detail {
 
@@ -129,14 +134,27 @@ inline std::filesystem::path resolve_snapshot(std::filesystem::path const& root)
 
 }  // namespace detail
 
-inline Json const& ModelDirectory::json(std::string const& name) const& {
+struct ModelDirectory::Parsed {
+  std::mutex mutex;
+  std::map<std::string, Json> files;  // A map, because what it holds stays where it is.
+};
+
+AXIFORM_INLINE ModelDirectory::ModelDirectory(std::filesystem::path path, Resolved)
+    : path_(std::move(path)), parsed_(std::make_shared<Parsed>()) {}
+
+AXIFORM_INLINE bool ModelDirectory::has(std::string const& name) const {
+  std::error_code ignored;
+  return std::filesystem::exists(path_ / name, ignored);
+}
+
+AXIFORM_INLINE Json const& ModelDirectory::json(std::string const& name) const& {
   std::lock_guard const lock(parsed_->mutex);
   auto place = parsed_->files.find(name);
   if (place == parsed_->files.end()) place = parsed_->files.emplace(name, read_json(path_ / name)).first;
   return place->second;
 }
 
-inline std::filesystem::path ModelDirectory::resolve(std::filesystem::path const& path) {
+AXIFORM_INLINE std::filesystem::path ModelDirectory::resolve(std::filesystem::path const& path) {
   std::error_code ignored;
   if (std::filesystem::exists(path / "config.json", ignored)) return path;
   if (std::filesystem::is_directory(path / "snapshots", ignored)) return detail::resolve_snapshot(path);
@@ -146,5 +164,7 @@ inline std::filesystem::path ModelDirectory::resolve(std::filesystem::path const
   throw FileError(
       detail::message({path.string(), ": is a cache of several models (", detail::listed(models), "); give the directory of one"}));
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

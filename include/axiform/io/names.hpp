@@ -14,16 +14,21 @@
 /// wildcards stand, in order, in the other name. A parameter that no rule matches has the same name in the file.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include <axiform/core/config.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <utility>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -98,7 +103,9 @@ std::optional<std::string> canonical_name(NameTable const& table, std::string_vi
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<std::vector<std::string_view>> match_pattern(std::string_view pattern, std::string_view name) {
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE std::optional<std::vector<std::string_view>> match_pattern(std::string_view pattern, std::string_view name) {
   std::size_t const star = pattern.find('*');
   if (star == pattern.npos) return pattern == name ? std::optional(std::vector<std::string_view>{}) : std::nullopt;
   if (name.substr(0, star) != pattern.substr(0, star)) return std::nullopt;
@@ -119,7 +126,7 @@ inline std::optional<std::vector<std::string_view>> match_pattern(std::string_vi
   return std::nullopt;
 }
 
-inline std::string fill_pattern(std::string_view pattern, std::vector<std::string_view> const& texts) {
+AXIFORM_INLINE std::string fill_pattern(std::string_view pattern, std::vector<std::string_view> const& texts) {
   std::string result;
   std::size_t used = 0;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -156,14 +163,14 @@ inline std::vector<NameCandidate> spelled_out(NameTable const& table, NameCandid
 
 }  // namespace detail
 
-inline std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical) {
+AXIFORM_INLINE std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical) {
   for (NameRule const& rule : table.rules)
     if (auto const texts = match_pattern(rule.canonical, canonical))
       return detail::spelled_out(table, {fill_pattern(rule.in_file, *texts), rule.arrangement, rule.part, rule.parts});
   return detail::spelled_out(table, {.name = std::string(canonical)});
 }
 
-inline std::vector<NameCandidate> name_candidates_otherwise(NameTable const& table, std::string_view canonical) {
+AXIFORM_INLINE std::vector<NameCandidate> name_candidates_otherwise(NameTable const& table, std::string_view canonical) {
   for (NameRule const& rule : table.rules) {
     auto const texts = match_pattern(rule.canonical, canonical);
     if (!texts) continue;
@@ -173,7 +180,7 @@ inline std::vector<NameCandidate> name_candidates_otherwise(NameTable const& tab
   return {};
 }
 
-inline Leftover leftover(NameTable const& table, std::string_view name_in_file) {
+AXIFORM_INLINE Leftover leftover(NameTable const& table, std::string_view name_in_file) {
   auto const matches_one = [](std::vector<std::string> const& patterns, std::string_view name) {
     for (std::string const& pattern : patterns)
       if (match_pattern(pattern, name)) return true;
@@ -192,7 +199,7 @@ inline Leftover leftover(NameTable const& table, std::string_view name_in_file) 
   return result;
 }
 
-inline std::optional<std::string> canonical_name(NameTable const& table, std::string_view name_in_file) {
+AXIFORM_INLINE std::optional<std::string> canonical_name(NameTable const& table, std::string_view name_in_file) {
   for (std::string const& prefix : table.prefixes) {
     if (!name_in_file.starts_with(prefix)) continue;
     std::string usual(name_in_file.substr(prefix.size()));
@@ -204,5 +211,7 @@ inline std::optional<std::string> canonical_name(NameTable const& table, std::st
   }
   return std::nullopt;
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -15,25 +15,10 @@ namespace axiform::detail {
 
 /// `text` with every byte that is not printable ASCII as `\xNN`, cut after `limit` bytes. Names and values in a hostile file
 /// may hold anything and be megabytes long; a message that quotes them must stay a line.
-inline std::string printable(std::string_view text, std::size_t limit = 160) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (i == limit) return result + "... (" + std::to_string(text.size()) + " bytes)";
-    auto const byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 0x20 && byte < 0x7f) {
-      result += text[i];
-    } else {
-      result += "\\x";
-      result += digits[byte >> 4];
-      result += digits[byte & 15];
-    }
-  }
-  return result;
-}
+std::string printable(std::string_view text, std::size_t limit = 160);
 
 /// `printable`, in double quotes.
-inline std::string in_quotes(std::string_view text) { return '"' + printable(text) + '"'; }
+std::string in_quotes(std::string_view text);
 
 /// A part of a message: text, or a whole number.
 class MessagePart {
@@ -58,10 +43,37 @@ class MessagePart {
 };
 
 /// The parts, one after another. (A sum of strings says the same in 13 % more machine code over all of io/.)
-inline std::string message(std::initializer_list<MessagePart> parts) {
+std::string message(std::initializer_list<MessagePart> parts);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE std::string printable(std::string_view text, std::size_t limit) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i == limit) return result + "... (" + std::to_string(text.size()) + " bytes)";
+    auto const byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x20 && byte < 0x7f) {
+      result += text[i];
+    } else {
+      result += "\\x";
+      result += digits[byte >> 4];
+      result += digits[byte & 15];
+    }
+  }
+  return result;
+}
+
+AXIFORM_INLINE std::string in_quotes(std::string_view text) { return '"' + printable(text) + '"'; }
+
+AXIFORM_INLINE std::string message(std::initializer_list<MessagePart> parts) {
   std::string result;
   for (MessagePart const& part : parts) part.append_to(result);
   return result;
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform::detail

@@ -2,13 +2,16 @@
 /// What a directory says about a cross-encoder beside its model: what becomes of the logit.
 #pragma once
 
+#include <axiform/io/model_directory.hpp>
+
+#if AXIFORM_DEFINES(io)
 #include <optional>
 #include <string>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
-#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -21,7 +24,13 @@ enum class ScoreActivation {
 /// Reads the activation from `config_sentence_transformers.json` or `config.json`, as sentence-transformers 2 to 6 write it; where neither
 /// names one it is the sigmoid. Modules of `modules.json` and a default prompt are refused: the model alone gives the score.
 /// @throws FormatError when a file is malformed; CheckpointError, by name, for what is not supported.
-inline ScoreActivation read_score_activation(ModelDirectory const& directory) {
+ScoreActivation read_score_activation(ModelDirectory const& directory);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE ScoreActivation read_score_activation(ModelDirectory const& directory) {
   auto const named = [](std::string const& name, std::string const& file) {
     if (name.starts_with("torch.nn.") && name.ends_with(".Sigmoid")) return ScoreActivation::sigmoid;
     if (name.starts_with("torch.nn.") && name.ends_with(".Identity")) return ScoreActivation::none;
@@ -48,5 +57,7 @@ inline ScoreActivation read_score_activation(ModelDirectory const& directory) {
   if (auto const name = get_optional<std::string>(json, "sbert_ce_default_activation_function", file)) return named(*name, file);
   return ScoreActivation::sigmoid;
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -9,25 +9,29 @@
 /// last tensor, no name twice.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
-#include <string_view>
-#include <tuple>
 #include <utility>
-#include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
-#include <axiform/io/printable.hpp>
 #include <axiform/io/tensor_file.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -53,13 +57,15 @@ class SafetensorsFile : public TensorFile {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if AXIFORM_DEFINES(io)
+
 namespace detail {
 
 inline constexpr std::size_t largest_safetensors_header = 100'000'000;  // The reference implementation's limit.
 
 }  // namespace detail
 
-inline SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) {
+AXIFORM_INLINE SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) {
   static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and are read as they are");
   SafetensorsFile result(File::open_read(path));
   std::string const header = result.read_header();
@@ -79,7 +85,7 @@ inline SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) 
   return result;
 }
 
-inline std::string SafetensorsFile::read_header() const {
+AXIFORM_INLINE std::string SafetensorsFile::read_header() const {
   std::size_t const size = file_.size();
   if (size < 8) refuse(detail::message({"has ", size, " bytes, expected a safetensors file, which begins with 8 bytes of length"}));
   std::array<char, 8> first;
@@ -100,7 +106,7 @@ inline std::string SafetensorsFile::read_header() const {
 }
 
 /// One tensor's entry, checked by itself: its type, its shape, and that its bytes lie in the file and are as many as the shape asks for.
-inline TensorInfo SafetensorsFile::checked_info(std::string const& name, Json const& entry, std::size_t data_begin) const {
+AXIFORM_INLINE TensorInfo SafetensorsFile::checked_info(std::string const& name, Json const& entry, std::size_t data_begin) const {
   std::string const where = detail::message({file_.name(), ": ", detail::printable(name)});
   auto const type_name = require<std::string>(entry, "dtype", where);
   auto const type = element_type_named(type_name);
@@ -128,7 +134,7 @@ inline TensorInfo SafetensorsFile::checked_info(std::string const& name, Json co
 }
 
 /// The tensors, in the order of their bytes, must follow one another without overlap or hole, from the header to the end of the file.
-inline void SafetensorsFile::check_layout(std::size_t data_begin) const {
+AXIFORM_INLINE void SafetensorsFile::check_layout(std::size_t data_begin) const {
   std::size_t end = data_begin;
   std::string previous = "the header";
   std::vector<TensorInfo const*> order;
@@ -144,5 +150,7 @@ inline void SafetensorsFile::check_layout(std::size_t data_begin) const {
   }
   if (end != file_.size()) refuse(detail::message({"has ", file_.size() - end, " bytes after ", previous, ", expected none"}));
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -4,27 +4,31 @@
 ///     write_safetensors("model.safetensors", {{tensor_data("wte.weight", {2, 3}, floats)}}, {{"format", "pt"}});
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include <axiform/io/element_type.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <set>
+#include <string_view>
+
 #include <axiform/core/error.hpp>
 #include <axiform/core/stable_sort.hpp>
-#include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/safetensors.hpp>
+#endif
 
 namespace axiform {
 
@@ -45,8 +49,15 @@ inline TensorData tensor_data(std::string name, std::vector<std::size_t> shape, 
 /// element.
 /// @throws ArgumentError when a name is used twice, is `__metadata__` or is not UTF-8, or when a shape and its bytes disagree; FileError
 ///         when writing fails.
-inline void write_safetensors(std::filesystem::path const& path, std::span<TensorData const> tensors,
-                              std::map<std::string, std::string> const& metadata = {}) {
+void write_safetensors(std::filesystem::path const& path, std::span<TensorData const> tensors,
+                       std::map<std::string, std::string> const& metadata = {});
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE void write_safetensors(std::filesystem::path const& path, std::span<TensorData const> tensors,
+                                      std::map<std::string, std::string> const& metadata) {
   std::set<std::string_view> names;
   std::vector<TensorData const*> order;
   for (TensorData const& tensor : tensors) {
@@ -87,5 +98,7 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<Tenso
     for (TensorData const* tensor : order) file.write(tensor->bytes);
   });
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -2,23 +2,27 @@
 /// `modules.json` and what it names: how a sentence-transformers model turns text into hidden states, and those into embeddings.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include <axiform/core/activation.hpp>
-#include <axiform/core/error.hpp>
-#include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/pooling.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/json.hpp>
+#endif
 
 namespace axiform {
 
@@ -70,6 +74,8 @@ struct SentenceConfig {
 SentenceConfig read_sentence_config(ModelDirectory const& directory);
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
 
 namespace detail {
 
@@ -259,12 +265,14 @@ inline void read_prompts(ModelDirectory const& directory, SentenceConfig& config
 
 }  // namespace detail
 
-inline SentenceConfig read_sentence_config(ModelDirectory const& directory) {
+AXIFORM_INLINE SentenceConfig read_sentence_config(ModelDirectory const& directory) {
   SentenceConfig config{.transformer = directory};
   if (directory.has("modules.json")) detail::SentenceModules(directory, config).read();
   detail::read_transformer_settings(config);
   if (directory.has("config_sentence_transformers.json")) detail::read_prompts(directory, config);
   return config;
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -3,25 +3,29 @@
 /// `open` finds the tensors: io/safetensors.hpp, io/torch_file.hpp.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
-#include <axiform/core/weight_format.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <limits>
+#include <optional>
+
+#include <axiform/core/error.hpp>
+#include <axiform/core/weight_format.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
@@ -83,10 +87,8 @@ class TensorFile {
   TensorFile(TensorFile&&) = default;
   TensorFile& operator=(TensorFile&&) = default;
 
-  [[noreturn]] void refuse(std::string const& what) const { throw FormatError(detail::message({file_.name(), ": ", what})); }
-  [[noreturn]] void refuse(std::string_view tensor, std::string const& what) const {
-    throw FormatError(detail::message({file_.name(), ": ", detail::printable(tensor), ": ", what}));
-  }
+  [[noreturn]] void refuse(std::string const& what) const;
+  [[noreturn]] void refuse(std::string_view tensor, std::string const& what) const;
 
   File file_;
   std::vector<TensorInfo> tensors_;  // In the order of their names.
@@ -104,13 +106,17 @@ class TensorFile {
 };
 
 /// A shape as messages say it: `[768, 3072]`.
-inline std::string shape_to_string(std::span<std::size_t const> shape) {
+std::string shape_to_string(std::span<std::size_t const> shape);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE std::string shape_to_string(std::span<std::size_t const> shape) {
   std::string result = "[";
   for (std::size_t length : shape) result += (result.size() > 1 ? ", " : "") + std::to_string(length);
   return result + "]";
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
 
 namespace detail {
 
@@ -137,30 +143,35 @@ inline std::optional<std::size_t> bits_of_shape(std::span<std::size_t const> sha
 
 }  // namespace detail
 
-inline TensorInfo const* TensorFile::find(std::string_view name) const noexcept {
+AXIFORM_INLINE void TensorFile::refuse(std::string const& what) const { throw FormatError(detail::message({file_.name(), ": ", what})); }
+AXIFORM_INLINE void TensorFile::refuse(std::string_view tensor, std::string const& what) const {
+  throw FormatError(detail::message({file_.name(), ": ", detail::printable(tensor), ": ", what}));
+}
+
+AXIFORM_INLINE TensorInfo const* TensorFile::find(std::string_view name) const noexcept {
   auto const place = std::lower_bound(tensors_.begin(), tensors_.end(), name,
                                       [](TensorInfo const& info, std::string_view wanted) { return info.name < wanted; });
   return place != tensors_.end() && place->name == name ? &*place : nullptr;
 }
 
-inline void TensorFile::refuse_order(TensorInfo const& info) const {
+AXIFORM_INLINE void TensorFile::refuse_order(TensorInfo const& info) const {
   throw CheckpointError(detail::message({file_.name(), ": ", detail::printable(info.name), ": found a view whose elements do not lie ",
                                          "together, expected a contiguous tensor (PyTorch's `contiguous()` makes one)"}));
 }
 
-inline void TensorFile::refuse_type(TensorInfo const& info, std::string_view expected) const {
+AXIFORM_INLINE void TensorFile::refuse_type(TensorInfo const& info, std::string_view expected) const {
   throw CheckpointError(detail::message({file_.name(), ": ", detail::printable(info.name), ": found the element type ",
                                          name_of(info.element_type), ", expected ", expected}));
 }
 
-inline void TensorFile::read(TensorInfo const& info, std::span<std::byte> out) const {
+AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::span<std::byte> out) const {
   if (out.size() != info.bytes)
     throw ArgumentError(detail::message({detail::printable(info.name), ": found room for ", out.size(), " bytes, expected ", info.bytes}));
   if (info.order != ElementOrder::rows) refuse_order(info);
   file_.read_at(info.begin, out);
 }
 
-inline void TensorFile::check_range(TensorInfo const& info, std::size_t first, std::size_t count) const {
+AXIFORM_INLINE void TensorFile::check_range(TensorInfo const& info, std::size_t first, std::size_t count) const {
   if (std::size_t const elements = info.element_count(); first > elements || count > elements - first)
     throw ArgumentError(detail::message(
         {detail::printable(info.name), ": asked for ", count, " elements from ", first, ", expected them within its ", elements}));
@@ -219,13 +230,15 @@ void TensorFile::read_real(TensorInfo const& info, std::size_t first, std::span<
   }
 }
 
-inline void TensorFile::read_floats(TensorInfo const& info, std::size_t first, std::span<float> out) const { read_real(info, first, out); }
-
-inline void TensorFile::read_doubles(TensorInfo const& info, std::size_t first, std::span<double> out) const {
+AXIFORM_INLINE void TensorFile::read_floats(TensorInfo const& info, std::size_t first, std::span<float> out) const {
   read_real(info, first, out);
 }
 
-inline void TensorFile::read_integers(TensorInfo const& info, std::size_t first, std::span<std::int64_t> out) const {
+AXIFORM_INLINE void TensorFile::read_doubles(TensorInfo const& info, std::size_t first, std::span<double> out) const {
+  read_real(info, first, out);
+}
+
+AXIFORM_INLINE void TensorFile::read_integers(TensorInfo const& info, std::size_t first, std::span<std::int64_t> out) const {
   auto const identity = [](auto x) { return x; };
   switch (info.element_type) {
     case ElementType::i64:
@@ -248,5 +261,7 @@ inline void TensorFile::read_integers(TensorInfo const& info, std::size_t first,
       refuse_type(info, "an integer type or BOOL");
   }
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

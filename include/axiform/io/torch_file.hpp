@@ -9,28 +9,32 @@
 /// No code of a file is run (io/pickle.hpp). Source: PyTorch's torch/serialization.py and torch/_utils.py.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <map>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/pickle.hpp>
-#include <axiform/io/printable.hpp>
 #include <axiform/io/tensor_file.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <span>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/printable.hpp>
 #include <axiform/io/zip.hpp>
+#endif
 
 namespace axiform {
 
@@ -66,6 +70,8 @@ class TorchFile : public TensorFile {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
 
 namespace detail {
 
@@ -154,7 +160,7 @@ inline std::optional<std::size_t> reach_of(std::size_t offset, std::span<std::si
 
 }  // namespace detail
 
-inline TorchFile TorchFile::open(std::filesystem::path const& path) {
+AXIFORM_INLINE TorchFile TorchFile::open(std::filesystem::path const& path) {
   TorchFile result(File::open_read(path));
   std::array<char, 512> buffer{};
   std::string_view const start(buffer.data(), std::min(buffer.size(), result.file_.size()));
@@ -175,7 +181,7 @@ inline TorchFile TorchFile::open(std::filesystem::path const& path) {
   return result;
 }
 
-inline void TorchFile::open_zip() {
+AXIFORM_INLINE void TorchFile::open_zip() {
   ZipDirectory const records = read_zip_directory(file_);
   auto const read_text = [&](ZipRecord const& record) {
     std::string text(record.bytes, '\0');
@@ -208,7 +214,7 @@ inline void TorchFile::open_zip() {
   read_state_dict(pickle);
 }
 
-inline void TorchFile::open_legacy() {
+AXIFORM_INLINE void TorchFile::open_legacy() {
   // The pickles come first. How long they are, only reading them tells.
   std::string bytes(std::min(file_.size(), detail::largest_pickle), '\0');
   file_.read_at(0, std::as_writable_bytes(std::span(bytes.data(), bytes.size())));
@@ -253,7 +259,7 @@ inline void TorchFile::open_legacy() {
 }
 
 /// ("storage", type, key, device, elements), and in the older form one more: None, or the part of a storage that is meant.
-inline std::string_view TorchFile::storage_key(Pickle const& pickle, PickleValue id) const {
+AXIFORM_INLINE std::string_view TorchFile::storage_key(Pickle const& pickle, PickleValue id) const {
   auto const parts = pickle.values(id);
   bool const is_storage = (parts.size() == 5 || (parts.size() == 6 && parts[5].kind == PickleKind::none)) &&
                           pickle.text(parts[0]) == "storage" && parts[2].kind == PickleKind::text &&
@@ -265,7 +271,7 @@ inline std::string_view TorchFile::storage_key(Pickle const& pickle, PickleValue
   return pickle.text(parts[2]);
 }
 
-inline void TorchFile::read_storages(Pickle const& pickle) {
+AXIFORM_INLINE void TorchFile::read_storages(Pickle const& pickle) {
   for (PickleValue const& id : pickle.persistent_ids()) {
     std::string_view const key = storage_key(pickle, id);
     auto const parts = pickle.values(id);
@@ -279,14 +285,15 @@ inline void TorchFile::read_storages(Pickle const& pickle) {
   }
 }
 
-inline std::size_t TorchFile::read_size(Pickle const& pickle, PickleValue const& value, std::string_view name, char const* what) const {
+AXIFORM_INLINE std::size_t TorchFile::read_size(Pickle const& pickle, PickleValue const& value, std::string_view name,
+                                                char const* what) const {
   if (value.kind != PickleKind::integer || value.number < 0)
     refuse(name, detail::message({"found ", pickle.describe(value), ", expected a number of ", what}));
   return static_cast<std::size_t>(value.number);
 }
 
-inline std::vector<std::size_t> TorchFile::read_sizes(Pickle const& pickle, PickleValue const& value, std::string_view name,
-                                                      char const* what) const {
+AXIFORM_INLINE std::vector<std::size_t> TorchFile::read_sizes(Pickle const& pickle, PickleValue const& value, std::string_view name,
+                                                              char const* what) const {
   if (value.kind != PickleKind::tuple || value.count > detail::largest_rank)
     refuse(name, detail::message({"found ", pickle.describe(value), ", expected a tuple of ", what, ", at most ", detail::largest_rank}));
   std::vector<std::size_t> sizes;
@@ -294,7 +301,7 @@ inline std::vector<std::size_t> TorchFile::read_sizes(Pickle const& pickle, Pick
   return sizes;
 }
 
-inline void TorchFile::read_state_dict(Pickle const& pickle) {
+AXIFORM_INLINE void TorchFile::read_state_dict(Pickle const& pickle) {
   PickleValue state = pickle.root();
   for (auto const& [key, value] : pickle.dict(state))
     if (pickle.text(key) == "state_dict" && value.kind == PickleKind::dict) state = value;
@@ -310,7 +317,7 @@ inline void TorchFile::read_state_dict(Pickle const& pickle) {
   if (twice != tensors_.end()) refuse(twice->name, "is there twice");
 }
 
-inline TensorInfo TorchFile::read_tensor(Pickle const& pickle, std::string_view name, PickleValue value) const {
+AXIFORM_INLINE TensorInfo TorchFile::read_tensor(Pickle const& pickle, std::string_view name, PickleValue value) const {
   using Role = detail::TorchGlobal::Role;
   auto const expect = [&](bool is_so) {
     if (!is_so)
@@ -358,5 +365,7 @@ inline TensorInfo TorchFile::read_tensor(Pickle const& pickle, std::string_view 
   info.bytes = *bits / 8;
   return info;
 }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform

@@ -2,16 +2,20 @@
 /// Scaled dot-product attention over packed batches: two packed products with a softmax between, on keys from this pass or from a cache.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
+#include <axiform/kernels/key_value_layout.hpp>
+
+#if AXIFORM_DEFINES(kernels)
+#include <algorithm>
+
 #include <axiform/kernels/elementwise.hpp>
 #include <axiform/kernels/gemm_tile.hpp>
-#include <axiform/kernels/key_value_layout.hpp>
 #include <axiform/kernels/softmax.hpp>
 #include <axiform/simd/batch.hpp>
+#endif
 
 AXIFORM_BEGIN_KERNELS
 
@@ -65,6 +69,26 @@ struct CachedKeys {
   float const* data = nullptr;  ///< of the sequence
   std::size_t count = 0;        ///< those of this pass included
 };
+
+/// The floats of scratch memory that `attention` needs on an executor of that concurrency.
+std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys, std::size_t concurrency) noexcept;
+/// The same for keys from caches.
+std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys, std::size_t concurrency) noexcept;
+
+/// Softmax(scale * Q Kᵀ + bias) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
+///
+/// A query's result has the same bits whatever the batch, the threads and the source of the keys: it depends on the query, and on the keys and
+/// values that it sees, alone. A query that sees no key gets zeros.
+///
+/// @param scratch `attention_scratch_floats(queries, keys, executor.concurrency())`, best at a multiple of 64 bytes.
+void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor);
+
+/// The same with keys and values from caches, one for each sequence.
+void attention(AttentionQueries const& queries, CachedKeys const* keys, float* scratch, Executor& executor);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
 
 namespace detail {
 
@@ -324,29 +348,25 @@ struct AttentionRun {
 
 }  // namespace detail
 
-/// The floats of scratch memory that `attention` needs on an executor of that concurrency.
-inline std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys, std::size_t concurrency) noexcept {
+AXIFORM_INLINE std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys,
+                                                    std::size_t concurrency) noexcept {
   return detail::AttentionRun(queries, &keys, nullptr).scratch_floats() * concurrency;
 }
-/// The same for keys from caches.
-inline std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys, std::size_t concurrency) noexcept {
+
+AXIFORM_INLINE std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys,
+                                                    std::size_t concurrency) noexcept {
   return detail::AttentionRun(queries, nullptr, keys).scratch_floats() * concurrency;
 }
 
-/// Softmax(scale * Q Kᵀ + bias) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
-///
-/// A query's result has the same bits whatever the batch, the threads and the source of the keys: it depends on the query, and on the keys and
-/// values that it sees, alone. A query that sees no key gets zeros.
-///
-/// @param scratch `attention_scratch_floats(queries, keys, executor.concurrency())`, best at a multiple of 64 bytes.
-inline void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor) {
+AXIFORM_INLINE void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor) {
   detail::AttentionRun(queries, &keys, nullptr).run(scratch, executor);
 }
 
-/// The same with keys and values from caches, one for each sequence.
-inline void attention(AttentionQueries const& queries, CachedKeys const* keys, float* scratch, Executor& executor) {
+AXIFORM_INLINE void attention(AttentionQueries const& queries, CachedKeys const* keys, float* scratch, Executor& executor) {
   detail::AttentionRun(queries, nullptr, keys).run(scratch, executor);
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

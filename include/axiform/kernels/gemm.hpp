@@ -2,16 +2,20 @@
 /// The product of rows with a packed matrix, with what is fused behind it: bias, activation, residual.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/kernels/activation.hpp>
-#include <axiform/kernels/gemm_tile.hpp>
 #include <axiform/kernels/packing.hpp>
+
+#if AXIFORM_DEFINES(kernels)
+#include <algorithm>
+#include <cstdint>
+
+#include <axiform/kernels/gemm_tile.hpp>
 #include <axiform/simd/batch.hpp>
+#endif
 
 AXIFORM_BEGIN_KERNELS
 
@@ -24,6 +28,21 @@ struct Epilogue {
   float const* residual = nullptr;           ///< [m, n], added last; may be the product's own target
   std::size_t residual_stride = 0;           ///< floats from one row of the residual to the next
 };
+
+/// C = A * B, then the epilogue, spread over the executor's threads. Nothing is allocated.
+///
+/// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads. Weights in
+/// bf16 and f16 are widened as they are loaded: the product has the bits of one with floats that were rounded to the format.
+///
+/// @param a         [m, k], rows `a_stride` floats apart.
+/// @param packed_b  [k, n] as `pack_panels` writes it, in any format.
+/// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
+void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
+          std::size_t c_stride, Epilogue const& epilogue, Executor& executor);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
 
 namespace detail {
 
@@ -180,16 +199,8 @@ inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t 
 
 }  // namespace detail
 
-/// C = A * B, then the epilogue, spread over the executor's threads. Nothing is allocated.
-///
-/// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads. Weights in
-/// bf16 and f16 are widened as they are loaded: the product has the bits of one with floats that were rounded to the format.
-///
-/// @param a         [m, k], rows `a_stride` floats apart.
-/// @param packed_b  [k, n] as `pack_panels` writes it, in any format.
-/// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
-inline void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
-                 std::size_t c_stride, Epilogue const& epilogue, Executor& executor) {
+AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
+                         std::size_t c_stride, Epilogue const& epilogue, Executor& executor) {
   if (m == 0 || n == 0) return;
   detail::Product const product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
   std::size_t const tiles = m / tile_rows + (m % tile_rows != 0);
@@ -207,6 +218,8 @@ inline void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, st
     product.run(tiles, i * tiles / down, (i + 1) * tiles / down, j * panels / across, (j + 1) * panels / across);
   });
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

@@ -59,8 +59,15 @@ struct Normalization {
 /// @param x    [rows, columns], rows `x_stride` floats apart.
 /// @param weight,bias [columns].
 /// @param y    [rows, columns], rows `y_stride` floats apart; may be x.
-inline void layer_norm(float const* x, std::size_t x_stride, float const* weight, float const* bias, float epsilon, float* y,
-                       std::size_t y_stride, std::size_t rows, std::size_t columns) noexcept {
+void layer_norm(float const* x, std::size_t x_stride, float const* weight, float const* bias, float epsilon, float* y, std::size_t y_stride,
+                std::size_t rows, std::size_t columns) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+AXIFORM_INLINE void layer_norm(float const* x, std::size_t x_stride, float const* weight, float const* bias, float epsilon, float* y,
+                               std::size_t y_stride, std::size_t rows, std::size_t columns) noexcept {
   std::size_t const whole = columns / simd::lanes * simd::lanes, rest = columns - whole;
   for (std::size_t row = 0; row < rows; ++row, x += x_stride, y += y_stride) {
     auto const normalization = detail::normalization_of(x, columns, epsilon);
@@ -78,6 +85,8 @@ inline void layer_norm(float const* x, std::size_t x_stride, float const* weight
           rest);
   }
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

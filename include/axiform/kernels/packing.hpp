@@ -48,8 +48,25 @@ using TransposeBatch = std::conditional_t<(simd::lanes <= 8), simd::Floats, xsim
 }  // namespace detail
 
 /// target[j * target_stride + i] = source[i * source_stride + j] for i < rows and j < columns. Nothing else is written.
-inline void transpose(std::size_t rows, std::size_t columns, float const* source, std::size_t source_stride, float* target,
-                      std::size_t target_stride) noexcept {
+void transpose(std::size_t rows, std::size_t columns, float const* source, std::size_t source_stride, float* target,
+               std::size_t target_stride) noexcept;
+
+/// Packs panels [first_panel, last_panel) of B, [k, n], as `[panel_count(n)][k][panel_width]`; columns beyond n become zero.
+///
+/// Panels may be packed from several threads, and from parts: `source` may be shifted so that only the columns asked for are in memory.
+///
+/// @param source The element of row k and column n is `source[n * n_stride + k * k_stride]`: a weight [out, in] has strides (in, 1), a
+///               transposed one (Conv1D's [in, out]) has (1, out).
+/// @param packed The whole packed matrix, `packed_floats(k, n)`, best at a multiple of 64 bytes.
+void pack_panels(std::size_t k, std::size_t n, float const* source, std::size_t n_stride, std::size_t k_stride, float* packed,
+                 std::size_t first_panel, std::size_t last_panel) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+AXIFORM_INLINE void transpose(std::size_t rows, std::size_t columns, float const* source, std::size_t source_stride, float* target,
+                              std::size_t target_stride) noexcept {
   using Batch = detail::TransposeBatch;
   constexpr std::size_t size = Batch::size;
   std::size_t const whole_rows = rows / size * size;
@@ -68,15 +85,8 @@ inline void transpose(std::size_t rows, std::size_t columns, float const* source
       target[j * target_stride + i] = source[i * source_stride + j];
 }
 
-/// Packs panels [first_panel, last_panel) of B, [k, n], as `[panel_count(n)][k][panel_width]`; columns beyond n become zero.
-///
-/// Panels may be packed from several threads, and from parts: `source` may be shifted so that only the columns asked for are in memory.
-///
-/// @param source The element of row k and column n is `source[n * n_stride + k * k_stride]`: a weight [out, in] has strides (in, 1), a
-///               transposed one (Conv1D's [in, out]) has (1, out).
-/// @param packed The whole packed matrix, `packed_floats(k, n)`, best at a multiple of 64 bytes.
-inline void pack_panels(std::size_t k, std::size_t n, float const* source, std::size_t n_stride, std::size_t k_stride, float* packed,
-                        std::size_t first_panel, std::size_t last_panel) noexcept {
+AXIFORM_INLINE void pack_panels(std::size_t k, std::size_t n, float const* source, std::size_t n_stride, std::size_t k_stride,
+                                float* packed, std::size_t first_panel, std::size_t last_panel) noexcept {
   for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
     std::size_t const first = panel * panel_width;
     std::size_t const columns = std::min(panel_width, n - first);
@@ -95,6 +105,8 @@ inline void pack_panels(std::size_t k, std::size_t n, float const* source, std::
       for (std::size_t i = 0; i < k; ++i) target[i * panel_width + j] = from[j * n_stride + i * k_stride];
   }
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

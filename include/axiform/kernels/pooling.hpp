@@ -16,23 +16,44 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 
 /// target = the sum of each column, in the order of rows; zeros when there is no row.
 /// @param values [rows, columns], rows `stride` floats apart.
-inline void sum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
-  std::fill_n(target, columns, 0.0f);
-  for (std::size_t row = 0; row < rows; ++row) add_row(values + row * stride, target, columns);
-}
+void sum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept;
 
 /// target = the mean of each column, summed in the order of rows; zeros when there is no row.
 /// @param values [rows, columns], rows `stride` floats apart.
-inline void mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
-  sum_of_rows(values, stride, rows, columns, target);
-  if (rows != 0) scale_row(target, columns, 1.0f / static_cast<float>(rows));
-}
+void mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept;
 
 /// target = the mean of each column with the weights first_weight, first_weight + 1 …, summed in the order of rows; zeros when there is no
 /// row.
 /// @param values [rows, columns], rows `stride` floats apart.
-inline void rising_mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, std::size_t first_weight,
-                                float* target) noexcept {
+void rising_mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, std::size_t first_weight,
+                         float* target) noexcept;
+
+/// target = the maximum of each column; zeros when there is no row.
+/// @param values [rows, columns], rows `stride` floats apart.
+void maximum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept;
+
+/// The product of two rows, summed in double in the order of columns.
+double dot(float const* a, float const* b, std::size_t columns) noexcept;
+
+/// Scales a row to a Euclidean length of 1. As torch's `normalize`: a length below 1e-12 counts as 1e-12, so zeros stay.
+void normalize_row(float* values, std::size_t columns) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+AXIFORM_INLINE void sum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
+  std::fill_n(target, columns, 0.0f);
+  for (std::size_t row = 0; row < rows; ++row) add_row(values + row * stride, target, columns);
+}
+
+AXIFORM_INLINE void mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
+  sum_of_rows(values, stride, rows, columns, target);
+  if (rows != 0) scale_row(target, columns, 1.0f / static_cast<float>(rows));
+}
+
+AXIFORM_INLINE void rising_mean_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns,
+                                        std::size_t first_weight, float* target) noexcept {
   std::fill_n(target, columns, 0.0f);
   double weights = 0;
   for (std::size_t row = 0; row < rows; ++row) {
@@ -44,9 +65,8 @@ inline void rising_mean_of_rows(float const* values, std::size_t stride, std::si
   if (rows != 0) scale_row(target, columns, static_cast<float>(1.0 / weights));
 }
 
-/// target = the maximum of each column; zeros when there is no row.
-/// @param values [rows, columns], rows `stride` floats apart.
-inline void maximum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept {
+AXIFORM_INLINE void maximum_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns,
+                                    float* target) noexcept {
   if (rows == 0) {
     std::fill_n(target, columns, 0.0f);
     return;
@@ -56,17 +76,17 @@ inline void maximum_of_rows(float const* values, std::size_t stride, std::size_t
     for (std::size_t column = 0; column < columns; ++column) target[column] = std::max(target[column], values[row * stride + column]);
 }
 
-/// The product of two rows, summed in double in the order of columns.
-inline double dot(float const* a, float const* b, std::size_t columns) noexcept {
+AXIFORM_INLINE double dot(float const* a, float const* b, std::size_t columns) noexcept {
   double sum = 0;
   for (std::size_t i = 0; i < columns; ++i) sum += static_cast<double>(a[i]) * b[i];
   return sum;
 }
 
-/// Scales a row to a Euclidean length of 1. As torch's `normalize`: a length below 1e-12 counts as 1e-12, so zeros stay.
-inline void normalize_row(float* values, std::size_t columns) noexcept {
+AXIFORM_INLINE void normalize_row(float* values, std::size_t columns) noexcept {
   scale_row(values, columns, static_cast<float>(1.0 / std::max(std::sqrt(dot(values, values, columns)), 1e-12)));
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

@@ -18,8 +18,15 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// @param x      [rows, columns], rows `x_stride` floats apart.
 /// @param weight [columns].
 /// @param y      [rows, columns], rows `y_stride` floats apart; may be x.
-inline void rms_norm(float const* x, std::size_t x_stride, float const* weight, float epsilon, float* y, std::size_t y_stride,
-                     std::size_t rows, std::size_t columns) noexcept {
+void rms_norm(float const* x, std::size_t x_stride, float const* weight, float epsilon, float* y, std::size_t y_stride, std::size_t rows,
+              std::size_t columns) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+AXIFORM_INLINE void rms_norm(float const* x, std::size_t x_stride, float const* weight, float epsilon, float* y, std::size_t y_stride,
+                             std::size_t rows, std::size_t columns) noexcept {
   std::size_t const whole = columns / simd::lanes * simd::lanes, rest = columns - whole;
   for (std::size_t row = 0; row < rows; ++row, x += x_stride, y += y_stride) {
     detail::Sums squares;
@@ -32,6 +39,8 @@ inline void rms_norm(float const* x, std::size_t x_stride, float const* weight, 
       simd::store_partial(y + whole, simd::load_partial(x + whole, rest) * scale * simd::load_partial(weight + whole, rest), rest);
   }
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

@@ -18,6 +18,23 @@ enum class RotaryPairs {
   neighbours  ///< 2 i and 2 i + 1: GPT-J, and Llama as its authors and GGUF keep it (Su et al. 2021, eq. 34).
 };
 
+/// The heads of some rows, side by side.
+struct HeadRows {
+  float* values = nullptr;    ///< [rows, heads * head_size]
+  std::size_t stride = 0;     ///< floats from one row to the next
+  std::size_t rows = 0;       ///< how many
+  std::size_t heads = 0;      ///< of a row
+  std::size_t head_size = 0;  ///< columns of one head
+};
+
+/// Turns the first 2 * `pairs` columns of each head of each row, in place; the rest stays.
+/// @param angles [rows, 2 * pairs]: the cosines of a row's token, then its sines.
+void rotate(RotaryPairs kind, HeadRows const& x, float const* angles, std::size_t pairs) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
 namespace detail {
 
 // Turns one head by halves: (a, b) becomes (a cos - b sin, b cos + a sin), each product rounded, as torch has it.
@@ -41,18 +58,7 @@ inline void turn_neighbours(float* values, float const* cosines, float const* si
 
 }  // namespace detail
 
-/// The heads of some rows, side by side.
-struct HeadRows {
-  float* values = nullptr;    ///< [rows, heads * head_size]
-  std::size_t stride = 0;     ///< floats from one row to the next
-  std::size_t rows = 0;       ///< how many
-  std::size_t heads = 0;      ///< of a row
-  std::size_t head_size = 0;  ///< columns of one head
-};
-
-/// Turns the first 2 * `pairs` columns of each head of each row, in place; the rest stays.
-/// @param angles [rows, 2 * pairs]: the cosines of a row's token, then its sines.
-inline void rotate(RotaryPairs kind, HeadRows const& x, float const* angles, std::size_t pairs) noexcept {
+AXIFORM_INLINE void rotate(RotaryPairs kind, HeadRows const& x, float const* angles, std::size_t pairs) noexcept {
   for (std::size_t row = 0; row < x.rows; ++row, angles += 2 * pairs)
     for (std::size_t head = 0; head < x.heads; ++head) {
       float* const values = x.values + row * x.stride + head * x.head_size;
@@ -63,6 +69,8 @@ inline void rotate(RotaryPairs kind, HeadRows const& x, float const* angles, std
       }
     }
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

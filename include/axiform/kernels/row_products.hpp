@@ -2,15 +2,31 @@
 /// The products of every row of one matrix with every row of another, neither of them packed: scores of embeddings.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 #include <axiform/core/config.hpp>
+
+#if AXIFORM_DEFINES(kernels)
+#include <algorithm>
+
 #include <axiform/simd/batch.hpp>
+#endif
 
 AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// result[i][j] = the product of row i of a and row j of b. Each has the same bits in any blocks, and whichever of the two comes first.
+///
+/// @param a      [a_rows, columns], rows `a_stride` floats apart.
+/// @param b      [b_rows, columns], rows `b_stride` floats apart.
+/// @param result [a_rows, b_rows], rows `result_stride` floats apart.
+void row_products(float const* a, std::size_t a_stride, std::size_t a_rows, float const* b, std::size_t b_stride, std::size_t b_rows,
+                  std::size_t columns, float* result, std::size_t result_stride) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
 
 namespace detail {
 
@@ -53,19 +69,16 @@ void row_products_strip(float const* a, std::size_t a_stride, float const* b, st
 
 }  // namespace detail
 
-/// result[i][j] = the product of row i of a and row j of b. Each has the same bits in any blocks, and whichever of the two comes first.
-///
-/// @param a      [a_rows, columns], rows `a_stride` floats apart.
-/// @param b      [b_rows, columns], rows `b_stride` floats apart.
-/// @param result [a_rows, b_rows], rows `result_stride` floats apart.
-inline void row_products(float const* a, std::size_t a_stride, std::size_t a_rows, float const* b, std::size_t b_stride, std::size_t b_rows,
-                         std::size_t columns, float* result, std::size_t result_stride) noexcept {
+AXIFORM_INLINE void row_products(float const* a, std::size_t a_stride, std::size_t a_rows, float const* b, std::size_t b_stride,
+                                 std::size_t b_rows, std::size_t columns, float* result, std::size_t result_stride) noexcept {
   std::size_t const whole = a_rows / 4 * 4;
   for (std::size_t i = 0; i < whole; i += 4)
     detail::row_products_strip<4>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
   for (std::size_t i = whole; i < a_rows; ++i)
     detail::row_products_strip<1>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

@@ -22,7 +22,16 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// nothing but -infinity (all of it masked) gives zeros; one with NaN or +infinity gives NaN.
 ///
 /// @pre scale > 0, count <= padded_count.
-inline void softmax_row(float* values, std::size_t count, std::size_t padded_count, float scale) noexcept {
+void softmax_row(float* values, std::size_t count, std::size_t padded_count, float scale) noexcept;
+
+/// `softmax_row` of each of `rows` rows of `columns` floats, `stride` floats apart.
+void softmax(float* values, std::size_t stride, std::size_t rows, std::size_t columns, float scale) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+AXIFORM_INLINE void softmax_row(float* values, std::size_t count, std::size_t padded_count, float scale) noexcept {
   using namespace detail;
   constexpr float infinity = std::numeric_limits<float>::infinity();
 
@@ -64,10 +73,11 @@ inline void softmax_row(float* values, std::size_t count, std::size_t padded_cou
   if (done < padded_count) std::fill_n(values + done, padded_count - done, 0.0F);
 }
 
-/// `softmax_row` of each of `rows` rows of `columns` floats, `stride` floats apart.
-inline void softmax(float* values, std::size_t stride, std::size_t rows, std::size_t columns, float scale) noexcept {
+AXIFORM_INLINE void softmax(float* values, std::size_t stride, std::size_t rows, std::size_t columns, float scale) noexcept {
   for (std::size_t i = 0; i < rows; ++i) softmax_row(values + i * stride, columns, columns, scale);
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

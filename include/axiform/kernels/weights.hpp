@@ -74,30 +74,42 @@ void for_each_weight(typename Format::Element const* source, std::size_t stride,
 
 /// target[i] = weight i for i < count.
 /// @param source Weights in `format`, `stride` weights apart.
-inline void read_weights(WeightFormat format, void const* source, std::size_t stride, float* target, std::size_t count) noexcept {
+void read_weights(WeightFormat format, void const* source, std::size_t stride, float* target, std::size_t count) noexcept;
+
+/// target[i] += weight i for i < count.
+/// @param source Weights in `format`, `stride` weights apart.
+void add_weights(WeightFormat format, void const* source, std::size_t stride, float* target, std::size_t count) noexcept;
+
+/// Weight i = the nearest of source[i] for i < count.
+/// @param target Weights in `format`, one after another.
+void write_weights(WeightFormat format, float const* source, void* target, std::size_t count) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+AXIFORM_INLINE void read_weights(WeightFormat format, void const* source, std::size_t stride, float* target, std::size_t count) noexcept {
   with_weights(format, [=]<class Format>(Format) {
     detail::for_each_weight<Format>(static_cast<typename Format::Element const*>(source), stride, target, count,
                                     [](auto weight, auto) { return weight; });
   });
 }
 
-/// target[i] += weight i for i < count.
-/// @param source Weights in `format`, `stride` weights apart.
-inline void add_weights(WeightFormat format, void const* source, std::size_t stride, float* target, std::size_t count) noexcept {
+AXIFORM_INLINE void add_weights(WeightFormat format, void const* source, std::size_t stride, float* target, std::size_t count) noexcept {
   with_weights(format, [=]<class Format>(Format) {
     detail::for_each_weight<Format>(static_cast<typename Format::Element const*>(source), stride, target, count,
                                     [](auto weight, auto value) { return value + weight; });
   });
 }
 
-/// Weight i = the nearest of source[i] for i < count.
-/// @param target Weights in `format`, one after another.
-inline void write_weights(WeightFormat format, float const* source, void* target, std::size_t count) noexcept {
+AXIFORM_INLINE void write_weights(WeightFormat format, float const* source, void* target, std::size_t count) noexcept {
   with_weights(format, [=]<class Format>(Format) {
     auto* const weights = static_cast<typename Format::Element*>(target);
     for (std::size_t i = 0; i < count; ++i) weights[i] = Format::narrow(source[i]);
   });
 }
+
+#endif  // AXIFORM_DEFINES(kernels)
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels
 

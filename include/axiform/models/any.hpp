@@ -129,7 +129,51 @@ Loaded<AnyModel> load_of_family(ModelHead head, ModelDirectory const& directory,
 
 /// Loads what config.json's `architectures` names, and says what became of each tensor; without a name, the family's model alone.
 /// @throws As `load`; CheckpointError, by name, for a head that the library does not have.
-inline Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
+Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context);
+/// The same in f32.
+Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, Context& context);
+
+/// Loads what config.json's `architectures` names; without a name, the family's model alone.
+///
+///     std::visit([](auto const& model) { std::cout << module_tree(model); }, load_any(directory, context));
+///
+/// @throws As `load_any_with_report`.
+AnyModel load_any(ModelDirectory const& directory, LoadOptions const& options, Context& context);
+/// The same in f32.
+AnyModel load_any(ModelDirectory const& directory, Context& context);
+
+#if defined(AXIFORM_COMPILED)
+AXIFORM_INSTANCE(models) Tensor<float, axes::Tokens, axes::Hidden> Mpnet<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, axes::VocabularyEntries> BertForMaskedLm<DynamicDimensions, MpnetRecipe>::operator()(TokenBatch const&,
+                                                                                                                 Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, Const<2>> BertForQuestionAnswering<DynamicDimensions, MpnetRecipe>::operator()(TokenBatch const&,
+                                                                                                           Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Sequences, axes::Labels> BertForSequenceClassification<DynamicDimensions, MpnetRecipe>::operator()(TokenBatch const&,
+                                                                                                                       Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, axes::Labels> BertForTokenClassification<DynamicDimensions, MpnetRecipe>::operator()(TokenBatch const&,
+                                                                                                                 Context&) const;
+AXIFORM_INSTANCE(models) Loaded<AnyEncoder> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<AnyBody> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<AnyModelWith<ModelHead::masked_lm>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<AnyModelWith<ModelHead::question_answering>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<AnyModelWith<ModelHead::sequence_classification>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<AnyEncoderWith<ModelHead::sequence_classification>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<AnyModelWith<ModelHead::token_classification>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+#endif
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+AXIFORM_INLINE Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   std::string const file = (directory / "config.json").string();
   Json const& config = directory.json("config.json");
   ModelHead const head = model_head(config, file);
@@ -140,20 +184,17 @@ inline Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, Lo
   });
   return std::move(result.value());
 }
-/// The same in f32.
-inline Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, Context& context) {
+
+AXIFORM_INLINE Loaded<AnyModel> load_any_with_report(ModelDirectory const& directory, Context& context) {
   return load_any_with_report(directory, {}, context);
 }
 
-/// Loads what config.json's `architectures` names; without a name, the family's model alone.
-///
-///     std::visit([](auto const& model) { std::cout << module_tree(model); }, load_any(directory, context));
-///
-/// @throws As `load_any_with_report`.
-inline AnyModel load_any(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
+AXIFORM_INLINE AnyModel load_any(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   return load_any_with_report(directory, options, context).model;
 }
-/// The same in f32.
-inline AnyModel load_any(ModelDirectory const& directory, Context& context) { return load_any(directory, {}, context); }
+
+AXIFORM_INLINE AnyModel load_any(ModelDirectory const& directory, Context& context) { return load_any(directory, {}, context); }
+
+#endif  // AXIFORM_DEFINES(models)
 
 }  // namespace axiform::inline AXIFORM_ARCH

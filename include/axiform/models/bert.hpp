@@ -156,10 +156,7 @@ struct Bert {
   /// @return [Tokens, Hidden], packed as the batch.
   /// @throws ArgumentError when an id or a segment has no row or a sequence is longer than `positions()`; ShapeError when the batch does not
   ///         fit together.
-  Tensor<float, axes::Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    return encoder(embeddings(batch, context), batch.sequences, context);
-  }
+  Tensor<float, axes::Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const;
   /// The same for one sequence.
   Tensor<float, axes::Tokens, typename D::Hidden> operator()(TokenIds const& ids, Context& context) const {
     auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
@@ -201,5 +198,15 @@ struct Bert {
     visitor("printed", self.printed);
   }
 };
+
+template <DimensionsLike D, RecipeLike Recipe>
+Tensor<float, axes::Tokens, typename D::Hidden> Bert<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
+  Context::Pass const pass(context);
+  return encoder(embeddings(batch, context), batch.sequences, context);
+}
+
+#if defined(AXIFORM_COMPILED)
+AXIFORM_INSTANCE(models) Tensor<float, axes::Tokens, axes::Hidden> Bert<>::operator()(TokenBatch const&, Context&) const;
+#endif
 
 }  // namespace axiform::inline AXIFORM_ARCH

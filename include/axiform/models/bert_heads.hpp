@@ -81,10 +81,7 @@ struct BertForMaskedLm {
 
   /// Logits of every token.
   /// @return [Tokens, VocabularyEntries]. @throws As `Bert`.
-  Tensor<float, axes::Tokens, axes::VocabularyEntries> operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    return logits(bert(batch, context), context);
-  }
+  Tensor<float, axes::Tokens, axes::VocabularyEntries> operator()(TokenBatch const& batch, Context& context) const;
 
   /// The encoder's hidden states.
   /// @return [Tokens, Hidden]. @throws As `Bert`.
@@ -114,6 +111,13 @@ struct BertForMaskedLm {
   }
 };
 
+template <DimensionsLike D, RecipeLike Recipe>
+Tensor<float, axes::Tokens, axes::VocabularyEntries> BertForMaskedLm<D, Recipe>::operator()(TokenBatch const& batch,
+                                                                                            Context& context) const {
+  Context::Pass const pass(context);
+  return logits(bert(batch, context), context);
+}
+
 /// BERT that says whether one sentence follows another (BertForNextSentencePrediction).
 template <DimensionsLike D, RecipeLike Recipe>
 struct BertForNextSentence {
@@ -130,10 +134,7 @@ struct BertForNextSentence {
 
   /// Logits of each pair of sentences: column 0 says "B follows A", column 1 that it does not.
   /// @return [Sequences, 2]. @throws As `Bert`; ArgumentError for an empty sequence.
-  Tensor<float, axes::Sequences, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    return next_sentence(bert.pool(bert(batch, context), batch.sequences, context), context);
-  }
+  Tensor<float, axes::Sequences, Const<2>> operator()(TokenBatch const& batch, Context& context) const;
 
   std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
   std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
@@ -146,6 +147,12 @@ struct BertForNextSentence {
     visitor("next_sentence", self.next_sentence);
   }
 };
+
+template <DimensionsLike D, RecipeLike Recipe>
+Tensor<float, axes::Sequences, Const<2>> BertForNextSentence<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
+  Context::Pass const pass(context);
+  return next_sentence(bert.pool(bert(batch, context), batch.sequences, context), context);
+}
 
 /// What BERT is pre-trained to say.
 struct PreTrainingLogits {
@@ -169,11 +176,7 @@ struct BertForPreTraining {
   }
 
   /// @throws As `Bert`; ArgumentError for an empty sequence.
-  PreTrainingLogits operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    auto const states = bert(batch, context);
-    return {mlm(states, bert.embeddings.words, context), next_sentence(bert.pool(states, batch.sequences, context), context)};
-  }
+  PreTrainingLogits operator()(TokenBatch const& batch, Context& context) const;
 
   std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
   std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
@@ -189,6 +192,13 @@ struct BertForPreTraining {
     visitor("next_sentence", self.next_sentence);
   }
 };
+
+template <DimensionsLike D, RecipeLike Recipe>
+PreTrainingLogits BertForPreTraining<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
+  Context::Pass const pass(context);
+  auto const states = bert(batch, context);
+  return {mlm(states, bert.embeddings.words, context), next_sentence(bert.pool(states, batch.sequences, context), context)};
+}
 
 /// BERT that finds an answer in a text (BertForQuestionAnswering and those of RoBERTa and DistilBERT).
 template <DimensionsLike D, RecipeLike Recipe>
@@ -207,10 +217,7 @@ struct BertForQuestionAnswering {
 
   /// Logits of each token for being the first (column 0) and the last (column 1) of the answer.
   /// @return [Tokens, 2]. @throws As `Bert`.
-  Tensor<float, axes::Tokens, Const<2>> operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    return span(bert(batch, context), context);
-  }
+  Tensor<float, axes::Tokens, Const<2>> operator()(TokenBatch const& batch, Context& context) const;
 
   std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
   std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
@@ -223,6 +230,12 @@ struct BertForQuestionAnswering {
     visitor("span", self.span);
   }
 };
+
+template <DimensionsLike D, RecipeLike Recipe>
+Tensor<float, axes::Tokens, Const<2>> BertForQuestionAnswering<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
+  Context::Pass const pass(context);
+  return span(bert(batch, context), context);
+}
 
 /// From a sequence's first hidden state to its labels: dense layer, activation, and a map to the labels. BERT's dense layer is its pooler
 /// (tanh), RoBERTa's is the classifier's own (tanh), DistilBERT's is `pre_classifier` (ReLU).
@@ -264,10 +277,7 @@ struct BertForSequenceClassification {
   }
 
   /// @return [Sequences, Labels]. @throws As `Bert`; ArgumentError for an empty sequence.
-  Tensor<float, axes::Sequences, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    return head(select_rows(bert(batch, context), batch.sequences, SequenceRow::first, context), context);
-  }
+  Tensor<float, axes::Sequences, axes::Labels> operator()(TokenBatch const& batch, Context& context) const;
 
   std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
   std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
@@ -279,6 +289,13 @@ struct BertForSequenceClassification {
     visitor("head", self.head);
   }
 };
+
+template <DimensionsLike D, RecipeLike Recipe>
+Tensor<float, axes::Sequences, axes::Labels> BertForSequenceClassification<D, Recipe>::operator()(TokenBatch const& batch,
+                                                                                                  Context& context) const {
+  Context::Pass const pass(context);
+  return head(select_rows(bert(batch, context), batch.sequences, SequenceRow::first, context), context);
+}
 
 /// BERT that labels tokens (BertForTokenClassification and those of RoBERTa and DistilBERT).
 template <DimensionsLike D, RecipeLike Recipe>
@@ -296,10 +313,7 @@ struct BertForTokenClassification {
   }
 
   /// @return [Tokens, Labels]. @throws As `Bert`.
-  Tensor<float, axes::Tokens, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    return classifier(bert(batch, context), context);
-  }
+  Tensor<float, axes::Tokens, axes::Labels> operator()(TokenBatch const& batch, Context& context) const;
 
   std::size_t positions() const noexcept { return bert.positions(); }      ///< The longest sequence, in tokens.
   std::size_t token_types() const noexcept { return bert.token_types(); }  ///< Segments that it tells apart; 0 where it has none.
@@ -311,6 +325,25 @@ struct BertForTokenClassification {
     visitor("classifier", self.classifier);
   }
 };
+
+template <DimensionsLike D, RecipeLike Recipe>
+Tensor<float, axes::Tokens, axes::Labels> BertForTokenClassification<D, Recipe>::operator()(TokenBatch const& batch,
+                                                                                            Context& context) const {
+  Context::Pass const pass(context);
+  return classifier(bert(batch, context), context);
+}
+
+#if defined(AXIFORM_COMPILED)
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, axes::VocabularyEntries> BertForMaskedLm<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models) Tensor<float, axes::Sequences, Const<2>> BertForNextSentence<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models) PreTrainingLogits BertForPreTraining<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models) Tensor<float, axes::Tokens, Const<2>> BertForQuestionAnswering<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Sequences, axes::Labels> BertForSequenceClassification<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, axes::Labels> BertForTokenClassification<>::operator()(TokenBatch const&, Context&) const;
+#endif
 
 // ---------------------------------------------------------------------------------------------------------------------
 // How each is loaded: as models/families/bert.hpp plans it.

@@ -115,22 +115,40 @@ FamilyConfig<Config> read_family_config(ModelDirectory const& directory) {
 namespace axiform::detail {
 
 /// "a, b or c".
-inline std::string joined_by_or(std::vector<std::string> const& names) {
+std::string joined_by_or(std::vector<std::string> const& names);
+
+/// "a BERT, RoBERTa or DistilBERT"
+std::string family_names(std::span<Family const* const> families);
+
+/// The family among `known` that `model_type` names, or, in old files without it, the first architecture.
+/// @throws FormatError when the config is not an object; CheckpointError when the model is of another family.
+FoundFamily find_family(std::span<Family const* const> known, Json const& config, std::string const& file);
+
+/// The head that the first of `architectures` names; none when there is no architecture.
+/// @throws FormatError when the list is malformed; CheckpointError, by name, when the family does not have it.
+ModelHead find_head(std::span<Family const* const> known, Json const& config, std::string const& file);
+
+}  // namespace axiform::detail
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+namespace axiform::detail {
+
+AXIFORM_INLINE std::string joined_by_or(std::vector<std::string> const& names) {
   std::string result;
   for (std::size_t i = 0; i < names.size(); ++i) result += message({i == 0 ? "" : i + 1 == names.size() ? " or " : ", ", names[i]});
   return result;
 }
 
-/// "a BERT, RoBERTa or DistilBERT"
-inline std::string family_names(std::span<Family const* const> families) {
+AXIFORM_INLINE std::string family_names(std::span<Family const* const> families) {
   std::vector<std::string> names;
   for (Family const* family : families) names.emplace_back(family->name);
   return message({families.empty() ? "" : families.front()->article, " ", joined_by_or(names)});
 }
 
-/// The family among `known` that `model_type` names, or, in old files without it, the first architecture.
-/// @throws FormatError when the config is not an object; CheckpointError when the model is of another family.
-inline FoundFamily find_family(std::span<Family const* const> known, Json const& config, std::string const& file) {
+AXIFORM_INLINE FoundFamily find_family(std::span<Family const* const> known, Json const& config, std::string const& file) {
   auto const type = get_optional<std::string>(config, "model_type", file);
   auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
   std::string const architecture = architectures.empty() ? "" : architectures.front();
@@ -147,9 +165,7 @@ inline FoundFamily find_family(std::span<Family const* const> known, Json const&
   throw CheckpointError(message({file, ": found ", found, ", expected ", family_names(known), " (", types, ")"}));
 }
 
-/// The head that the first of `architectures` names; none when there is no architecture.
-/// @throws FormatError when the list is malformed; CheckpointError, by name, when the family does not have it.
-inline ModelHead find_head(std::span<Family const* const> known, Json const& config, std::string const& file) {
+AXIFORM_INLINE ModelHead find_head(std::span<Family const* const> known, Json const& config, std::string const& file) {
   auto const architectures = get_or<std::vector<std::string>>(config, "architectures", {}, file);
   if (architectures.empty()) return ModelHead::none;
   Family const& family = *find_family(known, config, file).family;
@@ -165,3 +181,5 @@ inline ModelHead find_head(std::span<Family const* const> known, Json const& con
 }
 
 }  // namespace axiform::detail
+
+#endif  // AXIFORM_DEFINES(models)

@@ -88,11 +88,7 @@ struct Gpt2 {
   /// The hidden states behind the final norm, for whole sequences.
   /// @return [Tokens, Hidden], packed as the batch.
   /// @throws ArgumentError when an id has no row or a sequence is longer than the positions; ShapeError when the batch does not fit together.
-  States operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    check_batch(batch, sizes.positions);
-    return decoder(embed(batch, nullptr, context), batch.sequences, context);
-  }
+  States operator()(TokenBatch const& batch, Context& context) const;
   /// The same for one sequence.
   States operator()(TokenIds const& ids, Context& context) const {
     auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
@@ -100,12 +96,7 @@ struct Gpt2 {
   }
   /// The same for new tokens behind those in the cache, which grows by them. The same bits as whole sequences have.
   /// @throws As above; ArgumentError also when the cache has no room.
-  States operator()(TokenBatch const& batch, Cache& cache, Context& context) const {
-    Context::Pass const pass(context);
-    check_batch(batch, sizes.positions);
-    cache.check_room(batch.sequences, sizes.positions);
-    return decoder(embed(batch, &cache, context), {.sequences = batch.sequences, .cache = &cache}, context);
-  }
+  States operator()(TokenBatch const& batch, Cache& cache, Context& context) const;
 
   /// Logits of the next token behind each row.
   /// @param hidden_states [Rows, Hidden], after the final norm.
@@ -119,20 +110,13 @@ struct Gpt2 {
   /// @return [Sequences, VocabularyEntries].
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
-                                                                      Context& context) const {
-    Context::Pass const pass(context);
-    auto const states = (*this)({.ids = ids, .sequences = sequences}, cache, context);
-    return logits(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
-  }
+                                                                      Context& context) const;
 
   /// Logits behind every new token. They take 4 bytes a token and entry of the vocabulary: run long texts in parts.
   /// @return [Tokens, VocabularyEntries].
   Tensor<float, axes::Tokens, axes::VocabularyEntries> all_logits(std::span<TokenId const> ids,
                                                                   SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
-                                                                  Context& context) const {
-    Context::Pass const pass(context);
-    return logits((*this)({.ids = ids, .sequences = sequences}, cache, context), context);
-  }
+                                                                  Context& context) const;
 
   /// The longest sequence, in tokens.
   std::size_t positions() const noexcept { return sizes.positions; }
@@ -182,5 +166,46 @@ struct Gpt2 {
     return sum;
   }
 };
+
+template <DimensionsLike D>
+auto Gpt2<D>::operator()(TokenBatch const& batch, Context& context) const -> States {
+  Context::Pass const pass(context);
+  check_batch(batch, sizes.positions);
+  return decoder(embed(batch, nullptr, context), batch.sequences, context);
+}
+
+template <DimensionsLike D>
+auto Gpt2<D>::operator()(TokenBatch const& batch, Cache& cache, Context& context) const -> States {
+  Context::Pass const pass(context);
+  check_batch(batch, sizes.positions);
+  cache.check_room(batch.sequences, sizes.positions);
+  return decoder(embed(batch, &cache, context), {.sequences = batch.sequences, .cache = &cache}, context);
+}
+
+template <DimensionsLike D>
+auto Gpt2<D>::last_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
+                          Context& context) const -> Tensor<float, axes::Sequences, axes::VocabularyEntries> {
+  Context::Pass const pass(context);
+  auto const states = (*this)({.ids = ids, .sequences = sequences}, cache, context);
+  return logits(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
+}
+
+template <DimensionsLike D>
+auto Gpt2<D>::all_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache, Context& context) const
+    -> Tensor<float, axes::Tokens, axes::VocabularyEntries> {
+  Context::Pass const pass(context);
+  return logits((*this)({.ids = ids, .sequences = sequences}, cache, context), context);
+}
+
+#if defined(AXIFORM_COMPILED)
+AXIFORM_INSTANCE(models) Gpt2<>::States Gpt2<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models) Gpt2<>::States Gpt2<>::operator()(TokenBatch const&, Cache&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Sequences, axes::VocabularyEntries> Gpt2<>::last_logits(std::span<TokenId const>, SequenceOffsets<axes::Tokens> const&,
+                                                                            Cache&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, axes::VocabularyEntries> Gpt2<>::all_logits(std::span<TokenId const>, SequenceOffsets<axes::Tokens> const&,
+                                                                        Cache&, Context&) const;
+#endif
 
 }  // namespace axiform::inline AXIFORM_ARCH

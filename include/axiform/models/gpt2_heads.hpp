@@ -30,13 +30,7 @@ struct Gpt2ForSequenceClassification {
   std::optional<TokenId> padding_id;             ///< Tokens with this id do not count as a text's last.
 
   /// @return [Sequences, Labels]. @throws As `Gpt2`; ArgumentError for an empty sequence.
-  Tensor<float, axes::Sequences, axes::Labels> operator()(TokenBatch const& batch, Context& context) const {
-    Context::Pass const pass(context);
-    auto const states = gpt2(batch, context);
-    auto last = make_tensor<float>(context, Shape<axes::Sequences, typename D::Hidden>::of({batch.sequences.count(), states.columns()}));
-    for (std::size_t s = 0; s < batch.sequences.count(); ++s) std::ranges::copy(states.row(last_token(batch, s)), last.row(s).begin());
-    return score(last, context);
-  }
+  Tensor<float, axes::Sequences, axes::Labels> operator()(TokenBatch const& batch, Context& context) const;
 
   std::size_t positions() const noexcept { return gpt2.positions(); }      ///< The longest sequence, in tokens.
   std::size_t token_types() const noexcept { return gpt2.token_types(); }  ///< None.
@@ -59,6 +53,20 @@ struct Gpt2ForSequenceClassification {
     return row;
   }
 };
+
+template <DimensionsLike D>
+Tensor<float, axes::Sequences, axes::Labels> Gpt2ForSequenceClassification<D>::operator()(TokenBatch const& batch, Context& context) const {
+  Context::Pass const pass(context);
+  auto const states = gpt2(batch, context);
+  auto last = make_tensor<float>(context, Shape<axes::Sequences, typename D::Hidden>::of({batch.sequences.count(), states.columns()}));
+  for (std::size_t s = 0; s < batch.sequences.count(); ++s) std::ranges::copy(states.row(last_token(batch, s)), last.row(s).begin());
+  return score(last, context);
+}
+
+#if defined(AXIFORM_COMPILED)
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Sequences, axes::Labels> Gpt2ForSequenceClassification<>::operator()(TokenBatch const&, Context&) const;
+#endif
 
 /// Loads GPT2ForSequenceClassification, with as many labels as the config names.
 template <DimensionsLike D>

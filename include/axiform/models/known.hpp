@@ -29,15 +29,11 @@ using KnownFamilies = FamilyList<BertFamily,        //
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.
 /// @throws FormatError when the config is not an object; CheckpointError when the model is of no known family.
-inline FoundFamily model_family(Json const& config, std::string const& file) {
-  return detail::find_family(KnownFamilies::families, config, file);
-}
+FoundFamily model_family(Json const& config, std::string const& file);
 
 /// The head that the first of `architectures` names; none when there is no architecture.
 /// @throws FormatError when the list is malformed; CheckpointError, by name, when the library does not have it.
-inline ModelHead model_head(Json const& config, std::string const& file) {
-  return detail::find_head(KnownFamilies::families, config, file);
-}
+ModelHead model_head(Json const& config, std::string const& file);
 
 template <class Model, class Config>
 FamilyConfig<Config> read_family_config(Json const& config, std::string const& file) {
@@ -55,5 +51,19 @@ FamilyConfig<Config> read_family_config(Json const& config, std::string const& f
   result->config.printed.class_prefix = std::string(found.named->prefix);
   return std::move(*result);
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+AXIFORM_INLINE FoundFamily model_family(Json const& config, std::string const& file) {
+  return detail::find_family(KnownFamilies::families, config, file);
+}
+
+AXIFORM_INLINE ModelHead model_head(Json const& config, std::string const& file) {
+  return detail::find_head(KnownFamilies::families, config, file);
+}
+
+#endif  // AXIFORM_DEFINES(models)
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -9,3 +9,28 @@
 
 #include <axiform/models/known.hpp>
 #include <axiform/models/model_loader.hpp>
+
+#if defined(AXIFORM_COMPILED)
+namespace axiform::inline AXIFORM_ARCH {
+
+AXIFORM_INSTANCE(models) Loaded<Bert<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<BertForMaskedLm<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<BertForNextSentence<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<BertForPreTraining<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<BertForQuestionAnswering<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<BertForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<BertForTokenClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Gpt2<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Gpt2ForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Mpnet<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForMaskedLm<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForQuestionAnswering<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForSequenceClassification<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForTokenClassification<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+
+}  // namespace axiform::inline AXIFORM_ARCH
+#endif

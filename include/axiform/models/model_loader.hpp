@@ -78,44 +78,17 @@ D dimensions_of(DynamicDimensions const& dimensions, ModelSizes const& sizes, st
 }
 
 /// A parameter's tensor under the first name that the checkpoint has for it.
-inline std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, char const* canonical) {
-  for (NameCandidate const& candidate : name_candidates(names, canonical))
-    if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
-  return std::nullopt;
-}
+std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, char const* canonical);
 
 /// Whose matrix a head computes with: the token table, where the config ties the two, unless the file has both and their values differ (as
 /// transformers 5 has it). `names` is the family's table of untied names.
-inline HeadWeights head_weights(HeadWeights config, Checkpoint const& checkpoint, NameTable const& names, char const* table,
-                                char const* head) {
-  if (config == HeadWeights::own) return config;
-  auto const of_table = find_parameter(checkpoint, names, table), of_head = find_parameter(checkpoint, names, head);
-  return of_table && of_head && !equal_tensors(*of_table, *of_head) ? HeadWeights::own : HeadWeights::tied;
-}
+HeadWeights head_weights(HeadWeights config, Checkpoint const& checkpoint, NameTable const& names, char const* table, char const* head);
 
 /// " (config.json: the checkpoint was saved from BertForMaskedLM)": what a message about missing tensors ends with. Empty where no config says.
-inline std::string saved_from(ModelDirectory const& directory) {
-  try {
-    auto const architectures = get_or<std::vector<std::string>>(directory.json("config.json"), "architectures", {}, "config.json");
-    if (architectures.empty()) return {};
-    return detail::message({" (config.json: the checkpoint was saved from ", detail::printable(architectures.front()), ")"});
-  } catch (Error const&) {
-    return {};
-  }
-}
-
-}  // namespace internal
-
-namespace internal {
+std::string saved_from(ModelDirectory const& directory);
 
 // Not part of the template below, which every model instantiates.
-inline ParameterRequest request_of(std::string_view name, ParameterRef const& parameter) {
-  return {.name = std::string(name),
-          .shape = parameter.shape(),
-          .write_rows = [parameter](std::size_t first, std::span<float const> rows) { parameter.write_rows(first, rows); },
-          .write_transposed = [parameter](std::size_t first, std::size_t count, float const* values,
-                                          std::size_t stride) { parameter.write_transposed(first, count, values, stride); }};
-}
+ParameterRequest request_of(std::string_view name, ParameterRef const& parameter);
 
 }  // namespace internal
 
@@ -170,5 +143,46 @@ template <class Model>
 Model load(ModelDirectory const& directory, Context& context) {
   return load<Model>(directory, {}, context);
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+namespace internal {
+
+AXIFORM_INLINE std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, char const* canonical) {
+  for (NameCandidate const& candidate : name_candidates(names, canonical))
+    if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
+  return std::nullopt;
+}
+
+AXIFORM_INLINE HeadWeights head_weights(HeadWeights config, Checkpoint const& checkpoint, NameTable const& names, char const* table,
+                                        char const* head) {
+  if (config == HeadWeights::own) return config;
+  auto const of_table = find_parameter(checkpoint, names, table), of_head = find_parameter(checkpoint, names, head);
+  return of_table && of_head && !equal_tensors(*of_table, *of_head) ? HeadWeights::own : HeadWeights::tied;
+}
+
+AXIFORM_INLINE std::string saved_from(ModelDirectory const& directory) {
+  try {
+    auto const architectures = get_or<std::vector<std::string>>(directory.json("config.json"), "architectures", {}, "config.json");
+    if (architectures.empty()) return {};
+    return detail::message({" (config.json: the checkpoint was saved from ", detail::printable(architectures.front()), ")"});
+  } catch (Error const&) {
+    return {};
+  }
+}
+
+AXIFORM_INLINE ParameterRequest request_of(std::string_view name, ParameterRef const& parameter) {
+  return {.name = std::string(name),
+          .shape = parameter.shape(),
+          .write_rows = [parameter](std::size_t first, std::span<float const> rows) { parameter.write_rows(first, rows); },
+          .write_transposed = [parameter](std::size_t first, std::size_t count, float const* values,
+                                          std::size_t stride) { parameter.write_transposed(first, count, values, stride); }};
+}
+
+}  // namespace internal
+
+#endif  // AXIFORM_DEFINES(models)
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -31,6 +31,7 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/function_ref.hpp>
 #include <axiform/core/weight_format.hpp>
 #include <axiform/ops/packed_matrix.hpp>
 #include <axiform/ops/weight_table.hpp>
@@ -235,10 +236,10 @@ constexpr void walk_member(T& member, Each const& each, Leaf const& leaf) {
 inline std::string_view name_of_member(std::string_view name, std::string&) { return name; }
 inline std::string_view name_of_member(std::size_t index, std::string& text) { return text = std::to_string(index); }
 
-template <class Function>
+template <class Ref>
 struct ParameterWalk {
   std::string& path;
-  Function& function;
+  FunctionRef<void(std::string_view, Ref const&)> function;
 
   void operator()(auto const& name, auto& member) const {
     std::size_t const length = path.size();
@@ -246,11 +247,15 @@ struct ParameterWalk {
     std::string_view const text = name_of_member(name, index);
     if (!path.empty() && !text.empty()) path += '.';
     path += text;
-    walk_member(member, *this, [this](auto& parameter) { function(std::string_view(path), parameter); });
+    walk_member(member, *this, [this](Ref const& parameter) { function(path, parameter); });
     path.resize(length);
   }
   void operator()(auto const& name, auto const&& member) const { (*this)(name, member); }
 };
+
+// What a walk over a layer gives.
+template <class L>
+using RefOf = std::conditional_t<std::is_const_v<L>, ConstParameterRef, ParameterRef>;
 
 struct ParameterCount {
   std::size_t& all;
@@ -269,10 +274,10 @@ struct ParameterCount {
 
 /// Calls `function(path, parameter)` for every parameter of a layer, in order; the path is canonical: "layers.3.attention.query.weight".
 /// The parameter is a `ParameterRef`, or a `ConstParameterRef` when the layer is const.
-template <Layer L, class Function>
-void for_each_parameter(L& layer, Function&& function) {
+template <Layer L>
+void for_each_parameter(L& layer, FunctionRef<void(std::string_view, internal::RefOf<L> const&)> function) {
   std::string path;
-  visit_members(layer, internal::ParameterWalk<Function>{path, function});
+  visit_members(layer, internal::ParameterWalk<internal::RefOf<L>>{path, function});
 }
 
 /// The number of parameters of a layer; tied ones are there once. In a constant expression too, of a layer that is made there:

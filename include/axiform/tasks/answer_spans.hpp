@@ -28,8 +28,18 @@ struct AnswerSpan {
 
 /// The `count` best spans of at most `longest` tokens within the tokens [begin, end), best first. What cannot be has no place among them.
 /// @param start,stop Probabilities of each token to be the first and the last.
-inline std::vector<AnswerSpan> best_spans(std::span<double const> start, std::span<double const> stop, std::size_t begin, std::size_t end,
-                                          std::size_t longest, std::size_t count) {
+std::vector<AnswerSpan> best_spans(std::span<double const> start, std::span<double const> stop, std::size_t begin, std::size_t end,
+                                   std::size_t longest, std::size_t count);
+
+/// Each character in lower case: how answers are compared.
+std::string lower_cased(std::string_view text);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
+AXIFORM_INLINE std::vector<AnswerSpan> best_spans(std::span<double const> start, std::span<double const> stop, std::size_t begin,
+                                                  std::size_t end, std::size_t longest, std::size_t count) {
   auto const better = [](AnswerSpan const& a, AnswerSpan const& b) { return is_better(a, b); };
   std::vector<AnswerSpan> heap;  // The worst on top.
   for (std::size_t first = begin; first < end; ++first) {
@@ -49,8 +59,7 @@ inline std::vector<AnswerSpan> best_spans(std::span<double const> start, std::sp
   return heap;
 }
 
-/// Each character in lower case: how answers are compared.
-inline std::string lower_cased(std::string_view text) {
+AXIFORM_INLINE std::string lower_cased(std::string_view text) {
   std::string result;
   std::string const valid = replace_invalid_utf8(text);
   for (char const *p = valid.data(), *const end = p + valid.size(); p != end;) {
@@ -63,5 +72,7 @@ inline std::string lower_cased(std::string_view text) {
   }
   return result;
 }
+
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace axiform::detail

@@ -2,30 +2,35 @@
 /// What tasks share: many texts in batches, longest first, and probabilities of logits.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
-#include <limits>
-#include <mutex>
-#include <numeric>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
 #include <axiform/core/context.hpp>
-#include <axiform/core/error.hpp>
-#include <axiform/core/probabilities.hpp>
+#include <axiform/core/function_ref.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/core/sequences.hpp>
-#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/nn/token_batch.hpp>
-#include <axiform/core/progress.hpp>
 #include <axiform/text/encoding.hpp>
+
+#if AXIFORM_DEFINES(tasks)
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <mutex>
+#include <numeric>
+
+#include <axiform/core/checks.hpp>
+#include <axiform/core/error.hpp>
+#include <axiform/core/probabilities.hpp>
+#include <axiform/core/stable_sort.hpp>
+#endif
 
 namespace axiform::inline AXIFORM_ARCH::internal {
 
@@ -43,8 +48,47 @@ struct BatchRun {
 /// observed, threads share each operation.
 ///
 /// @throws ArgumentError when the batch size is 0; StoppedError; what `run` and the callback throw.
-template <class Run>
-void for_each_batch(std::span<std::size_t const> lengths, BatchRun const& how, Context& context, Run const& run) {
+void for_each_batch(std::span<std::size_t const> lengths, BatchRun const& how, Context& context,
+                    FunctionRef<void(std::span<std::size_t const>, Context&)> run);
+
+/// Encodings one after another, as a model reads them.
+class PackedEncodings {
+ public:
+  /// @param token_types Rows of the model's table of segments: with less than two, segments are left out (DistilBERT has no table).
+  explicit PackedEncodings(std::size_t token_types) : has_types_(token_types > 1) {}
+
+  /// Adds a sequence.
+  void append(std::span<TokenId const> ids, std::span<TokenId const> types) {
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
+    if (has_types_) types_.insert(types_.end(), types.begin(), types.end());
+    sequences_.append(ids.size());
+  }
+  /// Adds a text's tokens.
+  void append(Encoding const& encoding) { append(encoding.ids, encoding.type_ids); }
+  /// What a model reads; it refers to this object.
+  TokenBatch batch() const noexcept { return {.ids = ids_, .sequences = sequences_, .token_types = types_}; }
+  /// Where each sequence begins.
+  SequenceOffsets<axes::Tokens> const& sequences() const noexcept { return sequences_; }
+
+ private:
+  bool has_types_;
+  std::vector<TokenId> ids_;
+  std::vector<TokenId> types_;
+  SequenceOffsets<axes::Tokens> sequences_;
+};
+
+/// The softmax of a row, in double precision: scores that are compared and multiplied.
+std::vector<double> softmax(std::span<float const> logits);
+
+/// The logistic function, which overflows nowhere.
+inline double sigmoid(double x) noexcept { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
+AXIFORM_INLINE void for_each_batch(std::span<std::size_t const> lengths, BatchRun const& how, Context& context,
+                                   FunctionRef<void(std::span<std::size_t const>, Context&)> run) {
   axiform::detail::check_positive(how.batch_size, "batch_size");
   std::vector<std::size_t> order(lengths.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -82,40 +126,12 @@ void for_each_batch(std::span<std::size_t const> lengths, BatchRun const& how, C
   });
 }
 
-/// Encodings one after another, as a model reads them.
-class PackedEncodings {
- public:
-  /// @param token_types Rows of the model's table of segments: with less than two, segments are left out (DistilBERT has no table).
-  explicit PackedEncodings(std::size_t token_types) : has_types_(token_types > 1) {}
-
-  /// Adds a sequence.
-  void append(std::span<TokenId const> ids, std::span<TokenId const> types) {
-    ids_.insert(ids_.end(), ids.begin(), ids.end());
-    if (has_types_) types_.insert(types_.end(), types.begin(), types.end());
-    sequences_.append(ids.size());
-  }
-  /// Adds a text's tokens.
-  void append(Encoding const& encoding) { append(encoding.ids, encoding.type_ids); }
-  /// What a model reads; it refers to this object.
-  TokenBatch batch() const noexcept { return {.ids = ids_, .sequences = sequences_, .token_types = types_}; }
-  /// Where each sequence begins.
-  SequenceOffsets<axes::Tokens> const& sequences() const noexcept { return sequences_; }
-
- private:
-  bool has_types_;
-  std::vector<TokenId> ids_;
-  std::vector<TokenId> types_;
-  SequenceOffsets<axes::Tokens> sequences_;
-};
-
-/// The softmax of a row, in double precision: scores that are compared and multiplied.
-inline std::vector<double> softmax(std::span<float const> logits) {
+AXIFORM_INLINE std::vector<double> softmax(std::span<float const> logits) {
   std::vector<double> result(logits.begin(), logits.end());
   axiform::detail::to_probabilities(result);
   return result;
 }
 
-/// The logistic function, which overflows nowhere.
-inline double sigmoid(double x) noexcept { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace axiform::inline AXIFORM_ARCH::internal

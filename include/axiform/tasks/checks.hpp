@@ -21,7 +21,25 @@
 namespace axiform::detail {
 
 /// @throws CheckpointError when config.json names a model with another head than one of `heads`; without a name, loading will tell.
-inline void expect_head(ModelDirectory const& directory, std::initializer_list<ModelHead> heads, char const* task) {
+void expect_head(ModelDirectory const& directory, std::initializer_list<ModelHead> heads, char const* task);
+
+/// Tokens that a model reads at once, special ones included: its positions, or what its tokenizer says, if less.
+std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions);
+
+/// How messages name one of many texts.
+std::string text_name(std::size_t index, std::size_t count);
+
+/// @throws ArgumentError when the encoding has no token, or more than `longest`.
+void check_length(Encoding const& encoding, std::size_t longest, char const* task, std::size_t index = 0, std::size_t count = 1);
+
+/// "a", "b" or "c": what messages expect.
+std::string one_of(std::vector<std::string> const& names);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
+AXIFORM_INLINE void expect_head(ModelDirectory const& directory, std::initializer_list<ModelHead> heads, char const* task) {
   std::string const file = (directory / "config.json").string();
   Json const& config = directory.json("config.json");
   ModelHead const found = model_head(config, file);
@@ -30,18 +48,15 @@ inline void expect_head(ModelDirectory const& directory, std::initializer_list<M
   throw CheckpointError(file + ": architectures: found " + in_quotes(name) + ", expected a model for " + task);
 }
 
-/// Tokens that a model reads at once, special ones included: its positions, or what its tokenizer says, if less.
-inline std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions) {
+AXIFORM_INLINE std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions) {
   return std::min(tokenizer.model_max_length().value_or(positions), positions);
 }
 
-/// How messages name one of many texts.
-inline std::string text_name(std::size_t index, std::size_t count) {
+AXIFORM_INLINE std::string text_name(std::size_t index, std::size_t count) {
   return count == 1 ? std::string() : "text " + std::to_string(index) + ": ";
 }
 
-/// @throws ArgumentError when the encoding has no token, or more than `longest`.
-inline void check_length(Encoding const& encoding, std::size_t longest, char const* task, std::size_t index = 0, std::size_t count = 1) {
+AXIFORM_INLINE void check_length(Encoding const& encoding, std::size_t longest, char const* task, std::size_t index, std::size_t count) {
   if (encoding.size() == 0)
     throw ArgumentError(std::string(task) + ": " + text_name(index, count) + "found no token, expected at least one");
   if (encoding.size() > longest)
@@ -49,11 +64,12 @@ inline void check_length(Encoding const& encoding, std::size_t longest, char con
                         " tokens, expected at most the model's " + std::to_string(longest));
 }
 
-/// "a", "b" or "c": what messages expect.
-inline std::string one_of(std::vector<std::string> const& names) {
+AXIFORM_INLINE std::string one_of(std::vector<std::string> const& names) {
   std::string result;
   for (std::size_t i = 0; i < names.size(); ++i) result += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + in_quotes(names[i]);
   return result;
 }
+
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace axiform::detail

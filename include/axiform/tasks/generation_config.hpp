@@ -21,6 +21,23 @@
 
 namespace axiform {
 
+/// The settings of a `generation_config.json`, under Hugging Face's names, on top of `defaults`. As in the text-generation pipeline, a
+/// `max_length` of the file also replaces the defaults' `max_new_tokens`. Settings that change no token (`use_cache`, `output_scores`, …)
+/// are passed over.
+///
+/// @param file Says in messages where the config comes from.
+/// @throws FormatError when a value has the wrong type; CheckpointError, by name, for a setting that would change the text and is not
+/// supported.
+GenerateOptions read_generation_config(Json const& config, GenerateOptions defaults, std::string const& file);
+
+/// The settings of `directory / "generation_config.json"` on top of `defaults`; these alone when there is no such file.
+/// @throws As the function above; FormatError when the file is not JSON.
+GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
 namespace detail {
 
 /// One id, a list of ids, or null for none.
@@ -65,14 +82,7 @@ inline void refuse_unknown_generation(Json const& config, std::string const& fil
 
 }  // namespace detail
 
-/// The settings of a `generation_config.json`, under Hugging Face's names, on top of `defaults`. As in the text-generation pipeline, a
-/// `max_length` of the file also replaces the defaults' `max_new_tokens`. Settings that change no token (`use_cache`, `output_scores`, …)
-/// are passed over.
-///
-/// @param file Says in messages where the config comes from.
-/// @throws FormatError when a value has the wrong type; CheckpointError, by name, for a setting that would change the text and is not
-/// supported.
-inline GenerateOptions read_generation_config(Json const& config, GenerateOptions defaults, std::string const& file) {
+AXIFORM_INLINE GenerateOptions read_generation_config(Json const& config, GenerateOptions defaults, std::string const& file) {
   detail::refuse_unknown_generation(config, file);
   GenerateOptions options = std::move(defaults);
   auto const has = [&](std::string_view key) { return find_member(config, key, file) != nullptr; };
@@ -115,12 +125,12 @@ inline GenerateOptions read_generation_config(Json const& config, GenerateOption
   return options;
 }
 
-/// The settings of `directory / "generation_config.json"` on top of `defaults`; these alone when there is no such file.
-/// @throws As the function above; FormatError when the file is not JSON.
-inline GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults) {
+AXIFORM_INLINE GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults) {
   std::string const name = "generation_config.json";
   if (!directory.has(name)) return defaults;
   return read_generation_config(directory.json(name), std::move(defaults), (directory / name).string());
 }
+
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace axiform

@@ -21,8 +21,15 @@ namespace internal {
 
 // target = the rows [skipped, count) of one sequence, pooled. Nothing that counts gives zeros, but for the first token, which is then the
 // sequence's own (as sentence-transformers has it).
-inline void pool_rows(float const* rows, std::size_t stride, std::size_t count, std::size_t columns, Pooling pooling, std::size_t skipped,
-                      float* target) {
+void pool_rows(float const* rows, std::size_t stride, std::size_t count, std::size_t columns, Pooling pooling, std::size_t skipped,
+               float* target);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
+AXIFORM_INLINE void pool_rows(float const* rows, std::size_t stride, std::size_t count, std::size_t columns, Pooling pooling,
+                              std::size_t skipped, float* target) {
   if (pooling == Pooling::first_token && skipped >= count) skipped = 0;
   skipped = std::min(skipped, count);
   std::size_t const left = count - skipped;
@@ -44,6 +51,8 @@ inline void pool_rows(float const* rows, std::size_t stride, std::size_t count, 
       return;
   }
 }
+
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace internal
 

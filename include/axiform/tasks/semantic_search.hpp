@@ -104,40 +104,9 @@ enum class SelfMatch { kept, left_out };
 inline constexpr std::size_t search_chunk = 256, query_block = 32, corpus_block = 128;
 
 // The best hits, best first, of the queries [first, first + count). Threads take parts of the corpus; the best of their bests are the best.
-inline std::vector<std::vector<SearchHit>> search_rows(ScoredRows const& queries, std::size_t first, std::size_t count,
-                                                       ScoredRows const& corpus, ScoreFunction function, std::size_t top_k, SelfMatch self,
-                                                       Executor& executor, std::stop_token const& stop) {
-  std::size_t const parts = std::clamp<std::size_t>(corpus.rows / corpus_block, 1, executor.concurrency());
-  std::vector<std::vector<BestHits>> best(parts, std::vector<BestHits>(count));
-  auto const query_lengths = queries.lengths(first, count, function);
-  auto const search_block = [&](std::vector<BestHits>& own, std::vector<float>& scores, std::size_t begin, std::size_t size) {
-    auto const lengths = corpus.lengths(begin, size, function);  // while the rows are in cache
-    for (std::size_t q = 0; q < count; q += query_block) {
-      std::size_t const rows = std::min(query_block, count - q);
-      score_rows(queries, first + q, rows, query_lengths.data() + (lengths.empty() ? 0 : q), corpus, begin, size, lengths, scores.data(),
-                 corpus_block);
-      for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < size; ++j)
-          if (self == SelfMatch::kept || first + q + i != begin + j)
-            own[q + i].offer({.index = begin + j, .score = scores[i * corpus_block + j]}, top_k);
-    }
-  };
-  executor.parallel_for(parts, [&](std::size_t part) {
-    std::vector<float> scores(query_block * corpus_block);
-    std::size_t const end = corpus.rows * (part + 1) / parts;
-    for (std::size_t begin = corpus.rows * part / parts; begin < end && !stop.stop_requested(); begin += corpus_block)
-      search_block(best[part], scores, begin, std::min(corpus_block, end - begin));
-  });
-  if (stop.stop_requested())
-    throw StoppedError("search: stopped at query " + std::to_string(first) + " of " + std::to_string(queries.rows));
-  std::vector<std::vector<SearchHit>> result(count);
-  for (std::size_t q = 0; q < count; ++q) {
-    for (auto const& part : best) result[q].insert(result[q].end(), part[q].hits().begin(), part[q].hits().end());
-    std::ranges::sort(result[q], [](SearchHit const& a, SearchHit const& b) { return is_better(a, b); });
-    result[q].resize(std::min(result[q].size(), top_k));
-  }
-  return result;
-}
+std::vector<std::vector<SearchHit>> search_rows(ScoredRows const& queries, std::size_t first, std::size_t count, ScoredRows const& corpus,
+                                                ScoreFunction function, std::size_t top_k, SelfMatch self, Executor& executor,
+                                                std::stop_token const& stop);
 
 // The best pairs so far, each once.
 class BestPairs {
@@ -174,6 +143,47 @@ class BestPairs {
   bool is_full_ = false;
   ParaphrasePair worst_;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
+AXIFORM_INLINE std::vector<std::vector<SearchHit>> search_rows(ScoredRows const& queries, std::size_t first, std::size_t count,
+                                                               ScoredRows const& corpus, ScoreFunction function, std::size_t top_k,
+                                                               SelfMatch self, Executor& executor, std::stop_token const& stop) {
+  std::size_t const parts = std::clamp<std::size_t>(corpus.rows / corpus_block, 1, executor.concurrency());
+  std::vector<std::vector<BestHits>> best(parts, std::vector<BestHits>(count));
+  auto const query_lengths = queries.lengths(first, count, function);
+  auto const search_block = [&](std::vector<BestHits>& own, std::vector<float>& scores, std::size_t begin, std::size_t size) {
+    auto const lengths = corpus.lengths(begin, size, function);  // while the rows are in cache
+    for (std::size_t q = 0; q < count; q += query_block) {
+      std::size_t const rows = std::min(query_block, count - q);
+      score_rows(queries, first + q, rows, query_lengths.data() + (lengths.empty() ? 0 : q), corpus, begin, size, lengths, scores.data(),
+                 corpus_block);
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = 0; j < size; ++j)
+          if (self == SelfMatch::kept || first + q + i != begin + j)
+            own[q + i].offer({.index = begin + j, .score = scores[i * corpus_block + j]}, top_k);
+    }
+  };
+  executor.parallel_for(parts, [&](std::size_t part) {
+    std::vector<float> scores(query_block * corpus_block);
+    std::size_t const end = corpus.rows * (part + 1) / parts;
+    for (std::size_t begin = corpus.rows * part / parts; begin < end && !stop.stop_requested(); begin += corpus_block)
+      search_block(best[part], scores, begin, std::min(corpus_block, end - begin));
+  });
+  if (stop.stop_requested())
+    throw StoppedError("search: stopped at query " + std::to_string(first) + " of " + std::to_string(queries.rows));
+  std::vector<std::vector<SearchHit>> result(count);
+  for (std::size_t q = 0; q < count; ++q) {
+    for (auto const& part : best) result[q].insert(result[q].end(), part[q].hits().begin(), part[q].hits().end());
+    std::ranges::sort(result[q], [](SearchHit const& a, SearchHit const& b) { return is_better(a, b); });
+    result[q].resize(std::min(result[q].size(), top_k));
+  }
+  return result;
+}
+
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace internal
 

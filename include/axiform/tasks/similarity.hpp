@@ -50,13 +50,8 @@ inline void check_widths(char const* function, std::size_t a, std::size_t b) {
 
 // scores[i][j] = the score of row a_first + i of a with row b_first + j of b, divided by their lengths where there are any. It has the same
 // bits in any blocks, and in either order.
-inline void score_rows(ScoredRows const& a, std::size_t a_first, std::size_t a_count, double const* a_lengths, ScoredRows const& b,
-                       std::size_t b_first, std::size_t b_count, std::span<double const> b_lengths, float* scores, std::size_t stride) {
-  kernels::row_products(a.row(a_first), a.stride, a_count, b.row(b_first), b.stride, b_count, a.columns, scores, stride);
-  for (std::size_t i = 0; i < a_count; ++i)
-    for (std::size_t j = 0; j < b_lengths.size(); ++j)
-      scores[i * stride + j] = static_cast<float>(scores[i * stride + j] / (a_lengths[i] * b_lengths[j]));
-}
+void score_rows(ScoredRows const& a, std::size_t a_first, std::size_t a_count, double const* a_lengths, ScoredRows const& b,
+                std::size_t b_first, std::size_t b_count, std::span<double const> b_lengths, float* scores, std::size_t stride);
 
 template <class A, class B>
 Tensor<float, axes::Queries, axes::Keys> scores(char const* name, A const& a, B const& b, ScoreFunction function) {
@@ -68,6 +63,21 @@ Tensor<float, axes::Queries, axes::Keys> scores(char const* name, A const& a, B 
              result.data(), result.row_stride());
   return result;
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
+AXIFORM_INLINE void score_rows(ScoredRows const& a, std::size_t a_first, std::size_t a_count, double const* a_lengths, ScoredRows const& b,
+                               std::size_t b_first, std::size_t b_count, std::span<double const> b_lengths, float* scores,
+                               std::size_t stride) {
+  kernels::row_products(a.row(a_first), a.stride, a_count, b.row(b_first), b.stride, b_count, a.columns, scores, stride);
+  for (std::size_t i = 0; i < a_count; ++i)
+    for (std::size_t j = 0; j < b_lengths.size(); ++j)
+      scores[i * stride + j] = static_cast<float>(scores[i * stride + j] / (a_lengths[i] * b_lengths[j]));
+}
+
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace internal
 

@@ -40,27 +40,7 @@ class ChunkedText {
   /// empty one.
   /// @param longest Tokens that the model takes at most.
   /// @throws ArgumentError when a chunk would be longer than that, has no room for a token of the text, or no more than the overlap.
-  ChunkedText(Tokenizer const& tokenizer, std::string_view prompt, std::string_view text, ChunkOptions const& options, std::size_t longest)
-      : encoding_(tokenizer.encode(std::string(prompt) += text)) {
-    std::size_t const length = options.length.value_or(longest);
-    if (length > longest) refuse("length", length, "at most the model's maximum, " + std::to_string(longest));
-    find_text(prompt.size());
-    std::size_t const around = begin_ + (encoding_.size() - end_);
-    if (length <= around) refuse("length", length, "more than the " + std::to_string(around) + " special tokens and tokens of the prompt");
-    std::size_t const room = length - around;
-    std::size_t const overlap = options.overlap.value_or(room / 8);
-    if (overlap >= room) refuse("overlap", overlap, "less than the " + std::to_string(room) + " tokens of the text that a chunk has");
-    std::string const valid = replace_invalid_utf8(prompt);
-    auto const prompt_code_points =
-        std::ranges::count_if(valid, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
-    for (std::size_t first = begin_;; first += room - overlap) {
-      std::size_t const last = std::min(first + room, end_);
-      chunks_.push_back({.tokens = offset(first - begin_, last - begin_),
-                         .code_points = place(encoding_.offsets, first, last, static_cast<std::size_t>(prompt_code_points)),
-                         .bytes = place(encoding_.byte_offsets, first, last, prompt.size())});
-      if (last == end_) break;
-    }
-  }
+  ChunkedText(Tokenizer const& tokenizer, std::string_view prompt, std::string_view text, ChunkOptions const& options, std::size_t longest);
 
   /// Where the chunks lie, first to last.
   std::vector<TextChunk> const& chunks() const noexcept { return chunks_; }
@@ -69,53 +49,91 @@ class ChunkedText {
   /// The segment of each of them.
   std::vector<TokenId> type_ids(std::size_t index) const { return wrapped(encoding_.type_ids, index); }
   /// Their number.
-  std::size_t length(std::size_t index) const {
-    auto const [first, last] = chunks_.at(index).tokens;
-    return encoding_.size() - (end_ - begin_) + (last - first);
-  }
+  std::size_t length(std::size_t index) const;
 
  private:
-  [[noreturn]] static void refuse(char const* name, std::size_t found, std::string const& expected) {
-    throw ArgumentError(std::string("chunk ") + name + ": found " + std::to_string(found) + ", expected " + expected);
-  }
+  [[noreturn]] static void refuse(char const* name, std::size_t found, std::string const& expected);
 
   // The text's own tokens are [begin_, end_): behind the special tokens and the prompt, before the special tokens at the end.
-  void find_text(std::size_t prompt_bytes) {
-    auto const& is_special = encoding_.special_tokens_mask;
-    while (begin_ < encoding_.size() && is_special[begin_] != 0) ++begin_;
-    if (begin_ == encoding_.size()) {  // no token but special ones
-      end_ = begin_;
-      return;
-    }
-    end_ = encoding_.size();
-    while (is_special[end_ - 1] != 0) --end_;
-    while (begin_ < end_ && encoding_.byte_offsets[begin_].end <= prompt_bytes) ++begin_;
-  }
+  void find_text(std::size_t prompt_bytes);
 
   static Offset offset(std::size_t begin, std::size_t end) { return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)}; }
 
   // The places of tokens [first, last) without the prompt. (A token may begin in the prompt and end in the text.)
-  static Offset place(std::vector<Offset> const& offsets, std::size_t first, std::size_t last, std::size_t prompt) {
-    if (first == last) return {};
-    auto const behind_prompt = [&](std::size_t place) { return place - std::min(place, prompt); };
-    return offset(behind_prompt(offsets[first].begin), behind_prompt(offsets[last - 1].end));
-  }
+  static Offset place(std::vector<Offset> const& offsets, std::size_t first, std::size_t last, std::size_t prompt);
 
-  std::vector<TokenId> wrapped(std::vector<TokenId> const& all, std::size_t index) const {
-    auto const [first, last] = chunks_.at(index).tokens;
-    std::vector<TokenId> result;
-    auto const append = [&](std::size_t begin, std::size_t end) {
-      result.insert(result.end(), all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end));
-    };
-    append(0, begin_);
-    append(begin_ + first, begin_ + last);
-    append(end_, all.size());
-    return result;
-  }
+  std::vector<TokenId> wrapped(std::vector<TokenId> const& all, std::size_t index) const;
 
   Encoding encoding_;
   std::size_t begin_ = 0, end_ = 0;
   std::vector<TextChunk> chunks_;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(tasks)
+
+AXIFORM_INLINE ChunkedText::ChunkedText(Tokenizer const& tokenizer, std::string_view prompt, std::string_view text,
+                                        ChunkOptions const& options, std::size_t longest)
+    : encoding_(tokenizer.encode(std::string(prompt) += text)) {
+  std::size_t const length = options.length.value_or(longest);
+  if (length > longest) refuse("length", length, "at most the model's maximum, " + std::to_string(longest));
+  find_text(prompt.size());
+  std::size_t const around = begin_ + (encoding_.size() - end_);
+  if (length <= around) refuse("length", length, "more than the " + std::to_string(around) + " special tokens and tokens of the prompt");
+  std::size_t const room = length - around;
+  std::size_t const overlap = options.overlap.value_or(room / 8);
+  if (overlap >= room) refuse("overlap", overlap, "less than the " + std::to_string(room) + " tokens of the text that a chunk has");
+  std::string const valid = replace_invalid_utf8(prompt);
+  auto const prompt_code_points = std::ranges::count_if(valid, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
+  for (std::size_t first = begin_;; first += room - overlap) {
+    std::size_t const last = std::min(first + room, end_);
+    chunks_.push_back({.tokens = offset(first - begin_, last - begin_),
+                       .code_points = place(encoding_.offsets, first, last, static_cast<std::size_t>(prompt_code_points)),
+                       .bytes = place(encoding_.byte_offsets, first, last, prompt.size())});
+    if (last == end_) break;
+  }
+}
+
+AXIFORM_INLINE std::size_t ChunkedText::length(std::size_t index) const {
+  auto const [first, last] = chunks_.at(index).tokens;
+  return encoding_.size() - (end_ - begin_) + (last - first);
+}
+
+AXIFORM_INLINE void ChunkedText::refuse(char const* name, std::size_t found, std::string const& expected) {
+  throw ArgumentError(std::string("chunk ") + name + ": found " + std::to_string(found) + ", expected " + expected);
+}
+
+AXIFORM_INLINE void ChunkedText::find_text(std::size_t prompt_bytes) {
+  auto const& is_special = encoding_.special_tokens_mask;
+  while (begin_ < encoding_.size() && is_special[begin_] != 0) ++begin_;
+  if (begin_ == encoding_.size()) {  // no token but special ones
+    end_ = begin_;
+    return;
+  }
+  end_ = encoding_.size();
+  while (is_special[end_ - 1] != 0) --end_;
+  while (begin_ < end_ && encoding_.byte_offsets[begin_].end <= prompt_bytes) ++begin_;
+}
+
+AXIFORM_INLINE Offset ChunkedText::place(std::vector<Offset> const& offsets, std::size_t first, std::size_t last, std::size_t prompt) {
+  if (first == last) return {};
+  auto const behind_prompt = [&](std::size_t place) { return place - std::min(place, prompt); };
+  return offset(behind_prompt(offsets[first].begin), behind_prompt(offsets[last - 1].end));
+}
+
+AXIFORM_INLINE std::vector<TokenId> ChunkedText::wrapped(std::vector<TokenId> const& all, std::size_t index) const {
+  auto const [first, last] = chunks_.at(index).tokens;
+  std::vector<TokenId> result;
+  auto const append = [&](std::size_t begin, std::size_t end) {
+    result.insert(result.end(), all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end));
+  };
+  append(0, begin_);
+  append(begin_ + first, begin_ + last);
+  append(end_, all.size());
+  return result;
+}
+
+#endif  // AXIFORM_DEFINES(tasks)
 
 }  // namespace axiform

@@ -13,7 +13,7 @@
 
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/printable.hpp>
-#include <axiform/text/tokenizer.hpp>
+#include <axiform/text/tokenizer_parts.hpp>
 
 namespace axiform::detail {
 

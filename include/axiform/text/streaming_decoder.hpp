@@ -4,14 +4,18 @@
 
 #include <cstddef>
 #include <string>
+
+#include <axiform/core/token_id.hpp>
+#include <axiform/text/encoding.hpp>
+#include <axiform/text/tokenizer.hpp>
+
+#if AXIFORM_DEFINES(text)
 #include <string_view>
 #include <utility>
 
 #include <axiform/core/error.hpp>
-#include <axiform/core/token_id.hpp>
-#include <axiform/text/encoding.hpp>
-#include <axiform/text/tokenizer.hpp>
 #include <axiform/text/utf8.hpp>
+#endif
 
 namespace axiform {
 
@@ -26,45 +30,60 @@ namespace axiform {
 class StreamingDecoder {
  public:
   /// @throws ArgumentError for `CleanUp::yes`.
-  explicit StreamingDecoder(Tokenizer tokenizer, DecodeOptions const& options = {}) : tokenizer_(std::move(tokenizer)), options_(options) {
-    if (options.clean_up_tokenization_spaces == CleanUp::yes)
-      throw ArgumentError("clean_up_tokenization_spaces: a streaming decoder cannot change text that it has given out");
-  }
+  explicit StreamingDecoder(Tokenizer tokenizer, DecodeOptions const& options = {});
 
   /// The text that `id` completes; empty when it completes none. @throws ArgumentError for an id that the vocabulary lacks.
-  std::string push(TokenId id) {
-    is_first_ &= !tokenizer_.append_decoded(id, is_first_, options_, pending_);
-    return take(false);
-  }
+  std::string push(TokenId id);
 
   /// The rest: bytes that never became a character, as U+FFFD. The decoder then begins anew.
-  std::string finish() {
-    std::string rest = take(true);
-    pending_.clear();
-    is_first_ = true;
-    return rest;
-  }
+  std::string finish();
 
  private:
-  std::string take(bool is_last) {
-    std::string text;
-    std::string_view rest = pending_;
-    while (!rest.empty()) {
-      auto const [valid, invalid] = scan_utf8(rest);
-      text.append(rest.substr(0, valid));
-      rest.remove_prefix(valid);
-      if (invalid == 0 || (!is_last && is_incomplete_utf8(rest))) break;
-      text.append("\xEF\xBF\xBD");
-      rest.remove_prefix(invalid);
-    }
-    pending_.erase(0, pending_.size() - rest.size());
-    return text;
-  }
+  std::string take(bool is_last);
 
   Tokenizer tokenizer_;
   DecodeOptions options_;
   std::string pending_;  // Bytes that begin a character.
   bool is_first_ = true;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(text)
+
+AXIFORM_INLINE StreamingDecoder::StreamingDecoder(Tokenizer tokenizer, DecodeOptions const& options)
+    : tokenizer_(std::move(tokenizer)), options_(options) {
+  if (options.clean_up_tokenization_spaces == CleanUp::yes)
+    throw ArgumentError("clean_up_tokenization_spaces: a streaming decoder cannot change text that it has given out");
+}
+
+AXIFORM_INLINE std::string StreamingDecoder::push(TokenId id) {
+  is_first_ &= !tokenizer_.append_decoded(id, is_first_, options_, pending_);
+  return take(false);
+}
+
+AXIFORM_INLINE std::string StreamingDecoder::finish() {
+  std::string rest = take(true);
+  pending_.clear();
+  is_first_ = true;
+  return rest;
+}
+
+AXIFORM_INLINE std::string StreamingDecoder::take(bool is_last) {
+  std::string text;
+  std::string_view rest = pending_;
+  while (!rest.empty()) {
+    auto const [valid, invalid] = scan_utf8(rest);
+    text.append(rest.substr(0, valid));
+    rest.remove_prefix(valid);
+    if (invalid == 0 || (!is_last && is_incomplete_utf8(rest))) break;
+    text.append("\xEF\xBF\xBD");
+    rest.remove_prefix(invalid);
+  }
+  pending_.erase(0, pending_.size() - rest.size());
+  return text;
+}
+
+#endif  // AXIFORM_DEFINES(text)
 
 }  // namespace axiform

@@ -21,8 +21,8 @@
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/added_token_list.hpp>
-#include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_json.hpp>
+#include <axiform/text/tokenizer_parts.hpp>
 
 namespace axiform::detail {
 

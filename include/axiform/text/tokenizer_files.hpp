@@ -4,7 +4,7 @@
 ///     auto const bert = Tokenizer::from_directory("models/minilm-l6");
 ///     auto const gpt2 = Tokenizer::from_vocab_and_merges("gpt2/vocab.json", "gpt2/merges.txt");
 ///
-/// This header parses JSON and costs some seconds of compile time; where a tokenizer is only used, text/tokenizer.hpp is enough.
+/// Where a tokenizer is only used, text/tokenizer.hpp is enough.
 #pragma once
 
 #include <algorithm>
@@ -17,17 +17,21 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/config.hpp>
+#include <axiform/io/model_directory.hpp>
+#include <axiform/text/streaming_decoder.hpp>
+#include <axiform/text/tokenizer.hpp>
+
+#if AXIFORM_DEFINES(text)
 #include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
-#include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
-#include <axiform/text/streaming_decoder.hpp>
-#include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_config.hpp>
 #include <axiform/text/tokenizer_family.hpp>
 #include <axiform/text/tokenizer_json.hpp>
+#include <axiform/text/tokenizer_parts.hpp>
 
 namespace axiform {
 
@@ -208,26 +212,26 @@ inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directo
 
 }  // namespace detail
 
-inline Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {
+AXIFORM_INLINE Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {
   return Tokenizer(detail::parts_from_tokenizer_json(read_json(file), file.string()), file.string());
 }
 
-inline Tokenizer Tokenizer::from_vocab_txt(std::filesystem::path const& vocabulary, BertTokenizerOptions const& options) {
+AXIFORM_INLINE Tokenizer Tokenizer::from_vocab_txt(std::filesystem::path const& vocabulary, BertTokenizerOptions const& options) {
   TokenizerParts parts = detail::word_piece_parts(vocabulary, options);
   detail::AddedTokenList list(parts);
   detail::finish_family(detail::TokenizerFamily::bert, {}, detail::default_tokens(options), vocabulary.string(), list, parts);
   return Tokenizer(std::move(parts), vocabulary.string());
 }
 
-inline Tokenizer Tokenizer::from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
-                                                  Gpt2TokenizerOptions const& options) {
+AXIFORM_INLINE Tokenizer Tokenizer::from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
+                                                          Gpt2TokenizerOptions const& options) {
   TokenizerParts parts = detail::byte_bpe_parts(vocabulary, merges, options.add_prefix_space);
   detail::AddedTokenList list(parts);
   detail::finish_family(detail::TokenizerFamily::gpt2, {}, detail::default_tokens(options), vocabulary.string(), list, parts);
   return Tokenizer(std::move(parts), vocabulary.string());
 }
 
-inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
+AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
   using detail::ConfigFile;
   if (!std::filesystem::is_directory(directory)) throw FileError(directory.string() + ": is not a directory");
   bool const has_json = std::filesystem::exists(directory / "tokenizer.json");
@@ -265,3 +269,4 @@ inline Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
 }
 
 }  // namespace axiform
+#endif

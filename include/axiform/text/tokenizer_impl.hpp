@@ -1,24 +1,154 @@
 /// @file
-/// The workings of `Tokenizer`, kept apart so that text/tokenizer.hpp reads as what it offers. Include that one.
+/// How `Tokenizer` works. Include text/tokenizer.hpp, which includes this header wherever the definitions belong.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include <axiform/core/error.hpp>
+#include <axiform/core/executor.hpp>
+#include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
+#include <axiform/io/printable.hpp>
+#include <axiform/text/added_tokens.hpp>
+#include <axiform/text/byte_bpe.hpp>
+#include <axiform/text/decoder.hpp>
+#include <axiform/text/encoding.hpp>
+#include <axiform/text/normalizer.hpp>
+#include <axiform/text/post_processor.hpp>
+#include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/tokenizer.hpp>
+#include <axiform/text/tokenizer_parts.hpp>
+#include <axiform/text/utf8.hpp>
+#include <axiform/text/vocabulary.hpp>
+#include <axiform/text/word_piece.hpp>
 
 namespace axiform {
 
-inline Tokenizer::Model Tokenizer::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
+namespace detail {
+
+/// A text as it is encoded: valid, and the way back to the bytes that were given.
+struct TokenizedText {
+  std::string repaired;  // When it was invalid.
+  std::string_view valid;
+  bool is_ascii = false;
+  /// A stretch of bytes that was not UTF-8, and what stands for it.
+  struct Replacement {
+    std::size_t valid_begin;      ///< Where it is in `valid`.
+    std::size_t original_begin;   ///< Where it was in what was given.
+    std::size_t original_length;  ///< Bytes that it had there.
+  };
+  std::vector<Replacement> replacements;
+  EncodedText encoded;
+};
+
+inline void add_matched(std::string_view text, std::size_t base, AddedTokenMatcher::Match const& match, TokenSink& sink) {
+  if (match.is_widened) sink.spellings.push_back({sink.ids.size(), std::string(text.substr(match.begin, match.end - match.begin))});
+  sink.add(match.id, base + match.begin, base + match.end);
+}
+
+inline void repair(std::string_view text, TokenizedText& result) {
+  result.replacements.clear();
+  result.repaired.clear();
+  for (std::size_t done = 0; done < text.size();) {
+    auto const [valid, invalid] = scan_utf8(text.substr(done));
+    result.repaired.append(text.substr(done, valid));
+    done += valid;
+    if (invalid == 0) break;
+    result.replacements.push_back({result.repaired.size(), done, invalid});
+    result.repaired.append("\xEF\xBF\xBD");
+    done += invalid;
+  }
+  result.valid = result.repaired;
+}
+
+inline void restore_places(TokenizedText const& text, std::vector<Offset>& places) {
+  auto const original = [&](std::uint32_t place) {
+    auto const after = std::ranges::upper_bound(text.replacements, std::size_t{place}, std::ranges::less_equal{},
+                                                &TokenizedText::Replacement::valid_begin);
+    if (after == text.replacements.begin()) return place;
+    auto const& last = *std::prev(after);
+    return static_cast<std::uint32_t>(last.original_begin + last.original_length + (place - last.valid_begin - 3));
+  };
+  for (Offset& place : places) place = {original(place.begin), original(place.end)};
+}
+
+}  // namespace detail
+
+struct Tokenizer::State {
+  using Model = std::variant<detail::WordPiece, detail::ByteBpe>;
+
+  State(TokenizerParts parts, std::string const& name);
+
+  Encoding encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const;
+  void encode_text(std::string_view text, Scratch& scratch, detail::TokenizedText& result) const;
+  void encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const;
+  Encoding finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const;
+  void finish_text(detail::TokenizedText& text) const;
+  std::string const& id_to_token(TokenId id) const;
+  std::uint32_t number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,
+                                        std::span<std::optional<std::uint32_t>> words) const;
+  bool cleans_up(DecodeOptions const& options) const noexcept {
+    return options.clean_up_tokenization_spaces == CleanUp::as_configured ? decoder.clean_up_tokenization_spaces
+                                                                          : options.clean_up_tokenization_spaces == CleanUp::yes;
+  }
+
+  Vocabulary vocabulary;
+  Model model;
+  detail::Normalizer normalizer;
+  detail::PreTokenizer pre_tokenizer;           // Empty where the model splits by itself, on its fast path.
+  detail::AddedTokenMatcher raw_tokens;         // Found in the text.
+  detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
+  std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
+  std::vector<bool> is_special;
+  std::vector<bool> is_added;
+  std::vector<detail::SpaceCounts> spaces;  // By id, where offsets are trimmed.
+  PostProcessor post_processor;             ///< What goes round the texts.
+  DecoderOptions decoder;                   ///< How tokens become text again.
+  SpecialTokens special_tokens;             ///< Those that have a part to play.
+  std::optional<std::size_t> model_max_length;
+  std::vector<std::string> notes;
+
+ private:
+  static Model make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name);
+  static void complete_steps(TokenizerParts& parts);
+  void add_tokens(std::vector<AddedToken> const& tokens, std::string const& name);
+  std::string normal_form(std::string const& content) const;  // What an added token is found by in the normalised text.
+};
+
+struct Tokenizer::Scratch {
+  using Model = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch>;
+
+  struct Steps {
+    detail::Normalizer::Scratch normalizer;
+    detail::AlignedText normalized;
+    std::vector<detail::Piece> pieces;
+    std::vector<detail::Piece> next_pieces;
+  };
+
+  explicit Scratch(State const& state)
+      : model(std::visit([](auto const& m) -> Model { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); }, state.model)) {}
+
+  Model model;
+  std::unique_ptr<Steps> steps;  // Made by the first text that needs them.
+  detail::TokenizedText first;
+  detail::TokenizedText second;
+};
+
+inline Tokenizer::State::Model Tokenizer::State::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
   auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
   if (word_piece == nullptr) return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
   auto unknown = vocabulary.find(word_piece->unk_token);
@@ -69,7 +199,7 @@ inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, 
 
 /// Text goes through steps when the parts have any: then the model's own normalizer and pre-tokenizer are steps, too, where nothing replaces
 /// them.
-inline void Tokenizer::complete_steps(TokenizerParts& parts) {
+inline void Tokenizer::State::complete_steps(TokenizerParts& parts) {
   if (parts.normalizer.empty() && parts.pre_tokenizer.empty()) return;
   auto const* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
   if (word_piece != nullptr && parts.normalizer.empty()) parts.normalizer = detail::steps_of(word_piece->normalizer);
@@ -125,127 +255,98 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
   for (std::string const& token : vocabulary.tokens()) spaces.push_back(detail::count_spaces(token));
 }
 
-inline void Tokenizer::repair(std::string_view text, Text& result) {
-  result.replacements.clear();
-  result.repaired.clear();
-  for (std::size_t done = 0; done < text.size();) {
-    auto const [valid, invalid] = scan_utf8(text.substr(done));
-    result.repaired.append(text.substr(done, valid));
-    done += valid;
-    if (invalid == 0) break;
-    result.replacements.push_back({result.repaired.size(), done, invalid});
-    result.repaired.append("\xEF\xBF\xBD");
-    done += invalid;
-  }
-  result.valid = result.repaired;
-}
-
-inline void Tokenizer::restore_places(Text const& text, std::vector<Offset>& places) {
-  auto const original = [&](std::uint32_t place) {
-    auto const after =
-        std::ranges::upper_bound(text.replacements, std::size_t{place}, std::ranges::less_equal{}, &Text::Replacement::valid_begin);
-    if (after == text.replacements.begin()) return place;
-    auto const& last = *std::prev(after);
-    return static_cast<std::uint32_t>(last.original_begin + last.original_length + (place - last.valid_begin - 3));
-  };
-  for (Offset& place : places) place = {original(place.begin), original(place.end)};
-}
-
-inline void Tokenizer::encode_text(std::string_view text, Scratch& scratch, Text& result) const {
+inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratch, detail::TokenizedText& result) const {
   if (text.size() > std::numeric_limits<std::uint32_t>::max() / 3)
     throw ArgumentError("a text of " + std::to_string(text.size()) + " bytes is too long to tokenize at once: offsets are 32-bit numbers");
   result.valid = text;
   result.replacements.clear();
   result.is_ascii = is_ascii(text);
-  if (!result.is_ascii && !is_valid_utf8(text)) repair(text, result);
+  if (!result.is_ascii && !is_valid_utf8(text)) detail::repair(text, result);
   detail::TokenSink& sink = result.encoded.tokens;
   sink.clear();
   sink.reserve(text.size() / 3 + 8);
-  State const& state = *state_;
-  state.raw_tokens.split(
+  raw_tokens.split(
       result.valid,
       [&](std::size_t begin, std::size_t end) {
         std::string_view const part = result.valid.substr(begin, end - begin);
-        if (!state.pre_tokenizer.empty()) {
+        if (!pre_tokenizer.empty()) {
           encode_by_steps(part, begin, scratch, sink);
           return;
         }
-        if (auto const* const word_piece = std::get_if<detail::WordPiece>(&state.model)) {
-          word_piece->encode(part, begin, state.normalized_tokens, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
+        if (auto const* const word_piece = std::get_if<detail::WordPiece>(&model)) {
+          word_piece->encode(part, begin, normalized_tokens, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
           return;
         }
-        auto const& bpe = std::get<detail::ByteBpe>(state.model);
+        auto const& bpe = std::get<detail::ByteBpe>(model);
         auto& bpe_scratch = std::get<detail::ByteBpe::Scratch>(scratch.model);
-        state.normalized_tokens.split(  // There is no normaliser: these come second, that is all.
+        normalized_tokens.split(  // There is no normaliser: these come second, that is all.
             part, [&](std::size_t b, std::size_t e) { bpe.encode(part.substr(b, e - b), begin + b, bpe_scratch, sink); },
-            [&](detail::AddedTokenMatcher::Match const& match) { add_matched(part, begin, match, sink); });
+            [&](detail::AddedTokenMatcher::Match const& match) { detail::add_matched(part, begin, match, sink); });
       },
       [&](detail::AddedTokenMatcher::Match const& match) {
-        add_matched(result.valid, 0, match, sink);
-        if (!state.pre_tokenizer.empty()) sink.end_word();
+        detail::add_matched(result.valid, 0, match, sink);
+        if (!pre_tokenizer.empty()) sink.end_word();
       });
 }
 
 // Normalises a part of a text, finds added tokens, splits the rest, and gives each piece to the model.
-inline void Tokenizer::encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const {
-  State const& state = *state_;
-  if (scratch.steps == nullptr) scratch.steps = std::make_unique<StepBuffers>();
-  auto& [normalizer, normalized, own_pieces, next_pieces] = *scratch.steps;
+inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const {
+  if (scratch.steps == nullptr) scratch.steps = std::make_unique<Scratch::Steps>();
+  auto& [buffers, normalized, own_pieces, next_pieces] = *scratch.steps;
   auto& pieces = own_pieces;  // Captured below: Clang 19 warns of a binding that a lambda captures under its own name.
-  if (state.normalizer.keeps(text)) {
+  if (normalizer.keeps(text)) {
     normalized.keep(text, static_cast<std::uint32_t>(base));
   } else {
-    state.normalizer.normalize(text, static_cast<std::uint32_t>(base), normalizer);
-    normalized.assign(normalizer.points);
+    normalizer.normalize(text, static_cast<std::uint32_t>(base), buffers);
+    normalized.assign(buffers.points);
   }
   auto const piece = [](std::size_t begin, std::size_t end) {
     return detail::Piece{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
   };
   pieces.clear();
-  state.normalized_tokens.split(
+  normalized_tokens.split(
       normalized.text, [&](std::size_t begin, std::size_t end) { pieces.push_back(piece(begin, end)); },
       [&](detail::AddedTokenMatcher::Match const& match) {
         if (match.begin == match.end) return;
         pieces.push_back(piece(match.begin, match.end));
         pieces.back().added = match.id;
       });
-  state.pre_tokenizer.split(normalized, pieces, next_pieces);
+  pre_tokenizer.split(normalized, pieces, next_pieces);
   for (auto const& [begin, end, added] : pieces) {
     if (added) {
       std::string_view const spelling = normalized.text.substr(begin, end - begin);
       if (spelling != id_to_token(*added)) sink.spellings.push_back({sink.ids.size(), std::string(spelling)});
       auto const [first, last] = normalized.place(begin, end);
       sink.add(*added, first, last);
-    } else if (auto const* const word_piece = std::get_if<detail::WordPiece>(&state.model)) {
+    } else if (auto const* const word_piece = std::get_if<detail::WordPiece>(&model)) {
       word_piece->encode_word(normalized, begin, end, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
     } else {
-      auto const& bpe = std::get<detail::ByteBpe>(state.model);
+      auto const& bpe = std::get<detail::ByteBpe>(model);
       bpe.encode_word(normalized, begin, end, std::get<detail::ByteBpe::Scratch>(scratch.model), sink);
     }
     sink.end_word();
   }
 }
 
-inline void Tokenizer::finish_text(Text& text) const {
-  State const& state = *state_;
+inline void Tokenizer::State::finish_text(detail::TokenizedText& text) const {
   if (text.is_ascii)
     text.encoded.offsets = text.encoded.tokens.places;
   else
     detail::count_offsets(text.valid, text.encoded);
-  if (state.post_processor.trim_offsets) {
+  if (post_processor.trim_offsets) {
     detail::TokenSink const& sink = text.encoded.tokens;
     auto spelling = sink.spellings.begin();
     auto const spaces_of = [&](std::size_t i) {
-      if (spelling == sink.spellings.end() || spelling->index != i) return state.spaces[static_cast<std::size_t>(sink.ids[i])];
+      if (spelling == sink.spellings.end() || spelling->index != i) return spaces[static_cast<std::size_t>(sink.ids[i])];
       return detail::count_spaces((spelling++)->text);
     };
-    detail::trim_offsets(text.valid, state.post_processor.add_prefix_space, spaces_of, text.encoded);
+    detail::trim_offsets(text.valid, post_processor.add_prefix_space, spaces_of, text.encoded);
   }
-  if (!text.replacements.empty()) restore_places(text, text.encoded.tokens.places);
+  if (!text.replacements.empty()) detail::restore_places(text, text.encoded.tokens.places);
 }
 
-inline Encoding Tokenizer::finish(Text& first, Text* second, EncodeOptions const& options) const {
-  auto const& parts = second == nullptr ? state_->post_processor.single : state_->post_processor.pair;
+inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const {
+  auto const& parts = second == nullptr ? post_processor.single : post_processor.pair;
   std::size_t const added = options.add_special_tokens ? PostProcessor::count_special(parts) : 0;
   if (options.max_length < added)
     throw ArgumentError("max_length: found " + std::to_string(options.max_length) + ", and the special tokens alone are " +
@@ -256,34 +357,32 @@ inline Encoding Tokenizer::finish(Text& first, Text* second, EncodeOptions const
   return detail::assemble(parts, first.encoded, second == nullptr ? nullptr : &second->encoded, options.add_special_tokens);
 }
 
-inline std::vector<Encoding> Tokenizer::encode_views(std::span<std::string_view const> texts, EncodeOptions const& options,
-                                                     Executor& executor) const {
-  std::vector<Encoding> result(texts.size());
-  std::size_t const shares = std::min(texts.size(), 8 * executor.concurrency());
-  executor.parallel_for(shares, [&](std::size_t share) {
-    Scratch scratch(*state_);
-    for (std::size_t i = texts.size() * share / shares; i < texts.size() * (share + 1) / shares; ++i)
-      result[i] = encode(texts[i], options, scratch);
-  });
-  return result;
+inline Encoding Tokenizer::State::encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const {
+  encode_text(text, scratch, scratch.first);
+  return finish(scratch.first, nullptr, options);
+}
+
+inline std::string const& Tokenizer::State::id_to_token(TokenId id) const {
+  auto const normal = normal_forms.find(id);
+  return normal != normal_forms.end() ? normal->second : vocabulary.token(id);
 }
 
 // Numbers the words of a run of byte-level tokens, none of them added, from `first` on; gives the number that comes next. The run's bytes are
 // split again as they were before their merges.
-inline std::uint32_t Tokenizer::number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,
-                                                        std::span<std::optional<std::uint32_t>> words) const {
+inline std::uint32_t Tokenizer::State::number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,
+                                                               std::span<std::optional<std::uint32_t>> words) const {
   std::string bytes;
   std::vector<std::size_t> begins;
   for (TokenId const id : run) {
     begins.push_back(bytes.size());
-    bytes += detail::bytes_of_token(state_->vocabulary.token(id));
+    bytes += detail::bytes_of_token(vocabulary.token(id));
   }
   for (std::size_t done = 0; done < bytes.size();) {  // A cut encoding may begin or end within a character.
     auto const [valid, invalid] = scan_utf8(std::string_view(bytes).substr(done));
     std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(done + valid), invalid, '\x01');
     done += valid + invalid;
   }
-  bool const splits = std::get<detail::ByteBpe>(state_->model).options().use_regex;
+  bool const splits = std::get<detail::ByteBpe>(model).options().use_regex;
   char const* const text = bytes.data();
   char const* const end = text + bytes.size();
   char const* piece_end = text;
@@ -295,7 +394,57 @@ inline std::uint32_t Tokenizer::number_byte_level_words(std::span<TokenId const>
   return std::max(next, first + 1);
 }
 
-inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding const& encoding) const {
+AXIFORM_INLINE Tokenizer::Tokenizer(TokenizerParts parts, std::string const& name)
+    : state_(std::make_shared<State const>(std::move(parts), name)) {}
+
+AXIFORM_INLINE Encoding Tokenizer::encode(std::string_view text, EncodeOptions const& options) const {
+  Scratch scratch(*state_);
+  return state_->encode(text, options, scratch);
+}
+
+AXIFORM_INLINE Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second, EncodeOptions const& options) const {
+  Scratch scratch(*state_);
+  state_->encode_text(first, scratch, scratch.first);
+  state_->encode_text(second, scratch, scratch.second);
+  return state_->finish(scratch.first, &scratch.second, options);
+}
+
+AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_views(std::span<std::string_view const> texts, EncodeOptions const& options,
+                                                             Executor& executor) const {
+  std::vector<Encoding> result(texts.size());
+  std::size_t const shares = std::min(texts.size(), 8 * executor.concurrency());
+  executor.parallel_for(shares, [&](std::size_t share) {
+    Scratch scratch(*state_);
+    for (std::size_t i = texts.size() * share / shares; i < texts.size() * (share + 1) / shares; ++i)
+      result[i] = state_->encode(texts[i], options, scratch);
+  });
+  return result;
+}
+
+AXIFORM_INLINE std::string Tokenizer::decode(TokenIds const& ids, DecodeOptions const& options) const {
+  std::string text;
+  bool is_first = true;
+  for (TokenId const id : ids.span()) is_first &= !append_decoded(id, is_first, options, text);
+  if (state_->decoder.kind == DecoderOptions::Kind::byte_level && !is_valid_utf8(text)) text = replace_invalid_utf8(text);
+  if (state_->cleans_up(options)) detail::clean_up_spaces(text, false);
+  return text;
+}
+
+AXIFORM_INLINE std::string Tokenizer::decode_tokens(std::span<std::string const> tokens) const {
+  std::string text;
+  for (std::size_t i = 0; i < tokens.size(); ++i) detail::decode_token(state_->decoder, replace_invalid_utf8(tokens[i]), i == 0, text);
+  return replace_invalid_utf8(text);
+}
+
+AXIFORM_INLINE std::vector<std::string> Tokenizer::tokens(Encoding const& encoding) const {
+  std::vector<std::string> result;
+  result.reserve(encoding.ids.size());
+  for (TokenId const id : encoding.ids) result.push_back(id_to_token(id));
+  for (auto const& [index, text] : encoding.spellings) result.at(index) = text;
+  return result;
+}
+
+AXIFORM_INLINE std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding const& encoding) const {
   std::vector<std::optional<std::uint32_t>> words(encoding.ids.size());
   auto const is_word = [&](std::size_t i) { return i >= encoding.special_tokens_mask.size() || encoding.special_tokens_mask[i] == 0; };
   auto const is_added = [&](std::size_t i) {
@@ -323,17 +472,36 @@ inline std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Encoding co
     } else {
       std::size_t last = i + 1;
       while (last < words.size() && is_word(last) && !is_added(last)) ++last;
-      next = number_byte_level_words(std::span(encoding.ids).subspan(i, last - i), next, std::span(words).subspan(i, last - i));
+      next = state_->number_byte_level_words(std::span(encoding.ids).subspan(i, last - i), next, std::span(words).subspan(i, last - i));
       i = last;
     }
   }
   return words;
 }
 
-inline bool Tokenizer::append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const {
+AXIFORM_INLINE bool Tokenizer::append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const {
   if ((is_special(id) && options.skip_special_tokens) || !state_->vocabulary.has(id)) return false;
   detail::decode_token(state_->decoder, id_to_token(id), is_first, text);
   return true;
 }
+
+AXIFORM_INLINE bool Tokenizer::marks_continuations() const noexcept {
+  auto const* const word_piece = std::get_if<detail::WordPiece>(&state_->model);
+  return word_piece != nullptr && !word_piece->options().continuing_subword_prefix.empty();
+}
+
+AXIFORM_INLINE std::optional<TokenId> Tokenizer::token_to_id(std::string_view token) const noexcept {
+  return state_->vocabulary.find(token);
+}
+AXIFORM_INLINE std::string const& Tokenizer::id_to_token(TokenId id) const { return state_->id_to_token(id); }
+AXIFORM_INLINE std::size_t Tokenizer::vocabulary_size() const noexcept { return state_->vocabulary.size(); }
+AXIFORM_INLINE SpecialTokens const& Tokenizer::special_tokens() const noexcept { return state_->special_tokens; }
+AXIFORM_INLINE bool Tokenizer::is_special(TokenId id) const {
+  return state_->vocabulary.token(id), state_->is_special[static_cast<std::size_t>(id)];
+}
+AXIFORM_INLINE std::size_t Tokenizer::added_to_text() const noexcept { return PostProcessor::count_special(state_->post_processor.single); }
+AXIFORM_INLINE std::size_t Tokenizer::added_to_pair() const noexcept { return PostProcessor::count_special(state_->post_processor.pair); }
+AXIFORM_INLINE std::optional<std::size_t> Tokenizer::model_max_length() const noexcept { return state_->model_max_length; }
+AXIFORM_INLINE std::vector<std::string> const& Tokenizer::notes() const noexcept { return state_->notes; }
 
 }  // namespace axiform

@@ -24,7 +24,7 @@
 #include <axiform/text/normalizer.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/split_expression.hpp>
-#include <axiform/text/tokenizer.hpp>
+#include <axiform/text/tokenizer_parts.hpp>
 
 namespace axiform::detail {
 

@@ -36,68 +36,24 @@ namespace detail {
 
 /// The masked-LM head's matrix and the token table. Tied, they are one tensor, which a file may have under either name, or under both; the
 /// model has it once, as the table.
-inline std::vector<NameRule> table_rules(HeadWeights weights, char const* own) {
-  char const* const table = "embeddings.word_embeddings.weight";
-  if (weights == HeadWeights::own) return {{"embeddings.words.weight", table}, {"mlm.decoder.weight", own}};
-  return {{.canonical = "embeddings.words.weight", .in_file = table, .otherwise = own}};
-}
+std::vector<NameRule> table_rules(HeadWeights weights, char const* own);
 
 /// The masked-LM head's bias, which lies in the file under two names, or one of them. transformers adds the decoder's; where head and table
 /// are tied, that is the head's own.
-inline NameRule decoder_bias_rule(HeadWeights weights, char const* head, char const* decoder) {
-  bool const is_tied = weights == HeadWeights::tied;
-  return {.canonical = "mlm.decoder.bias", .in_file = is_tied ? head : decoder, .otherwise = is_tied ? decoder : head};
-}
+NameRule decoder_bias_rule(HeadWeights weights, char const* head, char const* decoder);
 
 /// What BERT and RoBERTa call alike.
-inline std::vector<NameRule> bert_body_rules() {
-  return {
-      {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
-      {"embeddings.token_types.weight", "embeddings.token_type_embeddings.weight"},
-      {"embeddings.norm.*", "embeddings.LayerNorm.*"},
-      {"encoder.layers.*.attention.output.*", "encoder.layer.*.attention.output.dense.*"},
-      {"encoder.layers.*.attention.*.*", "encoder.layer.*.attention.self.*.*"},  // query, key, value
-      {"encoder.layers.*.attention_norm.*", "encoder.layer.*.attention.output.LayerNorm.*"},
-      {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
-      {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
-      {"encoder.layers.*.mlp_norm.*", "encoder.layer.*.output.LayerNorm.*"},
-      {"pooler.*", "pooler.dense.*"},
-      {"span.*", "qa_outputs.*"},
-  };
-}
+std::vector<NameRule> bert_body_rules();
 
 /// The rules of RoBERTa's heads, which its descendants took over.
-inline std::vector<NameRule> roberta_head_rules(HeadWeights weights) {
-  return {decoder_bias_rule(weights, "lm_head.bias", "lm_head.decoder.bias"),
-          {"mlm.dense.*", "lm_head.dense.*"},
-          {"mlm.norm.*", "lm_head.layer_norm.*"},
-          {"head.dense.*", "classifier.dense.*"},
-          {"head.output.*", "classifier.out_proj.*"}};
-}
+std::vector<NameRule> roberta_head_rules(HeadWeights weights);
 
-inline NameTable with_rules(NameTable table, std::vector<NameRule> const& tables, std::vector<NameRule> const& heads = {}) {
-  for (auto const* const more : {&tables, &heads}) table.rules.insert(table.rules.end(), more->begin(), more->end());
-  return table;
-}
+NameTable with_rules(NameTable table, std::vector<NameRule> const& tables, std::vector<NameRule> const& heads = {});
 
 }  // namespace detail
 
 /// BertModel and what is built on it (BertForMaskedLM, …); also in the spelling of TensorFlow's checkpoints (`gamma`, `beta`).
-inline NameTable bert_names(HeadWeights weights = HeadWeights::tied) {
-  return detail::with_rules({.family = "BERT",
-                             .prefixes = {"", "bert."},
-                             .rules = detail::bert_body_rules(),
-                             .spellings = {{"**LayerNorm.weight", "**LayerNorm.gamma"}, {"**LayerNorm.bias", "**LayerNorm.beta"}},
-                             .body = {"embeddings.**", "encoder.**"},
-                             .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
-                            detail::table_rules(weights, "cls.predictions.decoder.weight"),
-                            {detail::decoder_bias_rule(weights, "cls.predictions.bias", "cls.predictions.decoder.bias"),
-                             {"mlm.dense.*", "cls.predictions.transform.dense.*"},
-                             {"mlm.norm.*", "cls.predictions.transform.LayerNorm.*"},
-                             {"next_sentence.*", "cls.seq_relationship.*"},
-                             {"head.dense.*", "pooler.dense.*"},
-                             {"head.output.*", "classifier.*"}});
-}
+NameTable bert_names(HeadWeights weights = HeadWeights::tied);
 
 }  // namespace axiform
 
@@ -176,46 +132,7 @@ struct BertKeys {
 /// Reads what all families on BERT's encoder have. `config` comes with the family's defaults; segments are read where these have some.
 /// @throws FormatError when a value has the wrong type or a size is zero or absurd; CheckpointError, by name, for a setting that the
 ///         library does not have: relative positions, a decoder, another activation.
-inline BertConfig read_bert_settings(ConfigReader const& reader, BertConfig config, BertKeys const& keys = {}) {
-  reader.check_common();
-  reader.only("is_decoder", false);
-  if (auto const kind = reader.text("position_embedding_type", "absolute"); kind != "absolute")
-    reader.refuse("position_embedding_type", detail::in_quotes(kind), "\"absolute\"");
-  config.architectures = reader.architectures();
-  DynamicDimensions& d = config.dimensions;
-  ModelSizes& sizes = config.sizes;
-  sizes.vocabulary = reader.size({"vocab_size"}, sizes.vocabulary, largest_table);
-  d.hidden = reader.size({keys.hidden, "hidden_size"}, d.hidden, largest_width);
-  sizes.layers = reader.size({keys.layers, "num_hidden_layers"}, sizes.layers, largest_depth);
-  d.heads = reader.size({keys.heads, "num_attention_heads"}, d.heads, largest_width);
-  d.head_size = reader.head_size(d.hidden, d.heads);
-  d.inner = reader.size({keys.inner, "intermediate_size"}, d.inner, 4 * largest_width);
-  sizes.positions = reader.size({"max_position_embeddings"}, sizes.positions, largest_table);
-  if (sizes.token_types != 0) sizes.token_types = reader.size({"type_vocab_size"}, sizes.token_types, largest_table);
-  if (!keys.layer_norm_epsilon.empty()) config.layer_norm_epsilon = reader.epsilon(keys.layer_norm_epsilon, config.layer_norm_epsilon);
-  auto const [activation, printed_activation] = reader.activation(keys.activation, "gelu");
-  config.activation = activation;
-  if (reader.has("pad_token_id")) config.padding_id = reader.padding_id();
-  if (config.position_start == PositionStart::behind_padding) {
-    if (!config.padding_id) reader.refuse("pad_token_id", "none", "the id that positions are counted from");
-    if (*config.padding_id + 1 >= sizes.positions)
-      throw FormatError(detail::message({reader.file, ": max_position_embeddings: found ", sizes.positions,
-                                         ", expected more than pad_token_id + 1, ", *config.padding_id + 1}));
-  }
-  config.head_weights = reader.head_weights();
-  PrintedSettings& printed = config.printed;
-  printed.activation = printed_activation;
-  printed.padding_id = config.padding_id;
-  printed.hidden_dropout = reader.dropout(keys.hidden_dropout, "0.1");
-  printed.embedding_dropout = printed.hidden_dropout;
-  printed.attention_dropout = reader.dropout(keys.attention_dropout, "0.1");
-  printed.token_classifier_dropout =
-      keys.classifier_dropout.empty() ? printed.hidden_dropout : reader.dropout(keys.classifier_dropout, printed.hidden_dropout);
-  printed.classifier_dropout = printed.token_classifier_dropout;
-  if (auto const width = reader.optional_size({"embedding_size"}, largest_width); width && *width != d.hidden)
-    reader.refuse("embedding_size", std::to_string(*width), detail::message({"the hidden size, ", std::size_t{d.hidden}}));
-  return config;
-}
+BertConfig read_bert_settings(ConfigReader const& reader, BertConfig config, BertKeys const& keys = {});
 
 /// BERT.
 struct BertFamily {
@@ -236,7 +153,7 @@ struct BertFamily {
   static constexpr Family family{.name = "BERT", .classes = classes, .heads = heads};  ///< How configs name it.
 
   /// @throws As `read_bert_settings`.
-  static BertConfig read_config(ConfigReader const& reader) { return read_bert_settings(reader, {}); }
+  static BertConfig read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
   static NameTable names(HeadWeights weights) { return bert_names(weights); }
 
@@ -306,11 +223,9 @@ struct BertFamily {
 
 /// Reads a config of any family on BERT's encoder: BERT, RoBERTa, DistilBERT. `file` says in messages where it comes from.
 /// @throws As `read_bert_settings`; CheckpointError also for another model.
-inline BertConfig read_bert_config(Json const& config, std::string const& file) {
-  return read_family_config<Bert<>, BertConfig>(config, file).config;
-}
+BertConfig read_bert_config(Json const& config, std::string const& file);
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as above.
-inline BertConfig read_bert_config(ModelDirectory const& directory) { return read_family_config<Bert<>, BertConfig>(directory).config; }
+BertConfig read_bert_config(ModelDirectory const& directory);
 
 namespace internal {
 
@@ -368,3 +283,127 @@ struct ModelLoader<Bert<D, Recipe>> {
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+namespace axiform {
+
+namespace detail {
+
+AXIFORM_INLINE std::vector<NameRule> table_rules(HeadWeights weights, char const* own) {
+  char const* const table = "embeddings.word_embeddings.weight";
+  if (weights == HeadWeights::own) return {{"embeddings.words.weight", table}, {"mlm.decoder.weight", own}};
+  return {{.canonical = "embeddings.words.weight", .in_file = table, .otherwise = own}};
+}
+
+AXIFORM_INLINE NameRule decoder_bias_rule(HeadWeights weights, char const* head, char const* decoder) {
+  bool const is_tied = weights == HeadWeights::tied;
+  return {.canonical = "mlm.decoder.bias", .in_file = is_tied ? head : decoder, .otherwise = is_tied ? decoder : head};
+}
+
+AXIFORM_INLINE std::vector<NameRule> bert_body_rules() {
+  return {
+      {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
+      {"embeddings.token_types.weight", "embeddings.token_type_embeddings.weight"},
+      {"embeddings.norm.*", "embeddings.LayerNorm.*"},
+      {"encoder.layers.*.attention.output.*", "encoder.layer.*.attention.output.dense.*"},
+      {"encoder.layers.*.attention.*.*", "encoder.layer.*.attention.self.*.*"},  // query, key, value
+      {"encoder.layers.*.attention_norm.*", "encoder.layer.*.attention.output.LayerNorm.*"},
+      {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
+      {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
+      {"encoder.layers.*.mlp_norm.*", "encoder.layer.*.output.LayerNorm.*"},
+      {"pooler.*", "pooler.dense.*"},
+      {"span.*", "qa_outputs.*"},
+  };
+}
+
+AXIFORM_INLINE std::vector<NameRule> roberta_head_rules(HeadWeights weights) {
+  return {decoder_bias_rule(weights, "lm_head.bias", "lm_head.decoder.bias"),
+          {"mlm.dense.*", "lm_head.dense.*"},
+          {"mlm.norm.*", "lm_head.layer_norm.*"},
+          {"head.dense.*", "classifier.dense.*"},
+          {"head.output.*", "classifier.out_proj.*"}};
+}
+
+AXIFORM_INLINE NameTable with_rules(NameTable table, std::vector<NameRule> const& tables, std::vector<NameRule> const& heads) {
+  for (auto const* const more : {&tables, &heads}) table.rules.insert(table.rules.end(), more->begin(), more->end());
+  return table;
+}
+
+}  // namespace detail
+
+AXIFORM_INLINE NameTable bert_names(HeadWeights weights) {
+  return detail::with_rules({.family = "BERT",
+                             .prefixes = {"", "bert."},
+                             .rules = detail::bert_body_rules(),
+                             .spellings = {{"**LayerNorm.weight", "**LayerNorm.gamma"}, {"**LayerNorm.bias", "**LayerNorm.beta"}},
+                             .body = {"embeddings.**", "encoder.**"},
+                             .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
+                            detail::table_rules(weights, "cls.predictions.decoder.weight"),
+                            {detail::decoder_bias_rule(weights, "cls.predictions.bias", "cls.predictions.decoder.bias"),
+                             {"mlm.dense.*", "cls.predictions.transform.dense.*"},
+                             {"mlm.norm.*", "cls.predictions.transform.LayerNorm.*"},
+                             {"next_sentence.*", "cls.seq_relationship.*"},
+                             {"head.dense.*", "pooler.dense.*"},
+                             {"head.output.*", "classifier.*"}});
+}
+
+}  // namespace axiform
+
+namespace axiform::inline AXIFORM_ARCH {
+
+AXIFORM_INLINE BertConfig read_bert_settings(ConfigReader const& reader, BertConfig config, BertKeys const& keys) {
+  reader.check_common();
+  reader.only("is_decoder", false);
+  if (auto const kind = reader.text("position_embedding_type", "absolute"); kind != "absolute")
+    reader.refuse("position_embedding_type", detail::in_quotes(kind), "\"absolute\"");
+  config.architectures = reader.architectures();
+  DynamicDimensions& d = config.dimensions;
+  ModelSizes& sizes = config.sizes;
+  sizes.vocabulary = reader.size({"vocab_size"}, sizes.vocabulary, largest_table);
+  d.hidden = reader.size({keys.hidden, "hidden_size"}, d.hidden, largest_width);
+  sizes.layers = reader.size({keys.layers, "num_hidden_layers"}, sizes.layers, largest_depth);
+  d.heads = reader.size({keys.heads, "num_attention_heads"}, d.heads, largest_width);
+  d.head_size = reader.head_size(d.hidden, d.heads);
+  d.inner = reader.size({keys.inner, "intermediate_size"}, d.inner, 4 * largest_width);
+  sizes.positions = reader.size({"max_position_embeddings"}, sizes.positions, largest_table);
+  if (sizes.token_types != 0) sizes.token_types = reader.size({"type_vocab_size"}, sizes.token_types, largest_table);
+  if (!keys.layer_norm_epsilon.empty()) config.layer_norm_epsilon = reader.epsilon(keys.layer_norm_epsilon, config.layer_norm_epsilon);
+  auto const [activation, printed_activation] = reader.activation(keys.activation, "gelu");
+  config.activation = activation;
+  if (reader.has("pad_token_id")) config.padding_id = reader.padding_id();
+  if (config.position_start == PositionStart::behind_padding) {
+    if (!config.padding_id) reader.refuse("pad_token_id", "none", "the id that positions are counted from");
+    if (*config.padding_id + 1 >= sizes.positions)
+      throw FormatError(detail::message({reader.file, ": max_position_embeddings: found ", sizes.positions,
+                                         ", expected more than pad_token_id + 1, ", *config.padding_id + 1}));
+  }
+  config.head_weights = reader.head_weights();
+  PrintedSettings& printed = config.printed;
+  printed.activation = printed_activation;
+  printed.padding_id = config.padding_id;
+  printed.hidden_dropout = reader.dropout(keys.hidden_dropout, "0.1");
+  printed.embedding_dropout = printed.hidden_dropout;
+  printed.attention_dropout = reader.dropout(keys.attention_dropout, "0.1");
+  printed.token_classifier_dropout =
+      keys.classifier_dropout.empty() ? printed.hidden_dropout : reader.dropout(keys.classifier_dropout, printed.hidden_dropout);
+  printed.classifier_dropout = printed.token_classifier_dropout;
+  if (auto const width = reader.optional_size({"embedding_size"}, largest_width); width && *width != d.hidden)
+    reader.refuse("embedding_size", std::to_string(*width), detail::message({"the hidden size, ", std::size_t{d.hidden}}));
+  return config;
+}
+
+AXIFORM_INLINE BertConfig BertFamily::read_config(ConfigReader const& reader) { return read_bert_settings(reader, {}); }
+
+AXIFORM_INLINE BertConfig read_bert_config(Json const& config, std::string const& file) {
+  return read_family_config<Bert<>, BertConfig>(config, file).config;
+}
+AXIFORM_INLINE BertConfig read_bert_config(ModelDirectory const& directory) {
+  return read_family_config<Bert<>, BertConfig>(directory).config;
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH
+
+#endif  // AXIFORM_DEFINES(models)

@@ -13,36 +13,7 @@
 namespace axiform {
 
 /// DistilBertModel and what is built on it.
-inline NameTable distilbert_names(HeadWeights weights = HeadWeights::tied) {
-  return detail::with_rules(
-      {
-          .family = "DistilBERT",
-          .prefixes = {"", "distilbert."},
-          .rules =
-              {
-                  {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
-                  {"embeddings.norm.*", "embeddings.LayerNorm.*"},
-                  {"encoder.layers.*.attention.query.*", "transformer.layer.*.attention.q_lin.*"},
-                  {"encoder.layers.*.attention.key.*", "transformer.layer.*.attention.k_lin.*"},
-                  {"encoder.layers.*.attention.value.*", "transformer.layer.*.attention.v_lin.*"},
-                  {"encoder.layers.*.attention.output.*", "transformer.layer.*.attention.out_lin.*"},
-                  {"encoder.layers.*.attention_norm.*", "transformer.layer.*.sa_layer_norm.*"},
-                  {"encoder.layers.*.mlp.up.*", "transformer.layer.*.ffn.lin1.*"},
-                  {"encoder.layers.*.mlp.down.*", "transformer.layer.*.ffn.lin2.*"},
-                  {"encoder.layers.*.mlp_norm.*", "transformer.layer.*.output_layer_norm.*"},
-                  {"mlm.decoder.bias", "vocab_projector.bias"},
-                  {"mlm.dense.*", "vocab_transform.*"},
-                  {"mlm.norm.*", "vocab_layer_norm.*"},
-                  {"span.*", "qa_outputs.*"},
-                  {"head.dense.*", "pre_classifier.*"},
-                  {"head.output.*", "classifier.*"},
-              },
-          .spellings = {},
-          .body = {"embeddings.**", "transformer.**"},
-          .buffers = {"embeddings.position_ids"},
-      },
-      detail::table_rules(weights, "vocab_projector.weight"));
-}
+NameTable distilbert_names(HeadWeights weights = HeadWeights::tied);
 
 }  // namespace axiform
 
@@ -65,23 +36,7 @@ struct DistilBertFamily {
   static constexpr Family family{.name = "DistilBERT", .classes = classes, .heads = heads};  ///< How configs name it.
 
   /// @throws As `read_bert_settings`.
-  static BertConfig read_config(ConfigReader const& reader) {
-    BertConfig config{.sizes = {.layers = 6, .vocabulary = 30522, .positions = 512, .token_types = 0},
-                      .classifier_activation = Activation::relu};
-    config = read_bert_settings(reader, config,
-                                {.hidden = "dim",
-                                 .layers = "n_layers",
-                                 .heads = "n_heads",
-                                 .inner = "hidden_dim",
-                                 .layer_norm_epsilon = "",
-                                 .activation = "activation",
-                                 .hidden_dropout = "dropout",
-                                 .attention_dropout = "attention_dropout",
-                                 .classifier_dropout = ""});
-    config.printed.classifier_dropout = reader.dropout("seq_classif_dropout", "0.2");
-    config.printed.answer_dropout = reader.dropout("qa_dropout", "0.1");
-    return config;
-  }
+  static BertConfig read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
   static NameTable names(HeadWeights weights) { return distilbert_names(weights); }
 
@@ -143,3 +98,66 @@ struct DistilBertFamily {
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+namespace axiform {
+
+AXIFORM_INLINE NameTable distilbert_names(HeadWeights weights) {
+  return detail::with_rules(
+      {
+          .family = "DistilBERT",
+          .prefixes = {"", "distilbert."},
+          .rules =
+              {
+                  {"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
+                  {"embeddings.norm.*", "embeddings.LayerNorm.*"},
+                  {"encoder.layers.*.attention.query.*", "transformer.layer.*.attention.q_lin.*"},
+                  {"encoder.layers.*.attention.key.*", "transformer.layer.*.attention.k_lin.*"},
+                  {"encoder.layers.*.attention.value.*", "transformer.layer.*.attention.v_lin.*"},
+                  {"encoder.layers.*.attention.output.*", "transformer.layer.*.attention.out_lin.*"},
+                  {"encoder.layers.*.attention_norm.*", "transformer.layer.*.sa_layer_norm.*"},
+                  {"encoder.layers.*.mlp.up.*", "transformer.layer.*.ffn.lin1.*"},
+                  {"encoder.layers.*.mlp.down.*", "transformer.layer.*.ffn.lin2.*"},
+                  {"encoder.layers.*.mlp_norm.*", "transformer.layer.*.output_layer_norm.*"},
+                  {"mlm.decoder.bias", "vocab_projector.bias"},
+                  {"mlm.dense.*", "vocab_transform.*"},
+                  {"mlm.norm.*", "vocab_layer_norm.*"},
+                  {"span.*", "qa_outputs.*"},
+                  {"head.dense.*", "pre_classifier.*"},
+                  {"head.output.*", "classifier.*"},
+              },
+          .spellings = {},
+          .body = {"embeddings.**", "transformer.**"},
+          .buffers = {"embeddings.position_ids"},
+      },
+      detail::table_rules(weights, "vocab_projector.weight"));
+}
+
+}  // namespace axiform
+
+namespace axiform::inline AXIFORM_ARCH {
+
+AXIFORM_INLINE BertConfig DistilBertFamily::read_config(ConfigReader const& reader) {
+  BertConfig config{.sizes = {.layers = 6, .vocabulary = 30522, .positions = 512, .token_types = 0},
+                    .classifier_activation = Activation::relu};
+  config = read_bert_settings(reader, config,
+                              {.hidden = "dim",
+                               .layers = "n_layers",
+                               .heads = "n_heads",
+                               .inner = "hidden_dim",
+                               .layer_norm_epsilon = "",
+                               .activation = "activation",
+                               .hidden_dropout = "dropout",
+                               .attention_dropout = "attention_dropout",
+                               .classifier_dropout = ""});
+  config.printed.classifier_dropout = reader.dropout("seq_classif_dropout", "0.2");
+  config.printed.answer_dropout = reader.dropout("qa_dropout", "0.1");
+  return config;
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH
+
+#endif  // AXIFORM_DEFINES(models)

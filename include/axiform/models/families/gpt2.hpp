@@ -38,30 +38,7 @@ struct Gpt2Config {
 
 /// GPT2Model and what is built on it; the `lm_head.weight` of GPT2LMHeadModel is the token table again, or the head's own. Matrices are
 /// [in, out] (Conv1D), and query, key and value are one.
-inline NameTable gpt2_names(HeadWeights weights = HeadWeights::tied) {
-  constexpr auto transposed = Arrangement::transposed;
-  return {
-      .family = "GPT-2",
-      .prefixes = {"", "transformer."},
-      .rules =
-          {
-              {.canonical = "tokens.weight", .in_file = "wte.weight", .otherwise = weights == HeadWeights::tied ? "lm_head.weight" : ""},
-              {"positions.weight", "wpe.weight"},
-              {"layers.*.attention_norm.*", "h.*.ln_1.*"},
-              {"layers.*.attention.query.*", "h.*.attn.c_attn.*", transposed, 0, 3},
-              {"layers.*.attention.key.*", "h.*.attn.c_attn.*", transposed, 1, 3},
-              {"layers.*.attention.value.*", "h.*.attn.c_attn.*", transposed, 2, 3},
-              {"layers.*.attention.output.*", "h.*.attn.c_proj.*", transposed},
-              {"layers.*.mlp_norm.*", "h.*.ln_2.*"},
-              {"layers.*.mlp.up.*", "h.*.mlp.c_fc.*", transposed},
-              {"layers.*.mlp.down.*", "h.*.mlp.c_proj.*", transposed},
-              {"final_norm.*", "ln_f.*"},
-          },
-      .spellings = {},
-      .body = {"wte.**", "wpe.**", "h.**", "ln_f.**"},
-      .buffers = {"h.*.attn.bias", "h.*.attn.masked_bias"},
-  };
-}
+NameTable gpt2_names(HeadWeights weights = HeadWeights::tied);
 
 }  // namespace axiform
 
@@ -97,35 +74,7 @@ struct Gpt2Family {
 
   /// @throws FormatError when a value has the wrong type or a size is zero or absurd; CheckpointError, by name, for a setting that the
   ///         library does not have.
-  static Gpt2Config read_config(ConfigReader const& reader) {
-    reader.check_common();
-    reader.only("scale_attn_weights", true);
-    reader.only("scale_attn_by_inverse_layer_idx", false);
-    // reorder_and_upcast_attn asks for what is done anyway: products and softmax in fp32.
-    get_or<bool>(reader.config, "reorder_and_upcast_attn", false, reader.file);
-    Gpt2Config config;
-    DynamicDimensions& d = config.dimensions;
-    ModelSizes& sizes = config.sizes;
-    config.architectures = reader.architectures();
-    sizes.vocabulary = reader.size({"vocab_size"}, sizes.vocabulary, largest_table);
-    d.hidden = reader.size({"n_embd", "hidden_size"}, d.hidden, largest_width);
-    sizes.layers = reader.size({"n_layer", "num_hidden_layers"}, sizes.layers, largest_depth);
-    d.heads = reader.size({"n_head", "num_attention_heads"}, d.heads, largest_width);
-    d.head_size = reader.head_size(d.hidden, d.heads);
-    d.inner = reader.size({"n_inner"}, 4 * d.hidden, 4 * largest_width);
-    sizes.positions = reader.size({"n_positions", "max_position_embeddings", "n_ctx"}, sizes.positions, largest_table);
-    config.layer_norm_epsilon = reader.epsilon("layer_norm_epsilon", config.layer_norm_epsilon);
-    auto const [activation, printed] = reader.activation("activation_function", "gelu_new");
-    config.activation = activation;
-    config.end_of_text_ids = reader.token_ids("eos_token_id", config.end_of_text_ids);
-    config.padding_id = reader.padding_id();
-    config.head_weights = reader.head_weights();
-    config.printed.activation = printed;
-    config.printed.embedding_dropout = reader.dropout("embd_pdrop", "0.1");
-    config.printed.hidden_dropout = reader.dropout("resid_pdrop", "0.1");
-    config.printed.attention_dropout = reader.dropout("attn_pdrop", "0.1");
-    return config;
-  }
+  static Gpt2Config read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
   static NameTable names(HeadWeights weights) { return gpt2_names(weights); }
 
@@ -169,11 +118,9 @@ struct Gpt2Family {
 
 /// Reads a GPT-2's config. `file` says in messages where it comes from.
 /// @throws As `Gpt2Family::read_config`; CheckpointError also for another model.
-inline Gpt2Config read_gpt2_config(Json const& config, std::string const& file) {
-  return read_family_config<Gpt2<>, Gpt2Config>(config, file).config;
-}
+Gpt2Config read_gpt2_config(Json const& config, std::string const& file);
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as above.
-inline Gpt2Config read_gpt2_config(ModelDirectory const& directory) { return read_family_config<Gpt2<>, Gpt2Config>(directory).config; }
+Gpt2Config read_gpt2_config(ModelDirectory const& directory);
 
 namespace internal {
 
@@ -226,3 +173,79 @@ struct ModelLoader<Gpt2<D>> {
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+namespace axiform {
+
+AXIFORM_INLINE NameTable gpt2_names(HeadWeights weights) {
+  constexpr auto transposed = Arrangement::transposed;
+  return {
+      .family = "GPT-2",
+      .prefixes = {"", "transformer."},
+      .rules =
+          {
+              {.canonical = "tokens.weight", .in_file = "wte.weight", .otherwise = weights == HeadWeights::tied ? "lm_head.weight" : ""},
+              {"positions.weight", "wpe.weight"},
+              {"layers.*.attention_norm.*", "h.*.ln_1.*"},
+              {"layers.*.attention.query.*", "h.*.attn.c_attn.*", transposed, 0, 3},
+              {"layers.*.attention.key.*", "h.*.attn.c_attn.*", transposed, 1, 3},
+              {"layers.*.attention.value.*", "h.*.attn.c_attn.*", transposed, 2, 3},
+              {"layers.*.attention.output.*", "h.*.attn.c_proj.*", transposed},
+              {"layers.*.mlp_norm.*", "h.*.ln_2.*"},
+              {"layers.*.mlp.up.*", "h.*.mlp.c_fc.*", transposed},
+              {"layers.*.mlp.down.*", "h.*.mlp.c_proj.*", transposed},
+              {"final_norm.*", "ln_f.*"},
+          },
+      .spellings = {},
+      .body = {"wte.**", "wpe.**", "h.**", "ln_f.**"},
+      .buffers = {"h.*.attn.bias", "h.*.attn.masked_bias"},
+  };
+}
+
+}  // namespace axiform
+
+namespace axiform::inline AXIFORM_ARCH {
+
+AXIFORM_INLINE Gpt2Config Gpt2Family::read_config(ConfigReader const& reader) {
+  reader.check_common();
+  reader.only("scale_attn_weights", true);
+  reader.only("scale_attn_by_inverse_layer_idx", false);
+  // reorder_and_upcast_attn asks for what is done anyway: products and softmax in fp32.
+  get_or<bool>(reader.config, "reorder_and_upcast_attn", false, reader.file);
+  Gpt2Config config;
+  DynamicDimensions& d = config.dimensions;
+  ModelSizes& sizes = config.sizes;
+  config.architectures = reader.architectures();
+  sizes.vocabulary = reader.size({"vocab_size"}, sizes.vocabulary, largest_table);
+  d.hidden = reader.size({"n_embd", "hidden_size"}, d.hidden, largest_width);
+  sizes.layers = reader.size({"n_layer", "num_hidden_layers"}, sizes.layers, largest_depth);
+  d.heads = reader.size({"n_head", "num_attention_heads"}, d.heads, largest_width);
+  d.head_size = reader.head_size(d.hidden, d.heads);
+  d.inner = reader.size({"n_inner"}, 4 * d.hidden, 4 * largest_width);
+  sizes.positions = reader.size({"n_positions", "max_position_embeddings", "n_ctx"}, sizes.positions, largest_table);
+  config.layer_norm_epsilon = reader.epsilon("layer_norm_epsilon", config.layer_norm_epsilon);
+  auto const [activation, printed] = reader.activation("activation_function", "gelu_new");
+  config.activation = activation;
+  config.end_of_text_ids = reader.token_ids("eos_token_id", config.end_of_text_ids);
+  config.padding_id = reader.padding_id();
+  config.head_weights = reader.head_weights();
+  config.printed.activation = printed;
+  config.printed.embedding_dropout = reader.dropout("embd_pdrop", "0.1");
+  config.printed.hidden_dropout = reader.dropout("resid_pdrop", "0.1");
+  config.printed.attention_dropout = reader.dropout("attn_pdrop", "0.1");
+  return config;
+}
+
+AXIFORM_INLINE Gpt2Config read_gpt2_config(Json const& config, std::string const& file) {
+  return read_family_config<Gpt2<>, Gpt2Config>(config, file).config;
+}
+AXIFORM_INLINE Gpt2Config read_gpt2_config(ModelDirectory const& directory) {
+  return read_family_config<Gpt2<>, Gpt2Config>(directory).config;
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH
+
+#endif  // AXIFORM_DEFINES(models)

@@ -16,27 +16,7 @@
 namespace axiform {
 
 /// MPNetModel and what is built on it.
-inline NameTable mpnet_names(HeadWeights weights = HeadWeights::tied) {
-  return detail::with_rules({.family = "MPNet",
-                             .prefixes = {"", "mpnet."},
-                             .rules = {{"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
-                                       {"embeddings.norm.*", "embeddings.LayerNorm.*"},
-                                       {"encoder.position.weight", "encoder.relative_attention_bias.weight"},
-                                       {"encoder.layers.*.attention.query.*", "encoder.layer.*.attention.attn.q.*"},
-                                       {"encoder.layers.*.attention.key.*", "encoder.layer.*.attention.attn.k.*"},
-                                       {"encoder.layers.*.attention.value.*", "encoder.layer.*.attention.attn.v.*"},
-                                       {"encoder.layers.*.attention.output.*", "encoder.layer.*.attention.attn.o.*"},
-                                       {"encoder.layers.*.attention_norm.*", "encoder.layer.*.attention.LayerNorm.*"},
-                                       {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
-                                       {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
-                                       {"encoder.layers.*.mlp_norm.*", "encoder.layer.*.output.LayerNorm.*"},
-                                       {"pooler.*", "pooler.dense.*"},
-                                       {"span.*", "qa_outputs.*"}},
-                             .spellings = {},
-                             .body = {"embeddings.**", "encoder.**"},
-                             .buffers = {"embeddings.position_ids"}},
-                            detail::table_rules(weights, "lm_head.decoder.weight"), detail::roberta_head_rules(weights));
-}
+NameTable mpnet_names(HeadWeights weights = HeadWeights::tied);
 
 }  // namespace axiform
 
@@ -73,16 +53,7 @@ struct MpnetFamily {
   static constexpr Family family{.name = "MPNet", .article = "an", .classes = classes, .heads = heads};  ///< How configs name it.
 
   /// @throws As `read_bert_settings`; FormatError also when there is no position behind the padding id.
-  static BertConfig read_config(ConfigReader const& reader) {
-    BertConfig config{.sizes = {.layers = 12, .vocabulary = 30527, .positions = 512, .token_types = 0},
-                      .masked_lm_activation = Activation::gelu,  // exact, whatever the config says of the layers
-                      .padding_id = 1,
-                      .position_start = PositionStart::behind_padding};
-    config = read_bert_settings(reader, config, {.classifier_dropout = ""});
-    config.padding_id = config.printed.padding_id = 1;  // MPNetEmbeddings has it so, whatever `pad_token_id` says
-    config.position.buckets = reader.size({"relative_attention_num_buckets"}, 32, largest_width);
-    return config;
-  }
+  static BertConfig read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
   static NameTable names(HeadWeights weights) { return mpnet_names(weights); }
 
@@ -126,3 +97,50 @@ struct MpnetFamily {
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+namespace axiform {
+
+AXIFORM_INLINE NameTable mpnet_names(HeadWeights weights) {
+  return detail::with_rules({.family = "MPNet",
+                             .prefixes = {"", "mpnet."},
+                             .rules = {{"embeddings.positions.weight", "embeddings.position_embeddings.weight"},
+                                       {"embeddings.norm.*", "embeddings.LayerNorm.*"},
+                                       {"encoder.position.weight", "encoder.relative_attention_bias.weight"},
+                                       {"encoder.layers.*.attention.query.*", "encoder.layer.*.attention.attn.q.*"},
+                                       {"encoder.layers.*.attention.key.*", "encoder.layer.*.attention.attn.k.*"},
+                                       {"encoder.layers.*.attention.value.*", "encoder.layer.*.attention.attn.v.*"},
+                                       {"encoder.layers.*.attention.output.*", "encoder.layer.*.attention.attn.o.*"},
+                                       {"encoder.layers.*.attention_norm.*", "encoder.layer.*.attention.LayerNorm.*"},
+                                       {"encoder.layers.*.mlp.up.*", "encoder.layer.*.intermediate.dense.*"},
+                                       {"encoder.layers.*.mlp.down.*", "encoder.layer.*.output.dense.*"},
+                                       {"encoder.layers.*.mlp_norm.*", "encoder.layer.*.output.LayerNorm.*"},
+                                       {"pooler.*", "pooler.dense.*"},
+                                       {"span.*", "qa_outputs.*"}},
+                             .spellings = {},
+                             .body = {"embeddings.**", "encoder.**"},
+                             .buffers = {"embeddings.position_ids"}},
+                            detail::table_rules(weights, "lm_head.decoder.weight"), detail::roberta_head_rules(weights));
+}
+
+}  // namespace axiform
+
+namespace axiform::inline AXIFORM_ARCH {
+
+AXIFORM_INLINE BertConfig MpnetFamily::read_config(ConfigReader const& reader) {
+  BertConfig config{.sizes = {.layers = 12, .vocabulary = 30527, .positions = 512, .token_types = 0},
+                    .masked_lm_activation = Activation::gelu,  // exact, whatever the config says of the layers
+                    .padding_id = 1,
+                    .position_start = PositionStart::behind_padding};
+  config = read_bert_settings(reader, config, {.classifier_dropout = ""});
+  config.padding_id = config.printed.padding_id = 1;  // MPNetEmbeddings has it so, whatever `pad_token_id` says
+  config.position.buckets = reader.size({"relative_attention_num_buckets"}, 32, largest_width);
+  return config;
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH
+
+#endif  // AXIFORM_DEFINES(models)

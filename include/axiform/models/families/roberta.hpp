@@ -14,15 +14,7 @@
 namespace axiform {
 
 /// RobertaModel and what is built on it; XLM-RoBERTa and CamemBERT have the same names.
-inline NameTable roberta_names(HeadWeights weights = HeadWeights::tied) {
-  return detail::with_rules({.family = "RoBERTa",
-                             .prefixes = {"", "roberta."},
-                             .rules = detail::bert_body_rules(),
-                             .spellings = {},
-                             .body = {"embeddings.**", "encoder.**"},
-                             .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
-                            detail::table_rules(weights, "lm_head.decoder.weight"), detail::roberta_head_rules(weights));
-}
+NameTable roberta_names(HeadWeights weights = HeadWeights::tied);
 
 }  // namespace axiform
 
@@ -46,13 +38,7 @@ struct RobertaFamily {
   static constexpr Family family{.name = "RoBERTa", .classes = classes, .heads = heads};  ///< How configs name it.
 
   /// @throws As `read_bert_settings`; FormatError also when there is no position behind the padding id.
-  static BertConfig read_config(ConfigReader const& reader) {
-    BertConfig config{.masked_lm_activation = Activation::gelu,  // exact, whatever the config says of the layers
-                      .padding_id = 1,
-                      .position_start = PositionStart::behind_padding};
-    if (reader.text("model_type", "") == "roberta") config.sizes.vocabulary = 50265;  // the others' classes keep BERT's
-    return read_bert_settings(reader, config);
-  }
+  static BertConfig read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
   static NameTable names(HeadWeights weights) { return roberta_names(weights); }
 
@@ -80,3 +66,35 @@ struct RobertaFamily {
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(models)
+
+namespace axiform {
+
+AXIFORM_INLINE NameTable roberta_names(HeadWeights weights) {
+  return detail::with_rules({.family = "RoBERTa",
+                             .prefixes = {"", "roberta."},
+                             .rules = detail::bert_body_rules(),
+                             .spellings = {},
+                             .body = {"embeddings.**", "encoder.**"},
+                             .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"}},
+                            detail::table_rules(weights, "lm_head.decoder.weight"), detail::roberta_head_rules(weights));
+}
+
+}  // namespace axiform
+
+namespace axiform::inline AXIFORM_ARCH {
+
+AXIFORM_INLINE BertConfig RobertaFamily::read_config(ConfigReader const& reader) {
+  BertConfig config{.masked_lm_activation = Activation::gelu,  // exact, whatever the config says of the layers
+                    .padding_id = 1,
+                    .position_start = PositionStart::behind_padding};
+  if (reader.text("model_type", "") == "roberta") config.sizes.vocabulary = 50265;  // the others' classes keep BERT's
+  return read_bert_settings(reader, config);
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH
+
+#endif  // AXIFORM_DEFINES(models)

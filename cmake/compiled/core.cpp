@@ -1,0 +1,5 @@
+// Threads, memory, sorting.
+#define AXIFORM_COMPILING_core 1
+
+#include <axiform/core/context.hpp>
+#include <axiform/core/stable_sort.hpp>

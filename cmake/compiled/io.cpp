@@ -1,0 +1,9 @@
+// Files: JSON, directories, checkpoints, safetensors.
+#define AXIFORM_COMPILING_io 1
+
+#include <axiform/io/checkpoint.hpp>
+#include <axiform/io/config.hpp>
+#include <axiform/io/load_parameters.hpp>
+#include <axiform/io/reranker_config.hpp>
+#include <axiform/io/safetensors_writer.hpp>
+#include <axiform/io/sentence_config.hpp>

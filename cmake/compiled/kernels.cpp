@@ -1,0 +1,13 @@
+// Kernels, for the instruction set of the compiler's options.
+#define AXIFORM_COMPILING_kernels 1
+
+#include <axiform/kernels/attention.hpp>
+#include <axiform/kernels/gemm.hpp>
+#include <axiform/kernels/layer_norm.hpp>
+#include <axiform/kernels/packing.hpp>
+#include <axiform/kernels/pooling.hpp>
+#include <axiform/kernels/rms_norm.hpp>
+#include <axiform/kernels/rotary.hpp>
+#include <axiform/kernels/row_products.hpp>
+#include <axiform/kernels/softmax.hpp>
+#include <axiform/kernels/weights.hpp>

@@ -1,0 +1,14 @@
+// What tasks do beside running a model.
+#define AXIFORM_COMPILING_tasks 1
+
+#include <axiform/tasks/answer_spans.hpp>
+#include <axiform/tasks/batching.hpp>
+#include <axiform/tasks/checks.hpp>
+#include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/pool_sequences.hpp>
+#include <axiform/tasks/semantic_search.hpp>
+#include <axiform/tasks/sentence_dense.hpp>
+#include <axiform/tasks/similarity.hpp>
+#include <axiform/tasks/text_chunks.hpp>
+#include <axiform/tasks/token_labels.hpp>
+#include <axiform/tasks/windows.hpp>
