@@ -13,6 +13,25 @@ static_assert(FitsAxis<Const<3>, axes::Hidden>);
 static_assert(!FitsAxis<axes::Hidden, Const<3>>);
 static_assert(!FitsAxis<axes::Queries, axes::Keys>);
 static_assert(std::is_same_v<Product<Const<12>, Const<64>>, Const<768>>);
+
+// Names and lengths in one.
+struct Features : Const<64> {};
+struct Channels : Const<64> {};
+struct Groups : Const<12> {};
+struct Width : Const<768>, axes::Hidden {};  // the hidden width, and how much it is
+static_assert(StaticAxis<Features> && Axis<Features> && Features::length == 64);
+static_assert(!FitsAxis<Features, Channels>, "names differ, be they equally long");
+static_assert(FitsAxis<Features, Const<64>> && FitsAxis<Const<64>, Features>, "a length without a name takes any name of that length");
+static_assert(!FitsAxis<Const<63>, Features> && !FitsAxis<Features, Const<63>>);
+static_assert(!FitsAxis<Features, axes::Hidden>, "another name");
+static_assert(FitsAxis<Width, axes::Hidden> && FitsAxis<Width, Const<768>> && !FitsAxis<axes::Hidden, Width>, "an axis fits its bases");
+static_assert(StaticAxis<Product<Groups, Features>> && Product<Groups, Features>::length == 768);
+static_assert(FitsAxis<Product<Groups, Features>, Const<768>> && !FitsAxis<Product<Groups, Features>, Product<Groups, Channels>>);
+static_assert(Sum<Features, Channels>::length == 128 && !FitsAxis<Sum<Features, Channels>, Sum<Channels, Features>>);
+static_assert(sizeof(Length<Features>) == 1 && Length<Groups>{} * Length<Features>{} == 768);
+static_assert(Shape<axes::Tokens, Features>(5).size() == 320);
+static_assert(std::is_convertible_v<Tensor<float, axes::Tokens, Features>&, View<axes::Tokens, Const<64>>>);
+static_assert(!std::is_convertible_v<Tensor<float, axes::Tokens, Features>&, View<axes::Tokens, Channels>>);
 static_assert(!StaticAxis<Product<axes::Heads, axes::HeadSize>>);
 static_assert(sizeof(Length<Const<768>>) == 1);
 static_assert(Length<Const<12>>{} * Length<Const<64>>{} == 768);
@@ -29,11 +48,15 @@ TEST_CASE("axis: names are those that a message shows") {
   CHECK(axis_name<Const<768>>() == "Const<768>");
   CHECK(axis_name<axes::Tokens>() == "Tokens");
   CHECK(axis_name<Product<axes::Heads, axes::HeadSize>>() == "Heads * HeadSize");
+  CHECK(axis_name<Features>() == "Features");
+  CHECK(axis_name<Product<Groups, Features>>() == "Groups * Features");
+  CHECK(axis_name<Sum<Features, axes::Hidden>>() == "Features + Hidden");
 }
 
 TEST_CASE("axis: a length that the type knows refuses another value") {
   CHECK_NOTHROW(Length<Const<4>>(4));
-  CHECK_THROWS_WITH_AS(Length<Const<4>>(5), "axis Const<4>: found length 5", ShapeError);
+  CHECK_THROWS_WITH_AS(Length<Const<4>>(5), "axis Const<4>: found length 5, expected 4", ShapeError);
+  CHECK_THROWS_WITH_AS(Length<Features>(5), "axis Features: found length 5, expected 64", ShapeError);
 }
 
 TEST_CASE("shape: lengths of all axes are checked against the type") {

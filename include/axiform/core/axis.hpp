@@ -13,7 +13,11 @@
 
 namespace axiform {
 
-/// An axis whose length is part of the type: `Const<768>`.
+/// An axis whose length is part of the type: `Const<768>`. Derive to give it a name, too:
+///
+///     struct Features : Const<64> {};
+///
+/// Two named axes are different, be they equally long; `Const<64>` without a name takes any name of that length, and is taken for it.
 template <std::size_t N>
 struct Const {
   static constexpr std::size_t length = N;  ///< The length of the axis.
@@ -51,34 +55,54 @@ struct Labels : DynamicAxis {};             ///< Classes that a classifier tells
 }  // namespace axes
 
 namespace detail {
-template <class T>
-inline constexpr bool is_const_axis = false;
+// Never defined: it finds the one `Const` that an axis is or derives from.
 template <std::size_t N>
-inline constexpr bool is_const_axis<Const<N>> = true;
+Const<N> fixed_base(Const<N> const*);
+
+template <class T>
+inline constexpr bool is_unnamed = false;
+template <std::size_t N>
+inline constexpr bool is_unnamed<Const<N>> = true;
 }  // namespace detail
 
-/// An axis whose length the type knows.
+/// An axis whose length the type knows: a `Const`, or a struct derived from one.
 template <class T>
-concept StaticAxis = detail::is_const_axis<T>;
+concept StaticAxis = requires(T const* axis) {
+  detail::fixed_base(axis);
+};
 
-/// A type that names an axis: a `Const`, or a struct derived from `DynamicAxis`.
+/// A type that names an axis: a `StaticAxis`, or a struct derived from `DynamicAxis`.
 template <class T>
 concept Axis = StaticAxis<T> || (std::derived_from<T, DynamicAxis> && !std::same_as<T, DynamicAxis>);
 
 namespace detail {
+template <class From, class To>
+constexpr bool fits() {
+  if constexpr (std::derived_from<From, To>) {
+    return Axis<To>;
+  } else if constexpr (StaticAxis<From> && StaticAxis<To>) {
+    return is_unnamed<From> && From::length == To::length;
+  } else {
+    return is_unnamed<From> && Axis<To>;
+  }
+}
 // A variable rather than a disjunction of concepts: when it is false, compilers print both axes.
 template <class From, class To>
-inline constexpr bool fits_axis = std::same_as<From, To> || (StaticAxis<From> && Axis<To> && !StaticAxis<To>);
+inline constexpr bool fits_axis = fits<From, To>();
 }  // namespace detail
 
-/// A value on axis `From` may be used where axis `To` is asked for: the same axis, or a length that the type knows where the
-/// length is free. The other way round, from free to fixed, takes an explicit and checked `fix`.
+/// A value on axis `From` may be used where axis `To` is asked for: the same axis, or a base of it (`Features` for `Const<64>`); a length without a
+/// name (`Const<64>`) for any name of that length, and for any free length. The other way round, from free to fixed, takes an explicit and checked
+/// `fix`, and from one name to another `relabel`.
 template <class From, class To>
 concept FitsAxis = detail::fits_axis<From, To>;
 
 namespace detail {
+// Axes of two that have names, or free lengths: fixed where both are.
 template <class First, class Second>
 struct ProductAxis : DynamicAxis {};
+template <StaticAxis First, StaticAxis Second>
+struct ProductAxis<First, Second> : Const<First::length * Second::length> {};
 
 template <class A>
 inline constexpr bool is_product_axis = false;
@@ -102,6 +126,8 @@ using Product = typename detail::ProductOf<First, Second>::type;
 namespace detail {
 template <class First, class Second>
 struct SumAxis : DynamicAxis {};
+template <StaticAxis First, StaticAxis Second>
+struct SumAxis<First, Second> : Const<First::length + Second::length> {};
 
 template <class A>
 inline constexpr bool is_sum_axis = false;
@@ -132,7 +158,7 @@ std::string joined_name(SumAxis<First, Second>*);
 /// The name of an axis for messages: "Const<768>", "Tokens", "Heads * HeadSize".
 template <Axis A>
 std::string axis_name() {
-  if constexpr (StaticAxis<A>) {
+  if constexpr (detail::is_unnamed<A>) {
     return "Const<" + std::to_string(A::length) + ">";
   } else if constexpr (detail::is_product_axis<A> || detail::is_sum_axis<A>) {
     return detail::joined_name(static_cast<A*>(nullptr));
@@ -156,6 +182,12 @@ std::string joined_name(SumAxis<First, Second>*) {
 }
 }  // namespace detail
 
+namespace detail {
+[[noreturn]] inline void throw_length(std::string const& axis, std::size_t found, std::size_t expected) {
+  throw ShapeError("axis " + axis + ": found length " + std::to_string(found) + ", expected " + std::to_string(expected));
+}
+}  // namespace detail
+
 /// The length of an axis as a value. For a `Const` it is empty and converts to its length in constant expressions; for a
 /// dynamic axis it holds a number.
 template <Axis A>
@@ -176,7 +208,7 @@ class Length<A> {
   constexpr Length() = default;
   /// @throws ShapeError when `value` is not the length that the type has.
   constexpr Length(std::size_t value) {
-    if (value != A::length) throw ShapeError("axis " + axis_name<A>() + ": found length " + std::to_string(value));
+    if (value != A::length) detail::throw_length(axis_name<A>(), value, A::length);
   }
   constexpr operator std::size_t() const noexcept { return A::length; }  ///< The number.
 };

@@ -108,7 +108,7 @@ class Shape {
   template <Axis A>
   static constexpr void check(std::size_t length) {
     if constexpr (StaticAxis<A>) {
-      if (length != A::length) throw ShapeError("axis " + axis_name<A>() + ": found length " + std::to_string(length));
+      if (length != A::length) detail::throw_length(axis_name<A>(), length, A::length);
     }
   }
 

@@ -256,6 +256,18 @@ decltype(auto) view_or_owner(T&& tensor) {
   }
 }
 
+// From a free length to one that the type knows takes `fix`.
+template <class From, class To>
+constexpr bool relabels() {
+  if constexpr (StaticAxis<From> && StaticAxis<To>) {
+    return From::length == To::length;
+  } else {
+    return !StaticAxis<To>;
+  }
+}
+template <class From, class To>
+inline constexpr bool can_relabel = relabels<From, To>();
+
 template <class From, class To, class T, template <class, class...> class Kind, class Element, class... Axes>
 auto relabelled(T&& tensor, Kind<Element, Axes...> const*) {
   static_assert((std::is_same_v<Axes, From> || ...), "the tensor has no axis of the name to replace");
@@ -263,10 +275,10 @@ auto relabelled(T&& tensor, Kind<Element, Axes...> const*) {
 }
 }  // namespace detail
 
-/// The same elements with the dynamic axis `From` called `To`: `relabel<axes::Tokens, axes::Queries>(x)`. A view of `x`; a temporary is moved
-/// into the result.
+/// The same elements with the axis `From` called `To`: `relabel<axes::Tokens, axes::Queries>(x)`. A view of `x`; a temporary is moved into the
+/// result. Neither length changes: of two that the types know, both are the same.
 template <Axis From, Axis To, TensorLike T>
-  requires(!StaticAxis<From> && !StaticAxis<To>)
+  requires detail::can_relabel<From, To>
 auto relabel(T&& tensor) {
   return detail::relabelled<From, To>(std::forward<T>(tensor), static_cast<std::remove_cvref_t<T>*>(nullptr));
 }
