@@ -2,8 +2,12 @@
 /// Everything. A program that uses one model compiles sooner with that model's header alone: `<axiform/models/bert.hpp>`.
 #pragma once
 
+#include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/loops.hpp>
+#include <axiform/algebra/reduce.hpp>
 #include <axiform/core/activation.hpp>
 #include <axiform/core/axis.hpp>
+#include <axiform/core/axis_list.hpp>
 #include <axiform/core/build_info.hpp>
 #include <axiform/core/checks.hpp>
 #include <axiform/core/config.hpp>
@@ -74,6 +78,7 @@
 #include <axiform/io/torch_file.hpp>
 #include <axiform/kernels/activation.hpp>
 #include <axiform/kernels/attention.hpp>
+#include <axiform/kernels/elements.hpp>
 #include <axiform/kernels/elementwise.hpp>
 #include <axiform/kernels/gelu.hpp>
 #include <axiform/kernels/gemm.hpp>

@@ -20,6 +20,7 @@ ROOMS = {
     "simd": ["core"],
     "kernels": ["simd"],
     "ops": ["kernels"],
+    "algebra": ["kernels"],
     "nn": ["ops"],
     "io": ["core"],
     "text": ["io"],

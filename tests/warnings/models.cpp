@@ -41,3 +41,11 @@ void load_and_count(char const* directory, axiform::Context& context) {
 }
 
 auto search(axiform::Tensor<float, axiform::axes::Sequences, axiform::Const<384>> const& embeddings) { return axiform::cos_sim(embeddings, embeddings); }
+
+auto algebra(axiform::Tensor<float, axiform::axes::Queries, axiform::axes::Keys> const& scores, axiform::Tensor<double, axiform::axes::Keys>& totals,
+             axiform::Tensor<int, axiform::axes::Keys> const& counts, axiform::Context& context) {
+  auto const shifted = axiform::exp(scores / 8 - axiform::max<axiform::axes::Keys>(scores));
+  totals += axiform::elementwise(context, [](int count) { return static_cast<double>(count); }, counts * 2 + counts);
+  return axiform::sum(axiform::where(shifted > 0, shifted, 0)) + axiform::mean<axiform::axes::Queries>(shifted, context)(0) +
+         static_cast<float>(axiform::min(counts));
+}

@@ -1,0 +1,40 @@
+#include <iostream>
+
+#include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/reduce.hpp>
+
+using axiform::Const, axiform::Context, axiform::DynamicAxis, axiform::Tensor;
+
+struct Students : DynamicAxis {};   // a name; how many there are is known when the program runs
+struct Subjects : Const<3> {};      // a name and a length
+
+int main() {
+  Tensor<float, Students, Subjects> marks(2);
+  marks(0, 0) = 3, marks(0, 1) = 5, marks(0, 2) = 4;
+  marks(1, 0) = 1, marks(1, 1) = 2, marks(1, 2) = 6;
+
+  auto const average = axiform::mean<Students>(marks);      // [Subjects]
+  auto const above = marks - average;                       // [Students, Subjects]: matched by name
+  auto const best = axiform::max<Subjects>(marks);          // [Students]
+  std::cout << average << "\n" << above << "\n" << best << "\n";
+  std::cout << axiform::sum(axiform::where(above > 0, above, 0)) << "\n";
+
+  Tensor<float, Subjects> weight;
+  weight += 2;
+  marks *= weight;                                          // in place
+  std::cout << marks << "\n";
+
+  auto context = Context::with_threads(2);
+  auto const square = [](float x) { return x * x; };
+  std::cout << axiform::elementwise(context, square, average) << "\n";  // on its threads, in its memory
+}
+
+// Prints:
+// [2.0000 3.5000 5.0000]
+// [[ 1.0000  1.5000 -1.0000]
+//  [-1.0000 -1.5000  1.0000]]
+// [5 6]
+// 3.5
+// [[ 6 10  8]
+//  [ 2  4 12]]
+// [ 4.0000 12.2500 25.0000]

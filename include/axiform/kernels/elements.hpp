@@ -1,0 +1,237 @@
+/// @file
+/// Functions of elements: what each does with one element of a type, and with a register of floats; and the loop over what lies together.
+///
+/// A function is a struct with `of(x…)`. One that says `static constexpr bool in_registers = true` also takes `simd::Floats`; a value then has the same bits
+/// in any lane, the last of a row included.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+
+#include <axiform/core/config.hpp>
+#include <axiform/kernels/math.hpp>
+#include <axiform/kernels/reduce.hpp>
+#include <axiform/simd/batch.hpp>
+
+AXIFORM_BEGIN_KERNELS
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+namespace detail {
+
+// Sums, differences and products of integers wrap around.
+template <std::integral T>
+using Wrapping = std::make_unsigned_t<T>;
+
+}  // namespace detail
+
+/// a + b.
+struct Add {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+    if constexpr (std::integral<T>) {
+      return static_cast<T>(static_cast<detail::Wrapping<T>>(a) + static_cast<detail::Wrapping<T>>(b));
+    } else {
+      return a + b;
+    }
+  }
+};
+/// a - b.
+struct Subtract {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+    if constexpr (std::integral<T>) {
+      return static_cast<T>(static_cast<detail::Wrapping<T>>(a) - static_cast<detail::Wrapping<T>>(b));
+    } else {
+      return a - b;
+    }
+  }
+};
+/// a * b.
+struct Multiply {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+    if constexpr (std::integral<T>) {
+      return static_cast<T>(static_cast<detail::Wrapping<T>>(a) * static_cast<detail::Wrapping<T>>(b));
+    } else {
+      return a * b;
+    }
+  }
+};
+/// a / b, rounded once.
+struct Divide {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return simd::divide(a, b);
+    } else {
+      return a / b;
+    }
+  }
+};
+/// The greater of two; NaN where either is.
+struct Greater {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return xsimd::select((a > b) | (a != a), a, b);
+    } else if constexpr (std::floating_point<T>) {
+      return a > b || a != a ? a : b;
+    } else {
+      return a > b ? a : b;
+    }
+  }
+};
+/// The smaller of two; NaN where either is.
+struct Smaller {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return xsimd::select((a < b) | (a != a), a, b);
+    } else if constexpr (std::floating_point<T>) {
+      return a < b || a != a ? a : b;
+    } else {
+      return a < b ? a : b;
+    }
+  }
+};
+
+/// -x.
+struct Negate {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::integral<T>) {
+      return static_cast<T>(-static_cast<detail::Wrapping<T>>(x));
+    } else {
+      return -x;
+    }
+  }
+};
+/// |x|.
+struct Absolute {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return xsimd::abs(x);
+    } else if constexpr (std::floating_point<T>) {
+      return std::abs(x);
+    } else {
+      return x < 0 ? Negate{}.of(x) : x;
+    }
+  }
+};
+/// The square root, rounded once; NaN below zero.
+struct SquareRoot {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return xsimd::sqrt(x);
+    } else {
+      return std::sqrt(x);
+    }
+  }
+};
+/// e^x: floats as `kernels::exp`.
+struct Exponential {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return kernels::exp(x);
+    } else {
+      return std::exp(x);
+    }
+  }
+};
+/// The natural logarithm, as the system's library has it.
+struct Logarithm {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  template <class T>
+  T of(T x) const noexcept {
+    return std::log(x);
+  }
+};
+/// The hyperbolic tangent: floats as `kernels::tanh`.
+struct HyperbolicTangent {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return kernels::tanh(x);
+    } else {
+      return std::tanh(x);
+    }
+  }
+};
+/// The error function: floats as `kernels::erf`.
+struct ErrorFunction {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return kernels::erf(x);
+    } else {
+      return std::erf(x);
+    }
+  }
+};
+
+/// a < b, or by another of the comparisons: a bool for each pair.
+template <class Compare>
+struct Comparison {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  template <class T>
+  bool of(T a, T b) const noexcept {
+    return Compare{}(a, b);
+  }
+};
+
+/// target[i] = f(source[i]…) for i < count. A target may be one of the sources.
+template <class F, class R, class... E>
+void apply(F const& f, std::size_t count, R* target, E const*... sources) {
+  if constexpr (F::in_registers && (std::is_same_v<R, float> && ... && std::is_same_v<E, float>)) {
+    std::size_t const whole = count / simd::lanes * simd::lanes, rest = count - whole;
+    for (std::size_t i = 0; i < whole; i += simd::lanes) simd::store(target + i, f.of(simd::load(sources + i)...));
+    if (rest != 0) simd::store_partial(target + whole, f.of(simd::load_partial(sources + whole, rest)...), rest);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) target[i] = f.of(sources[i]...);
+  }
+}
+
+/// `f` of all of `count` elements and of `first`: in the order of a row's `count`, whatever lies where (kernels/reduce.hpp).
+/// @param f An associative function of two, `Add`, `Greater` or `Smaller`; `identity` changes nothing.
+template <class F, class E>
+E fold(F const& f, std::size_t count, E const* values, E first, E identity) {
+  if constexpr (F::in_registers && std::is_same_v<E, float>) {
+    simd::Floats const none = simd::broadcast(identity);
+    simd::Floats partial[detail::accumulators] = {none, none, none, none};
+    detail::for_vectors(count, [&](std::size_t v, std::size_t i) { partial[v] = f.of(partial[v], simd::load(values + i)); });
+    std::size_t const whole = count / simd::lanes * simd::lanes;
+    float lanes[simd::lanes];
+    simd::store(lanes, f.of(f.of(partial[0], partial[1]), f.of(partial[2], partial[3])));
+    for (std::size_t half = simd::lanes / 2; half != 0; half /= 2)
+      for (std::size_t i = 0; i < half; ++i) lanes[i] = f.of(lanes[i], lanes[i + half]);
+    float result = f.of(first, lanes[0]);
+    for (std::size_t i = whole; i < count; ++i) result = f.of(result, values[i]);
+    return result;
+  } else {
+    for (std::size_t i = 0; i < count; ++i) first = f.of(first, values[i]);
+    return first;
+  }
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

@@ -1,0 +1,277 @@
+// The algebra of tensors against NumPy: the results of fixtures/algebra/make_algebra.py, over types, pairs of operands, and every set of axes to reduce.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <set>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/reduce.hpp>
+#include <axiform/io/safetensors.hpp>
+
+using namespace axiform;
+
+namespace {
+
+struct A : Const<3> {};
+struct B : DynamicAxis {};
+struct C : Const<7> {};
+struct D : Const<2> {};
+struct E : DynamicAxis {};
+
+class Recorded {
+ public:
+  explicit Recorded(std::string type) : type_(std::move(type)) {}
+
+  template <class Element>
+  std::vector<Element> elements(std::string const& name) {
+    TensorInfo const* const info = file_.find(type_ + "/" + name);
+    REQUIRE_MESSAGE(info != nullptr, type_, "/", name);
+    compared_.insert(name);
+    std::vector<Element> result(info->element_count());
+    if constexpr (std::is_same_v<Element, float>) {
+      file_.read_floats(*info, 0, result);
+    } else if constexpr (std::is_same_v<Element, double>) {
+      file_.read_doubles(*info, 0, result);
+    } else {
+      file_.read_integers(*info, 0, result);
+    }
+    return result;
+  }
+  template <class Tensor>
+  Tensor tensor(std::string const& name, Tensor result) {
+    auto const values = elements<typename Tensor::element_type>("in/" + name);
+    REQUIRE(values.size() == result.size());
+    std::copy(values.begin(), values.end(), result.data());
+    return result;
+  }
+  /// Names of results that were not asked for.
+  std::vector<std::string> others() const {
+    std::vector<std::string> result;
+    for (TensorInfo const& info : file_.tensors())
+      if (info.name.starts_with(type_ + "/") && !compared_.contains(info.name.substr(type_.size() + 1))) result.push_back(info.name);
+    return result;
+  }
+
+ private:
+  SafetensorsFile file_ = SafetensorsFile::open(std::filesystem::path(AXIFORM_FIXTURES) / "algebra" / "algebra.safetensors");
+  std::string type_;
+  std::set<std::string> compared_;
+};
+
+bool is_close(double a, double b, double tolerance) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+  return a == b || std::abs(a - b) <= tolerance * (1 + std::abs(b));
+}
+
+template <class Element>
+struct Compare {
+  Recorded& recorded;
+
+  void operator()(std::string const& name, std::span<Element const> found, double tolerance = 0) const {
+    auto const expected = recorded.elements<Element>(name);
+    CAPTURE(name);
+    REQUIRE(found.size() == expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      auto const a = static_cast<double>(found[i]), b = static_cast<double>(expected[i]);
+      if (!is_close(a, b, tolerance)) FAIL_CHECK("element ", i, ": found ", a, ", expected ", b);
+    }
+  }
+  template <TensorLike T>
+  void operator()(std::string const& name, T const& found, double tolerance = 0) const {
+    if constexpr (std::is_same_v<typename T::element_type, bool>) {
+      auto const expected = recorded.elements<std::int64_t>(name);
+      REQUIRE(found.size() == expected.size());
+      bool same = true;
+      for (std::size_t i = 0; i < found.size(); ++i) same &= found.elements()[i] == (expected[i] != 0);
+      CHECK_MESSAGE(same, name);
+    } else {
+      (*this)(name, std::span<Element const>(found.elements()), tolerance);
+    }
+  }
+  void operator()(std::string const& name, Element found, double tolerance = 0) const {
+    (*this)(name, std::span<Element const>(&found, 1), tolerance);
+  }
+};
+
+template <class Element>
+void compare_all(std::string const& type) {
+  constexpr bool is_real = std::is_floating_point_v<Element>;
+  constexpr double precision = std::is_same_v<Element, double> ? 1e-14 : 2e-6;
+  Recorded recorded(type);
+  Compare<Element> const compare{recorded};
+  auto const x = recorded.tensor("x", Tensor<Element, A, B, C>(5));
+  auto const abc = recorded.tensor("abc", Tensor<Element, A, B, C>(5));
+  auto const abcde = recorded.tensor("abcde", Tensor<Element, A, B, C, D, E>(5, 4));
+
+  auto const with = [&](std::string const& axes, auto const& y) {
+    auto const both = [&](std::string const& operation, auto const& f) {
+      compare(operation + "/" + axes, f(x, y));
+      compare(operation + "/" + axes + ".x", f(y, x));
+    };
+    both("add", [](auto const& a, auto const& b) { return a + b; });
+    both("subtract", [](auto const& a, auto const& b) { return a - b; });
+    both("multiply", [](auto const& a, auto const& b) { return a * b; });
+    if constexpr (is_real) both("divide", [](auto const& a, auto const& b) { return a / b; });
+    both("maximum", [](auto const& a, auto const& b) { return maximum(a, b); });
+    both("minimum", [](auto const& a, auto const& b) { return minimum(a, b); });
+    both("less", [](auto const& a, auto const& b) { return a < b; });
+    both("less_equal", [](auto const& a, auto const& b) { return a <= b; });
+    both("greater", [](auto const& a, auto const& b) { return a > b; });
+    both("greater_equal", [](auto const& a, auto const& b) { return a >= b; });
+  };
+  with("abc", abc);
+  with("c", recorded.tensor("c", Tensor<Element, C>()));
+  with("a", recorded.tensor("a", Tensor<Element, Const<3>>()));  // a length without a name takes the name
+  with("ba", recorded.tensor("ba", Tensor<Element, B, A>(5)));
+  with("bc", recorded.tensor("bc", Tensor<Element, B, C>(5)));
+  with("number", 2);
+
+  with("cab", recorded.tensor("cab", Tensor<Element, C, A, B>(5)));
+
+  compare("negate/x", -x);
+  compare("abs/x", abs(x));
+  if constexpr (is_real) {
+    compare("sqrt/x", sqrt(x));
+    compare("exp/x", exp(x), precision);
+    compare("log/x", log(x), precision);
+    compare("tanh/x", tanh(x), precision);
+    compare("erf/x", erf(x), precision);
+  }
+  compare("where/abc", where(x > abc, x, abc));
+  compare("where/number", where(x > 0, x, -1));
+
+  auto const reduce = [&]<class... Axes>(std::string const& tensor, auto const& t, std::string const& axes, AxisList<Axes...>) {
+    compare("sum/" + tensor + "/" + axes, sum<Axes...>(t), precision);
+    if constexpr (is_real) compare("mean/" + tensor + "/" + axes, mean<Axes...>(t), precision);
+    compare("max/" + tensor + "/" + axes, max<Axes...>(t));
+    compare("min/" + tensor + "/" + axes, min<Axes...>(t));
+  };
+  for (auto const& [name, t] : {std::pair<std::string, decltype(x)*>{"x", &x}, {"abc", &abc}}) {
+    reduce(name, *t, "a", AxisList<A>{});
+    reduce(name, *t, "b", AxisList<B>{});
+    reduce(name, *t, "c", AxisList<C>{});
+    reduce(name, *t, "ab", AxisList<B, A>{});
+    reduce(name, *t, "ac", AxisList<A, C>{});
+    reduce(name, *t, "bc", AxisList<B, C>{});
+    reduce(name, *t, "abc", AxisList<>{});
+  }
+  reduce("abcde", abcde, "a", AxisList<A>{});
+  reduce("abcde", abcde, "c", AxisList<C>{});
+  reduce("abcde", abcde, "e", AxisList<E>{});
+  reduce("abcde", abcde, "ab", AxisList<A, B>{});
+  reduce("abcde", abcde, "ce", AxisList<E, C>{});
+  reduce("abcde", abcde, "bd", AxisList<B, D>{});
+  reduce("abcde", abcde, "ace", AxisList<A, C, E>{});
+  reduce("abcde", abcde, "bcd", AxisList<B, C, D>{});
+  reduce("abcde", abcde, "abde", AxisList<A, B, D, E>{});
+  reduce("abcde", abcde, "abcde", AxisList<A, B, C, D, E>{});
+
+  CHECK_MESSAGE(recorded.others().empty(), recorded.others().front());
+}
+
+}  // namespace
+
+TEST_CASE("algebra: floats are NumPy's") { compare_all<float>("f32"); }
+TEST_CASE("algebra: doubles are NumPy's") { compare_all<double>("f64"); }
+TEST_CASE("algebra: integers are NumPy's") { compare_all<std::int64_t>("i64"); }
+
+TEST_CASE("algebra: in place, of views and of temporaries") {
+  Tensor<float, B, C> x(2);
+  for (std::size_t i = 0; i < x.size(); ++i) x.elements()[i] = static_cast<float>(i);
+  Tensor<float, C> c;
+  c(6) = 100;
+  auto y = x.copy();
+  y += c;
+  y *= 2;
+  CHECK(y(0, 6) == 212);
+  CHECK(y(1, 5) == 24);
+  y -= y;
+  CHECK(sum(y) == 0);
+
+  // A range of columns: rows lie apart, and what is between stays as it is.
+  TensorView<float, B, Const<3>> const middle(x.data() + 2, Shape<B, Const<3>>(2), x.row_stride());
+  auto columns = middle;
+  columns += 0.5F;
+  CHECK(x(0, 1) == 1);
+  CHECK(x(0, 2) == 2.5F);
+  CHECK(x(1, 4) == 11.5F);
+  CHECK(x(1, 5) == 12);
+  CHECK(sum(middle) == 39 + 3);
+
+  Tensor<float, B, C> temporary(2);
+  float const* const memory = temporary.data();
+  auto const reused = std::move(temporary) + x * 2 - c;
+  CHECK(reused.data() == memory);
+  CHECK(reused(1, 6) == 26 - 100);
+  // What is read is not what has just been written.
+  auto z = x.copy();
+  View<C> const last_row(z.data() + 7, Shape<C>());
+  auto const expected = x - View<C>(x.data() + 7, Shape<C>());
+  z -= last_row;
+  CHECK(std::equal(z.elements().begin(), z.elements().end(), expected.elements().begin()));
+  auto w = x.copy();
+  View<C> const first_row(w.data(), Shape<C>());
+  auto const moved = std::move(w) - first_row;
+  CHECK(moved(1, 6) == x(1, 6) - x(0, 6));
+
+  auto const twice = x.copy() * x;  // an operand that is the result's memory
+  CHECK(twice(1, 6) == 169);
+}
+
+TEST_CASE("algebra: a program's own function") {
+  Tensor<float, B, C> x(2);
+  x(1, 3) = 4;
+  Tensor<std::int32_t, C> n;
+  n(3) = 2;
+  auto const powers = elementwise([](float a, std::int32_t b) { return static_cast<double>(std::pow(a, b)); }, x, n);
+  static_assert(std::is_same_v<std::remove_const_t<decltype(powers)>, Tensor<double, B, C>>);
+  CHECK(powers(1, 3) == 16);
+  CHECK(powers(0, 0) == 1);
+  CHECK_THROWS_WITH(elementwise([](float) -> float { throw ArgumentError("mine"); }, x), "mine");
+}
+
+TEST_CASE("algebra: any number of threads gives the same bits") {
+  Tensor<float, A, B, C> x(20011);
+  for (std::size_t i = 0; i < x.size(); ++i) x.elements()[i] = std::sin(static_cast<float>(i));
+  auto const same = [](auto const& one, auto const& other) {
+    return std::equal(one.elements().begin(), one.elements().end(), other.elements().begin(), other.elements().end());
+  };
+  auto const f = [](float a) { return a * a + 1; };
+  for (std::size_t threads : {1, 2, 3, 5}) {
+    auto context = Context::with_threads(threads);
+    CHECK(same(elementwise(context, f, x), elementwise(f, x)));
+    CHECK(same(sum<B>(x, context), sum<B>(x)));
+    CHECK(same(sum<A>(x, context), sum<A>(x)));
+    CHECK(same(sum<C>(x, context), sum<C>(x)));
+    CHECK(same(mean<A, C>(x, context), mean<A, C>(x)));
+    CHECK(sum(x, context) == sum(x));
+    CHECK(max(x, context) == max(x));
+  }
+}
+
+TEST_CASE("algebra: axes without elements") {
+  Tensor<float, A, B> const x(0);
+  CHECK((x + 1).size() == 0);
+  auto const sums = sum<B>(x);
+  CHECK(sums(2) == 0);
+  CHECK(std::isnan(mean(x)));
+  CHECK_THROWS_WITH_AS(max<B>(x), "max: found no element, expected at least one", ArgumentError);
+  CHECK_THROWS_AS(min(x), ArgumentError);
+}
+
+TEST_CASE("algebra: lengths that are known when the program runs are checked, and both shapes named") {
+  Tensor<float, B, C> const x(2), y(3);
+  CHECK_THROWS_WITH_AS(x + y, "x + y: found the shapes [2, 7] and [3, 7], whose axis B is 2 and 3 long", ShapeError);
+  Tensor<float, B> const b(5);
+  CHECK_THROWS_WITH_AS(maximum(b, x), "maximum: found the shapes [5] and [2, 7], whose axis B is 5 and 2 long", ShapeError);
+  auto z = x.copy();
+  CHECK_THROWS_AS(z += y, ShapeError);
+}
