@@ -2,9 +2,12 @@
 /// Everything. A program that uses one model compiles sooner with that model's header alone: `<axiform/models/bert.hpp>`.
 #pragma once
 
+#include <axiform/algebra/contract.hpp>
+#include <axiform/algebra/contraction.hpp>
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/algebra/loops.hpp>
 #include <axiform/algebra/reduce.hpp>
+#include <axiform/algebra/softmax.hpp>
 #include <axiform/core/activation.hpp>
 #include <axiform/core/axis.hpp>
 #include <axiform/core/axis_list.hpp>

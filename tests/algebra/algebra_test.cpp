@@ -12,8 +12,10 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <axiform/algebra/contract.hpp>
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/algebra/reduce.hpp>
+#include <axiform/algebra/softmax.hpp>
 #include <axiform/io/safetensors.hpp>
 
 using namespace axiform;
@@ -148,6 +150,45 @@ void compare_all(std::string const& type) {
   compare("where/abc", where(x > abc, x, abc));
   compare("where/number", where(x > 0, x, -1));
 
+  auto const read = [&](std::string const& name, auto t) {
+    auto const values = recorded.elements<Element>(name);
+    REQUIRE(values.size() == t.size());
+    std::copy(values.begin(), values.end(), t.data());
+    return t;
+  };
+  auto const contracts = [&]<class... Over>(std::string const& name, AxisList<Over...>, auto x_like, auto y_like) {
+    auto const left = read("contract/" + name + "/x", std::move(x_like)), right = read("contract/" + name + "/y", std::move(y_like));
+    auto const result = contract<Over...>(left, right);
+    compare("contract/" + name + "/result", result, precision);
+    if constexpr (std::is_same_v<Element, float>) {
+      auto context = Context::with_threads(3);
+      auto const shared = contract<Over...>(left, right, context);
+      CHECK(std::equal(shared.elements().begin(), shared.elements().end(), result.elements().begin(), result.elements().end()));
+    }
+  };
+  contracts("ab,bc,b", AxisList<B>{}, Tensor<Element, A, B>(5), Tensor<Element, B, C>(5));
+  contracts("ab,cb,b", AxisList<B>{}, Tensor<Element, A, B>(5), Tensor<Element, C, B>(5));
+  contracts("ba,bc,b", AxisList<B>{}, Tensor<Element, B, A>(5), Tensor<Element, B, C>(5));
+  contracts("ab,b,b", AxisList<B>{}, Tensor<Element, A, B>(5), Tensor<Element, B>(5));
+  contracts("b,bc,b", AxisList<B>{}, Tensor<Element, B>(5), Tensor<Element, B, C>(5));
+  contracts("abc,acd,c", AxisList<C>{}, Tensor<Element, A, B, C>(5), Tensor<Element, A, C, D>());
+  contracts("abc,adc,c", AxisList<C>{}, Tensor<Element, A, B, C>(5), Tensor<Element, A, D, Const<7>>());
+  contracts("bac,adc,c", AxisList<C>{}, Tensor<Element, B, A, C>(5), Tensor<Element, A, D, C>());
+  contracts("abc,bcd,bc", AxisList<B, C>{}, Tensor<Element, A, B, C>(5), Tensor<Element, B, C, D>(5));
+  contracts("abc,cbd,bc", AxisList<B, C>{}, Tensor<Element, A, B, C>(5), Tensor<Element, C, B, D>(5));
+  contracts("abc,dbc,bc", AxisList<C, B>{}, Tensor<Element, A, B, C>(5), Tensor<Element, D, B, C>(5));
+  contracts("abcd,ce,c", AxisList<C>{}, Tensor<Element, A, B, C, D>(5), Tensor<Element, C, E>(4));
+  contracts("abcde,bde,bd", AxisList<B, D>{}, Tensor<Element, A, B, C, D, E>(5, 4), Tensor<Element, B, D, E>(5, 4));
+  contracts("cab,acd,c", AxisList<C>{}, Tensor<Element, C, A, B>(5), Tensor<Element, A, C, D>());
+  contracts("abc,abc,b", AxisList<B>{}, Tensor<Element, A, B, C>(5), Tensor<Element, A, B, C>(5));
+
+  if constexpr (is_real) {
+    compare("softmax/c", softmax<C>(abc), precision);
+    compare("softmax/ab", softmax<A, B>(abc), precision);
+    compare("log_softmax/c", log_softmax<C>(abc), precision);
+    compare("log_softmax/ab", log_softmax<A, B>(abc), precision);
+  }
+
   auto const reduce = [&]<class... Axes>(std::string const& tensor, auto const& t, std::string const& axes, AxisList<Axes...>) {
     compare("sum/" + tensor + "/" + axes, sum<Axes...>(t), precision);
     if constexpr (is_real) compare("mean/" + tensor + "/" + axes, mean<Axes...>(t), precision);
@@ -265,6 +306,28 @@ TEST_CASE("algebra: axes without elements") {
   CHECK(std::isnan(mean(x)));
   CHECK_THROWS_WITH_AS(max<B>(x), "max: found no element, expected at least one", ArgumentError);
   CHECK_THROWS_AS(min(x), ArgumentError);
+}
+
+TEST_CASE("algebra: contractions of nothing are zeros, and of large operands the product of matrices") {
+  Tensor<float, A, B> const none(0);
+  Tensor<float, B, C> const either(0);
+  auto const zeros = contract<B>(none, either);
+  CHECK(zeros.size() == 21);
+  CHECK(sum(abs(zeros)) == 0);
+
+  Tensor<float, B, E> x(70, 130);
+  Tensor<float, E, D> y(130);
+  for (std::size_t i = 0; i < x.size(); ++i) x.elements()[i] = std::sin(static_cast<float>(i));
+  for (std::size_t i = 0; i < y.size(); ++i) y.elements()[i] = std::cos(static_cast<float>(i));
+  auto const product = contract<E>(x, y);
+  auto const turned = contract<E>(y, x);  // [D, B], with the same bits
+  for (std::size_t i = 0; i < 70; ++i)
+    for (std::size_t j = 0; j < 2; ++j) {
+      float expected = 0;
+      for (std::size_t k = 0; k < 130; ++k) expected = std::fma(x(i, k), y(k, j), expected);
+      if (std::abs(product(i, j) - expected) > 1e-5F) FAIL_CHECK(i, " ", j, ": ", product(i, j), " ", expected);
+      CHECK(turned(j, i) == product(i, j));
+    }
 }
 
 TEST_CASE("algebra: lengths that are known when the program runs are checked, and both shapes named") {

@@ -956,6 +956,23 @@ class LlamaBlock(ExampleTest):
         self.check_error(1, "model.embed_tokens.weight: found shape [40, 16], expected [96, 32]", "--model", FIXTURES / "models" / "qwen2-tiny")
 
 
+class AttentionByHand(ExampleTest):
+    program = "attention_by_hand"
+
+    def test_the_algebra_and_the_fused_operation_agree(self):
+        for tokens in "1", "33", "128":
+            found = self.json("--tokens", tokens, "--seed", tokens)
+            self.assertEqual(found["tokens"], int(tokens))
+            self.assertLess(found["difference"], 1e-6)
+        readable = self.output("--tokens", "5")
+        for part in ("By hand:", "[5, 12, 64]", "[5, 768]", "Difference:"):
+            self.assertIn(part, readable)
+
+    def test_usage(self):
+        self.check_common()
+        self.check_error(1, "found no element, expected at least one", "--tokens", "0")
+
+
 class Vit(ExampleTest):
     program = "vit"
     TINY = FIXTURES / "models" / "vit-tiny"

@@ -40,6 +40,13 @@ void load_and_count(char const* directory, axiform::Context& context) {
   std::visit([](auto const& m) { axiform::print_module_tree(std::cout, axiform::fold_equal_modules(axiform::hugging_face_modules(m))); }, model);
 }
 
+auto by_hand(axiform::Tensor<float, axiform::axes::Queries, axiform::Const<64>> const& query, axiform::Tensor<float, axiform::axes::Keys, axiform::Const<64>> const& key,
+             axiform::Tensor<double, axiform::axes::Keys, axiform::Const<64>> const& value, axiform::Context& context) {
+  auto const shares = axiform::softmax<axiform::axes::Keys>(axiform::contract<axiform::Const<64>>(query, key, context));
+  auto const doubles = axiform::elementwise([](float share) { return static_cast<double>(share); }, shares);
+  return axiform::log_softmax<axiform::Const<64>>(axiform::contract<axiform::axes::Keys>(doubles, value));
+}
+
 auto search(axiform::Tensor<float, axiform::axes::Sequences, axiform::Const<384>> const& embeddings) { return axiform::cos_sim(embeddings, embeddings); }
 
 auto algebra(axiform::Tensor<float, axiform::axes::Queries, axiform::axes::Keys> const& scores, axiform::Tensor<double, axiform::axes::Keys>& totals,

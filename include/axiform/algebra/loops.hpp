@@ -76,8 +76,8 @@ class Alignment {
   void add(std::size_t number, Operand const& operand);
   /// The length of an axis of the operation.
   std::size_t length(std::size_t axis) const noexcept { return lengths_[axis]; }
-  /// Elements of operand `number` from one of the axis to the next.
-  std::ptrdiff_t step(std::size_t axis, std::size_t number) const noexcept { return steps_[axis][number]; }
+  /// Elements of each operand from one of the axis to the next.
+  OperandSteps const& steps(std::size_t axis) const noexcept { return steps_[axis]; }
   /// Loops over all axes, in their order, not simplified.
   Loops loops() const;
   /// Adds the loop over one axis.
