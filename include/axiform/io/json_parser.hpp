@@ -163,12 +163,12 @@ class JsonParser {
     return &(container.object_->back().value = std::move(value));
   }
 
-  /// Sorts the members by their keys. @throws FormatError for a key that is there twice: the first in the text.
-  void put_in_order(Json::Object& members) const {
+  /// The members in the order of their keys; none where they lie so. @throws FormatError for a key that is there twice: the first in the text.
+  std::vector<Json::Member*> key_order(Json::Object& members) const {
+    std::vector<Json::Member*> order;
     bool is_sorted = true;
     for (std::size_t i = 1; i < members.size() && is_sorted; ++i) is_sorted = members[i - 1].key < members[i].key;
-    if (is_sorted) return;
-    std::vector<Json::Member*> order;
+    if (is_sorted) return order;
     order.reserve(members.size());
     for (Json::Member& member : members) order.push_back(&member);
     std::sort(order.begin(), order.end(), [](Json::Member const* a, Json::Member const* b) {
@@ -179,6 +179,13 @@ class JsonParser {
     for (std::size_t i = 1; i < order.size(); ++i)
       if (order[i - 1]->key == order[i]->key && (twice == nullptr || order[i] < twice)) twice = order[i];
     if (twice != nullptr) throw FormatError(message({name_, ": the key ", in_quotes(twice->key), " appears twice in one object"}));
+    return order;
+  }
+
+  /// Sorts the members by their keys. @throws As above.
+  void put_in_order(Json::Object& members) const {
+    auto const order = key_order(members);
+    if (order.empty()) return;
     Json::Object sorted;
     sorted.reserve(members.size());
     for (Json::Member* member : order) sorted.push_back(std::move(*member));
@@ -450,8 +457,8 @@ class JsonParser {
   }
 
   [[noreturn]] void throw_error(std::string_view place, std::string_view what) const {
-    for (Json* const container : open_)  // A key that came twice came first.
-      if (container->is_object()) put_in_order(*container->object_);
+    for (Json* const container : open_)  // A key that came twice came first. (Nothing moves: what is open lies in what was opened before.)
+      if (container->is_object()) key_order(*container->object_);
     throw FormatError(message({name_, ": is not valid JSON: ", place, printable(what, 300)}));
   }
 
