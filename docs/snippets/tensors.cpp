@@ -2,6 +2,7 @@
 
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/algebra/reduce.hpp>
+#include <axiform/algebra/views.hpp>
 
 using axiform::Const, axiform::Context, axiform::DynamicAxis, axiform::Tensor;
 
@@ -22,7 +23,8 @@ int main() {
   Tensor<float, Subjects> weight;
   weight += 2;
   marks *= weight;                                          // in place
-  std::cout << marks << "\n";
+  axiform::at<Students>(marks, 1) -= 1;                     // of one student
+  std::cout << marks << "\n" << axiform::permute<Subjects, Students>(marks) << "\n";
 
   auto context = Context::with_threads(2);
   auto const square = [](float x) { return x * x; };
@@ -36,5 +38,8 @@ int main() {
 // [5 6]
 // 3.5
 // [[ 6 10  8]
-//  [ 2  4 12]]
+//  [ 1  3 11]]
+// [[ 6  1]
+//  [10  3]
+//  [ 8 11]]
 // [ 4.0000 12.2500 25.0000]

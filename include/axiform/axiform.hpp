@@ -8,6 +8,7 @@
 #include <axiform/algebra/loops.hpp>
 #include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/softmax.hpp>
+#include <axiform/algebra/views.hpp>
 #include <axiform/core/activation.hpp>
 #include <axiform/core/axis.hpp>
 #include <axiform/core/axis_list.hpp>
@@ -29,6 +30,7 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/shape.hpp>
 #include <axiform/core/stable_sort.hpp>
+#include <axiform/core/strided_view.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/core/thread_pool.hpp>
 #include <axiform/core/token_id.hpp>

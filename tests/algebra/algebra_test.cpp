@@ -1,5 +1,6 @@
 // The algebra of tensors against NumPy: the results of fixtures/algebra/make_algebra.py, over types, pairs of operands, and every set of axes to reduce.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/softmax.hpp>
+#include <axiform/algebra/views.hpp>
 #include <axiform/io/safetensors.hpp>
 
 using namespace axiform;
@@ -58,7 +60,8 @@ class Recorded {
   std::vector<std::string> others() const {
     std::vector<std::string> result;
     for (TensorInfo const& info : file_.tensors())
-      if (info.name.starts_with(type_ + "/") && !compared_.contains(info.name.substr(type_.size() + 1))) result.push_back(info.name);
+      if (info.name.starts_with(type_ + "/") && !info.name.starts_with(type_ + "/in/") && !compared_.contains(info.name.substr(type_.size() + 1)))
+        result.push_back(info.name);
     return result;
   }
 
@@ -129,14 +132,16 @@ void compare_all(std::string const& type) {
     both("greater", [](auto const& a, auto const& b) { return a > b; });
     both("greater_equal", [](auto const& a, auto const& b) { return a >= b; });
   };
-  with("abc", abc);
   with("c", recorded.tensor("c", Tensor<Element, C>()));
-  with("a", recorded.tensor("a", Tensor<Element, Const<3>>()));  // a length without a name takes the name
   with("ba", recorded.tensor("ba", Tensor<Element, B, A>(5)));
-  with("bc", recorded.tensor("bc", Tensor<Element, B, C>(5)));
   with("number", 2);
 
-  with("cab", recorded.tensor("cab", Tensor<Element, C, A, B>(5)));
+  if constexpr (std::is_same_v<Element, float>) {
+    with("abc", abc);
+    with("a", recorded.tensor("a", Tensor<Element, Const<3>>()));  // a length without a name takes the name
+    with("bc", recorded.tensor("bc", Tensor<Element, B, C>(5)));
+    with("cab", recorded.tensor("cab", Tensor<Element, C, A, B>(5)));
+  }
 
   compare("negate/x", -x);
   compare("abs/x", abs(x));
@@ -306,6 +311,82 @@ TEST_CASE("algebra: axes without elements") {
   CHECK(std::isnan(mean(x)));
   CHECK_THROWS_WITH_AS(max<B>(x), "max: found no element, expected at least one", ArgumentError);
   CHECK_THROWS_AS(min(x), ArgumentError);
+}
+
+namespace {
+
+template <class T, class U>
+bool same_elements(T const& a, U const& b) {
+  return a.lengths() == b.lengths() && std::equal(a.elements().begin(), a.elements().end(), b.elements().begin());
+}
+
+}  // namespace
+
+TEST_CASE("algebra: views are what their copies are") {
+  Tensor<float, A, B, E> x(6, 10);
+  for (std::size_t i = 0; i < x.size(); ++i) x.elements()[i] = std::sin(static_cast<float>(i));
+  Tensor<float, E> const e(10);
+  auto const check = [&](auto const& view) {
+    auto const copy = view.copy();
+    for (std::size_t i = 0; i < copy.lengths()[0]; ++i)
+      for (std::size_t j = 0; j < copy.lengths()[1]; ++j) CHECK(view(i, j, 2) == copy(i, j, 2));
+    CHECK(same_elements(view * 2 + 1, copy * 2 + 1));
+    CHECK(same_elements(exp(view), exp(copy)));
+    CHECK(same_elements(view + copy, copy + copy));
+    CHECK(same_elements(max<B>(view), max<B>(copy)));
+    CHECK(sum<B>(view).size() == sum<B>(copy).size());
+    auto const product = contract<B>(view, x), expected = contract<B>(copy, x);
+    CHECK(product.size() == expected.size());
+    for (std::size_t i = 0; i < product.size(); ++i)
+      if (std::abs(product.data()[i] - expected.data()[i]) > 1e-5F) FAIL_CHECK(i);
+  };
+  check(permute<A, B, E>(x));
+  check(permute<E, A, B>(x));
+  check(permute<E, B, A>(x));
+  check(permute<B, E, A>(permute<E, A, B>(x)));
+  auto const some = slice<E>(x, 2, 9, 2);
+  CHECK(some.lengths() == std::array<std::size_t, 3>{3, 6, 4});
+  CHECK(some(1, 2, 3) == x(1, 2, 8));
+  CHECK(same_elements(some - 1, some.copy() - 1));
+  CHECK(same_elements(softmax<E>(some), softmax<E>(some.copy())));
+  auto const row = at<A>(x, 1);
+  static_assert(std::is_same_v<std::remove_const_t<decltype(row)>, StridedView<float, B, E>>);
+  CHECK(row(3, 4) == x(1, 3, 4));
+  CHECK(at<B>(row, 3)(4) == x(1, 3, 4));
+  auto const two = slice<A, D>(x, 1);
+  static_assert(std::is_same_v<std::remove_const_t<decltype(two)>, StridedView<float, D, B, E>>);
+  CHECK(two(0, 5, 9) == x(1, 5, 9));
+  CHECK(slice<E>(x, 10, 10).size() == 0);
+  CHECK(sum(slice<E>(x, 3, 3)) == 0);
+}
+
+TEST_CASE("algebra: what is written through a view is the tensor's") {
+  Tensor<float, B, C> x(4);
+  slice<B>(x, 1, 3) += 1;
+  at<B>(x, 3) += 5;
+  permute<C, B>(x)(2, 0) = 7;
+  slice<B>(x, 0, 4, 3) *= 2;
+  CHECK(x(0, 0) == 0);
+  CHECK(x(0, 2) == 14);
+  CHECK(x(1, 6) == 1);
+  CHECK(x(2, 0) == 1);
+  CHECK(x(3, 6) == 10);
+  // Of a view onto the same elements in another order, what is read is not what has just been written.
+  Tensor<float, B, E> square(2, 2);
+  square(0, 1) = 1, square(1, 0) = 2;
+  square += StridedView<float const, B, E>(square.data(), square.shape(), {1, 2});
+  CHECK(square(0, 1) == 3);
+  CHECK(square(1, 0) == 3);
+}
+
+TEST_CASE("algebra: places that an axis does not have") {
+  Tensor<float, B, C> x(4);
+  CHECK_THROWS_WITH_AS(slice<B>(x, 1, 5), "slice: found [1, 5) of the axis B, expected a range within its length, 4", ArgumentError);
+  CHECK_THROWS_AS(slice<B>(x, 3, 2), ArgumentError);
+  CHECK_THROWS_WITH_AS(slice<B>(x, 0, 2, 0), "slice: step: found 0, expected at least 1", ArgumentError);
+  CHECK_THROWS_WITH_AS(at<C>(x, 7), "at: found place 7 of the axis C, expected one below 7", ArgumentError);
+  CHECK_THROWS_AS((slice<C, D>(x, 6)), ArgumentError);
+  CHECK_THROWS_AS((permute<C, B>(x)(0, 4)), ArgumentError);
 }
 
 TEST_CASE("algebra: contractions of nothing are zeros, and of large operands the product of matrices") {

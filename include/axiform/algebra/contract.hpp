@@ -67,7 +67,8 @@ auto contract_with(X const& x, Y const& y, Executor& executor, Make const& make)
     auto const shape = [&]<class... Axes>(AxisList<Axes...>) {
       return Shape<Axes...>::of({alignment.length(axiform::detail::place_of<Axes>(All{}))...});
     }(Result{});
-    alignment.add(0, {shape.lengths(), shape.columns(), places.data()});
+    auto const strides = dense_strides(shape);
+    alignment.add(0, {shape.lengths(), strides, places.data()});
     auto result = make.template operator()<E>(shape);
 
     using Kind = Contraction::Kind;
@@ -95,14 +96,14 @@ auto contract_with(X const& x, Y const& y, Executor& executor, Make const& make)
 /// @return x's axes that stay, in their order, then y's alone: [Heads, Queries, Features] and [Heads, Keys, Features] over Features give [Heads, Queries, Keys].
 ///         Of floats, each element is one chain of fma, in the order in which x's axes lie: the same bits for any number of rows and threads.
 /// @throws ShapeError when an axis is not equally long in both.
-template <class... Over, TensorLike X, TensorLike Y>
+template <class... Over, TensorOperand X, TensorOperand Y>
   requires(sizeof...(Over) > 0)
 auto contract(X const& x, Y const& y) {
   SerialExecutor executor;
   return internal::contract_with<Over...>(x, y, executor, internal::OnHeap{});
 }
 /// The same on the context's threads, in its memory.
-template <class... Over, TensorLike X, TensorLike Y>
+template <class... Over, TensorOperand X, TensorOperand Y>
   requires(sizeof...(Over) > 0)
 auto contract(X const& x, Y const& y, Context& context) {
   return internal::contract_with<Over...>(x, y, context.executor(), internal::InContext{context});

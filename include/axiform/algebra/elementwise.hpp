@@ -26,6 +26,7 @@
 #include <axiform/core/axis_list.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/executor.hpp>
+#include <axiform/core/strided_view.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/elements.hpp>
 
@@ -48,10 +49,17 @@ Shape<Axes...> shape_of(AxisList<Axes...>, Alignment const& alignment) {
   (std::make_index_sequence<sizeof...(Axes)>{});
 }
 
-template <class List, TensorLike X>
+// The strides of elements that lie row by row, without gaps.
+template <Axis... Axes>
+std::array<std::ptrdiff_t, sizeof...(Axes)> dense_strides(Shape<Axes...> const& shape) {
+  return strides_of(TensorView<float, Axes...>(nullptr, shape));
+}
+
+template <class List, TensorOperand X>
 void align(Alignment& alignment, std::size_t number, X const& x) {
   static constexpr auto places = axiform::detail::places_in<List>(AxesOf<X>{});
-  alignment.add(number, {x.lengths(), x.row_stride(), places.data()});
+  auto const strides = strides_of(x);
+  alignment.add(number, {x.lengths(), strides, places.data()});
 }
 
 // Elements of an operand that lie apart, or repeat, go through here, a part of a loop at a time.
@@ -99,21 +107,30 @@ void write_elements(Alignment const& alignment, F const& f, R* target, Executor&
 }
 
 // The elements of an operand, be it a temporary.
-template <TensorLike X>
+template <TensorOperand X>
 ElementOf<X> const* data_of(X const& x) {
-  return as_view(x).data();
+  if constexpr (axiform::detail::is_strided<X>) {
+    return x.data();
+  } else {
+    return as_view(x).data();  // which says so where there is nothing any more
+  }
 }
 
 // Whether writing `x` element by element would change what is yet to be read of `y`: they share memory, and do not lie in it alike.
-template <TensorLike X, TensorLike Y>
+template <TensorOperand X, TensorOperand Y>
 bool is_in_the_way(X const& x, Y const& y) {
-  auto const extent = [](auto const& t) { return t.size() == 0 ? 0 : (t.rows() - 1) * t.row_stride() + t.columns(); };
+  if (x.size() == 0 || y.size() == 0) return false;
+  auto const x_strides = strides_of(x);
+  auto const y_strides = strides_of(y);
+  auto const extent = []<class T>(T const& t, auto const& strides) {  // of the bytes from the first element on; no stride is negative
+    std::ptrdiff_t last = 0;
+    for (std::size_t i = 0; i < strides.size(); ++i) last += static_cast<std::ptrdiff_t>(t.lengths()[i] - 1) * strides[i];
+    return static_cast<std::size_t>(last + 1) * sizeof(ElementOf<T>);
+  };
   auto const* const x_begin = reinterpret_cast<std::byte const*>(x.data());
   auto const* const y_begin = reinterpret_cast<std::byte const*>(y.data());
-  auto const* const x_end = x_begin + extent(x) * sizeof(ElementOf<X>);
-  auto const* const y_end = y_begin + extent(y) * sizeof(ElementOf<Y>);
-  if (!std::less<>{}(x_begin, y_end) || !std::less<>{}(y_begin, x_end)) return false;
-  if constexpr (std::is_same_v<AxesOf<X>, AxesOf<Y>>) return x_begin != y_begin || x.row_stride() != y.row_stride();
+  if (!std::less<>{}(x_begin, y_begin + extent(y, y_strides)) || !std::less<>{}(y_begin, x_begin + extent(x, x_strides))) return false;
+  if constexpr (std::is_same_v<AxesOf<X>, AxesOf<Y>>) return x_begin != y_begin || x_strides != y_strides;
   return true;
 }
 
@@ -133,10 +150,11 @@ auto elementwise_result(char const* operation, F const& f, Executor& executor, M
     (align<List>(alignment, ++number, more), ...);
     auto const shape = shape_of(List{}, alignment);
     static constexpr auto own_places = axiform::detail::places_in<List>(List{});
-    alignment.add(0, {shape.lengths(), shape.columns(), own_places.data()});
+    auto const own_strides = dense_strides(shape);
+    alignment.add(0, {shape.lengths(), own_strides, own_places.data()});
     if constexpr (std::is_same_v<First, Result>) {  // bound to a temporary
       if (!(is_in_the_way(first, more) || ...)) {
-        write_elements(alignment, f, first.data(), executor, std::as_const(first).data(), as_view(more).data()...);
+        write_elements(alignment, f, first.data(), executor, std::as_const(first).data(), data_of(more)...);
         return Result(std::move(first));
       }
     }
@@ -205,11 +223,13 @@ auto on_heap(char const* operation, F const& f, X&&... x) {
 
 template <class T>
 concept Number = std::is_arithmetic_v<std::remove_cvref_t<T>>;
+// A tensor that stays, or a view, whose elements may be written.
 template <class T>
-concept WritableTensor = TensorLike<T> && !std::is_const_v<typename T::element_type> &&
-                         (!std::is_const_v<T> || !axiform::detail::is_owner<std::remove_const_t<T>>);
+concept Assignable =
+    TensorOperand<T> && !std::is_const_v<typename std::remove_reference_t<T>::element_type> &&
+    (!axiform::detail::is_owner<std::remove_cvref_t<T>> || (std::is_lvalue_reference_v<T> && !std::is_const_v<std::remove_reference_t<T>>));
 template <class X, class Y>
-concept TensorsOrNumber = (TensorLike<X> && (TensorLike<Y> || Number<Y>)) || (Number<X> && TensorLike<Y>);
+concept TensorsOrNumber = (TensorOperand<X> && (TensorOperand<Y> || Number<Y>)) || (Number<X> && TensorOperand<Y>);
 
 // A number becomes an element only where none of it is lost by its kind: 0.5 is no integer.
 template <class E, Number N>
@@ -221,9 +241,9 @@ constexpr E as_element(N number) {
 
 template <class F, class X, class Y>
 auto binary(char const* operation, F const& f, X&& x, Y&& y) {
-  if constexpr (!TensorLike<Y>) {
+  if constexpr (!TensorOperand<Y>) {
     return on_heap(operation, NumberSecond<F, ElementOf<X>>{f, as_element<ElementOf<X>>(y)}, std::forward<X>(x));
-  } else if constexpr (!TensorLike<X>) {
+  } else if constexpr (!TensorOperand<X>) {
     return on_heap(operation, NumberFirst<F, ElementOf<Y>>{f, as_element<ElementOf<Y>>(x)}, std::forward<Y>(y));
   } else {
     static_assert(std::is_same_v<ElementOf<X>, ElementOf<Y>>, "the tensors have different types of elements: convert one");
@@ -233,7 +253,7 @@ auto binary(char const* operation, F const& f, X&& x, Y&& y) {
 template <class F, class X, class Y>
 auto arithmetic(char const* operation, F const& f, X&& x, Y&& y) {
   auto const check = []<class T>(std::type_identity<T>) {
-    if constexpr (TensorLike<T>)
+    if constexpr (TensorOperand<T>)
       static_assert(!std::is_same_v<ElementOf<T>, bool>, "there is no arithmetic of bool: `where` chooses by it");
   };
   check(std::type_identity<X>{}), check(std::type_identity<Y>{});
@@ -256,10 +276,11 @@ void assign(char const* operation, F const& f, X& x, Y const& y) {
       return x;
     }
   }();
-  alignment.add(0, {view.lengths(), view.row_stride(), places.data()});
-  alignment.add(1, {view.lengths(), view.row_stride(), places.data()});
+  auto const strides = strides_of(view);
+  alignment.add(0, {view.lengths(), strides, places.data()});
+  alignment.add(1, {view.lengths(), strides, places.data()});
   SerialExecutor executor;
-  if constexpr (TensorLike<Y>) {
+  if constexpr (TensorOperand<Y>) {
     static_assert(std::is_same_v<E, ElementOf<Y>>, "the tensors have different types of elements: convert one");
     static_assert(axiform::detail::one_has_all_axes<List, AxesOf<Y>> && axiform::detail::covers<List, AxesOf<Y>>(),
                   "the tensor on the left must have all axes of the one on the right");
@@ -285,7 +306,7 @@ inline constexpr bool divides = std::floating_point<E>;
 
 template <class X, class Y>
 constexpr void check_divides() {
-  if constexpr (TensorLike<X>) {
+  if constexpr (TensorOperand<X>) {
     static_assert(divides<ElementOf<X>>, "integers are not divided: convert them first");
   } else {
     static_assert(divides<ElementOf<Y>>, "integers are not divided: convert them first");
@@ -297,11 +318,11 @@ constexpr void check_divides() {
 /// f of the elements at the same place: any function of as many elements as there are tensors.
 /// @return The result's elements are what `f` returns.
 /// @throws ShapeError when an axis is not equally long in all; what `f` throws.
-template <class F, TensorLike... X>
+template <class F, TensorOperand... X>
   requires(sizeof...(X) > 0 && std::invocable<F const&, ElementOf<X>...>)
 auto elementwise(F const& f, X&&... x) { return internal::on_heap("elementwise", internal::Plain<F const&>{f}, std::forward<X>(x)...); }
 /// The same on the context's threads, in its memory.
-template <class F, TensorLike... X>
+template <class F, TensorOperand... X>
   requires(sizeof...(X) > 0 && std::invocable<F const&, ElementOf<X>...>)
 auto elementwise(Context& context, F const& f, X&&... x) {
   internal::Plain<F const&> const plain{f};
@@ -329,35 +350,39 @@ auto operator/(X&& x, Y&& y) {
   return internal::arithmetic("x / y", kernels::Divide{}, std::forward<X>(x), std::forward<Y>(y));
 }
 /// With the other sign.
-template <TensorLike X>
+template <TensorOperand X>
 auto operator-(X&& x) {
   return internal::on_heap("-x", kernels::Negate{}, std::forward<X>(x));
 }
 
 /// Adds a tensor that has no other axes, or a number, in place. @throws ShapeError when an axis is not equally long in both.
-template <internal::WritableTensor X, class Y>
-requires internal::TensorsOrNumber<X, Y> X& operator+=(X& x, Y const& y) {
+template <class X, class Y>
+  requires internal::Assignable<X> && internal::TensorsOrNumber<X, Y>
+X operator+=(X&& x, Y const& y) {
   internal::assign("x += y", kernels::Add{}, x, y);
-  return x;
+  return static_cast<X>(x);
 }
 /// Subtracts likewise.
-template <internal::WritableTensor X, class Y>
-requires internal::TensorsOrNumber<X, Y> X& operator-=(X& x, Y const& y) {
+template <class X, class Y>
+  requires internal::Assignable<X> && internal::TensorsOrNumber<X, Y>
+X operator-=(X&& x, Y const& y) {
   internal::assign("x -= y", kernels::Subtract{}, x, y);
-  return x;
+  return static_cast<X>(x);
 }
 /// Multiplies likewise.
-template <internal::WritableTensor X, class Y>
-requires internal::TensorsOrNumber<X, Y> X& operator*=(X& x, Y const& y) {
+template <class X, class Y>
+  requires internal::Assignable<X> && internal::TensorsOrNumber<X, Y>
+X operator*=(X&& x, Y const& y) {
   internal::assign("x *= y", kernels::Multiply{}, x, y);
-  return x;
+  return static_cast<X>(x);
 }
 /// Divides likewise, floating-point numbers.
-template <internal::WritableTensor X, class Y>
-requires internal::TensorsOrNumber<X, Y> X& operator/=(X& x, Y const& y) {
+template <class X, class Y>
+  requires internal::Assignable<X> && internal::TensorsOrNumber<X, Y>
+X operator/=(X&& x, Y const& y) {
   internal::check_divides<X, Y>();
   internal::assign("x /= y", kernels::Divide{}, x, y);
-  return x;
+  return static_cast<X>(x);
 }
 
 /// A tensor of bool: where x is less than y.
@@ -387,34 +412,34 @@ template <class X, class Y>
 auto minimum(X&& x, Y&& y) { return internal::arithmetic("minimum", kernels::Smaller{}, std::forward<X>(x), std::forward<Y>(y)); }
 
 /// `a` where `mask` is true, `b` elsewhere.
-template <TensorLike M, TensorLike A, TensorLike B>
+template <TensorOperand M, TensorOperand A, TensorOperand B>
   requires std::same_as < ElementOf<M>,
 bool > auto where(M const& mask, A const& a, B const& b) {
   static_assert(std::is_same_v<ElementOf<A>, ElementOf<B>>, "the tensors have different types of elements: convert one");
   return elementwise([](bool chosen, ElementOf<A> x, ElementOf<A> y) { return chosen ? x : y; }, mask, a, b);
 }
 /// The same with a number in the place of `b`.
-template <TensorLike M, TensorLike A, internal::Number B>
+template <TensorOperand M, TensorOperand A, internal::Number B>
   requires std::same_as < ElementOf<M>,
 bool > auto where(M const& mask, A const& a, B b) {
   return elementwise([other = internal::as_element<ElementOf<A>>(b)](bool chosen, ElementOf<A> x) { return chosen ? x : other; }, mask, a);
 }
 /// The same with a number in the place of `a`.
-template <TensorLike M, internal::Number A, TensorLike B>
+template <TensorOperand M, internal::Number A, TensorOperand B>
   requires std::same_as < ElementOf<M>,
 bool > auto where(M const& mask, A a, B const& b) {
   return elementwise([other = internal::as_element<ElementOf<B>>(a)](bool chosen, ElementOf<B> y) { return chosen ? other : y; }, mask, b);
 }
 
 /// |x|.
-template <TensorLike X>
+template <TensorOperand X>
 auto abs(X&& x) {
   return internal::on_heap("abs", kernels::Absolute{}, std::forward<X>(x));
 }
 
 /// A tensor of floating-point numbers.
 template <class T>
-concept RealTensor = TensorLike<T> && std::floating_point<ElementOf<T>>;
+concept RealTensor = TensorOperand<T> && std::floating_point<ElementOf<T>>;
 
 /// The square root; NaN below zero.
 template <RealTensor X>

@@ -58,7 +58,7 @@ class Loops {
 /// A tensor of an operation: how long its axes are, how it lies in memory, and where each axis stands among those of the operation.
 struct Operand {
   std::span<std::size_t const> lengths;
-  std::size_t row_stride;
+  std::span<std::ptrdiff_t const> strides;
   std::size_t const* places;
 };
 
@@ -180,13 +180,11 @@ AXIFORM_INLINE void Loops::for_each(Executor& executor, FunctionRef<void(LoopRun
 AXIFORM_INLINE void Alignment::add(std::size_t number, Operand const& operand) {
   std::size_t const rank = operand.lengths.size();
   shapes_[known_++] = operand.lengths;
-  std::size_t step = 1;
-  for (std::size_t i = rank; i-- > 0;) {
+  for (std::size_t i = 0; i < rank; ++i) {
     std::size_t const axis = operand.places[i], length = operand.lengths[i];
     if (lengths_[axis] == unknown) lengths_[axis] = length;
     if (lengths_[axis] != length) refuse(axis, length);
-    steps_[axis][number] = static_cast<std::ptrdiff_t>(step);
-    step = i + 1 == rank ? operand.row_stride : step * length;
+    steps_[axis][number] = operand.strides[i];
   }
 }
 

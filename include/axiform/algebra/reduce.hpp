@@ -70,7 +70,7 @@ void fold_loops(F const& f, Loops const& kept, Loops const& reduced, E* target, 
 }
 
 // How many elements there are along the reduced axes.
-template <class... Reduced, TensorLike X>
+template <class... Reduced, TensorOperand X>
 std::size_t elements_along(X const& x) {
   auto const lengths = x.lengths();
   std::size_t count = 1;
@@ -78,7 +78,7 @@ std::size_t elements_along(X const& x) {
   return count;
 }
 
-template <class... Reduced, class F, TensorLike X, class Make>
+template <class... Reduced, class F, TensorOperand X, class Make>
 auto reduce_axes(char const* operation, F const& f, ElementOf<X> identity, X const& x, Executor& executor, Make const& make) {
   using E = ElementOf<X>;
   using List = AxesOf<X>;
@@ -92,7 +92,8 @@ auto reduce_axes(char const* operation, F const& f, ElementOf<X> identity, X con
     Loops kept, reduced;
     auto const add_kept = [&](auto& result) {
       static constexpr auto places = axiform::detail::places_in<List>(Kept{});
-      alignment.add(0, {result.lengths(), result.row_stride(), places.data()});
+      auto const strides = strides_of(result);
+      alignment.add(0, {result.lengths(), strides, places.data()});
       for (std::size_t const place : places) alignment.add_loop(place, kept);
     };
     (alignment.add_loop(axiform::detail::place_of<Reduced>(List{}), reduced), ...);
@@ -100,7 +101,7 @@ auto reduce_axes(char const* operation, F const& f, ElementOf<X> identity, X con
       E result = identity;
       reduced = alignment.loops();  // in the order in which they lie
       reduced.simplify();
-      fold_loops(f, kept, reduced, &result, as_view(x).data(), identity, executor);
+      fold_loops(f, kept, reduced, &result, data_of(x), identity, executor);
       return result;
     } else {
       auto const lengths = x.lengths();
@@ -109,7 +110,7 @@ auto reduce_axes(char const* operation, F const& f, ElementOf<X> identity, X con
       }(Kept{});
       add_kept(result);
       kept.simplify(), reduced.simplify();
-      fold_loops(f, kept, reduced, result.data(), as_view(x).data(), identity, executor);
+      fold_loops(f, kept, reduced, result.data(), data_of(x), identity, executor);
       return result;
     }
   }
@@ -138,13 +139,13 @@ auto with_axes(AxisList<Axes...>, Call const& call) {
   }
 }
 
-template <class... Named, class F, TensorLike X, class Make>
+template <class... Named, class F, TensorOperand X, class Make>
 auto reduce(char const* operation, F const& f, ElementOf<X> identity, X const& x, Executor& executor, Make const& make) {
   static_assert(!std::is_same_v<ElementOf<X>, bool>, "there is no arithmetic of bool: `where` chooses by it");
   return with_axes<Named...>(AxesOf<X>{},
                              [&]<class... Reduced>() { return reduce_axes<Reduced...>(operation, f, identity, x, executor, make); });
 }
-template <class... Named, TensorLike X>
+template <class... Named, TensorOperand X>
 std::size_t count_reduced(X const& x) {
   return with_axes<Named...>(AxesOf<X>{}, [&]<class... Reduced>() { return elements_along<Reduced...>(x); });
 }
@@ -155,12 +156,12 @@ auto mean_of(X const& x, Executor& executor, Make const& make) {
   total /= static_cast<ElementOf<X>>(count_reduced<Named...>(x));
   return total;
 }
-template <class... Named, TensorLike X, class Make>
+template <class... Named, TensorOperand X, class Make>
 auto max_of(X const& x, Executor& executor, Make const& make) {
   check_not_empty("max", count_reduced<Named...>(x));
   return reduce<Named...>("max", kernels::Greater{}, least<ElementOf<X>>(), x, executor, make);
 }
-template <class... Named, TensorLike X, class Make>
+template <class... Named, TensorOperand X, class Make>
 auto min_of(X const& x, Executor& executor, Make const& make) {
   check_not_empty("min", count_reduced<Named...>(x));
   return reduce<Named...>("min", kernels::Smaller{}, greatest<ElementOf<X>>(), x, executor, make);
@@ -169,13 +170,13 @@ auto min_of(X const& x, Executor& executor, Make const& make) {
 }  // namespace internal
 
 /// The sum along the named axes, which the result does not have; of all elements, as a number, where none is named.
-template <class... Named, TensorLike X>
+template <class... Named, TensorOperand X>
 auto sum(X const& x) {
   SerialExecutor executor;
   return internal::reduce<Named...>("sum", kernels::Add{}, 0, x, executor, internal::OnHeap{});
 }
 /// The same on the context's threads, in its memory.
-template <class... Named, TensorLike X>
+template <class... Named, TensorOperand X>
 auto sum(X const& x, Context& context) {
   return internal::reduce<Named...>("sum", kernels::Add{}, 0, x, context.executor(), internal::InContext{context});
 }
@@ -193,25 +194,25 @@ auto mean(X const& x, Context& context) {
 }
 
 /// The greatest element along the named axes; NaN where one is. @throws ArgumentError when there is no element.
-template <class... Named, TensorLike X>
+template <class... Named, TensorOperand X>
 auto max(X const& x) {
   SerialExecutor executor;
   return internal::max_of<Named...>(x, executor, internal::OnHeap{});
 }
 /// The same on the context's threads, in its memory.
-template <class... Named, TensorLike X>
+template <class... Named, TensorOperand X>
 auto max(X const& x, Context& context) {
   return internal::max_of<Named...>(x, context.executor(), internal::InContext{context});
 }
 
 /// The smallest element along the named axes; NaN where one is. @throws ArgumentError when there is no element.
-template <class... Named, TensorLike X>
+template <class... Named, TensorOperand X>
 auto min(X const& x) {
   SerialExecutor executor;
   return internal::min_of<Named...>(x, executor, internal::OnHeap{});
 }
 /// The same on the context's threads, in its memory.
-template <class... Named, TensorLike X>
+template <class... Named, TensorOperand X>
 auto min(X const& x, Context& context) {
   return internal::min_of<Named...>(x, context.executor(), internal::InContext{context});
 }

@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include <axiform/core/axis.hpp>
+#include <axiform/core/strided_view.hpp>
 #include <axiform/core/tensor.hpp>
 
 namespace axiform {
@@ -29,11 +32,11 @@ struct AxesOfTensor<Kind<Element, Axes...>> {
 }  // namespace detail
 
 /// The axes of a tensor or a view.
-template <TensorLike T>
+template <TensorOperand T>
 using AxesOf = typename detail::AxesOfTensor<std::remove_cvref_t<T>>::type;
 
 /// The elements of a tensor or a view.
-template <TensorLike T>
+template <TensorOperand T>
 using ElementOf = std::remove_const_t<typename std::remove_cvref_t<T>::element_type>;
 
 namespace detail {
@@ -118,6 +121,29 @@ struct Filter<AxisList<Done...>, AxisList<First, Others...>, Gone...> {
   using type = typename std::conditional_t<(std::is_same_v<First, Gone> || ...), Filter<AxisList<Done...>, AxisList<Others...>, Gone...>,
                                            Filter<AxisList<Done..., First>, AxisList<Others...>, Gone...>>::type;
 };
+
+// The axis at a place of a list.
+template <class List, std::size_t Place>
+struct AxisAtPlace;
+template <class... Axes, std::size_t Place>
+struct AxisAtPlace<AxisList<Axes...>, Place> {
+  using type = std::tuple_element_t<Place, std::tuple<Axes...>>;
+};
+template <class List, std::size_t Place>
+using AxisOf = typename AxisAtPlace<List, Place>::type;
+
+// A list with another axis in the place of one.
+template <class List, class From, class To>
+struct ReplacedIn;
+template <class... Axes, class From, class To>
+struct ReplacedIn<AxisList<Axes...>, From, To> {
+  static constexpr std::size_t place = place_of<From>(AxisList<Axes...>{});
+  template <std::size_t... I>
+  static AxisList<std::conditional_t<I == place, To, Axes>...> replace(std::index_sequence<I...>);
+  using type = decltype(replace(std::make_index_sequence<sizeof...(Axes)>{}));
+};
+template <class List, class From, class To>
+using Replaced = typename ReplacedIn<List, From, To>::type;
 
 template <class Element, class List>
 struct TensorOfList;
