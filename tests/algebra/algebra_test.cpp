@@ -322,6 +322,26 @@ bool same_elements(T const& a, U const& b) {
 
 }  // namespace
 
+TEST_CASE("algebra: a length without a name stands for the axis of that length, and for no other") {
+  Tensor<float, B, C> x(2);
+  x += 1;
+  auto const total = sum<Const<7>>(x);
+  static_assert(std::is_same_v<std::remove_const_t<decltype(total)>, Tensor<float, B>>);
+  CHECK(total(1) == 7);
+  CHECK(at<Const<7>>(x, 3)(1) == 1);
+
+  Tensor<float, C, Const<7>> square;  // one is C, the other only as long
+  square(2, 5) = 3;
+  auto const rows = sum<C>(square);
+  static_assert(std::is_same_v<std::remove_const_t<decltype(rows)>, Tensor<float, Const<7>>>);
+  CHECK(rows(5) == 3);
+  CHECK(at<C>(square, 2)(5) == 3);
+  auto const turned = contract<C>(square, x);
+  static_assert(std::is_same_v<std::remove_const_t<decltype(turned)>, Tensor<float, Const<7>, B>>);
+  CHECK(turned(5, 1) == 3);
+  CHECK(turned(4, 1) == 0);
+}
+
 TEST_CASE("algebra: views are what their copies are") {
   Tensor<float, A, B, E> x(6, 10);
   for (std::size_t i = 0; i < x.size(); ++i) x.elements()[i] = std::sin(static_cast<float>(i));

@@ -24,25 +24,6 @@ namespace axiform::inline AXIFORM_ARCH {
 
 namespace internal {
 
-template <class List, class Other>
-struct Joined;
-template <class... Axes, class... Others>
-struct Joined<AxisList<Axes...>, AxisList<Others...>> {
-  using type = AxisList<Axes..., Others...>;
-};
-// The axes of `List` that have no place in `Other`.
-template <class Done, class List, class Other>
-struct Apart;
-template <class Done, class Other>
-struct Apart<Done, AxisList<>, Other> {
-  using type = Done;
-};
-template <class... Done, class First, class... Rest, class Other>
-struct Apart<AxisList<Done...>, AxisList<First, Rest...>, Other> {
-  using type = typename std::conditional_t<axiform::detail::has_axis<First, Other>, Apart<AxisList<Done...>, AxisList<Rest...>, Other>,
-                                           Apart<AxisList<Done..., First>, AxisList<Rest...>, Other>>::type;
-};
-
 template <class... Over, class X, class Y, class Make>
 auto contract_with(X const& x, Y const& y, Executor& executor, Make const& make) {
   using E = ElementOf<X>;
@@ -52,31 +33,30 @@ auto contract_with(X const& x, Y const& y, Executor& executor, Make const& make)
   static_assert((axiform::detail::has_axis<Over, Xs> && ...), "the first tensor has no such axis, or has it twice");
   static_assert((axiform::detail::has_axis<Over, Ys> && ...), "the second tensor has no such axis, or has it twice");
   if constexpr ((axiform::detail::has_axis<Over, Xs> && ...) && (axiform::detail::has_axis<Over, Ys> && ...)) {
-    using YsAlone = typename Apart<AxisList<>, Ys, Xs>::type;
-    using All = typename Joined<Xs, YsAlone>::type;
+    using YsAlone = typename axiform::detail::AxesNotIn<Ys, Xs>::type;
+    using All = typename axiform::detail::Joined<Xs, YsAlone>::type;
     static_assert(axiform::detail::covers<All, Xs>() && axiform::detail::covers<All, Ys>(),
                   "an axis stands twice in a tensor: give one another name");
     static_assert(All::size <= axiform::detail::most_axes);
-    using Result = typename Joined<typename Apart<AxisList<>, Xs, AxisList<Over...>>::type, YsAlone>::type;
+    static_assert((axiform::detail::has_axis<Over, All> && ...),
+                  "the axis to sum over has one name in the one tensor, and another in the other");
+    using Result = axiform::detail::Without<All, Over...>;
     static_assert(Result::size > 0, "all axes are summed over: sum(x * y)");
     static constexpr auto names = names_of(All{});
     Alignment alignment("contract", names);
     align<All>(alignment, 1, x);
     align<All>(alignment, 2, y);
-    static constexpr auto places = axiform::detail::places_in<All>(Result{});
-    auto const shape = [&]<class... Axes>(AxisList<Axes...>) {
-      return Shape<Axes...>::of({alignment.length(axiform::detail::place_of<Axes>(All{}))...});
-    }(Result{});
-    auto const strides = dense_strides(shape);
-    alignment.add(0, {shape.lengths(), strides, places.data()});
-    auto result = make.template operator()<E>(shape);
+    auto result = make.template operator()<E>(shape_of<All>(Result{}, alignment));
+    align<All>(alignment, 0, result);
 
     using Kind = Contraction::Kind;
+    static constexpr auto summed = axiform::detail::marks_of<All, Over...>();
     static constexpr auto kinds = []<class... Axes>(AxisList<Axes...>) {
-      return std::array{(axiform::detail::has_axis<Axes, AxisList<Over...>>                           ? Kind::inner
-                         : axiform::detail::has_axis<Axes, Xs> && axiform::detail::has_axis<Axes, Ys> ? Kind::batch
-                         : axiform::detail::has_axis<Axes, Xs>                                        ? Kind::rows
-                                                                                                      : Kind::columns)...};
+      std::size_t place = 0;
+      return std::array{(summed[place++]                        ? Kind::inner
+                         : !axiform::detail::has_axis<Axes, Xs> ? Kind::columns
+                         : axiform::detail::has_axis<Axes, Ys>  ? Kind::batch
+                                                                : Kind::rows)...};
     }(All{});
     Contraction contraction;
     for (std::size_t axis = 0; axis < kinds.size(); ++axis) contraction.add(kinds[axis], alignment.length(axis), alignment.steps(axis));

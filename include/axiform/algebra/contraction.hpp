@@ -166,7 +166,7 @@ AXIFORM_INLINE void Contraction::run(float* result, float const* x, float const*
   }
 
   // The rows that the result and x both go through as through one are those of a product; rows further out take several, with one packed y.
-  Group outer = packed.rows(), summed_x = packed.inner(), summed_y = packed.inner(), across = packed.columns();
+  Group outer = packed.rows(), summed = packed.inner(), across = packed.columns();
   OperandPlace row_step{};
   std::size_t product_rows = 1;
   while (outer.rank > 0) {
@@ -184,11 +184,11 @@ AXIFORM_INLINE void Contraction::run(float* result, float const* x, float const*
     }
     --outer.rank;
   }
-  summed_x.merge(1), summed_y.merge(2), across.merge(2);
+  summed.merge(2), across.merge(2);
   auto const step = [](Group const& group, std::size_t operand) {
     return group.rank == 0 ? 1 : static_cast<std::size_t>(group.steps[0][operand]);
   };
-  std::size_t const k_step = step(summed_y, 2), n_step = step(across, 2);
+  std::size_t const k_step = step(summed, 2), n_step = step(across, 2);
   auto const row_stride = [&](std::size_t operand, std::size_t least) {
     return product_rows == 1 ? least : static_cast<std::size_t>(row_step[operand]);
   };

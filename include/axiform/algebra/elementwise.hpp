@@ -43,16 +43,12 @@ template <class... Axes>
 constexpr std::array<AxisName, sizeof...(Axes)> names_of(AxisList<Axes...>) {
   return {&axis_name<Axes>...};
 }
-template <class... Axes>
-Shape<Axes...> shape_of(AxisList<Axes...>, Alignment const& alignment) {
-  return [&]<std::size_t... I>(std::index_sequence<I...>) { return Shape<Axes...>::of({alignment.length(I)...}); }
-  (std::make_index_sequence<sizeof...(Axes)>{});
-}
-
-// The strides of elements that lie row by row, without gaps.
-template <Axis... Axes>
-std::array<std::ptrdiff_t, sizeof...(Axes)> dense_strides(Shape<Axes...> const& shape) {
-  return strides_of(TensorView<float, Axes...>(nullptr, shape));
+// The lengths of axes of an operation on `All`.
+template <class All, class... Axes>
+Shape<Axes...> shape_of(AxisList<Axes...> list, Alignment const& alignment) {
+  auto lengths = axiform::detail::places_in<All>(list);
+  for (std::size_t& each : lengths) each = alignment.length(each);
+  return Shape<Axes...>::of(lengths);
 }
 
 template <class List, TensorOperand X>
@@ -67,9 +63,7 @@ inline constexpr std::size_t gathered = 512;
 
 template <class E>
 struct Gather {
-  E const* source;
-  std::ptrdiff_t step;
-  alignas(64) E values[gathered];
+  explicit Gather(std::pair<E const*, std::ptrdiff_t> const& from) : source(from.first), step(from.second) {}
 
   // `count` elements from `first` on, together.
   E const* at(std::size_t first, std::size_t count) {
@@ -81,21 +75,23 @@ struct Gather {
     }
     return values;
   }
+
+  E const* source;
+  std::ptrdiff_t step;
+  alignas(64) E values[gathered];  // not set before they are needed: most loops need none
 };
 
 template <class F, class R, class... E>
 void run_elements(F const& f, LoopRun const& run, R* target, E const*... sources) {
-  std::size_t operand = 0;
-  std::tuple<Gather<E>...> gather{[&] {
-    ++operand;
-    return Gather<E>{sources + run.begin[operand], run.step[operand], {}};
-  }()...};
-  bool const together = std::apply([](auto const&... each) { return ((each.step == 1) && ...); }, gather);
-  std::size_t const part = together ? run.count : gathered;
-  for (std::size_t first = 0; first < run.count; first += part) {
-    std::size_t const count = std::min(part, run.count - first);
-    std::apply([&](auto&... each) { kernels::apply(f, count, target + run.begin[0] + first, each.at(first, count)...); }, gather);
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    std::tuple<Gather<E>...> gather(std::pair(sources + run.begin[I + 1], run.step[I + 1])...);
+    std::size_t const part = ((run.step[I + 1] == 1) && ...) ? run.count : gathered;
+    for (std::size_t first = 0; first < run.count; first += part) {
+      std::size_t const count = std::min(part, run.count - first);
+      kernels::apply(f, count, target + run.begin[0] + first, std::get<I>(gather).at(first, count)...);
+    }
   }
+  (std::index_sequence_for<E...>{});
 }
 
 // Instantiated for each function and type of element, not for each set of axes.
@@ -148,17 +144,15 @@ auto elementwise_result(char const* operation, F const& f, Executor& executor, M
     std::size_t number = 0;
     align<List>(alignment, ++number, first);
     (align<List>(alignment, ++number, more), ...);
-    auto const shape = shape_of(List{}, alignment);
-    static constexpr auto own_places = axiform::detail::places_in<List>(List{});
-    auto const own_strides = dense_strides(shape);
-    alignment.add(0, {shape.lengths(), own_strides, own_places.data()});
     if constexpr (std::is_same_v<First, Result>) {  // bound to a temporary
       if (!(is_in_the_way(first, more) || ...)) {
+        align<List>(alignment, 0, first);
         write_elements(alignment, f, first.data(), executor, std::as_const(first).data(), data_of(more)...);
         return Result(std::move(first));
       }
     }
-    Result result = make.template operator()<R>(shape);
+    Result result = make.template operator()<R>(shape_of<List>(List{}, alignment));
+    align<List>(alignment, 0, result);
     write_elements(alignment, f, result.data(), executor, data_of(first), data_of(more)...);
     return result;
   }
@@ -268,7 +262,6 @@ void assign(char const* operation, F const& f, X& x, Y const& y) {
   static_assert(List::size <= axiform::detail::most_axes);
   static constexpr auto names = names_of(List{});
   Alignment alignment(operation, names);
-  static constexpr auto places = axiform::detail::places_in<List>(List{});
   auto const view = [&] {
     if constexpr (axiform::detail::is_owner<X>) {
       return x.view();
@@ -276,9 +269,8 @@ void assign(char const* operation, F const& f, X& x, Y const& y) {
       return x;
     }
   }();
-  auto const strides = strides_of(view);
-  alignment.add(0, {view.lengths(), strides, places.data()});
-  alignment.add(1, {view.lengths(), strides, places.data()});
+  align<List>(alignment, 0, view);
+  align<List>(alignment, 1, view);
   SerialExecutor executor;
   if constexpr (TensorOperand<Y>) {
     static_assert(std::is_same_v<E, ElementOf<Y>>, "the tensors have different types of elements: convert one");
@@ -301,15 +293,12 @@ void assign(char const* operation, F const& f, X& x, Y const& y) {
   }
 }
 
-template <class E>
-inline constexpr bool divides = std::floating_point<E>;
-
 template <class X, class Y>
 constexpr void check_divides() {
   if constexpr (TensorOperand<X>) {
-    static_assert(divides<ElementOf<X>>, "integers are not divided: convert them first");
+    static_assert(std::floating_point<ElementOf<X>>, "integers are not divided: convert them first");
   } else {
-    static_assert(divides<ElementOf<Y>>, "integers are not divided: convert them first");
+    static_assert(std::floating_point<ElementOf<Y>>, "integers are not divided: convert them first");
   }
 }
 
@@ -413,21 +402,21 @@ auto minimum(X&& x, Y&& y) { return internal::arithmetic("minimum", kernels::Sma
 
 /// `a` where `mask` is true, `b` elsewhere.
 template <TensorOperand M, TensorOperand A, TensorOperand B>
-  requires std::same_as < ElementOf<M>,
-bool > auto where(M const& mask, A const& a, B const& b) {
+  requires(std::same_as<ElementOf<M>, bool>)
+auto where(M const& mask, A const& a, B const& b) {
   static_assert(std::is_same_v<ElementOf<A>, ElementOf<B>>, "the tensors have different types of elements: convert one");
   return elementwise([](bool chosen, ElementOf<A> x, ElementOf<A> y) { return chosen ? x : y; }, mask, a, b);
 }
 /// The same with a number in the place of `b`.
 template <TensorOperand M, TensorOperand A, internal::Number B>
-  requires std::same_as < ElementOf<M>,
-bool > auto where(M const& mask, A const& a, B b) {
+  requires(std::same_as<ElementOf<M>, bool>)
+auto where(M const& mask, A const& a, B b) {
   return elementwise([other = internal::as_element<ElementOf<A>>(b)](bool chosen, ElementOf<A> x) { return chosen ? x : other; }, mask, a);
 }
 /// The same with a number in the place of `a`.
 template <TensorOperand M, internal::Number A, TensorOperand B>
-  requires std::same_as < ElementOf<M>,
-bool > auto where(M const& mask, A a, B const& b) {
+  requires(std::same_as<ElementOf<M>, bool>)
+auto where(M const& mask, A a, B const& b) {
   return elementwise([other = internal::as_element<ElementOf<B>>(a)](bool chosen, ElementOf<B> y) { return chosen ? other : y; }, mask, b);
 }
 

@@ -85,18 +85,11 @@ auto reduce_axes(char const* operation, F const& f, ElementOf<X> identity, X con
   static_assert(List::size <= axiform::detail::most_axes);
   static_assert((axiform::detail::has_axis<Reduced, List> && ...), "the tensor has no such axis, or has it twice");
   if constexpr ((axiform::detail::has_axis<Reduced, List> && ...)) {
-    using Kept = typename axiform::detail::Filter<AxisList<>, List, Reduced...>::type;
+    using Kept = axiform::detail::Without<List, Reduced...>;
     static constexpr auto names = names_of(List{});
     Alignment alignment(operation, names);
     align<List>(alignment, 1, x);
     Loops kept, reduced;
-    auto const add_kept = [&](auto& result) {
-      static constexpr auto places = axiform::detail::places_in<List>(Kept{});
-      auto const strides = strides_of(result);
-      alignment.add(0, {result.lengths(), strides, places.data()});
-      for (std::size_t const place : places) alignment.add_loop(place, kept);
-    };
-    (alignment.add_loop(axiform::detail::place_of<Reduced>(List{}), reduced), ...);
     if constexpr (Kept::size == 0) {
       E result = identity;
       reduced = alignment.loops();  // in the order in which they lie
@@ -104,11 +97,10 @@ auto reduce_axes(char const* operation, F const& f, ElementOf<X> identity, X con
       fold_loops(f, kept, reduced, &result, data_of(x), identity, executor);
       return result;
     } else {
-      auto const lengths = x.lengths();
-      auto result = [&]<class... Axes>(AxisList<Axes...>) {
-        return make.template operator()<E>(Shape<Axes...>::of({lengths[axiform::detail::place_of<Axes>(List{})]...}));
-      }(Kept{});
-      add_kept(result);
+      auto result = make.template operator()<E>(shape_of<List>(Kept{}, alignment));
+      align<List>(alignment, 0, result);
+      for (std::size_t const place : axiform::detail::places_in<List>(Kept{})) alignment.add_loop(place, kept);
+      (alignment.add_loop(axiform::detail::place_of<Reduced>(List{}), reduced), ...);
       kept.simplify(), reduced.simplify();
       fold_loops(f, kept, reduced, result.data(), data_of(x), identity, executor);
       return result;

@@ -106,7 +106,7 @@ auto at(X&& x, std::size_t index) {
   static_assert(detail::has_axis<A, List>, "the tensor has no such axis, or has it twice");
   if constexpr (detail::has_axis<A, List>) {
     constexpr std::size_t place = detail::place_of<A>(List{});
-    using Kept = typename detail::Filter<AxisList<>, List, detail::AxisOf<List, place>>::type;
+    using Kept = detail::Without<List, detail::AxisOf<List, place>>;
     static_assert(Kept::size > 0, "the tensor has no other axis: x(index) is the element");
     using View = typename detail::StridedOfList<detail::ElementSeen<X>, Kept>::type;
     auto const lengths = x.lengths();

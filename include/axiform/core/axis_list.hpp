@@ -109,17 +109,46 @@ inline constexpr bool one_has_all_axes = !std::is_void_v<typename FirstCovering<
 template <class A, class List>
 inline constexpr bool has_axis = place_of<A>(List{}) != no_place;
 
-// A list without some axes.
-template <class Done, class List, class... Gone>
-struct Filter;
-template <class... Done, class... Gone>
-struct Filter<AxisList<Done...>, AxisList<>, Gone...> {
-  using type = AxisList<Done...>;
+// Lists one behind the other.
+template <class... Lists>
+struct Joined {
+  using type = AxisList<>;
 };
-template <class... Done, class First, class... Others, class... Gone>
-struct Filter<AxisList<Done...>, AxisList<First, Others...>, Gone...> {
-  using type = typename std::conditional_t<(std::is_same_v<First, Gone> || ...), Filter<AxisList<Done...>, AxisList<Others...>, Gone...>,
-                                           Filter<AxisList<Done..., First>, AxisList<Others...>, Gone...>>::type;
+template <class... Axes>
+struct Joined<AxisList<Axes...>> {
+  using type = AxisList<Axes...>;
+};
+template <class... Axes, class... Others, class... Rest>
+struct Joined<AxisList<Axes...>, AxisList<Others...>, Rest...> : Joined<AxisList<Axes..., Others...>, Rest...> {};
+
+// Which of a list's axes are those that are named: by their places, for a name may stand for another (`Const<64>` for `Features`).
+template <class List, class... Named>
+constexpr std::array<bool, List::size> marks_of() {
+  std::array<bool, List::size> marks{};
+  for (std::size_t const place : std::array<std::size_t, sizeof...(Named)>{place_of<Named>(List{})...})
+    if (place != no_place) marks[place] = true;
+  return marks;
+}
+
+// A list without the axes that are named.
+template <class List, class... Gone>
+struct WithoutAxes;
+template <class... Axes, class... Gone>
+struct WithoutAxes<AxisList<Axes...>, Gone...> {
+  static constexpr auto gone = marks_of<AxisList<Axes...>, Gone...>();
+  template <std::size_t... I>
+  static typename Joined<std::conditional_t<gone[I], AxisList<>, AxisList<Axes>>...>::type keep(std::index_sequence<I...>);
+  using type = decltype(keep(std::make_index_sequence<sizeof...(Axes)>{}));
+};
+template <class List, class... Gone>
+using Without = typename WithoutAxes<List, Gone...>::type;
+
+// The axes of a list that have no place in another.
+template <class List, class Other>
+struct AxesNotIn;
+template <class... Axes, class Other>
+struct AxesNotIn<AxisList<Axes...>, Other> {
+  using type = typename Joined<std::conditional_t<has_axis<Axes, Other>, AxisList<>, AxisList<Axes>>...>::type;
 };
 
 // The axis at a place of a list.

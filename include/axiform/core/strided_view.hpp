@@ -82,8 +82,10 @@ class StridedView {
 
 /// Writes the elements, as a tensor of them is written.
 template <class Traits, class Element, Axis... Axes>
-  requires std::is_arithmetic_v<Element> std::basic_ostream<char, Traits>
-&operator<<(std::basic_ostream<char, Traits>& out, StridedView<Element, Axes...> const& view) { return out << view.copy(); }
+  requires(std::is_arithmetic_v<Element>)
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, StridedView<Element, Axes...> const& view) {
+  return out << view.copy();
+}
 
 namespace detail {
 template <class T>
