@@ -8,8 +8,9 @@
 
 #include <axiform/algebra/contract.hpp>
 #include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/functions.hpp>
 #include <axiform/algebra/reduce.hpp>
-#include <axiform/algebra/softmax.hpp>
+#include <axiform/algebra/normalize.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/ops/attention.hpp>

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/functions.hpp>
 #include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/views.hpp>
 
@@ -32,14 +33,14 @@ int main() {
 }
 
 // Prints:
-// [2.0000 3.5000 5.0000]
+// [2.0000 3.5000 5.0000] [Subjects: 3]
 // [[ 1.0000  1.5000 -1.0000]
-//  [-1.0000 -1.5000  1.0000]]
-// [5 6]
+//  [-1.0000 -1.5000  1.0000]] [Students: 2, Subjects: 3]
+// [5 6] [Students: 2]
 // 3.5
 // [[ 6 10  8]
-//  [ 1  3 11]]
+//  [ 1  3 11]] [Students: 2, Subjects: 3]
 // [[ 6  1]
 //  [10  3]
-//  [ 8 11]]
-// [ 4.0000 12.2500 25.0000]
+//  [ 8 11]] [Subjects: 3, Students: 2]
+// [ 4.0000 12.2500 25.0000] [Subjects: 3]

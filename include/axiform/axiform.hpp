@@ -2,12 +2,21 @@
 /// Everything. A program that uses one model compiles sooner with that model's header alone: `<axiform/models/bert.hpp>`.
 #pragma once
 
+#include <axiform/algebra/arithmetic.hpp>
 #include <axiform/algebra/contract.hpp>
 #include <axiform/algebra/contraction.hpp>
+#include <axiform/algebra/create.hpp>
+#include <axiform/algebra/dense.hpp>
 #include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/functions.hpp>
+#include <axiform/algebra/gather.hpp>
 #include <axiform/algebra/loops.hpp>
+#include <axiform/algebra/mdspan.hpp>
+#include <axiform/algebra/normalize.hpp>
+#include <axiform/algebra/order.hpp>
+#include <axiform/algebra/rearrange.hpp>
 #include <axiform/algebra/reduce.hpp>
-#include <axiform/algebra/softmax.hpp>
+#include <axiform/algebra/reshape.hpp>
 #include <axiform/algebra/views.hpp>
 #include <axiform/core/activation.hpp>
 #include <axiform/core/axis.hpp>
@@ -20,8 +29,11 @@
 #include <axiform/core/executor.hpp>
 #include <axiform/core/function_ref.hpp>
 #include <axiform/core/greatest.hpp>
+#include <axiform/core/half.hpp>
 #include <axiform/core/head_weights.hpp>
+#include <axiform/core/inline_tensor.hpp>
 #include <axiform/core/memory.hpp>
+#include <axiform/core/nested_list.hpp>
 #include <axiform/core/observer.hpp>
 #include <axiform/core/print.hpp>
 #include <axiform/core/probabilities.hpp>

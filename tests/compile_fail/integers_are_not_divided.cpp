@@ -1,6 +1,6 @@
 // A quotient of integers is not what was meant more often than not: they are converted first.
 // expect-error: integers are not divided
-#include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/arithmetic.hpp>
 
 using axiform::Tensor, axiform::axes::Keys;
 

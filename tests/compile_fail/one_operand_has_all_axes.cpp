@@ -1,6 +1,6 @@
 // Of two tensors one has all axes of the other: queries are not added to keys, which would be an outer sum.
 // expect-error: one of the tensors must have all axes.*
-#include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/arithmetic.hpp>
 
 using axiform::Const, axiform::Tensor, axiform::axes::Keys, axiform::axes::Queries;
 

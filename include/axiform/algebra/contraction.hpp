@@ -12,8 +12,8 @@
 
 #if AXIFORM_DEFINES(algebra)
 #include <algorithm>
-#include <vector>
 
+#include <axiform/algebra/dense.hpp>
 #include <axiform/core/memory.hpp>
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/kernels/packing.hpp>
@@ -66,7 +66,7 @@ class Contraction {
   };
 
   static void for_each(Group const& outer, Group const& inner, FunctionRef<void(OperandPlace const&)> use);
-  void copy(std::size_t operand, Group const& outer, float const* source, float* target, Contraction& packed) const;
+  void copy(std::size_t operand, float const* source, float* target, Contraction& packed, Executor& executor) const;
 
   Group const& batch() const noexcept { return groups_[0]; }
   Group const& rows() const noexcept { return groups_[1]; }
@@ -129,16 +129,14 @@ AXIFORM_INLINE void Contraction::for_each(Group const& outer, Group const& inner
 }
 
 // x (operand 1) as [batch, rows, inner], or y (operand 2) as [batch, columns, inner], without gaps; `packed` gets its steps.
-AXIFORM_INLINE void Contraction::copy(std::size_t operand, Group const& outer, float const* source, float* target,
-                                      Contraction& packed) const {
-  std::size_t const own = operand;  // rows are group 1, columns group 2
-  packed.groups_[0].pack(operand, packed.groups_[own].pack(operand, packed.groups_[3].pack(operand, 1)));
-  std::vector<std::ptrdiff_t> places;
-  places.reserve(inner().size());
-  for_each(inner(), Group{}, [&](OperandPlace const& place) { places.push_back(place[operand]); });
-  for_each(batch(), outer, [&](OperandPlace const& from) {
-    for (std::ptrdiff_t const place : places) *target++ = source[from[operand] + place];
-  });
+AXIFORM_INLINE void Contraction::copy(std::size_t operand, float const* source, float* target, Contraction& packed,
+                                      Executor& executor) const {
+  packed.groups_[0].pack(operand, packed.groups_[operand].pack(operand, packed.groups_[3].pack(operand, 1)));
+  Loops loops;
+  for (std::size_t const group : {std::size_t{0}, operand, std::size_t{3}})
+    for (std::size_t i = 0; i < groups_[group].rank; ++i)
+      loops.add(groups_[group].lengths[i], {packed.groups_[group].steps[i][operand], groups_[group].steps[i][operand]});
+  copy_elements(loops, target, source, executor);
 }
 
 AXIFORM_INLINE void Contraction::run(float* result, float const* x, float const* y, Executor& executor) const {
@@ -155,13 +153,13 @@ AXIFORM_INLINE void Contraction::run(float* result, float const* x, float const*
   Contraction packed = *this;
   Buffer x_copy, y_copy;
   if (!is_matrix(1)) {
-    x_copy = Buffer(batches * m * k * sizeof(float));
-    copy(1, rows(), x, static_cast<float*>(x_copy.data()), packed);
+    x_copy = Buffer::uninitialised(batches * m * k * sizeof(float));
+    copy(1, x, static_cast<float*>(x_copy.data()), packed, executor);
     x = static_cast<float const*>(x_copy.data());
   }
   if (!is_matrix(2)) {
-    y_copy = Buffer(batches * n * k * sizeof(float));
-    copy(2, columns(), y, static_cast<float*>(y_copy.data()), packed);
+    y_copy = Buffer::uninitialised(batches * n * k * sizeof(float));
+    copy(2, y, static_cast<float*>(y_copy.data()), packed, executor);
     y = static_cast<float const*>(y_copy.data());
   }
 
@@ -207,14 +205,14 @@ AXIFORM_INLINE void Contraction::run(float* result, float const* x, float const*
   std::size_t const threads = std::min(executor.concurrency(), batches);
   if (threads > 1 && batches >= executor.concurrency()) {  // each thread takes whole products
     executor.parallel_for(threads, [&](std::size_t thread) {
-      Buffer const panels(panel_bytes);
+      Buffer const panels = Buffer::uninitialised(panel_bytes);
       SerialExecutor serial;
       for (std::size_t i = batches * thread / threads; i < batches * (thread + 1) / threads; ++i)
         run_batch(i, static_cast<float*>(panels.data()), serial);
     });
     return;
   }
-  Buffer const panels(panel_bytes);
+  Buffer const panels = Buffer::uninitialised(panel_bytes);
   for (std::size_t i = 0; i < batches; ++i) run_batch(i, static_cast<float*>(panels.data()), executor);
 }
 

@@ -14,6 +14,7 @@
 
 #if AXIFORM_DEFINES(algebra)
 #include <algorithm>
+#include <utility>
 
 #include <axiform/core/error.hpp>
 #endif
@@ -40,13 +41,24 @@ class Loops {
   void add(std::size_t length, OperandSteps const& step);
   /// Leaves out loops of one, and makes one of two wherever every operand goes through both as through one.
   void simplify();
+  /// Puts those loops inside in which the first operand, the one that is written, moves on by less.
+  void follow_result();
+  /// Takes the innermost loop out, or of several the one in which `operand` moves on by least. @pre There is one.
+  LoopRun take_innermost();
+  LoopRun take_closest(std::size_t operand);
+  std::size_t rank() const noexcept { return rank_; }  ///< The number of loops.
+  /// The innermost. @pre There is one.
+  LoopRun innermost() const noexcept { return {{}, steps_[rank_ - 1], lengths_[rank_ - 1]}; }
   /// The number of elements.
   std::size_t size() const noexcept;
   /// Calls `run` for every innermost loop, or for parts of it, on the executor's threads: which thread takes which decides no bit of a result whose
   /// elements are computed each by itself.
-  void for_each(Executor& executor, FunctionRef<void(LoopRun const&)> run) const;
+  /// @param work  How much work an element is, as many times that of an addition.
+  /// @param apart Elements that threads leave between each other.
+  void for_each(Executor& executor, FunctionRef<void(LoopRun const&)> run, std::size_t work = 1, std::size_t apart = 64) const;
 
  private:
+  LoopRun take(std::size_t loop) noexcept;
   LoopRun at(std::size_t outer) const noexcept;
   std::size_t outer_count() const noexcept;
 
@@ -92,7 +104,8 @@ class Alignment {
   std::span<AxisName const> names_;
   std::array<std::size_t, most_axes> lengths_;
   std::array<OperandSteps, most_axes> steps_{};
-  std::array<std::span<std::size_t const>, most_operands> shapes_{};  // of the operands so far, for messages
+  std::array<std::array<std::size_t, most_axes>, most_operands> shapes_{};  // of the operands so far, for messages
+  std::array<std::size_t, most_operands> ranks_{};
   std::size_t known_ = 0;
 };
 
@@ -125,6 +138,33 @@ AXIFORM_INLINE void Loops::simplify() {
   rank_ = kept;
 }
 
+AXIFORM_INLINE void Loops::follow_result() {
+  auto const distance = [&](std::size_t loop) { return steps_[loop][0] < 0 ? -steps_[loop][0] : steps_[loop][0]; };
+  for (std::size_t i = 1; i < rank_; ++i)
+    for (std::size_t j = i; j > 0 && distance(j - 1) < distance(j); --j) {
+      std::swap(lengths_[j - 1], lengths_[j]);
+      std::swap(steps_[j - 1], steps_[j]);
+    }
+}
+
+AXIFORM_INLINE LoopRun Loops::take(std::size_t loop) noexcept {
+  LoopRun const taken{{}, steps_[loop], lengths_[loop]};
+  --rank_;
+  std::copy(lengths_.begin() + static_cast<std::ptrdiff_t>(loop) + 1, lengths_.end(), lengths_.begin() + static_cast<std::ptrdiff_t>(loop));
+  std::copy(steps_.begin() + static_cast<std::ptrdiff_t>(loop) + 1, steps_.end(), steps_.begin() + static_cast<std::ptrdiff_t>(loop));
+  return taken;
+}
+
+AXIFORM_INLINE LoopRun Loops::take_innermost() { return take(rank_ - 1); }
+
+AXIFORM_INLINE LoopRun Loops::take_closest(std::size_t operand) {
+  std::size_t closest = rank_ - 1;
+  auto const distance = [&](std::size_t loop) { return steps_[loop][operand] < 0 ? -steps_[loop][operand] : steps_[loop][operand]; };
+  for (std::size_t i = 0; i < rank_; ++i)
+    if (distance(i) < distance(closest)) closest = i;
+  return take(closest);
+}
+
 AXIFORM_INLINE std::size_t Loops::size() const noexcept {
   std::size_t product = 1;
   for (std::size_t i = 0; i < rank_; ++i) product *= lengths_[i];
@@ -150,19 +190,19 @@ AXIFORM_INLINE LoopRun Loops::at(std::size_t outer) const noexcept {
   return run;
 }
 
-AXIFORM_INLINE void Loops::for_each(Executor& executor, FunctionRef<void(LoopRun const&)> run) const {
+AXIFORM_INLINE void Loops::for_each(Executor& executor, FunctionRef<void(LoopRun const&)> run, std::size_t work, std::size_t apart) const {
   std::size_t const elements = size();
   if (elements == 0) return;
   std::size_t const outer = outer_count(), inner = elements / outer;
-  constexpr std::size_t least_work = 32 * 1024;  // elements below which another thread costs more than it brings
-  std::size_t const threads = std::clamp<std::size_t>(elements / least_work, 1, executor.concurrency());
+  constexpr std::size_t least_work = 32 * 1024;  // additions below which another thread costs more than it brings
+  std::size_t const threads = std::clamp<std::size_t>(elements * std::max<std::size_t>(work, 1) / least_work, 1, executor.concurrency());
   if (threads == 1) {
     for (std::size_t i = 0; i < outer; ++i) run(at(i));
     return;
   }
-  // Few long loops are cut into parts, each a multiple of a cache line.
+  // Few long loops are cut into parts.
   std::size_t const cuts = outer >= threads ? 1 : (threads + outer - 1) / outer;
-  std::size_t const part = ((inner + cuts - 1) / cuts + 63) / 64 * 64;
+  std::size_t const part = ((inner + cuts - 1) / cuts + apart - 1) / apart * apart;
   std::size_t const parts = (inner + part - 1) / part, all = outer * parts;
   executor.parallel_for(std::min(threads, all), [&](std::size_t thread) {
     std::size_t const count = std::min(threads, all);
@@ -179,7 +219,8 @@ AXIFORM_INLINE void Loops::for_each(Executor& executor, FunctionRef<void(LoopRun
 
 AXIFORM_INLINE void Alignment::add(std::size_t number, Operand const& operand) {
   std::size_t const rank = operand.lengths.size();
-  shapes_[known_++] = operand.lengths;
+  ranks_[known_] = rank;
+  std::copy(operand.lengths.begin(), operand.lengths.end(), shapes_[known_++].begin());
   for (std::size_t i = 0; i < rank; ++i) {
     std::size_t const axis = operand.places[i], length = operand.lengths[i];
     if (lengths_[axis] == unknown) lengths_[axis] = length;
@@ -192,7 +233,7 @@ AXIFORM_INLINE void Alignment::refuse(std::size_t axis, std::size_t length) cons
   std::string shapes;
   for (std::size_t i = 0; i < known_; ++i) {
     shapes += i == 0 ? "[" : " and [";
-    for (std::size_t j = 0; j < shapes_[i].size(); ++j) shapes += (j == 0 ? "" : ", ") + std::to_string(shapes_[i][j]);
+    for (std::size_t j = 0; j < ranks_[i]; ++j) shapes += (j == 0 ? "" : ", ") + std::to_string(shapes_[i][j]);
     shapes += "]";
   }
   throw ShapeError(std::string(operation_) + ": found the shapes " + shapes + ", whose axis " + names_[axis]() + " is " +

@@ -1,17 +1,20 @@
 /// @file
-/// Parts and permutations of tensors, without a copy: `slice`, `at`, `permute`. What is written through such a view is written to the tensor.
+/// Parts and permutations of tensors, without a copy: `slice`, `at`, `along`, `permute`. What is written through such a view is written to the tensor.
 ///
 ///     Tensor<float, Tokens, Features> x(7);
 ///     slice<Tokens>(x, 2, 5) *= 2;                       // tokens 2, 3 and 4
 ///     auto const even = slice<Tokens>(x, 0, 7, 2);       // every second
 ///     auto const first = at<Tokens>(x, 0);               // [Features]
 ///     auto const columns = permute<Features, Tokens>(x); // [Features, Tokens]
+///     for (auto row : along<Tokens>(x)) row -= mean(row);
 ///
 /// A view of a tensor that nobody keeps does not compile: give the tensor a name.
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
+#include <ranges>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -43,22 +46,18 @@ auto* first_element(X& x) {
   }
 }
 
-template <class Element, class List>
-struct StridedOfList;
-template <class Element, class... Axes>
-struct StridedOfList<Element, AxisList<Axes...>> {
-  using type = StridedView<Element, Axes...>;
-};
+// A place as it was given: below zero, too.
+inline std::string signed_text(std::size_t place) { return std::to_string(static_cast<std::ptrdiff_t>(place)); }
 
 [[noreturn]] inline void refuse_slice(std::string const& axis, std::size_t first, std::size_t last, std::size_t length) {
-  throw ArgumentError("slice: found [" + std::to_string(first) + ", " + std::to_string(last) + ") of the axis " + axis +
+  throw ArgumentError("slice: found [" + signed_text(first) + ", " + signed_text(last) + ") of the axis " + axis +
                       ", expected a range within its length, " + std::to_string(length));
 }
 
 }  // namespace detail
 
 /// The places [first, last) of an axis whose length is free, or every `step`-th of them.
-/// @throws ArgumentError when the range is not within the axis, or `step` is 0.
+/// @throws ArgumentError when the range is not within the axis, or `step` is not positive.
 template <Axis A, class X>
   requires detail::Viewable<X&&>
 auto slice(X&& x, std::size_t first, std::size_t last, std::size_t step = 1) {
@@ -67,13 +66,14 @@ auto slice(X&& x, std::size_t first, std::size_t last, std::size_t step = 1) {
   static_assert(!StaticAxis<A>, "a part of an axis whose length the type has is another axis: slice<Axis, Part>(x, first)");
   if constexpr (detail::has_axis<A, List> && !StaticAxis<A>) {
     constexpr std::size_t place = detail::place_of<A>(List{});
-    using View = typename detail::StridedOfList<detail::ElementSeen<X>, List>::type;
+    using View = detail::StridedOf<detail::ElementSeen<X>, List>;
     auto lengths = x.lengths();
     auto strides = strides_of(x);
     if (first > last || last > lengths[place]) detail::refuse_slice(axis_name<A>(), first, last, lengths[place]);
-    if (step == 0) throw ArgumentError("slice: step: found 0, expected at least 1");
+    if (static_cast<std::ptrdiff_t>(step) <= 0)
+      throw ArgumentError("slice: step: found " + detail::signed_text(step) + ", expected at least 1 (flip<Axis>(x) is the other way round)");
     auto* const data = detail::first_element(x) + (first == last ? 0 : static_cast<std::ptrdiff_t>(first) * strides[place]);
-    lengths[place] = (last - first + step - 1) / step;
+    lengths[place] = first == last ? 0 : (last - first - 1) / step + 1;
     strides[place] *= static_cast<std::ptrdiff_t>(step);
     return View(data, View::ShapeType::of(lengths), strides);
   }
@@ -88,7 +88,7 @@ auto slice(X&& x, std::size_t first) {
   static_assert(detail::has_axis<A, List>, "the tensor has no such axis, or has it twice");
   if constexpr (detail::has_axis<A, List>) {
     constexpr std::size_t place = detail::place_of<A>(List{});
-    using View = typename detail::StridedOfList<detail::ElementSeen<X>, detail::Replaced<List, A, Part>>::type;
+    using View = detail::StridedOf<detail::ElementSeen<X>, detail::Replaced<List, A, Part>>;
     auto lengths = x.lengths();
     auto const strides = strides_of(x);
     if (first > lengths[place] || Part::length > lengths[place] - first)
@@ -108,11 +108,11 @@ auto at(X&& x, std::size_t index) {
     constexpr std::size_t place = detail::place_of<A>(List{});
     using Kept = detail::Without<List, detail::AxisOf<List, place>>;
     static_assert(Kept::size > 0, "the tensor has no other axis: x(index) is the element");
-    using View = typename detail::StridedOfList<detail::ElementSeen<X>, Kept>::type;
+    using View = detail::StridedOf<detail::ElementSeen<X>, Kept>;
     auto const lengths = x.lengths();
     auto const strides = strides_of(x);
     if (index >= lengths[place])
-      throw ArgumentError("at: found place " + std::to_string(index) + " of the axis " + axis_name<A>() + ", expected one below " +
+      throw ArgumentError("at: found place " + detail::signed_text(index) + " of the axis " + axis_name<A>() + ", expected one below " +
                           std::to_string(lengths[place]));
     std::array<std::size_t, Kept::size> kept_lengths{};
     std::array<std::ptrdiff_t, Kept::size> kept_strides{};
@@ -140,6 +140,73 @@ auto permute(X&& x) {
     return View(detail::first_element(x), View::ShapeType::of({lengths[detail::place_of<Order>(List{})]...}),
                 {strides[detail::place_of<Order>(List{})]...});
   }
+}
+
+namespace detail {
+
+// What `at` is at each place of an axis, one after the other.
+template <class A, class View>
+class Along {
+ public:
+  class Iterator {
+   public:
+    using value_type = decltype(at<A>(std::declval<View>(), 0));
+    using difference_type = std::ptrdiff_t;
+
+    Iterator() = default;
+    Iterator(Along const* range, std::size_t index) noexcept : range_(range), index_(index) {}
+
+    value_type operator*() const { return at<A>(range_->view_, index_); }
+    Iterator& operator++() noexcept {
+      ++index_;
+      return *this;
+    }
+    Iterator operator++(int) noexcept { return {range_, index_++}; }
+    friend bool operator==(Iterator const& a, Iterator const& b) noexcept { return a.index_ == b.index_; }
+
+   private:
+    Along const* range_ = nullptr;
+    std::size_t index_ = 0;
+  };
+
+  explicit Along(View const& view) noexcept : view_(view) {}
+  Iterator begin() const noexcept { return {this, 0}; }
+  Iterator end() const noexcept { return {this, size()}; }
+  std::size_t size() const noexcept { return view_.lengths()[place_of<A>(AxesOf<View>{})]; }
+
+ private:
+  View view_;
+};
+
+}  // namespace detail
+
+/// A range of what is `at` each place of an axis: views without that axis, through which elements can be written.
+template <Axis A, class X>
+  requires detail::Viewable<X&&>
+auto along(X&& x) {
+  using List = AxesOf<X>;
+  static_assert(detail::has_axis<A, List>, "the tensor has no such axis, or has it twice");
+  if constexpr (detail::has_axis<A, List>) {
+    using View = detail::StridedOf<detail::ElementSeen<X>, List>;
+    return detail::Along<A, View>(View(detail::first_element(x), View::ShapeType::of(x.lengths()), strides_of(x)));
+  }
+}
+
+/// Elements that lie elsewhere, row by row without gaps, as a tensor of the axes `Axes...`: nothing is copied. `view_of<axes::Tokens, Const<3>>(numbers, 2)`.
+/// @param elements Contiguous and kept: a `std::span`, a vector, an array. @param lengths Of the axes whose length is free.
+/// @throws ShapeError when there are not as many elements as the shape has.
+template <Axis... Axes, class Elements, std::convertible_to<std::size_t>... Lengths>
+  requires(sizeof...(Axes) > 0 && sizeof...(Lengths) == Shape<Axes...>::dynamic_rank)
+auto view_of(Elements&& elements, Lengths... lengths) {
+  static_assert(std::is_lvalue_reference_v<Elements> || std::ranges::borrowed_range<Elements>, "the elements are a temporary: give them a name");
+  auto* data = std::ranges::data(elements);
+  Shape<Axes...> const shape(static_cast<std::size_t>(lengths)...);
+  std::size_t count = 1;
+  bool too_many = false;
+  for (std::size_t const length : shape.lengths()) too_many |= __builtin_mul_overflow(count, length, &count);
+  if (std::size_t const found = std::ranges::size(elements); too_many || found != count)
+    throw ShapeError("view_of: found " + std::to_string(found) + " elements for the shape " + shape.to_string_with_names());
+  return TensorView<std::remove_pointer_t<decltype(data)>, Axes...>(data, shape);
 }
 
 }  // namespace axiform

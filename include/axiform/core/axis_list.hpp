@@ -9,6 +9,8 @@
 #include <utility>
 
 #include <axiform/core/axis.hpp>
+#include <axiform/core/half.hpp>
+#include <axiform/core/inline_tensor.hpp>
 #include <axiform/core/strided_view.hpp>
 #include <axiform/core/tensor.hpp>
 
@@ -38,6 +40,19 @@ using AxesOf = typename detail::AxesOfTensor<std::remove_cvref_t<T>>::type;
 /// The elements of a tensor or a view.
 template <TensorOperand T>
 using ElementOf = std::remove_const_t<typename std::remove_cvref_t<T>::element_type>;
+
+namespace detail {
+template <class Element>
+inline constexpr bool is_half = std::is_same_v<Element, Float16> || std::is_same_v<Element, BFloat16>;
+}  // namespace detail
+
+/// What elements are computed with: floats where they are of two bytes.
+template <class Element>
+using Computed = std::conditional_t<detail::is_half<Element>, float, Element>;
+
+/// What the elements of a tensor or a view are computed with.
+template <TensorOperand T>
+using NumberOf = Computed<ElementOf<T>>;
 
 namespace detail {
 
@@ -175,13 +190,25 @@ template <class List, class From, class To>
 using Replaced = typename ReplacedIn<List, From, To>::type;
 
 template <class Element, class List>
-struct TensorOfList;
+struct TensorsOfList;
 template <class Element, class... Axes>
-struct TensorOfList<Element, AxisList<Axes...>> {
-  using type = Tensor<Element, Axes...>;
+struct TensorsOfList<Element, AxisList<Axes...>> {
+  using owner = Tensor<Element, Axes...>;
+  using strided = StridedView<Element, Axes...>;
+};
+template <class Element, class... Axes>
+  requires(sizeof...(Axes) > 0 && (StaticAxis<Axes> && ...))
+struct TensorsOfList<Element, AxisList<Axes...>> {
+  using owner = Tensor<Element, Axes...>;
+  using strided = StridedView<Element, Axes...>;
+  using in_place = InlineTensor<Element, Axes...>;
 };
 template <class Element, class List>
-using TensorOf = typename TensorOfList<Element, List>::type;
+using TensorOf = typename TensorsOfList<Element, List>::owner;
+template <class Element, class List>
+using StridedOf = typename TensorsOfList<Element, List>::strided;
+template <class Element, class List>
+using InlineOf = typename TensorsOfList<Element, List>::in_place;
 
 }  // namespace detail
 

@@ -171,6 +171,13 @@ class Buffer {
   Buffer() = default;
   /// Zeroed memory from the heap.
   explicit Buffer(std::size_t bytes) : data_(bytes ? detail::heap_allocate_zeroed(bytes) : nullptr), bytes_(bytes) {}
+  /// Uninitialised memory from the heap.
+  static Buffer uninitialised(std::size_t bytes) {
+    Buffer buffer;
+    buffer.data_ = bytes ? detail::heap_allocate(bytes) : nullptr;
+    buffer.bytes_ = bytes;
+    return buffer;
+  }
   /// Uninitialised memory from `pool`.
   Buffer(std::size_t bytes, std::shared_ptr<MemoryPool> pool) : bytes_(bytes), pool_(std::move(pool)) { data_ = pool_->allocate(bytes); }
   /// Takes over; `other` is empty then.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -19,6 +20,10 @@ namespace axiform::detail {
 inline constexpr std::size_t print_at_most = 1000;  // elements; of a larger tensor's long axes only the ends are written
 inline constexpr std::size_t print_edge = 3;        // entries at either end
 inline constexpr std::size_t print_columns = 80;    // characters of a line; what is longer goes on in the next
+
+// What elements can be written: numbers, and what is one float.
+template <class Element>
+concept Writable = std::is_arithmetic_v<Element> || std::convertible_to<Element, float>;
 
 // What the stream says of numbers: 'f' for fixed, 'e' for scientific, 'g' for a precision alone, 0 when it says nothing.
 struct NumberStyle {
@@ -75,24 +80,24 @@ inline std::string number_text(double value, NumberStyle style) {
 
 // The elements that are shown, outermost axis first.
 template <class Element>
-std::vector<Element> shown_elements(Element const* data, std::size_t row_stride, std::span<ShownAxis const> axes) {
-  std::vector<std::size_t> rows{0};  // of the axes so far
-  for (ShownAxis const& axis : axes.first(axes.size() - 1)) {
-    std::vector<std::size_t> next;
-    for (std::size_t row : rows)
-      for (std::size_t i = 0; i < axis.shown(); ++i) next.push_back(row * axis.length + axis.index(i));
-    rows = std::move(next);
+std::vector<Element> shown_elements(Element const* data, std::span<std::ptrdiff_t const> strides, std::span<ShownAxis const> axes) {
+  std::vector<std::ptrdiff_t> places{0};  // of the axes so far
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    std::vector<std::ptrdiff_t> next;
+    for (std::ptrdiff_t place : places)
+      for (std::size_t i = 0; i < axes[axis].shown(); ++i)
+        next.push_back(place + static_cast<std::ptrdiff_t>(axes[axis].index(i)) * strides[axis]);
+    places = std::move(next);
   }
   std::vector<Element> elements;
-  for (std::size_t row : rows)
-    for (std::size_t i = 0; i < axes.back().shown(); ++i) elements.push_back(data[row * row_stride + axes.back().index(i)]);
+  for (std::ptrdiff_t place : places) elements.push_back(data[place]);
   return elements;
 }
 
 template <class Element>
 std::vector<std::string> element_texts(std::vector<Element> const& elements, NumberStyle style) {
   std::vector<std::string> texts;
-  if constexpr (std::is_floating_point_v<Element>) {
+  if constexpr (!std::is_integral_v<Element>) {
     std::vector<double> const values(elements.begin(), elements.end());
     NumberStyle const chosen = style_for(values, style);
     for (double value : values) texts.push_back(number_text(value, chosen));
@@ -133,27 +138,21 @@ inline void append_nested(std::string& out, std::span<ShownAxis const> axes, std
 }
 
 inline std::string nested_text(std::span<ShownAxis const> axes, std::vector<std::string> const& texts) {
+  if (texts.empty()) return "[] ";
   std::string out;
-  if (texts.empty()) {
-    out = "[]";
-  } else {
-    std::size_t width = 0;
-    for (std::string const& text : texts) width = std::max(width, text.size());
-    std::string const* next = texts.data();
-    append_nested(out, axes, 0, width, next);
-  }
-  bool const shows_all = !texts.empty() && std::ranges::none_of(axes, &ShownAxis::abridged);
-  if (shows_all) return out;
-  out += " of shape [";
-  for (std::size_t i = 0; i < axes.size(); ++i) out += (i ? ", " : "") + std::to_string(axes[i].length);
-  return out + "]";
+  std::size_t width = 0;
+  for (std::string const& text : texts) width = std::max(width, text.size());
+  std::string const* next = texts.data();
+  append_nested(out, axes, 0, width, next);
+  return out + ' ';
 }
 
-// The elements at `data` on axes of the given lengths, rows `row_stride` apart.
+// The elements at `data` on axes of the given lengths, each axis with a stride of its own, and a space.
 template <class Element>
-std::string tensor_text(Element const* data, std::span<std::size_t const> lengths, std::size_t row_stride, NumberStyle style) {
+std::string tensor_text(Element const* data, std::span<std::size_t const> lengths, std::span<std::ptrdiff_t const> strides,
+                        NumberStyle style) {
   auto const axes = shown_axes(lengths);
-  return nested_text(axes, element_texts(shown_elements(data, row_stride, axes), style));
+  return nested_text(axes, element_texts(shown_elements(data, strides, axes), style));
 }
 
 template <class Stream>

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include <axiform/core/axis.hpp>
 #include <axiform/core/error.hpp>
@@ -76,10 +78,41 @@ class Shape {
   }
   constexpr std::size_t size() const noexcept { return rows() * columns(); }  ///< The product of all lengths.
 
+  /// An element's index on each axis.
+  /// @throws ArgumentError when one is not below its axis's length.
+  template <std::convertible_to<std::size_t>... Indices>
+    requires(sizeof...(Indices) == rank)
+  constexpr std::array<std::size_t, rank> checked(Indices... indices) const {
+    std::array<std::size_t, rank> const index{static_cast<std::size_t>(indices)...};
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((index[I] < length<I>() ? void() : refuse(I, index[I])), ...);
+    }
+    (std::make_index_sequence<rank>{});
+    return index;
+  }
+  /// The row of the element of that index, counted over all axes but the last.
+  constexpr std::size_t row_of(std::array<std::size_t, rank> const& index) const noexcept {
+    std::size_t row = 0;
+    [&]<std::size_t... I>(std::index_sequence<I...>) { ((row = row * length<I>() + index[I]), ...); }(std::make_index_sequence<rank - 1>{});
+    return row;
+  }
+
   /// "[5, 768]"
   std::string to_string() const {
     std::string text = "[";
     for (std::size_t i = 0; i < rank; ++i) text += (i ? ", " : "") + std::to_string(lengths_[i]);
+    return text + "]";
+  }
+
+  /// "[Tokens: 5, 768]": with the names of the axes that have one.
+  std::string to_string_with_names() const {
+    std::string text = "[";
+    std::size_t axis = 0;
+    auto const append = [&](std::string const& name) {
+      text += axis == 0 ? name : ", " + name;
+      text += std::to_string(lengths_[axis++]);
+    };
+    (append(detail::is_unnamed<Axes> ? "" : axis_name<Axes>() + ": "), ...);
     return text + "]";
   }
 
@@ -88,6 +121,12 @@ class Shape {
  private:
   struct UncheckedTag {};
   constexpr Shape(UncheckedTag, std::array<std::size_t, rank> const& lengths) : lengths_(lengths) {}
+
+  // Apart, so that what is called for each element stays small. An index below zero is written as one.
+  [[noreturn, gnu::noinline, gnu::cold]] void refuse(std::size_t axis, std::size_t index) const {
+    throw ArgumentError("index " + std::to_string(static_cast<std::ptrdiff_t>(index)) + " on axis " + std::to_string(axis) +
+                        " of a tensor " + to_string());
+  }
 
   template <Axis A, std::size_t Count>
   static constexpr std::size_t length_or(std::array<std::size_t, Count> const& given, std::size_t& next) {

@@ -9,20 +9,19 @@
 #include <concepts>
 #include <cstddef>
 #include <iosfwd>
-#include <string>
+#include <iterator>
 #include <type_traits>
-#include <vector>
 
 #include <axiform/core/axis.hpp>
-#include <axiform/core/error.hpp>
+#include <axiform/core/inline_tensor.hpp>
 #include <axiform/core/print.hpp>
 #include <axiform/core/shape.hpp>
 #include <axiform/core/tensor.hpp>
 
 namespace axiform {
 
-/// Elements on the axes `Axes...`, each axis with a stride of its own. Kernels and layers take rows that lie together, so they take no `StridedView`: `copy()` is
-/// a tensor.
+/// Elements on the axes `Axes...`, each axis with a stride of its own. Kernels and layers take rows that lie together, so they take no `StridedView`: `dense(view)`
+/// is a tensor (algebra/dense.hpp).
 template <class Element, Axis... Axes>
 class StridedView {
  public:
@@ -49,30 +48,51 @@ class StridedView {
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
   Element& operator()(Indices... indices) const {
-    std::array<std::size_t, rank> const index{static_cast<std::size_t>(indices)...};
+    auto const index = shape_.checked(indices...);
     std::ptrdiff_t place = 0;
-    for (std::size_t i = 0; i < rank; ++i) {
-      if (index[i] >= lengths()[i])
-        throw ArgumentError("index " + std::to_string(index[i]) + " on axis " + std::to_string(i) + " of a tensor " + shape_.to_string());
-      place += static_cast<std::ptrdiff_t>(index[i]) * strides_[i];
-    }
+    for (std::size_t i = 0; i < rank; ++i) place += static_cast<std::ptrdiff_t>(index[i]) * strides_[i];
     return data_[place];
   }
 
-  /// The elements as a tensor, row by row, on the heap.
-  Tensor<std::remove_const_t<Element>, Axes...> copy() const {
-    Tensor<std::remove_const_t<Element>, Axes...> result(shape_);
-    for (std::size_t i = 0; i < result.size(); ++i) {
-      std::size_t rest = i;
-      std::ptrdiff_t place = 0;
+  /// Goes through the elements, row by row.
+  class Iterator {
+   public:
+    using value_type = std::remove_const_t<Element>;  ///< Of an element.
+    using difference_type = std::ptrdiff_t;           ///< Between two places.
+
+    Iterator() = default;
+    /// At element `done` of the view: the first, or the end.
+    Iterator(StridedView const& view, std::size_t done) noexcept
+        : at_(view.data()), lengths_(view.lengths()), strides_(view.strides()), done_(done) {}
+
+    Element& operator*() const noexcept { return *at_; }  ///< The element.
+    /// To the next.
+    Iterator& operator++() noexcept {
+      ++done_;
       for (std::size_t axis = rank; axis-- > 0;) {
-        place += static_cast<std::ptrdiff_t>(rest % lengths()[axis]) * strides_[axis];
-        rest /= lengths()[axis];
+        at_ += strides_[axis];
+        if (++index_[axis] != lengths_[axis]) break;
+        at_ -= strides_[axis] * static_cast<std::ptrdiff_t>(lengths_[axis]);
+        index_[axis] = 0;
       }
-      result.data()[i] = data_[place];
+      return *this;
     }
-    return result;
-  }
+    /// To the next; what it was.
+    Iterator operator++(int) noexcept {
+      Iterator const before = *this;
+      ++*this;
+      return before;
+    }
+    friend bool operator==(Iterator const& a, Iterator const& b) noexcept { return a.done_ == b.done_; }  ///< At the same element of one view.
+
+   private:
+    Element* at_ = nullptr;
+    std::array<std::size_t, rank> lengths_{}, index_{};
+    Strides strides_{};
+    std::size_t done_ = 0;
+  };
+  Iterator begin() const noexcept { return {*this, 0}; }     ///< At the first element.
+  Iterator end() const noexcept { return {*this, size()}; }  ///< Behind the last.
 
  private:
   Element* data_;
@@ -82,9 +102,10 @@ class StridedView {
 
 /// Writes the elements, as a tensor of them is written.
 template <class Traits, class Element, Axis... Axes>
-  requires(std::is_arithmetic_v<Element>)
+  requires detail::Writable<Element>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, StridedView<Element, Axes...> const& view) {
-  return out << view.copy();
+  return out << detail::tensor_text<std::remove_const_t<Element>>(view.data(), view.lengths(), view.strides(), detail::style_of(out))
+             << view.shape().to_string_with_names();
 }
 
 namespace detail {
@@ -92,27 +113,21 @@ template <class T>
 inline constexpr bool is_strided = false;
 template <class Element, Axis... Axes>
 inline constexpr bool is_strided<StridedView<Element, Axes...>> = true;
+template <class Element, Axis... Axes>
+inline constexpr bool is_owner<InlineTensor<Element, Axes...>> = true;
 }  // namespace detail
 
-/// What the algebra of tensors takes: a `Tensor`, a `TensorView` or a `StridedView`.
+/// What the algebra of tensors takes: a `Tensor`, a `TensorView`, a `StridedView` or an `InlineTensor`.
 template <class T>
-concept TensorOperand = TensorLike<T> || detail::is_strided<std::remove_cvref_t<T>>;
+concept TensorOperand = TensorLike<T> || detail::is_strided<std::remove_cvref_t<T>> || detail::is_inline<std::remove_cvref_t<T>>;
 
 /// Elements from one of each axis to the next.
 template <TensorOperand T>
-std::array<std::ptrdiff_t, std::remove_cvref_t<T>::rank> strides_of(T const& x) noexcept {
+constexpr std::array<std::ptrdiff_t, std::remove_cvref_t<T>::rank> strides_of(T const& x) noexcept {
   if constexpr (detail::is_strided<T>) {
     return x.strides();
   } else {
-    constexpr std::size_t rank = T::rank;
-    std::array<std::ptrdiff_t, rank> strides{};
-    auto step = static_cast<std::ptrdiff_t>(x.row_stride());
-    strides[rank - 1] = 1;
-    for (std::size_t i = rank - 1; i-- > 0;) {
-      strides[i] = step;
-      step *= static_cast<std::ptrdiff_t>(x.lengths()[i]);
-    }
-    return strides;
+    return detail::row_major_strides(x.lengths(), x.row_stride());
   }
 }
 

@@ -46,6 +46,8 @@ class Tensor {
   explicit Tensor(Lengths... dynamic_lengths) : Tensor(ShapeType(dynamic_lengths...)) {}
   /// Zeros, on the heap.
   explicit Tensor(ShapeType const& shape) : shape_(shape), buffer_(bytes_of(shape)) {}
+  /// Uninitialised, on the heap: for whoever writes every element before any is read.
+  static Tensor uninitialised(ShapeType const& shape) { return Tensor(shape, Buffer::uninitialised(bytes_of(shape))); }
   /// Uninitialised, from a pool.
   Tensor(ShapeType const& shape, std::shared_ptr<MemoryPool> pool) : shape_(shape), buffer_(bytes_of(shape), std::move(pool)) {}
   /// Takes over the elements; `other` is empty then.
@@ -111,19 +113,19 @@ class Tensor {
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
   Element& operator()(Indices... indices) & {
-    return view()(indices...);
+    return data()[place_of(indices...)];
   }
   /// One element, as `TensorView::operator()`.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
   Element const& operator()(Indices... indices) const& {
-    return view()(indices...);
+    return data()[place_of(indices...)];
   }
   /// The same, by value, of a tensor that is about to go: `cos_sim(x, y)(0, 1)`.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
   Element operator()(Indices... indices) const&& {
-    return view()(indices...);
+    return data()[place_of(indices...)];
   }
 
   /// The same elements on axes of the same lengths, moved: what `relabel` and `fix` give for a temporary.
@@ -138,7 +140,7 @@ class Tensor {
 
   /// A copy on the heap.
   Tensor copy() const {
-    Tensor result(shape_);
+    Tensor result = uninitialised(shape_);
     std::copy_n(view().data(), size(), result.data());
     return result;
   }
@@ -150,6 +152,13 @@ class Tensor {
 
   Tensor(ShapeType const& shape, Buffer buffer) noexcept : shape_(shape), buffer_(std::move(buffer)) {}
 
+  // Where the element of an index lies.
+  template <class... Indices>
+  std::size_t place_of(Indices... indices) const {
+    check_elements();
+    auto const index = shape_.checked(indices...);
+    return shape_.row_of(index) * columns() + index[rank - 1];
+  }
   // The number of elements in memory: none in what was moved from.
   std::size_t held() const noexcept { return buffer_.data() ? size() : 0; }
   void check_elements() const noexcept(can_be_empty) {
@@ -215,7 +224,7 @@ concept ViewableAs = TensorLike<T> && std::convertible_to<std::remove_cvref_t<T>
 
 /// Writes a tensor, as a view of it is written.
 template <class Traits, class Element, Axis... Axes>
-  requires std::is_arithmetic_v<Element>
+  requires detail::Writable<Element>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, Tensor<Element, Axes...> const& tensor) {
   return out << tensor.view();
 }

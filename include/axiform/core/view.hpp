@@ -69,14 +69,8 @@ class TensorView {
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
   Element& operator()(Indices... indices) const {
-    std::array<std::size_t, rank> const index{static_cast<std::size_t>(indices)...};
-    std::size_t row = 0;
-    for (std::size_t i = 0; i < rank; ++i) {
-      if (index[i] >= lengths()[i])
-        throw ArgumentError("index " + std::to_string(index[i]) + " on axis " + std::to_string(i) + " of a tensor " + shape_.to_string());
-      if (i + 1 < rank) row = row * lengths()[i] + index[i];
-    }
-    return data_[row * row_stride_ + index[rank - 1]];
+    auto const index = shape_.checked(indices...);
+    return data_[shape_.row_of(index) * row_stride_ + index[rank - 1]];
   }
 
  private:
@@ -85,18 +79,34 @@ class TensorView {
   std::size_t row_stride_;
 };
 
-/// Writes a tensor in nested brackets, an axis a level, columns aligned:
+namespace detail {
+// Elements from one of each axis to the next, of rows that lie `row_stride` apart.
+template <std::size_t Rank>
+constexpr std::array<std::ptrdiff_t, Rank> row_major_strides(std::array<std::size_t, Rank> const& lengths, std::size_t row_stride) noexcept {
+  std::array<std::ptrdiff_t, Rank> strides{};
+  auto step = static_cast<std::ptrdiff_t>(row_stride);
+  strides[Rank - 1] = 1;
+  for (std::size_t i = Rank - 1; i-- > 0;) {
+    strides[i] = step;
+    step *= static_cast<std::ptrdiff_t>(lengths[i]);
+  }
+  return strides;
+}
+}  // namespace detail
+
+/// Writes a tensor in nested brackets, an axis a level, columns aligned, and then the axes:
 ///
 ///     [[ 1.0000  0.9082 -0.0170]
-///      [ 0.9082  1.0000  0.0011]]
+///      [ 0.9082  1.0000  0.0011]] [Queries: 2, Keys: 3]
 ///
 /// Numbers have four decimals unless the stream says otherwise (`std::fixed`, `std::scientific`, `std::setprecision`); of more than 1000
-/// elements the ends of long axes are written, and then the shape.
+/// elements the ends of long axes are written.
 template <class Traits, class Element, Axis... Axes>
-  requires std::is_arithmetic_v<Element>
+  requires detail::Writable<Element>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, TensorView<Element, Axes...> const& tensor) {
-  return out << detail::tensor_text<std::remove_const_t<Element>>(tensor.data(), tensor.lengths(), tensor.row_stride(),
-                                                                  detail::style_of(out));
+  auto const strides = detail::row_major_strides(tensor.lengths(), tensor.row_stride());
+  return out << detail::tensor_text<std::remove_const_t<Element>>(tensor.data(), tensor.lengths(), strides, detail::style_of(out))
+             << tensor.shape().to_string_with_names();
 }
 
 /// Read-only floats: what an operation takes. `View<axes::Tokens, Const<768>>`.

@@ -12,6 +12,8 @@
 #include <type_traits>
 
 #include <axiform/core/config.hpp>
+#include <axiform/kernels/activation.hpp>
+#include <axiform/kernels/gelu.hpp>
 #include <axiform/kernels/math.hpp>
 #include <axiform/kernels/reduce.hpp>
 #include <axiform/simd/batch.hpp>
@@ -32,7 +34,7 @@ using Wrapping = std::make_unsigned_t<T>;
 struct Add {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T a, T b) const noexcept {
     if constexpr (std::integral<T>) {
       return static_cast<T>(static_cast<detail::Wrapping<T>>(a) + static_cast<detail::Wrapping<T>>(b));
     } else {
@@ -44,7 +46,7 @@ struct Add {
 struct Subtract {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T a, T b) const noexcept {
     if constexpr (std::integral<T>) {
       return static_cast<T>(static_cast<detail::Wrapping<T>>(a) - static_cast<detail::Wrapping<T>>(b));
     } else {
@@ -56,7 +58,7 @@ struct Subtract {
 struct Multiply {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T a, T b) const noexcept {
     if constexpr (std::integral<T>) {
       return static_cast<T>(static_cast<detail::Wrapping<T>>(a) * static_cast<detail::Wrapping<T>>(b));
     } else {
@@ -68,7 +70,7 @@ struct Multiply {
 struct Divide {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T a, T b) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return simd::divide(a, b);
     } else {
@@ -80,7 +82,7 @@ struct Divide {
 struct Greater {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T a, T b) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return xsimd::select((a > b) | (a != a), a, b);
     } else if constexpr (std::floating_point<T>) {
@@ -94,7 +96,7 @@ struct Greater {
 struct Smaller {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T a, T b) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T a, T b) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return xsimd::select((a < b) | (a != a), a, b);
     } else if constexpr (std::floating_point<T>) {
@@ -109,7 +111,7 @@ struct Smaller {
 struct Negate {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T x) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
     if constexpr (std::integral<T>) {
       return static_cast<T>(-static_cast<detail::Wrapping<T>>(x));
     } else {
@@ -117,11 +119,19 @@ struct Negate {
     }
   }
 };
+/// x * x.
+struct Square {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
+    return Multiply{}.of(x, x);
+  }
+};
 /// |x|.
 struct Absolute {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T x) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return xsimd::abs(x);
     } else if constexpr (std::floating_point<T>) {
@@ -135,7 +145,7 @@ struct Absolute {
 struct SquareRoot {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T x) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return xsimd::sqrt(x);
     } else {
@@ -147,7 +157,7 @@ struct SquareRoot {
 struct Exponential {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T x) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return kernels::exp(x);
     } else {
@@ -167,7 +177,7 @@ struct Logarithm {
 struct HyperbolicTangent {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T x) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return kernels::tanh(x);
     } else {
@@ -179,7 +189,7 @@ struct HyperbolicTangent {
 struct ErrorFunction {
   static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
   template <class T>
-  [[gnu::always_inline]] T of(T x) const noexcept {
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
     if constexpr (std::is_same_v<T, simd::Floats>) {
       return kernels::erf(x);
     } else {
@@ -188,12 +198,148 @@ struct ErrorFunction {
   }
 };
 
+/// x^y, as the system's library has it.
+struct Power {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  template <class T>
+  T of(T x, T y) const noexcept {
+    return std::pow(x, y);
+  }
+};
+/// 1 / (1 + e^-x).
+struct Sigmoid {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    return Divide{}.of(T(1), T(1) + Exponential{}.of(-x));
+  }
+};
+/// max(x, 0); NaN stays NaN.
+struct Rectify {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return relu(x);
+    } else {
+      return x < T(0) ? T(0) : x;
+    }
+  }
+};
+/// x / (1 + e^-x): floats as `kernels::silu`.
+struct Silu {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return silu(x);
+    } else {
+      return x == -std::numeric_limits<T>::infinity() ? T(-0.0) : x / (1 + std::exp(-x));
+    }
+  }
+};
+/// GELU: floats as `kernels::gelu`.
+struct Gelu {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return gelu(x);
+    } else {
+      return x == -std::numeric_limits<T>::infinity() ? T(-0.0) : x / 2 * std::erfc(-x * T(0.70710678118654752440));
+    }
+  }
+};
+/// GELU by tanh: floats as `kernels::gelu_tanh`.
+struct GeluTanh {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return gelu_tanh(x);
+    } else {
+      T const u = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
+      return x == -std::numeric_limits<T>::infinity() ? T(-0.0) : x / 2 * (1 + std::tanh(u));
+    }
+  }
+};
+
+/// x between two numbers; NaN stays NaN.
+template <class E>
+struct Clamp {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  E low;                                      ///< What is less becomes this.
+  E high;                                     ///< What is more becomes this.
+  template <class T>
+  [[gnu::always_inline]] constexpr T of(T x) const noexcept {
+    return Smaller{}.of(Greater{}.of(x, T(low)), T(high));
+  }
+};
+
+/// `a` where a bool is true, else `b`.
+struct Choose {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  template <class T>
+  constexpr T of(bool chosen, T a, T b) const noexcept {
+    return chosen ? a : b;
+  }
+};
+/// An element where a bool is true, else a number.
+template <class E>
+struct ChooseFirst {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  E other;                                     ///< The number.
+  constexpr E of(bool chosen, E x) const noexcept { return chosen ? x : other; }
+};
+/// A number where a bool is true, else an element.
+template <class E>
+struct ChooseSecond {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  E other;                                     ///< The number.
+  constexpr E of(bool chosen, E x) const noexcept { return chosen ? other : x; }
+};
+
+/// The same number as a `To`: without its fraction where that is an integer, the nearest where it is beyond, and 0 of NaN.
+template <class To>
+struct Convert {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  template <class T>
+  constexpr To of(T x) const noexcept {
+    if constexpr (std::is_same_v<To, bool>) {
+      return x != T(0);
+    } else if constexpr (std::floating_point<T> && std::integral<To>) {
+      // The first float beyond the greatest integer is a power of two.
+      constexpr T least = static_cast<T>(std::numeric_limits<To>::min()), beyond = T(2) * static_cast<T>(std::numeric_limits<To>::max() / 2 + 1);
+      if (x != x) return 0;
+      return x < least ? std::numeric_limits<To>::min() : x >= beyond ? std::numeric_limits<To>::max() : static_cast<To>(x);
+    } else {
+      return static_cast<To>(x);
+    }
+  }
+};
+
+/// a and b.
+struct Both {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  constexpr bool of(bool a, bool b) const noexcept { return a && b; }
+};
+/// a or b.
+struct Either {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  constexpr bool of(bool a, bool b) const noexcept { return a || b; }
+};
+/// Not a.
+struct Not {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  constexpr bool of(bool a) const noexcept { return !a; }
+};
+
 /// a < b, or by another of the comparisons: a bool for each pair.
 template <class Compare>
 struct Comparison {
   static constexpr bool in_registers = false;  ///< Takes elements alone.
   template <class T>
-  bool of(T a, T b) const noexcept {
+  constexpr bool of(T a, T b) const noexcept {
     return Compare{}(a, b);
   }
 };

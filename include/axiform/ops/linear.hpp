@@ -15,16 +15,6 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// Epilogue: an activation, applied to the product before it is stored.
-struct ActivationEpilogue {
-  Activation activation;  ///< Which one.
-};
-/// The activation `activation`.
-constexpr ActivationEpilogue activate(Activation activation) noexcept { return {activation}; }
-inline constexpr ActivationEpilogue gelu{Activation::gelu};            ///< GELU with erf, as BERT has it.
-inline constexpr ActivationEpilogue gelu_tanh{Activation::gelu_tanh};  ///< GELU with tanh, as GPT-2 has it (`gelu_new`).
-inline constexpr ActivationEpilogue relu{Activation::relu};            ///< max(x, 0).
-
 /// Epilogue: a residual, added last. `T` is a view; a tensor where the residual was a temporary, which it keeps.
 template <FloatTensor T>
 struct ResidualEpilogue {
@@ -45,6 +35,8 @@ template <class E, class Rows, class Columns>
 inline constexpr bool is_epilogue_of = false;
 template <class Rows, class Columns>
 inline constexpr bool is_epilogue_of<ActivationEpilogue, Rows, Columns> = true;
+template <Activation Kind, class Rows, class Columns>
+inline constexpr bool is_epilogue_of<ActivationFunction<Kind>, Rows, Columns> = true;
 template <class T, class Rows, class Columns>
 inline constexpr bool is_epilogue_of<ResidualEpilogue<T>, Rows, Columns> = FitsAxis<RowAxis<T>, Rows> && FitsAxis<LastAxis<T>, Columns>;
 
