@@ -75,6 +75,7 @@
 #include <axiform/io/names.hpp>
 #include <axiform/io/pooling.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/read_tensor.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>
