@@ -4,7 +4,7 @@
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/load_parameters.hpp>
-#include <axiform/io/npy.hpp>
+#include <axiform/io/npz.hpp>
 #include <axiform/io/read_tensor.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/io/safetensors_writer.hpp>

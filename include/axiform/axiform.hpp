@@ -74,6 +74,7 @@
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/io/npy.hpp>
+#include <axiform/io/npz.hpp>
 #include <axiform/io/pooling.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/read_tensor.hpp>
