@@ -1,9 +1,11 @@
-// Files: JSON, directories, checkpoints, safetensors.
+// Files: JSON, directories, checkpoints, safetensors, NumPy's arrays.
 #define AXIFORM_COMPILING_io 1
 
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/load_parameters.hpp>
+#include <axiform/io/npz.hpp>
+#include <axiform/io/read_tensor.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/sentence_config.hpp>

@@ -85,8 +85,11 @@
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
+#include <axiform/io/npy.hpp>
+#include <axiform/io/npz.hpp>
 #include <axiform/io/pooling.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/read_tensor.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>

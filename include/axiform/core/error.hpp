@@ -43,7 +43,8 @@ class FormatError : public Error {
   using Error::Error;
 };
 
-/// A checkpoint is well-formed but is not the model asked for: tensors missing or of another shape, an unsupported setting.
+/// A checkpoint or another file of tensors is well-formed but is not what was asked for: tensors missing, of another shape or type, an
+/// unsupported setting.
 class CheckpointError : public Error {
  public:
   using Error::Error;

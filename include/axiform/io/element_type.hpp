@@ -3,12 +3,13 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-#include <axiform/core/config.hpp>
+#include <axiform/core/half.hpp>
 
 namespace axiform {
 
@@ -69,6 +70,30 @@ constexpr std::optional<ElementType> element_type_named(std::string_view name) n
     if (detail::element_types[i].name == name) return static_cast<ElementType>(i);
   return std::nullopt;
 }
+
+namespace detail {
+
+template <class Element>
+constexpr std::optional<ElementType> element_type_in_files() noexcept {
+  if constexpr (std::same_as<Element, bool>) return ElementType::boolean;
+  if constexpr (std::same_as<Element, float>) return ElementType::f32;
+  if constexpr (std::same_as<Element, double>) return ElementType::f64;
+  if constexpr (std::same_as<Element, std::int32_t>) return ElementType::i32;
+  if constexpr (std::same_as<Element, std::int64_t>) return ElementType::i64;
+  if constexpr (std::same_as<Element, Float16>) return ElementType::f16;
+  if constexpr (std::same_as<Element, BFloat16>) return ElementType::bf16;
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+/// What typed tensors in files are made of: bool, float, double, int32_t, int64_t, `Float16` or `BFloat16`.
+template <class Element>
+concept FileElement = detail::element_type_in_files<Element>().has_value();
+
+/// What such an element is called in a file: F32 for float.
+template <FileElement Element>
+inline constexpr ElementType element_type_of = *detail::element_type_in_files<Element>();
 
 /// Whether the type is F64, F32, F16 or BF16: the ones that weights are read from.
 constexpr bool is_floating_point(ElementType type) noexcept {

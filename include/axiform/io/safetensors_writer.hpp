@@ -2,6 +2,7 @@
 /// Writes safetensors files, whole or not at all.
 ///
 ///     write_safetensors("model.safetensors", {{tensor_data("wte.weight", {2, 3}, floats)}}, {{"format", "pt"}});
+///     write_safetensors("points.safetensors", {{tensor_data("points", points), tensor_data("labels", labels)}});  // typed tensors
 #pragma once
 
 #include <cstddef>
@@ -10,9 +11,12 @@
 #include <map>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <axiform/core/error.hpp>
+#include <axiform/core/tensor.hpp>
 #include <axiform/io/element_type.hpp>
 
 #if AXIFORM_DEFINES(io)
@@ -22,7 +26,6 @@
 #include <set>
 #include <string_view>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
@@ -43,6 +46,21 @@ struct TensorData {
 /// An F32 tensor of values that stay where they are until it is written.
 inline TensorData tensor_data(std::string name, std::vector<std::size_t> shape, std::span<float const> values) {
   return {std::move(name), ElementType::f32, std::move(shape), std::as_bytes(values)};
+}
+
+/// A typed tensor, or a view of one, whose elements stay where they are until it is written.
+/// @throws ArgumentError when the rows of a view do not follow one another without gaps.
+template <TensorLike T>
+  requires(FileElement<std::remove_const_t<typename std::remove_cvref_t<T>::element_type>>)
+TensorData tensor_data(std::string name, T&& tensor) {
+  auto const view = as_view(std::forward<T>(tensor));
+  if (view.rows() > 1 && view.row_stride() != view.columns())
+    throw ArgumentError("a view " + view.shape().to_string() + " whose rows are " + std::to_string(view.row_stride()) +
+                        " elements apart: expected rows that lie together, as a tensor's");
+  return {std::move(name),
+          element_type_of<std::remove_const_t<typename std::remove_cvref_t<T>::element_type>>,
+          {view.lengths().begin(), view.lengths().end()},
+          std::as_bytes(std::span(view.data(), view.size()))};
 }
 
 /// Writes a safetensors file atomically (see `write_file_atomically`). Wider elements come first, so that every tensor is aligned to its

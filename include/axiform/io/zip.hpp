@@ -1,5 +1,5 @@
 /// @file
-/// Zip archives whose records are stored as they are, as PyTorch writes them: where the bytes of each record lie.
+/// Zip archives whose records are stored as they are, as PyTorch and NumPy write them: where the bytes of each record lie.
 ///
 ///     File const file = File::open_read("pytorch_model.bin");
 ///     for (auto const& [name, record] : read_zip_directory(file)) std::cout << name << ": " << record.bytes << " bytes\n";
@@ -7,28 +7,33 @@
 /// Nothing is unpacked, so that no record can be larger than its file. Source: PKWARE's APPNOTE.TXT 6.3, sections 4.3 to 4.5.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
+
+#include <axiform/io/file.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include <axiform/core/error.hpp>
-#include <axiform/io/file.hpp>
 #include <axiform/io/printable.hpp>
+#endif
 
 namespace axiform {
 
 /// Where a record of an archive lies in its file.
 struct ZipRecord {
-  std::size_t begin = 0;  ///< Of its first byte, from the beginning of the file.
-  std::size_t bytes = 0;  ///< Its size.
+  std::size_t begin = 0;       ///< Of its first byte, from the beginning of the file.
+  std::size_t bytes = 0;       ///< Its size.
+  std::uint32_t checksum = 0;  ///< The CRC-32 of its bytes, as the directory says it. Who reads them may compare (io/crc32.hpp).
 };
 
 /// The records of an archive, by name.
@@ -36,11 +41,15 @@ using ZipDirectory = std::map<std::string, ZipRecord, std::less<>>;
 
 /// Reads the central directory of an archive, with 32-bit or 64-bit sizes, and checks it against the file: every record lies within the
 /// file, in front of the directory, and none overlaps another.
+///
+/// @param hint Added to the message about a compressed record: what writes records as they are.
 /// @throws FormatError, naming the file and the record, when the archive is not what the format allows, or a record is compressed or
 ///         encrypted; FileError when reading fails.
-ZipDirectory read_zip_directory(File const& file);
+ZipDirectory read_zip_directory(File const& file, std::string_view hint = {});
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
 
 namespace detail {
 
@@ -78,7 +87,7 @@ class LittleEndian {
 
 class ZipReader {
  public:
-  explicit ZipReader(File const& file) : file_(file) {}
+  ZipReader(File const& file, std::string_view hint) : file_(file), hint_(hint) {}
 
   ZipDirectory read() {
     find_directory();
@@ -146,7 +155,8 @@ class ZipReader {
     if (entries.text(4) != "PK\1\2") refuse("has a malformed zip directory");
     entries.skip(4);
     std::uint64_t const flags = entries.number(2), method = entries.number(2);
-    entries.skip(8);  // Time, date, checksum.
+    entries.skip(4);  // Time, date.
+    auto const checksum = static_cast<std::uint32_t>(entries.number(4));
     std::uint64_t packed = entries.number(4), size = entries.number(4);
     std::uint64_t const name_size = entries.number(2), extra_size = entries.number(2), comment_size = entries.number(2);
     entries.skip(8);  // Disk, attributes.
@@ -157,12 +167,13 @@ class ZipReader {
     if (!entries.is_whole()) refuse("has a malformed zip directory");
     read_large_sizes(extra, {&size, &packed, &header});
     if (flags & 1) refuse(name, "is encrypted");
-    if (method != 0) refuse(name, message({"is compressed (method ", method, "), expected one that is stored as it is"}));
+    if (method != 0) refuse(name, message({"is compressed (method ", method, "), expected one that is stored as it is", hint_}));
     if (packed != size) refuse(name, message({"has ", packed, " bytes that are to become ", size}));
     std::size_t const begin = data_begin(name, header);
     if (size > begin_ - begin)
       refuse(name, message({"has ", size, " bytes, expected at most the ", begin_ - begin, " before the directory"}));
-    if (!records_.try_emplace(std::string(name), ZipRecord{begin, static_cast<std::size_t>(size)}).second) refuse(name, "is there twice");
+    if (!records_.try_emplace(std::string(name), ZipRecord{begin, static_cast<std::size_t>(size), checksum}).second)
+      refuse(name, "is there twice");
     extents_.emplace_back(static_cast<std::size_t>(header), begin + static_cast<std::size_t>(size));
   }
 
@@ -199,6 +210,7 @@ class ZipReader {
   }
 
   File const& file_;
+  std::string_view hint_;
   std::size_t begin_ = 0;  // Of the directory.
   std::size_t size_ = 0;
   std::uint64_t count_ = 0;
@@ -208,6 +220,8 @@ class ZipReader {
 
 }  // namespace detail
 
-inline ZipDirectory read_zip_directory(File const& file) { return detail::ZipReader(file).read(); }
+AXIFORM_INLINE ZipDirectory read_zip_directory(File const& file, std::string_view hint) { return detail::ZipReader(file, hint).read(); }
+
+#endif  // AXIFORM_DEFINES(io)
 
 }  // namespace axiform
