@@ -1,9 +1,10 @@
 #include <iostream>
 
-#include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/create.hpp>
 #include <axiform/algebra/functions.hpp>
 #include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/views.hpp>
+#include <axiform/core/context.hpp>
 
 using axiform::Const, axiform::Context, axiform::DynamicAxis, axiform::Tensor;
 
@@ -11,9 +12,7 @@ struct Students : DynamicAxis {};   // a name; how many there are is known when 
 struct Subjects : Const<3> {};      // a name and a length
 
 int main() {
-  Tensor<float, Students, Subjects> marks(2);
-  marks(0, 0) = 3, marks(0, 1) = 5, marks(0, 2) = 4;
-  marks(1, 0) = 1, marks(1, 1) = 2, marks(1, 2) = 6;
+  auto marks = axiform::from_list<float, Students, Subjects>({{3, 5, 4}, {1, 2, 6}});
 
   auto const average = axiform::mean<Students>(marks);      // [Subjects]
   auto const above = marks - average;                       // [Students, Subjects]: matched by name
@@ -21,9 +20,7 @@ int main() {
   std::cout << average << "\n" << above << "\n" << best << "\n";
   std::cout << axiform::sum(axiform::where(above > 0, above, 0)) << "\n";
 
-  Tensor<float, Subjects> weight;
-  weight += 2;
-  marks *= weight;                                          // in place
+  marks *= axiform::full<float, Subjects>(2);               // in place
   axiform::at<Students>(marks, 1) -= 1;                     // of one student
   std::cout << marks << "\n" << axiform::permute<Subjects, Students>(marks) << "\n";
 

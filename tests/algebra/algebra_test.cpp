@@ -14,6 +14,7 @@
 #include <axiform/algebra/normalize.hpp>
 #include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/views.hpp>
+#include <axiform/core/context.hpp>
 
 #include "algebra/recorded.hpp"
 

@@ -13,6 +13,7 @@
 #include <axiform/algebra/order.hpp>
 #include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/reshape.hpp>
+#include <axiform/core/context.hpp>
 #include <axiform/core/half.hpp>
 
 #include "algebra/recorded.hpp"

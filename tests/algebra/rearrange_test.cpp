@@ -149,6 +149,10 @@ TEST_CASE("rearrange: places that an axis does not have are refused before anyth
   CHECK_THROWS_AS(gather<N>(zeros<float, N, C>(0), from_list<std::int32_t, Places>({0})), ArgumentError);
   scatter_add<B>(x, from_list<std::int64_t, Places>({2, 2}), ones<float, C>());
   CHECK(x(2, 0) == 3);
+  auto y = arange<int, B>(0, 4);  // what is put there is what it was before
+  scatter<B>(y, from_list<std::int64_t, Places>({1, 2, 3}), relabel<B, Places>(slice<B>(y, 0, 3)));
+  CHECK(y(3) == 2);
+  CHECK(y(1) == 0);
 }
 
 TEST_CASE("rearrange: lengths that do not fit") {

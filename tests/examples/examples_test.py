@@ -956,6 +956,37 @@ class LlamaBlock(ExampleTest):
         self.check_error(1, "model.embed_tokens.weight: found shape [40, 16], expected [96, 32]", "--model", FIXTURES / "models" / "qwen2-tiny")
 
 
+class Tensors(ExampleTest):
+    program = "tensors"
+
+    def test_the_tour_prints_what_numpy_would(self):
+        lines = self.output().splitlines()
+        self.assertTrue(lines[0].startswith("Degrees: [[13.1902 13.0365"))
+        numbers = "\n".join(lines)
+        for part in ("Means of the cities: [16.4994 13.3215  7.4856] [Cities: 3]", "Warmer than 12 degrees on [14 10  0] [Cities: 3] days",
+                     "Heights on the way: [1565    4    4] [Visits: 3]", "Three weeks: [Cities: 3, Days: 21]", "[Cities: 3, Neighbours: 3]",
+                     "Read again: 1"):
+            self.assertIn(part, numbers)
+
+
+class Gpt2ByHand(ExampleTest):
+    program = "gpt2_by_hand"
+
+    def test_the_algebra_and_the_model_agree(self):
+        for model, ids in ("gpt2-tiny", "1,2,3,4,5"), ("gpt2-tiny", "7"), ("gpt2-demo", "27,1,2,3,4,5,6,7"), ("gpt2-prefixed", "1,2"), ("gpt2-f16", "5,4,3"):
+            found = self.json("--model", FIXTURES / "models" / model, "--ids", ids)
+            self.assertLess(found["difference"], 1e-5)
+            self.assertEqual(len(found["next"]), len(ids.split(",")))
+        readable = self.output("--model", TINY_GPT2)
+        for part in ("Logits:        [Tokens: 5, Vocabulary: ", "Most probable:", "Difference:"):
+            self.assertIn(part, readable)
+
+    def test_usage_and_errors(self):
+        self.check_common("--model", TINY_GPT2)
+        self.check_models()
+        self.check_error(1, "expected 0 to", "--model", TINY_GPT2, "--ids", "100000")
+
+
 class AttentionByHand(ExampleTest):
     program = "attention_by_hand"
 

@@ -82,7 +82,8 @@ constexpr auto binary(char const* operation, F const& f, X&& x, Y&& y) {
 template <class T>
 constexpr void check_arithmetic() {
   if constexpr (TensorOperand<T>)
-    static_assert(!std::is_same_v<ElementOf<T>, bool>, "there is no arithmetic of bool: `where` chooses by it, `convert` makes numbers of it");
+    static_assert(!std::is_same_v<ElementOf<T>, bool>,
+                  "there is no arithmetic of bool: `where` chooses by it, `convert` makes numbers of it");
 }
 template <class T>
 constexpr void check_bool() {
@@ -103,49 +104,61 @@ constexpr auto arithmetic(char const* operation, F const& f, X&& x, Y&& y) {
   return binary(operation, f, std::forward<X>(x), std::forward<Y>(y));
 }
 
+// x = f(x, y), in place, for tensors in memory.
+template <class F, class X, class Y>
+void assign_in_memory(char const* operation, F const& f, X& x, Y const& y) {
+  using E = ElementOf<X>;
+  using List = AxesOf<X>;
+  static_assert(List::size <= axiform::detail::most_axes);
+  Alignment alignment(operation, names_of<List>);
+  auto const view = [&] {
+    if constexpr (axiform::detail::is_owner<X>) {
+      return x.view();
+    } else {
+      return x;
+    }
+  }();
+  align<List>(alignment, 0, view);
+  align<List>(alignment, 1, view);
+  SerialExecutor executor;
+  if constexpr (TensorOperand<Y>) {
+    auto const write = [&](auto const& operand) {
+      align<List>(alignment, 2, operand);
+      write_elements(alignment, f, view.data(), executor, static_cast<E const*>(view.data()), data_of(operand));
+    };
+    if (is_in_the_way(view, y)) {
+      auto const same = [](NumberOf<Y> element) { return element; };
+      write(elementwise_result<NumberOf<Y>>(operation, Plain<decltype(same)>{same}, OnHeap{}, y));
+    } else {
+      write(y);
+    }
+  } else {
+    write_elements(alignment, NumberSecond<F, Computed<E>>{f, as_element<Computed<E>>(y)}, view.data(), executor,
+                   static_cast<E const*>(view.data()));
+  }
+}
+
 // x = f(x, y), in place.
 template <class F, class X, class Y>
 constexpr void assign(char const* operation, F const& f, X& x, Y const& y) {
   using E = ElementOf<X>;
   using List = AxesOf<X>;
   check_arithmetic<X>();
-  if constexpr (axiform::detail::is_inline<X>) {
-    auto const result = binary(operation, f, std::as_const(x), y);
-    static_assert(std::is_same_v<AxesOf<decltype(result)>, List>, "the tensor on the left must have all axes of the one on the right");
-    for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<E>(result.data()[i]);
-  } else {
-    static_assert(List::size <= axiform::detail::most_axes);
-    Alignment alignment(operation, names_of<List>);
-    auto const view = [&] {
-      if constexpr (axiform::detail::is_owner<X>) {
-        return x.view();
-      } else {
-        return x;
-      }
-    }();
-    align<List>(alignment, 0, view);
-    align<List>(alignment, 1, view);
-    SerialExecutor executor;
+  constexpr bool fits = [] {
     if constexpr (TensorOperand<Y>) {
       static_assert(std::is_same_v<Computed<E>, NumberOf<Y>>, "the tensors have different types of elements: convert one");
-      static_assert(axiform::detail::one_has_all_axes<List, AxesOf<Y>> && axiform::detail::covers<List, AxesOf<Y>>(),
-                    "the tensor on the left must have all axes of the one on the right");
-      if constexpr (axiform::detail::covers<List, AxesOf<Y>>()) {
-        auto const write = [&](auto const& operand) {
-          align<List>(alignment, 2, operand);
-          write_elements(alignment, f, view.data(), executor, static_cast<E const*>(view.data()), data_of(operand));
-        };
-        if (is_in_the_way(view, y)) {
-          auto const same = [](NumberOf<Y> element) { return element; };
-          write(elementwise_result<NumberOf<Y>>(operation, Plain<decltype(same)>{same}, OnHeap{}, y));
-        } else {
-          write(y);
-        }
-      }
+      static_assert(axiform::detail::has_all_axes<List, AxesOf<Y>>, "the tensor on the left must have all axes of the one on the right");
+      return axiform::detail::has_all_axes<List, AxesOf<Y>>;
     } else {
-      write_elements(alignment, NumberSecond<F, Computed<E>>{f, as_element<Computed<E>>(y)}, view.data(), executor,
-                     static_cast<E const*>(view.data()));
+      return true;
     }
+  }();
+  if constexpr (!fits) {
+  } else if constexpr (axiform::detail::is_inline<X> && (axiform::detail::is_inline<Y> || !TensorOperand<Y>)) {
+    auto const result = binary(operation, f, std::as_const(x), y);
+    for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<E>(result.data()[i]);
+  } else {
+    assign_in_memory(operation, f, x, y);
   }
 }
 
@@ -154,9 +167,7 @@ constexpr void assign(char const* operation, F const& f, X& x, Y const& y) {
 /// The sum of two tensors, or of a tensor and a number. @throws ShapeError when an axis is not equally long in both, as all that follow.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto operator+(X&& x, Y&& y) {
-  return internal::arithmetic("x + y", kernels::Add{}, std::forward<X>(x), std::forward<Y>(y));
-}
+constexpr auto operator+(X&& x, Y&& y) { return internal::arithmetic("x + y", kernels::Add{}, std::forward<X>(x), std::forward<Y>(y)); }
 /// The difference.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
@@ -185,28 +196,28 @@ constexpr auto operator-(X&& x) {
 
 /// Adds a tensor that has no other axes, or a number, in place. @throws ShapeError when an axis is not equally long in both.
 template <class X, class Y>
-  requires(internal::Assignable<X> && internal::TensorsOrNumber<X, Y>)
+  requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator+=(X&& x, Y const& y) {
   internal::assign("x += y", kernels::Add{}, x, y);
   return static_cast<X>(x);
 }
 /// Subtracts likewise.
 template <class X, class Y>
-  requires(internal::Assignable<X> && internal::TensorsOrNumber<X, Y>)
+  requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator-=(X&& x, Y const& y) {
   internal::assign("x -= y", kernels::Subtract{}, x, y);
   return static_cast<X>(x);
 }
 /// Multiplies likewise.
 template <class X, class Y>
-  requires(internal::Assignable<X> && internal::TensorsOrNumber<X, Y>)
+  requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator*=(X&& x, Y const& y) {
   internal::assign("x *= y", kernels::Multiply{}, x, y);
   return static_cast<X>(x);
 }
 /// Divides likewise, floating-point numbers.
 template <class X, class Y>
-  requires(internal::Assignable<X> && internal::TensorsOrNumber<X, Y>)
+  requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator/=(X&& x, Y const& y) {
   internal::check_divides<X, Y>();
   internal::assign("x /= y", kernels::Divide{}, x, y);
@@ -216,39 +227,27 @@ constexpr X operator/=(X&& x, Y const& y) {
 /// Where elements are equal: a tensor of bool, as of all comparisons. `all(x == y)` is one answer.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto operator==(X const& x, Y const& y) {
-  return internal::binary("x == y", kernels::Comparison<std::equal_to<>>{}, x, y);
-}
+constexpr auto operator==(X const& x, Y const& y) { return internal::binary("x == y", kernels::Comparison<std::equal_to<>>{}, x, y); }
 /// Where they differ.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto operator!=(X const& x, Y const& y) {
-  return internal::binary("x != y", kernels::Comparison<std::not_equal_to<>>{}, x, y);
-}
+constexpr auto operator!=(X const& x, Y const& y) { return internal::binary("x != y", kernels::Comparison<std::not_equal_to<>>{}, x, y); }
 /// Where x is less than y.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto operator<(X const& x, Y const& y) {
-  return internal::binary("x < y", kernels::Comparison<std::less<>>{}, x, y);
-}
+constexpr auto operator<(X const& x, Y const& y) { return internal::binary("x < y", kernels::Comparison<std::less<>>{}, x, y); }
 /// Where it is not greater.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto operator<=(X const& x, Y const& y) {
-  return internal::binary("x <= y", kernels::Comparison<std::less_equal<>>{}, x, y);
-}
+constexpr auto operator<=(X const& x, Y const& y) { return internal::binary("x <= y", kernels::Comparison<std::less_equal<>>{}, x, y); }
 /// Where it is greater.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto operator>(X const& x, Y const& y) {
-  return internal::binary("x > y", kernels::Comparison<std::greater<>>{}, x, y);
-}
+constexpr auto operator>(X const& x, Y const& y) { return internal::binary("x > y", kernels::Comparison<std::greater<>>{}, x, y); }
 /// Where it is not less.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto operator>=(X const& x, Y const& y) {
-  return internal::binary("x >= y", kernels::Comparison<std::greater_equal<>>{}, x, y);
-}
+constexpr auto operator>=(X const& x, Y const& y) { return internal::binary("x >= y", kernels::Comparison<std::greater_equal<>>{}, x, y); }
 
 /// Where both are true. Both are computed.
 template <TensorOperand X, TensorOperand Y>

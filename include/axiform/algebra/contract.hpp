@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -18,7 +19,6 @@
 #include <axiform/algebra/functions.hpp>
 #include <axiform/algebra/loops.hpp>
 #include <axiform/core/axis_list.hpp>
-#include <axiform/core/context.hpp>
 #include <axiform/core/tensor.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -97,8 +97,8 @@ struct SummedNow;
 template <class... Over, class X, class Y, class... Others>
 struct SummedNow<AxisList<Over...>, X, Y, Others...> {
   template <class A>
-  static constexpr bool now =
-      axiform::detail::has_axis<A, AxesOf<X>> && axiform::detail::has_axis<A, AxesOf<Y>> && !(axiform::detail::has_axis<A, AxesOf<Others>> || ...);
+  static constexpr bool now = axiform::detail::has_axis<A, AxesOf<X>>&& axiform::detail::has_axis<A, AxesOf<Y>> &&
+                              !(axiform::detail::has_axis<A, AxesOf<Others>> || ...);
   using type = typename axiform::detail::Joined<std::conditional_t<now<Over>, AxisList<Over>, AxisList<>>...>::type;
   using later = typename axiform::detail::Joined<std::conditional_t<now<Over>, AxisList<>, AxisList<Over>>...>::type;
 };
@@ -123,15 +123,11 @@ auto contract_all(Over, X const& x, Y const& y, Z const& z, Others const&... oth
 /// @throws ShapeError when an axis is not equally long in both.
 template <class... Over, TensorOperand X, TensorOperand Y>
   requires(sizeof...(Over) > 0)
-constexpr auto contract(X const& x, Y const& y) {
-  return internal::contract_pair(AxisList<Over...>{}, x, y);
-}
+constexpr auto contract(X const& x, Y const& y) { return internal::contract_pair(AxisList<Over...>{}, x, y); }
 /// The same on the context's threads, in its memory.
-template <class... Over, TensorOperand X, TensorOperand Y>
+template <class... Over, TensorOperand X, TensorOperand Y, std::same_as<Context> C>
   requires(sizeof...(Over) > 0)
-auto contract(X const& x, Y const& y, Context& context) {
-  return internal::contract_pair(AxisList<Over...>{}, x, y, context);
-}
+auto contract(X const& x, Y const& y, C& context) { return internal::contract_pair(AxisList<Over...>{}, x, y, context); }
 /// The sum of the product of several tensors over the axes `Over...`, from left to right: an axis is summed over as soon as no further tensor has it.
 template <class... Over, TensorOperand X, TensorOperand Y, TensorOperand Z, TensorOperand... More>
   requires(sizeof...(Over) > 0)
@@ -150,8 +146,6 @@ constexpr auto matmul(X const& x, Y const& y, C&... context) {
 /// The product of every element of x with every element of y; axes that both have are matched.
 template <TensorOperand X, TensorOperand Y, class... C>
   requires(internal::optional_context<C...>)
-constexpr auto outer(X const& x, Y const& y, C&... context) {
-  return internal::contract_pair(AxisList<>{}, x, y, context...);
-}
+constexpr auto outer(X const& x, Y const& y, C&... context) { return internal::contract_pair(AxisList<>{}, x, y, context...); }
 
 }  // namespace axiform::inline AXIFORM_ARCH

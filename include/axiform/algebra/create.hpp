@@ -90,15 +90,11 @@ Tensor<Element, Axes...> full(std::type_identity_t<Element> value, Lengths... le
 /// Zeros, as the constructor gives them.
 template <class Element, Axis... Axes, class... Lengths>
   requires(detail::lengths_of<Shape<Axes...>, Lengths...>)
-Tensor<Element, Axes...> zeros(Lengths... lengths) {
-  return Tensor<Element, Axes...>(static_cast<std::size_t>(lengths)...);
-}
+Tensor<Element, Axes...> zeros(Lengths... lengths) { return Tensor<Element, Axes...>(static_cast<std::size_t>(lengths)...); }
 /// Ones.
 template <class Element, Axis... Axes, class... Lengths>
   requires(detail::lengths_of<Shape<Axes...>, Lengths...>)
-Tensor<Element, Axes...> ones(Lengths... lengths) {
-  return full<Element, Axes...>(Element(1), lengths...);
-}
+Tensor<Element, Axes...> ones(Lengths... lengths) { return full<Element, Axes...>(Element(1), lengths...); }
 /// One where both indices are the same, else zero.
 template <class Element, Axis Rows, Axis Columns, class... Lengths>
   requires(detail::lengths_of<Shape<Rows, Columns>, Lengths...>)
@@ -109,7 +105,8 @@ Tensor<Element, Rows, Columns> eye(Lengths... lengths) {
 /// `first`, `first + step` and so on, up to before `last` (NumPy's).
 /// @throws ArgumentError when `step` is 0; ShapeError when the axis has another length.
 template <class Element, Axis A>
-Tensor<Element, A> arange(std::type_identity_t<Element> first, std::type_identity_t<Element> last, std::type_identity_t<Element> step = Element(1)) {
+Tensor<Element, A> arange(std::type_identity_t<Element> first, std::type_identity_t<Element> last,
+                          std::type_identity_t<Element> step = Element(1)) {
   auto const shape = Shape<A>::of({detail::steps_between(first, last, step)});
   return detail::filled<Element>(shape, [&](std::size_t i) { return static_cast<Element>(first + static_cast<Element>(i) * step); });
 }
@@ -119,9 +116,8 @@ template <std::floating_point Element, Axis A, class... Lengths>
 Tensor<Element, A> linspace(std::type_identity_t<Element> first, std::type_identity_t<Element> last, Lengths... lengths) {
   Shape<A> const shape(static_cast<std::size_t>(lengths)...);
   Element const parts = static_cast<Element>(shape.size() < 2 ? 1 : shape.size() - 1), step = (last - first) / parts;
-  return detail::filled<Element>(shape, [&](std::size_t i) {
-    return i != 0 && i + 1 == shape.size() ? last : first + static_cast<Element>(i) * step;
-  });
+  return detail::filled<Element>(
+      shape, [&](std::size_t i) { return i != 0 && i + 1 == shape.size() ? last : first + static_cast<Element>(i) * step; });
 }
 
 /// Numbers from [0, 1), equally probable: of a counter-based generator, the same on every system.

@@ -47,7 +47,7 @@ void copy_elements(Loops loops, E* target, E const* source, Executor& executor) 
       E* const to = target + run.begin[0];
       E const* const from = source + run.begin[1];
       if (run.step[0] == 1 && run.step[1] == 1) {
-        std::copy_n(from, run.count, to);
+        copy_run(run.count, to, from);
       } else {
         for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(run.count); ++i) to[i * run.step[0]] = from[i * run.step[1]];
       }
@@ -56,7 +56,8 @@ void copy_elements(Loops loops, E* target, E const* source, Executor& executor) 
   }
   // Rows of the target are columns of the source. They are taken together with the axis along which the source's elements are nearest.
   LoopRun const columns = loops.take_innermost(), rows = loops.take_closest(1);
-  constexpr std::size_t most_rows = 64;  // of a piece: their lines, in the target and for eight columns of the source, stay in the first-level cache
+  constexpr std::size_t most_rows =
+      64;  // of a piece: their lines, in the target and for eight columns of the source, stay in the first-level cache
   auto const copy_pieces = [&](Loops const& outer, std::size_t row_count, std::ptrdiff_t first_row) {
     outer.for_each(
         executor,

@@ -20,13 +20,15 @@ namespace axiform {
 
 namespace detail {
 template <class Element, int Rows, int Columns>
-using EigenMatrix = std::conditional_t<std::is_const_v<Element>, Eigen::Matrix<std::remove_const_t<Element>, Rows, Columns, Rows == 1 ? Eigen::RowMajor : Eigen::ColMajor> const,
-                                       Eigen::Matrix<Element, Rows, Columns, Rows == 1 ? Eigen::RowMajor : Eigen::ColMajor>>;
+using EigenMatrix =
+    std::conditional_t<std::is_const_v<Element>,
+                       Eigen::Matrix<std::remove_const_t<Element>, Rows, Columns, Rows == 1 ? Eigen::RowMajor : Eigen::ColMajor> const,
+                       Eigen::Matrix<Element, Rows, Columns, Rows == 1 ? Eigen::RowMajor : Eigen::ColMajor>>;
 }  // namespace detail
 
 /// A map of a tensor of one axis, a column, or of two, a matrix. The tensor stays.
 template <class X>
-  requires(detail::Viewable<X &&> && AxesOf<X>::size <= 2)
+  requires(detail::Viewable<X&&>&& AxesOf<X>::size <= 2)
 auto to_eigen(X&& x) {
   using Element = detail::ElementSeen<X>;
   auto const strides = strides_of(x);
@@ -36,7 +38,8 @@ auto to_eigen(X&& x) {
     using Strides = Eigen::InnerStride<>;
     return Eigen::Map<detail::EigenMatrix<Element, Eigen::Dynamic, 1>, Eigen::Unaligned, Strides>(data, rows, Strides(strides[0]));
   } else {
-    using Strides = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;  // of a matrix by columns: from one column to the next, and from one row to the next
+    using Strides =
+        Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;  // of a matrix by columns: from one column to the next, and from one row to the next
     return Eigen::Map<detail::EigenMatrix<Element, Eigen::Dynamic, Eigen::Dynamic>, Eigen::Unaligned, Strides>(
         data, rows, static_cast<Eigen::Index>(x.lengths()[1]), Strides(strides[1], strides[0]));
   }

@@ -13,7 +13,6 @@
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/core/activation.hpp>
 #include <axiform/core/axis_list.hpp>
-#include <axiform/core/context.hpp>
 #include <axiform/core/strided_view.hpp>
 #include <axiform/kernels/elements.hpp>
 
@@ -22,15 +21,11 @@ namespace axiform::inline AXIFORM_ARCH {
 /// The greater element of each pair; NaN where either is (NumPy's maximum). `max` is that of one tensor.
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto maximum(X&& x, Y&& y) {
-  return internal::arithmetic("maximum", kernels::Greater{}, std::forward<X>(x), std::forward<Y>(y));
-}
+constexpr auto maximum(X&& x, Y&& y) { return internal::arithmetic("maximum", kernels::Greater{}, std::forward<X>(x), std::forward<Y>(y)); }
 /// The smaller element of each pair; NaN where either is (NumPy's minimum).
 template <class X, class Y>
   requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto minimum(X&& x, Y&& y) {
-  return internal::arithmetic("minimum", kernels::Smaller{}, std::forward<X>(x), std::forward<Y>(y));
-}
+constexpr auto minimum(X&& x, Y&& y) { return internal::arithmetic("minimum", kernels::Smaller{}, std::forward<X>(x), std::forward<Y>(y)); }
 /// x, or what of `low` and `high` is nearer where it is not between them; NaN where x is (NumPy's clip).
 template <TensorOperand X, internal::Number Low, internal::Number High>
 constexpr auto clamp(X&& x, Low low, High high) {
@@ -41,7 +36,7 @@ constexpr auto clamp(X&& x, Low low, High high) {
 
 /// `a` where `mask` is true, `b` elsewhere.
 template <TensorOperand M, class A, class B>
-  requires(std::same_as<ElementOf<M>, bool> && internal::TensorsOrNumber<A, B>)
+  requires(std::same_as<ElementOf<M>, bool>&& internal::TensorsOrNumber<A, B>)
 constexpr auto where(M const& mask, A const& a, B const& b) {
   if constexpr (!TensorOperand<B>) {
     using E = NumberOf<A>;
@@ -86,39 +81,27 @@ auto pow(X&& x, Y&& y) {
 /// The square root; NaN below zero.
 template <RealTensor X, class... C>
   requires(internal::optional_context<C...>)
-auto sqrt(X&& x, C&... context) {
-  return internal::computed("sqrt", kernels::SquareRoot{}, std::forward<X>(x), context...);
-}
+auto sqrt(X&& x, C&... context) { return internal::computed("sqrt", kernels::SquareRoot{}, std::forward<X>(x), context...); }
 /// e^x.
 template <RealTensor X, class... C>
   requires(internal::optional_context<C...>)
-auto exp(X&& x, C&... context) {
-  return internal::computed("exp", kernels::Exponential{}, std::forward<X>(x), context...);
-}
+auto exp(X&& x, C&... context) { return internal::computed("exp", kernels::Exponential{}, std::forward<X>(x), context...); }
 /// The natural logarithm.
 template <RealTensor X, class... C>
   requires(internal::optional_context<C...>)
-auto log(X&& x, C&... context) {
-  return internal::computed("log", kernels::Logarithm{}, std::forward<X>(x), context...);
-}
+auto log(X&& x, C&... context) { return internal::computed("log", kernels::Logarithm{}, std::forward<X>(x), context...); }
 /// The hyperbolic tangent.
 template <RealTensor X, class... C>
   requires(internal::optional_context<C...>)
-auto tanh(X&& x, C&... context) {
-  return internal::computed("tanh", kernels::HyperbolicTangent{}, std::forward<X>(x), context...);
-}
+auto tanh(X&& x, C&... context) { return internal::computed("tanh", kernels::HyperbolicTangent{}, std::forward<X>(x), context...); }
 /// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
 template <RealTensor X, class... C>
   requires(internal::optional_context<C...>)
-auto erf(X&& x, C&... context) {
-  return internal::computed("erf", kernels::ErrorFunction{}, std::forward<X>(x), context...);
-}
+auto erf(X&& x, C&... context) { return internal::computed("erf", kernels::ErrorFunction{}, std::forward<X>(x), context...); }
 /// 1 / (1 + e^-x).
 template <RealTensor X, class... C>
   requires(internal::optional_context<C...>)
-auto sigmoid(X&& x, C&... context) {
-  return internal::computed("sigmoid", kernels::Sigmoid{}, std::forward<X>(x), context...);
-}
+auto sigmoid(X&& x, C&... context) { return internal::computed("sigmoid", kernels::Sigmoid{}, std::forward<X>(x), context...); }
 
 template <Activation Kind>
 template <class X, class... C>

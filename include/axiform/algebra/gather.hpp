@@ -13,6 +13,7 @@
 #include <string>
 #include <type_traits>
 
+#include <axiform/algebra/dense.hpp>
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/algebra/loops.hpp>
 #include <axiform/algebra/views.hpp>
@@ -26,7 +27,7 @@ namespace axiform {
 
 /// A tensor of places: of int32 or int64.
 template <class T>
-concept IndexTensor = TensorOperand<T> && (std::same_as<ElementOf<T>, std::int32_t> || std::same_as<ElementOf<T>, std::int64_t>);
+concept IndexTensor = TensorOperand<T> &&(std::same_as<ElementOf<T>, std::int32_t> || std::same_as<ElementOf<T>, std::int64_t>);
 
 }  // namespace axiform
 
@@ -67,7 +68,8 @@ struct GatheredList<A, AxisList<Axes...>, Indices> {
   using Others = axiform::detail::Without<AxisList<Axes...>, A>;
   using OfIndices = typename axiform::detail::AxesNotIn<Indices, Others>::type;
   template <std::size_t... I>
-  static typename axiform::detail::Joined<std::conditional_t<I == place, OfIndices, AxisList<Axes>>...>::type replace(std::index_sequence<I...>);
+  static typename axiform::detail::Joined<std::conditional_t<I == place, OfIndices, AxisList<Axes>>...>::type replace(
+      std::index_sequence<I...>);
   using type = decltype(replace(std::make_index_sequence<sizeof...(Axes)>{}));
 };
 
@@ -92,7 +94,8 @@ void align_others(Alignment& alignment, std::size_t number, X const& x) {
 
 // Operand 0 is the result, 1 what is taken from, 2 the places.
 template <class E, class Index>
-void gather_elements(char const* operation, Loops loops, E* target, E const* source, Index const* indices, IndexedAxis const& axis, Executor& executor) {
+void gather_elements(char const* operation, Loops loops, E* target, E const* source, Index const* indices, IndexedAxis const& axis,
+                     Executor& executor) {
   loops.simplify();
   loops.for_each(executor, [&](LoopRun const& run) {
     E* const to = target + run.begin[0];
@@ -101,13 +104,14 @@ void gather_elements(char const* operation, Loops loops, E* target, E const* sou
     if (run.step[2] == 0) {  // all from one place
       E const* const row = from + axis(operation, *index);
       if (run.step[1] == 1) {
-        std::copy_n(row, run.count, to);
+        copy_run(run.count, to, row);
       } else {
         for (std::size_t i = 0; i < run.count; ++i) to[i] = row[static_cast<std::ptrdiff_t>(i) * run.step[1]];
       }
       return;
     }
-    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(run.count); ++i) to[i] = from[i * run.step[1] + axis(operation, index[i * run.step[2]])];
+    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(run.count); ++i)
+      to[i] = from[i * run.step[1] + axis(operation, index[i * run.step[2]])];
   });
 }
 
@@ -135,7 +139,7 @@ void scatter_with(char const* operation, F const& f, X&& x, I const& indices, Y 
     using List = typename GatheredList<axiform::detail::AxisOf<Xs, axiform::detail::place_of<A>(Xs{})>, Xs, AxesOf<I>>::type;
     static_assert(List::size <= axiform::detail::most_axes);
     static_assert(std::is_same_v<E, ElementOf<Y>>, "the tensors have different types of elements: convert one");
-    static_assert(axiform::detail::one_has_all_axes<List, AxesOf<Y>> && axiform::detail::covers<List, AxesOf<Y>>(),
+    static_assert(axiform::detail::has_all_axes<List, AxesOf<Y>>,
                   "what is put there has an axis that neither the tensor nor the places have");
     Alignment alignment(operation, names_of<List>);
     align_others<List, A, E>(alignment, 0, x);
@@ -144,6 +148,7 @@ void scatter_with(char const* operation, F const& f, X&& x, I const& indices, Y 
     IndexedAxis const axis = indexed_axis<A>(x);
     auto loops = alignment.loops();
     loops.simplify();
+    if (is_in_the_way(x, y)) return scatter_with<A>(operation, f, x, indices, dense(y));
     SerialExecutor serial;  // two places may be the same
     E* const target = axiform::detail::first_element(x);
     auto const* const from = data_of(y);
@@ -179,16 +184,18 @@ auto gather(X const& x, I const& indices, C&... context) {
 /// Writes y to places of an axis of x, which is a tensor that stays or a view: what `gather` at these places reads then. Of a place that stands twice the last counts.
 /// @throws As `gather`; x is then as it was.
 template <Axis A, class X, IndexTensor I, TensorOperand Y>
-  requires(axiform::detail::Viewable<X &&>)
+  requires(axiform::detail::Viewable<X&&>)
 void scatter(X&& x, I const& indices, Y const& y) {
-  internal::scatter_with<A>("scatter", [](auto, auto element) { return element; }, x, indices, y);
+  internal::scatter_with<A>(
+      "scatter", [](auto, auto element) { return element; }, x, indices, y);
 }
 /// Adds y to places of an axis of x; of a place that stands twice both count.
 /// @throws As `gather`; x is then as it was.
 template <Axis A, class X, IndexTensor I, TensorOperand Y>
-  requires(axiform::detail::Viewable<X &&>)
+  requires(axiform::detail::Viewable<X&&>)
 void scatter_add(X&& x, I const& indices, Y const& y) {
-  internal::scatter_with<A>("scatter_add", [](auto a, auto b) { return static_cast<decltype(a)>(kernels::Add{}.of(a, b)); }, x, indices, y);
+  internal::scatter_with<A>(
+      "scatter_add", [](auto a, auto b) { return static_cast<decltype(a)>(kernels::Add{}.of(a, b)); }, x, indices, y);
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

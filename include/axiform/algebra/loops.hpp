@@ -81,7 +81,9 @@ using AxisName = std::string (*)();
 class Alignment {
  public:
   /// @param operation As messages say it. @param names Of the operation's axes.
-  Alignment(char const* operation, std::span<AxisName const> names) : operation_(operation), names_(names) { lengths_.fill(unknown); }
+  constexpr Alignment(char const* operation, std::span<AxisName const> names) : operation_(operation), names_(names), lengths_{} {
+    lengths_.fill(unknown);
+  }
 
   /// Adds the operand of that number; axes that it does not have repeat.
   /// @throws ShapeError when an axis has another length than in an operand before it.

@@ -19,7 +19,7 @@ namespace axiform {
 /// What has the members of a `std::mdspan` that a view is made of.
 template <class M>
 concept MdspanLike = requires(M const& m, std::size_t axis) {
-  { m.data_handle() };
+  {m.data_handle()};
   { m.extent(axis) } -> std::convertible_to<std::size_t>;
   { m.stride(axis) } -> std::convertible_to<std::ptrdiff_t>;
   { M::rank() } -> std::convertible_to<std::size_t>;
@@ -36,9 +36,9 @@ class StridedSpan {
   StridedSpan(Element* data, std::array<std::size_t, Rank> const& extents, std::array<std::ptrdiff_t, Rank> const& strides) noexcept
       : data_(data), extents_(extents), strides_(strides) {}
 
-  static constexpr std::size_t rank() noexcept { return Rank; }                     ///< The number of axes.
-  Element* data_handle() const noexcept { return data_; }                           ///< The element of all first indices.
-  std::size_t extent(std::size_t axis) const noexcept { return extents_[axis]; }    ///< The length of an axis.
+  static constexpr std::size_t rank() noexcept { return Rank; }                      ///< The number of axes.
+  Element* data_handle() const noexcept { return data_; }                            ///< The element of all first indices.
+  std::size_t extent(std::size_t axis) const noexcept { return extents_[axis]; }     ///< The length of an axis.
   std::ptrdiff_t stride(std::size_t axis) const noexcept { return strides_[axis]; }  ///< Elements from one of an axis to the next.
   /// The number of elements.
   std::size_t size() const noexcept {
@@ -49,9 +49,7 @@ class StridedSpan {
   /// One element; as of a `std::mdspan`, no index is checked.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == Rank)
-  Element& operator()(Indices... indices) const {
-    return (*this)[{static_cast<std::size_t>(indices)...}];
-  }
+  Element& operator()(Indices... indices) const { return (*this)[{static_cast<std::size_t>(indices)...}]; }
   /// One element.
   Element& operator[](std::array<std::size_t, Rank> const& index) const {
     std::ptrdiff_t place = 0;
@@ -67,10 +65,8 @@ class StridedSpan {
 
 /// The elements of a tensor that stays, or of a view, by numbers of axes.
 template <class X>
-  requires(detail::Viewable<X &&>)
-auto to_mdspan(X&& x) {
-  return StridedSpan<detail::ElementSeen<X>, AxesOf<X>::size>(detail::first_element(x), x.lengths(), strides_of(x));
-}
+  requires(detail::Viewable<X&&>)
+auto to_mdspan(X&& x) { return StridedSpan<detail::ElementSeen<X>, AxesOf<X>::size>(detail::first_element(x), x.lengths(), strides_of(x)); }
 
 /// The elements of an mdspan on named axes, in its order.
 /// @throws ShapeError when an axis has another length.

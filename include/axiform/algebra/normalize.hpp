@@ -7,6 +7,7 @@
 /// With a context behind the other arguments its threads share the work and results lie in its memory.
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <limits>
@@ -30,6 +31,23 @@ struct ExponentialOfDifference {
     return kernels::Exponential{}.of(x - y);
   }
 };
+struct SquareOfDifference {
+  static constexpr bool in_registers = true;
+  template <class T>
+  [[gnu::always_inline]] T of(T x, T y) const noexcept {
+    return (x - y) * (x - y);
+  }
+};
+// (x - mean) * scale
+template <class E>
+struct CentreAndScale {
+  static constexpr bool in_registers = true;
+  E mean, scale;
+  template <class T>
+  [[gnu::always_inline]] T of(T x) const noexcept {
+    return (x - T(mean)) * T(scale);
+  }
+};
 template <class F, class X, class Y, class... C>
 auto computed_of_two(char const* operation, F const& f, X&& x, Y const& y, C&... context) {
   if constexpr (TensorOperand<Y>) {
@@ -47,6 +65,50 @@ struct Finite {
   }
 };
 
+// The same where x is at most y: e^x of what is not positive has the same bits, in fewer steps.
+struct ExponentialBelow {
+  static constexpr bool in_registers = true;
+  template <class T>
+  [[gnu::always_inline]] T of(T x, T y) const noexcept {
+    if constexpr (std::is_same_v<T, simd::Floats>) {
+      return kernels::exp_nonpositive(x - y);
+    } else {
+      return kernels::Exponential{}.of(x - y);
+    }
+  }
+};
+// Whether `Named...` is the last axis of x alone, whose elements then lie together as a rule, and are what is computed with.
+template <class X, class... Named>
+inline constexpr bool is_last_axis = false;
+template <class X, class A>
+  requires(!axiform::detail::is_inline<X> && std::is_same_v<ElementOf<X>, NumberOf<X>> && axiform::detail::has_axis<A, AxesOf<X>>)
+inline constexpr bool is_last_axis<X, A> = axiform::detail::place_of<A>(AxesOf<X>{}) + 1 == AxesOf<X>::size;
+
+// `row(count, target, source)` for each row of x: what takes several passes finds the row in the cache.
+template <class Row, TensorOperand X, class... C>
+auto by_rows(char const* operation, Row const& row, X const& x, C&... context) {
+  using E = NumberOf<X>;
+  using List = AxesOf<X>;
+  auto const make = made_by<X>(context...);
+  Alignment alignment(operation, names_of<List>);
+  align<List>(alignment, 1, x);
+  auto result = make.template tensor<E>(shape_of<List>(List{}, alignment));
+  align<List>(alignment, 0, result);
+  Loops rows;
+  for (std::size_t axis = 0; axis + 1 < List::size; ++axis) alignment.add_loop(axis, rows);
+  rows.simplify();
+  std::size_t const count = alignment.length(List::size - 1);
+  E const* const source = data_of(x);
+  rows.for_each(
+      make.executor(),
+      [&](LoopRun const& run) {
+        for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(run.count); ++i)
+          row(count, result.data() + run.begin[0] + i * run.step[0], source + run.begin[1] + i * run.step[1]);
+      },
+      count * 8, 1);
+  return result;
+}
+
 }  // namespace internal
 
 /// e^x / sum of e^x along the named axes (together, where there are several), as torch's: NaN where all elements are -infinity.
@@ -54,6 +116,19 @@ struct Finite {
 template <class... Named, RealTensor X, class... C>
   requires(sizeof...(Named) > 0 && internal::optional_context<C...>)
 auto softmax(X const& x, C&... context) {
+  using E = NumberOf<X>;
+  if constexpr (internal::is_last_axis<X, Named...>) {
+    if (strides_of(x)[AxesOf<X>::size - 1] == 1) {
+      internal::check_not_empty("max", internal::count_reduced<Named...>(x));
+      auto const row = [](std::size_t count, E* target, E const* source) {
+        E const least = internal::least<E>(), most = kernels::fold(kernels::Greater{}, count, source, least, least);
+        kernels::apply(internal::NumberSecond<internal::ExponentialBelow, E>{{}, most}, count, target, source);
+        E const total = kernels::fold(kernels::Add{}, count, static_cast<E const*>(target), E(0), E(0));
+        kernels::apply(internal::NumberSecond<kernels::Divide, E>{{}, total}, count, target, static_cast<E const*>(target));
+      };
+      return internal::by_rows("softmax", row, x, context...);
+    }
+  }
   auto powers = internal::computed_of_two("softmax", internal::ExponentialOfDifference{}, x, max<Named...>(x, context...), context...);
   auto const total = sum<Named...>(powers, context...);
   return internal::computed_of_two("softmax", kernels::Divide{}, std::move(powers), total, context...);
@@ -83,6 +158,20 @@ auto logsumexp(X const& x, C&... context) {
 template <class... Named, RealTensor X, std::floating_point E, class... C>
   requires(sizeof...(Named) > 0 && internal::optional_context<C...>)
 auto layer_norm(X const& x, E epsilon, C&... context) {
+  using N = NumberOf<X>;
+  if constexpr (internal::is_last_axis<X, Named...>) {
+    if (strides_of(x)[AxesOf<X>::size - 1] == 1) {
+      auto const row = [epsilon](std::size_t count, N* target, N const* source) {
+        N const length = static_cast<N>(count);
+        N const mean = kernels::fold(kernels::Add{}, count, source, N(0), N(0)) / length;
+        kernels::apply(internal::NumberSecond<internal::SquareOfDifference, N>{{}, mean}, count, target, source);
+        N const variance = kernels::fold(kernels::Add{}, count, static_cast<N const*>(target), N(0), N(0)) / length;
+        N const scale = 1 / std::sqrt(variance + static_cast<N>(epsilon));
+        kernels::apply(internal::CentreAndScale<N>{mean, scale}, count, target, source);
+      };
+      return internal::by_rows("layer_norm", row, x, context...);
+    }
+  }
   auto centred = internal::computed_of_two("layer_norm", kernels::Subtract{}, x, mean<Named...>(x, context...), context...);
   auto const squares = mean<Named...>(internal::computed("layer_norm", kernels::Square{}, centred, context...), context...);
   auto const scale = 1 / internal::computed_or_number(kernels::SquareRoot{}, squares + static_cast<NumberOf<X>>(epsilon), context...);

@@ -101,6 +101,23 @@ typename Result::ShapeType shape_without(std::size_t place, X const& x) {
   return Result::ShapeType::of(lengths);
 }
 
+// Where the best of floats that lie together is first.
+template <class Better>
+std::size_t first_best(Better const&, float const* line, std::size_t count) {
+  using Fold = std::conditional_t<std::is_same_v<Better, IsGreater>, kernels::Greater, kernels::Smaller>;
+  float const best = kernels::fold(Fold{}, count, line, line[0], line[0]);
+  constexpr std::size_t part = 64;
+  std::size_t first = 0;
+  for (; first + part <= count; first += part) {
+    unsigned found = 0;
+    for (std::size_t i = first; i < first + part; ++i)
+      found |= static_cast<unsigned>(line[i] == best) | static_cast<unsigned>(line[i] != line[i]);
+    if (found != 0) break;
+  }
+  while (!(line[first] == best || line[first] != line[first])) ++first;
+  return first;
+}
+
 // The place of the best element of each line.
 template <class Better, class E>
 void find_best(Better const& better, Loops const& lines, std::int64_t* target, E const* values, std::size_t count, std::ptrdiff_t stride,
@@ -128,6 +145,12 @@ void find_best(Better const& better, Loops const& lines, std::int64_t* target, E
       return;
     }
     for (std::ptrdiff_t j = 0; j < static_cast<std::ptrdiff_t>(run.count); ++j) {
+      if constexpr (std::is_same_v<E, float>) {
+        if (stride == 1) {  // the best, then where it is first: each a loop over registers
+          to[j * run.step[0]] = static_cast<std::int64_t>(first_best(better, from + j * run.step[1], count));
+          continue;
+        }
+      }
       Line<E const> const line{from + j * run.step[1], stride, count};
       std::size_t place = 0;
       for (std::size_t i = 1; i < count; ++i)
@@ -235,15 +258,11 @@ void sum_rows(Loops const& rows, Line<E> const& result, Line<E const> const& x, 
 /// @throws ArgumentError when the axis has no place.
 template <Axis A, TensorOperand X, class... C>
   requires(internal::optional_context<C...>)
-auto argmax(X const& x, C&... context) {
-  return internal::place_of_best<A>("argmax", internal::IsGreater{}, x, context...);
-}
+auto argmax(X const& x, C&... context) { return internal::place_of_best<A>("argmax", internal::IsGreater{}, x, context...); }
 /// The place of the smallest element likewise. @throws ArgumentError when the axis has no place.
 template <Axis A, TensorOperand X, class... C>
   requires(internal::optional_context<C...>)
-auto argmin(X const& x, C&... context) {
-  return internal::place_of_best<A>("argmin", internal::IsSmaller{}, x, context...);
-}
+auto argmin(X const& x, C&... context) { return internal::place_of_best<A>("argmin", internal::IsSmaller{}, x, context...); }
 
 /// The elements along an axis in ascending order.
 template <Axis A, TensorOperand X, class... C>
@@ -286,8 +305,8 @@ template <Axis A, Axis Into, TensorOperand X, class... C>
 auto top_k(X const& x, std::size_t count, C&... context) {
   static_assert(axiform::detail::has_axis<A, AxesOf<X>>, "the tensor has no such axis, or has it twice");
   if (std::size_t const length = internal::length_along<A>(x); count > length)
-    throw ArgumentError("top_k: found " + std::to_string(static_cast<std::ptrdiff_t>(count)) + ", expected at most the length of the axis " +
-                        axis_name<A>() + ", " + std::to_string(length));
+    throw ArgumentError("top_k: found " + std::to_string(static_cast<std::ptrdiff_t>(count)) +
+                        ", expected at most the length of the axis " + axis_name<A>() + ", " + std::to_string(length));
   auto const choose = [count](auto const& to, auto const& from) {
     HeapArray<std::int64_t> const places(from.count);
     internal::order_places(internal::Behind{}, from, places.data(), count);

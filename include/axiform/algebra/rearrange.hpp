@@ -42,7 +42,8 @@ inline std::size_t checked_sum(char const* operation, std::size_t a, std::size_t
 }
 inline std::size_t checked_product(char const* operation, std::size_t a, std::size_t b) {
   std::size_t product = 0;
-  if (__builtin_mul_overflow(a, b, &product)) throw ShapeError(std::string(operation) + ": found a length beyond what memory has places for");
+  if (__builtin_mul_overflow(a, b, &product))
+    throw ShapeError(std::string(operation) + ": found a length beyond what memory has places for");
   return product;
 }
 
@@ -76,7 +77,8 @@ void put_part(char const* operation, Tensor<E, Axes...>& result, std::size_t& fi
 template <Axis A, TensorOperand First, TensorOperand... X>
 auto concat(First const& first, X const&... more) {
   using List = AxesOf<First>;
-  static_assert(axiform::detail::has_axis<A, List> && (axiform::detail::has_axis<A, AxesOf<X>> && ...), "a tensor has no such axis, or has it twice");
+  static_assert(axiform::detail::has_axis<A, List> && (axiform::detail::has_axis<A, AxesOf<X>> && ...),
+                "a tensor has no such axis, or has it twice");
   static_assert(!StaticAxis<A>, "the axis has a length: concat<Into, First, Second>(x, y) names that of the result and those of the parts");
   if constexpr (axiform::detail::has_axis<A, List> && (axiform::detail::has_axis<A, AxesOf<X>> && ...) && !StaticAxis<A>) {
     using Result = axiform::detail::TensorOf<ElementOf<First>, List>;
@@ -95,7 +97,8 @@ auto concat(First const& first, X const&... more) {
 template <Axis Into, Axis First, Axis Second, TensorOperand X, TensorOperand Y>
 auto concat(X const& x, Y const& y) {
   using List = AxesOf<X>;
-  static_assert(axiform::detail::has_axis<First, List> && axiform::detail::has_axis<Second, AxesOf<Y>>, "a tensor has no such axis, or has it twice");
+  static_assert(axiform::detail::has_axis<First, List> && axiform::detail::has_axis<Second, AxesOf<Y>>,
+                "a tensor has no such axis, or has it twice");
   if constexpr (axiform::detail::has_axis<First, List> && axiform::detail::has_axis<Second, AxesOf<Y>>) {
     using Result = axiform::detail::TensorOf<ElementOf<X>, axiform::detail::Replaced<List, First, Into>>;
     auto lengths = x.lengths();
@@ -138,7 +141,8 @@ template <Axis A, Axis Into = A, TensorOperand X, class... C>
 auto repeat(X const& x, std::size_t times, C&... context) {
   static_assert(axiform::detail::has_axis<A, AxesOf<X>>, "the tensor has no such axis, or has it twice");
   std::size_t const count = internal::checked_product("repeat", internal::length_along<A>(x), times);
-  return internal::take_places<A, Into>("repeat", x, count, [&](std::size_t i) { return i / times; }, context...);
+  return internal::take_places<A, Into>(
+      "repeat", x, count, [&](std::size_t i) { return i / times; }, context...);
 }
 /// All places of an axis several times over (NumPy's `tile`): [a, b] becomes [a, b, a, b]. `Into` as for `repeat`.
 template <Axis A, Axis Into = A, TensorOperand X, class... C>
@@ -146,7 +150,8 @@ template <Axis A, Axis Into = A, TensorOperand X, class... C>
 auto tile(X const& x, std::size_t times, C&... context) {
   static_assert(axiform::detail::has_axis<A, AxesOf<X>>, "the tensor has no such axis, or has it twice");
   std::size_t const length = internal::length_along<A>(x), count = internal::checked_product("tile", length, times);
-  return internal::take_places<A, Into>("tile", x, count, [&](std::size_t i) { return i % length; }, context...);
+  return internal::take_places<A, Into>(
+      "tile", x, count, [&](std::size_t i) { return i % length; }, context...);
 }
 /// The places of an axis moved on by `by`, those at the end to the beginning (NumPy's `roll`); `by` may be negative.
 template <Axis A, TensorOperand X, class... C>
@@ -156,7 +161,8 @@ auto roll(X const& x, std::ptrdiff_t by, C&... context) {
   auto const length = static_cast<std::ptrdiff_t>(internal::length_along<A>(x));
   std::ptrdiff_t const shift = length == 0 ? 0 : (by % length + length) % length;
   return internal::take_places<A, A>(
-      "roll", x, static_cast<std::size_t>(length), [&](std::size_t i) { return (static_cast<std::ptrdiff_t>(i) + length - shift) % length; }, context...);
+      "roll", x, static_cast<std::size_t>(length),
+      [&](std::size_t i) { return (static_cast<std::ptrdiff_t>(i) + length - shift) % length; }, context...);
 }
 /// The places of an axis the other way round.
 template <Axis A, TensorOperand X, class... C>
@@ -164,7 +170,8 @@ template <Axis A, TensorOperand X, class... C>
 auto flip(X const& x, C&... context) {
   static_assert(axiform::detail::has_axis<A, AxesOf<X>>, "the tensor has no such axis, or has it twice");
   std::size_t const length = internal::length_along<A>(x);
-  return internal::take_places<A, A>("flip", x, length, [&](std::size_t i) { return length - 1 - i; }, context...);
+  return internal::take_places<A, A>(
+      "flip", x, length, [&](std::size_t i) { return length - 1 - i; }, context...);
 }
 
 /// `before` and `after` more places at the ends of an axis, with the same number everywhere. `Into` as for `repeat`.

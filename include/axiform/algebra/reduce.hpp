@@ -24,7 +24,6 @@
 #include <axiform/algebra/functions.hpp>
 #include <axiform/algebra/loops.hpp>
 #include <axiform/core/axis_list.hpp>
-#include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/memory.hpp>
 #include <axiform/core/tensor.hpp>
@@ -143,8 +142,7 @@ constexpr auto reduce_axes(char const* operation, F const& f, NumberOf<X> identi
       if constexpr (Kept::size == 0) {
         auto reduced = alignment.loops();  // in the order in which they lie
         reduced.simplify();
-        if (reduced.rank() == 1 && reduced.innermost().step[1] == 1)
-          return fold_all(f, x.size(), data_of(x), identity, make.executor());
+        if (reduced.rank() == 1 && reduced.innermost().step[1] == 1) return fold_all(f, x.size(), data_of(x), identity, make.executor());
         E result = identity;
         fold_loops(f, Loops(), reduced, &result, data_of(x), identity, make.executor());
         return result;
@@ -197,7 +195,8 @@ constexpr auto with_axes(AxisList<Axes...>, Call const& call) {
 
 template <class... Named, class F, TensorOperand X, class... C>
 constexpr auto reduce(char const* operation, F const& f, NumberOf<X> identity, X const& x, C&... context) {
-  return with_axes<Named...>(AxesOf<X>{}, [&]<class... Reduced>() { return reduce_axes<Reduced...>(operation, f, identity, x, context...); });
+  return with_axes<Named...>(AxesOf<X>{},
+                             [&]<class... Reduced>() { return reduce_axes<Reduced...>(operation, f, identity, x, context...); });
 }
 template <class... Named, TensorOperand X>
 constexpr std::size_t count_reduced(X const& x) {
@@ -271,9 +270,7 @@ constexpr auto variance(X const& x, std::size_t correction, C&... context) {
 /// The same of all elements that there are.
 template <class... Named, RealTensor X, class... C>
   requires(internal::optional_context<C...>)
-constexpr auto variance(X const& x, C&... context) {
-  return variance<Named...>(x, std::size_t{0}, context...);
-}
+constexpr auto variance(X const& x, C&... context) { return variance<Named...>(x, std::size_t{0}, context...); }
 
 /// The square root of the sum of squares along the named axes (the Euclidean norm).
 template <class... Named, RealTensor X, class... C>

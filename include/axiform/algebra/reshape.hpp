@@ -30,8 +30,9 @@ struct SplicedList;
 template <class... Axes, std::size_t Place, std::size_t Count, class Others>
 struct SplicedList<AxisList<Axes...>, Place, Count, Others> {
   template <std::size_t... I>
-  static typename Joined<std::conditional_t<I == Place, Others, std::conditional_t<(I > Place && I < Place + Count), AxisList<>, AxisList<Axes>>>...>::type
-  splice(std::index_sequence<I...>);
+  static typename Joined<
+      std::conditional_t<I == Place, Others, std::conditional_t<(I > Place && I < Place + Count), AxisList<>, AxisList<Axes>>>...>::type
+      splice(std::index_sequence<I...>);
   using type = decltype(splice(std::make_index_sequence<sizeof...(Axes)>{}));
 };
 template <class List, std::size_t Place, std::size_t Count, class... Others>
@@ -50,8 +51,9 @@ std::size_t first_length(std::string const& axis, std::size_t length, std::size_
     second = first == 0 ? 0 : length / first;
   }
   if (first * second != length)
-    throw ShapeError("split: found " + std::to_string(length) + " places on the axis " + axis + ", expected " + axis_name<First>() + " times " +
-                     axis_name<Second>() + ": " + std::to_string(first) + " times " + (StaticAxis<Second> ? std::to_string(second) : "a number"));
+    throw ShapeError("split: found " + std::to_string(length) + " places on the axis " + axis + ", expected " + axis_name<First>() +
+                     " times " + axis_name<Second>() + ": " + std::to_string(first) + " times " +
+                     (StaticAxis<Second> ? std::to_string(second) : "a number"));
   return first;
 }
 
@@ -83,7 +85,7 @@ auto split_view(X& x, std::size_t given) {
 /// length in its type.
 /// @throws ShapeError when the lengths do not multiply to that of the axis.
 template <Axis A, Axis First, Axis Second, class X>
-  requires(detail::Viewable<X &&>)
+  requires(detail::Viewable<X&&>)
 auto split(X&& x) {
   static_assert(detail::has_axis<A, AxesOf<X>>, "the tensor has no such axis, or has it twice");
   static_assert(StaticAxis<First> || StaticAxis<Second>, "neither of the two has a length: split<Axis, First, Second>(x, length_of_first)");
@@ -92,7 +94,7 @@ auto split(X&& x) {
 /// The same with the length of `First`, which is free.
 /// @throws ArgumentError when it is 0; ShapeError as above.
 template <Axis A, Axis First, Axis Second, class X>
-  requires(detail::Viewable<X &&> && !StaticAxis<First>)
+  requires(detail::Viewable<X&&> && !StaticAxis<First>)
 auto split(X&& x, std::size_t first) {
   static_assert(detail::has_axis<A, AxesOf<X>>, "the tensor has no such axis, or has it twice");
   if (first == 0) throw ArgumentError("split: the first length: found 0, expected at least 1");
@@ -102,7 +104,7 @@ auto split(X&& x, std::size_t first) {
 /// Two axes that follow one another as one, `Into`.
 /// @throws ArgumentError when they do not follow one another in memory: `dense(x)` does; ShapeError when `Into` has another length.
 template <Axis First, Axis Second, Axis Into = Product<First, Second>, class X>
-  requires(detail::Viewable<X &&>)
+  requires(detail::Viewable<X&&>)
 auto merge(X&& x) {
   using List = AxesOf<X>;
   static_assert(detail::has_axis<First, List> && detail::has_axis<Second, List>, "the tensor has no such axis, or has it twice");
@@ -132,7 +134,7 @@ auto merge(X&& x) {
 
 /// Without an axis that has one place. @throws ShapeError when it has another number of them.
 template <Axis A, class X>
-  requires(detail::Viewable<X &&>)
+  requires(detail::Viewable<X&&>)
 auto squeeze(X&& x) {
   static_assert(detail::has_axis<A, AxesOf<X>>, "the tensor has no such axis, or has it twice");
   if constexpr (detail::has_axis<A, AxesOf<X>>) {
@@ -160,23 +162,17 @@ auto with_outermost(X& x, std::size_t length) {
 
 /// With one more axis, of one place, outside all others.
 template <Axis A, class X>
-  requires(detail::Viewable<X &&>)
-auto new_axis(X&& x) {
-  return detail::with_outermost<A, detail::ElementSeen<X>>(x, 1);
-}
+  requires(detail::Viewable<X&&>)
+auto new_axis(X&& x) { return detail::with_outermost<A, detail::ElementSeen<X>>(x, 1); }
 
 /// With one more axis, outside all others, along which the tensor repeats: read-only. Operations repeat what lacks an axis by themselves; this is for what no
 /// operand has: `broadcast<Keys>(query, 5) + key`.
 template <StaticAxis A, class X>
-  requires(detail::Viewable<X &&>)
-auto broadcast(X&& x) {
-  return detail::with_outermost<A, std::add_const_t<detail::ElementSeen<X>>>(x, A::length);
-}
+  requires(detail::Viewable<X&&>)
+auto broadcast(X&& x) { return detail::with_outermost<A, std::add_const_t<detail::ElementSeen<X>>>(x, A::length); }
 /// The same along an axis whose length is free.
 template <Axis A, class X>
-  requires(detail::Viewable<X &&> && !StaticAxis<A>)
-auto broadcast(X&& x, std::size_t length) {
-  return detail::with_outermost<A, std::add_const_t<detail::ElementSeen<X>>>(x, length);
-}
+  requires(detail::Viewable<X&&> && !StaticAxis<A>)
+auto broadcast(X&& x, std::size_t length) { return detail::with_outermost<A, std::add_const_t<detail::ElementSeen<X>>>(x, length); }
 
 }  // namespace axiform

@@ -71,7 +71,8 @@ auto slice(X&& x, std::size_t first, std::size_t last, std::size_t step = 1) {
     auto strides = strides_of(x);
     if (first > last || last > lengths[place]) detail::refuse_slice(axis_name<A>(), first, last, lengths[place]);
     if (static_cast<std::ptrdiff_t>(step) <= 0)
-      throw ArgumentError("slice: step: found " + detail::signed_text(step) + ", expected at least 1 (flip<Axis>(x) is the other way round)");
+      throw ArgumentError("slice: step: found " + detail::signed_text(step) +
+                          ", expected at least 1 (flip<Axis>(x) is the other way round)");
     auto* const data = detail::first_element(x) + (first == last ? 0 : static_cast<std::ptrdiff_t>(first) * strides[place]);
     lengths[place] = first == last ? 0 : (last - first - 1) / step + 1;
     strides[place] *= static_cast<std::ptrdiff_t>(step);
@@ -198,7 +199,8 @@ auto along(X&& x) {
 template <Axis... Axes, class Elements, std::convertible_to<std::size_t>... Lengths>
   requires(sizeof...(Axes) > 0 && sizeof...(Lengths) == Shape<Axes...>::dynamic_rank)
 auto view_of(Elements&& elements, Lengths... lengths) {
-  static_assert(std::is_lvalue_reference_v<Elements> || std::ranges::borrowed_range<Elements>, "the elements are a temporary: give them a name");
+  static_assert(std::is_lvalue_reference_v<Elements> || std::ranges::borrowed_range<Elements>,
+                "the elements are a temporary: give them a name");
   auto* data = std::ranges::data(elements);
   Shape<Axes...> const shape(static_cast<std::size_t>(lengths)...);
   std::size_t count = 1;

@@ -75,7 +75,7 @@ constexpr std::size_t place_of(AxisList<Axes...>) {
   ((found += std::is_same_v<A, Axes>, place = std::is_same_v<A, Axes> ? index : place, ++index), ...);
   if (found != 0) return found == 1 ? place : no_place;
   index = 0;
-  auto const look = [&](bool fits) {
+  [[maybe_unused]] auto const look = [&](bool fits) {
     if (fits) ++found, place = index;
     ++index;
   };
@@ -121,6 +121,8 @@ struct FirstCovering<AxisList<All...>, First, Others...> {
 // Variables, as `fits_axis` is: where one is false, compilers print the lists.
 template <class... Lists>
 inline constexpr bool one_has_all_axes = !std::is_void_v<typename FirstCovering<AxisList<Lists...>, Lists...>::type>;
+template <class List, class Other>
+inline constexpr bool has_all_axes = covers<List, Other>();
 template <class A, class List>
 inline constexpr bool has_axis = place_of<A>(List{}) != no_place;
 

@@ -45,9 +45,11 @@ class InlineTensor {
   constexpr Element* data() noexcept { return elements_.data(); }              ///< The first element.
   constexpr Element const* data() const noexcept { return elements_.data(); }  ///< The first element.
   constexpr ShapeType shape() const noexcept { return {}; }                    ///< The lengths of the axes, with their types.
-  constexpr std::array<std::size_t, rank> lengths() const noexcept { return {Axes::length...}; }  ///< The lengths of all axes, outermost first.
-  constexpr std::size_t size() const noexcept { return count; }                                   ///< The number of elements.
-  constexpr std::size_t row_stride() const noexcept { return AxisAt<rank - 1>::length; }          ///< Elements from one row to the next.
+  constexpr std::array<std::size_t, rank> lengths() const noexcept {
+    return {Axes::length...};
+  }                                                                                       ///< The lengths of all axes, outermost first.
+  constexpr std::size_t size() const noexcept { return count; }                           ///< The number of elements.
+  constexpr std::size_t row_stride() const noexcept { return AxisAt<rank - 1>::length; }  ///< Elements from one row to the next.
 
   constexpr std::span<Element> elements() & noexcept { return elements_; }             ///< All elements, row by row.
   constexpr std::span<Element const> elements() const& noexcept { return elements_; }  ///< All elements, row by row.
@@ -60,15 +62,11 @@ class InlineTensor {
   /// One element. @throws ArgumentError when an index is not below its axis's length; in a constant, it does not compile.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
-  constexpr Element& operator()(Indices... indices) {
-    return elements_[place_of(indices...)];
-  }
+  constexpr Element& operator()(Indices... indices) { return elements_[place_of(indices...)]; }
   /// One element.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
-  constexpr Element const& operator()(Indices... indices) const {
-    return elements_[place_of(indices...)];
-  }
+  constexpr Element const& operator()(Indices... indices) const { return elements_[place_of(indices...)]; }
 
  private:
   static constexpr std::size_t count = (Axes::length * ...);
@@ -91,9 +89,7 @@ inline constexpr bool is_inline<InlineTensor<Element, Axes...>> = true;
 
 /// Writes a tensor, as a view of it is written.
 template <class Traits, class Element, Axis... Axes>
-  requires detail::Writable<Element>
-std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, InlineTensor<Element, Axes...> const& tensor) {
-  return out << tensor.view();
-}
+  requires detail::Writable<Element> std::basic_ostream<char, Traits>
+&operator<<(std::basic_ostream<char, Traits>& out, InlineTensor<Element, Axes...> const& tensor) { return out << tensor.view(); }
 
 }  // namespace axiform

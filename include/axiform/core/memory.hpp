@@ -171,22 +171,28 @@ class Buffer {
   Buffer() = default;
   /// Zeroed memory from the heap.
   explicit Buffer(std::size_t bytes) : data_(bytes ? detail::heap_allocate_zeroed(bytes) : nullptr), bytes_(bytes) {}
-  /// Uninitialised memory from the heap.
+  /// Uninitialised memory from the heap: from the system's own, which keeps what it was given back. Fresh pages would be cleared first, which takes longer than
+  /// adding two tensors.
   static Buffer uninitialised(std::size_t bytes) {
     Buffer buffer;
-    buffer.data_ = bytes ? detail::heap_allocate(bytes) : nullptr;
+    buffer.data_ = bytes ? ::operator new (bytes, std::align_val_t{memory_alignment}) : nullptr;
     buffer.bytes_ = bytes;
+    buffer.is_zeroed_ = false;
     return buffer;
   }
   /// Uninitialised memory from `pool`.
   Buffer(std::size_t bytes, std::shared_ptr<MemoryPool> pool) : bytes_(bytes), pool_(std::move(pool)) { data_ = pool_->allocate(bytes); }
   /// Takes over; `other` is empty then.
   Buffer(Buffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), pool_(std::move(other.pool_)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        is_zeroed_(other.is_zeroed_),
+        pool_(std::move(other.pool_)) {}
   /// Exchanges the two.
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
+    std::swap(is_zeroed_, other.is_zeroed_);
     std::swap(pool_, other.pool_);
     return *this;
   }
@@ -194,8 +200,10 @@ class Buffer {
     if (!data_) return;
     if (pool_) {
       pool_->deallocate(data_);
-    } else {
+    } else if (is_zeroed_) {
       detail::heap_free(data_, bytes_);
+    } else {
+      ::operator delete (data_, std::align_val_t{memory_alignment});
     }
   }
 
@@ -205,6 +213,7 @@ class Buffer {
  private:
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
+  bool is_zeroed_ = true;  // of memory from the heap: it came zeroed, by detail::heap_allocate_zeroed
   std::shared_ptr<MemoryPool> pool_;
 };
 

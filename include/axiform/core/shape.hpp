@@ -72,9 +72,8 @@ class Shape {
   constexpr std::size_t columns() const noexcept { return length<rank - 1>(); }
   /// The product of all lengths but the last.
   constexpr std::size_t rows() const noexcept {
-    std::size_t product = 1;
-    for (std::size_t i = 0; i + 1 < rank; ++i) product *= lengths_[i];
-    return product;
+    return [this]<std::size_t... I>(std::index_sequence<I...>) { return (std::size_t{1} * ... * length<I>()); }
+    (std::make_index_sequence<rank - 1>{});
   }
   constexpr std::size_t size() const noexcept { return rows() * columns(); }  ///< The product of all lengths.
 
@@ -84,16 +83,15 @@ class Shape {
     requires(sizeof...(Indices) == rank)
   constexpr std::array<std::size_t, rank> checked(Indices... indices) const {
     std::array<std::size_t, rank> const index{static_cast<std::size_t>(indices)...};
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((index[I] < length<I>() ? void() : refuse(I, index[I])), ...);
-    }
+    [&]<std::size_t... I>(std::index_sequence<I...>) { ((index[I] < length<I>() ? void() : refuse(I, index[I])), ...); }
     (std::make_index_sequence<rank>{});
     return index;
   }
   /// The row of the element of that index, counted over all axes but the last.
   constexpr std::size_t row_of(std::array<std::size_t, rank> const& index) const noexcept {
     std::size_t row = 0;
-    [&]<std::size_t... I>(std::index_sequence<I...>) { ((row = row * length<I>() + index[I]), ...); }(std::make_index_sequence<rank - 1>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) { ((row = row * length<I>() + index[I]), ...); }
+    (std::make_index_sequence<rank - 1>{});
     return row;
   }
 

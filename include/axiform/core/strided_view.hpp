@@ -83,7 +83,9 @@ class StridedView {
       ++*this;
       return before;
     }
-    friend bool operator==(Iterator const& a, Iterator const& b) noexcept { return a.done_ == b.done_; }  ///< At the same element of one view.
+    friend bool operator==(Iterator const& a, Iterator const& b) noexcept {
+      return a.done_ == b.done_;
+    }  ///< At the same element of one view.
 
    private:
     Element* at_ = nullptr;
@@ -102,8 +104,8 @@ class StridedView {
 
 /// Writes the elements, as a tensor of them is written.
 template <class Traits, class Element, Axis... Axes>
-  requires detail::Writable<Element>
-std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, StridedView<Element, Axes...> const& view) {
+  requires detail::Writable<Element> std::basic_ostream<char, Traits>
+&operator<<(std::basic_ostream<char, Traits>& out, StridedView<Element, Axes...> const& view) {
   return out << detail::tensor_text<std::remove_const_t<Element>>(view.data(), view.lengths(), view.strides(), detail::style_of(out))
              << view.shape().to_string_with_names();
 }
@@ -116,6 +118,23 @@ inline constexpr bool is_strided<StridedView<Element, Axes...>> = true;
 template <class Element, Axis... Axes>
 inline constexpr bool is_owner<InlineTensor<Element, Axes...>> = true;
 }  // namespace detail
+
+/// The same view with the axis `From` called `To`, as of a tensor.
+template <Axis From, Axis To, class Element, Axis... Axes>
+  requires(detail::can_relabel<From, To>)
+auto relabel(StridedView<Element, Axes...> const& view) {
+  static_assert((std::is_same_v<Axes, From> || ...), "the tensor has no axis of the name to replace");
+  using Result = StridedView<Element, detail::Relabelled<From, To, Axes>...>;
+  return Result(view.data(), Result::ShapeType::of(view.lengths()), view.strides());
+}
+
+/// The same view with the axes `NewAxes...`, as of a tensor. @throws ShapeError when a length is not the one that the new axis has.
+template <Axis... NewAxes, class Element, Axis... Axes>
+  requires(sizeof...(NewAxes) == sizeof...(Axes))
+auto fix(StridedView<Element, Axes...> const& view) {
+  using Result = StridedView<Element, NewAxes...>;
+  return Result(view.data(), Result::ShapeType::of(view.lengths()), view.strides());
+}
 
 /// What the algebra of tensors takes: a `Tensor`, a `TensorView`, a `StridedView` or an `InlineTensor`.
 template <class T>

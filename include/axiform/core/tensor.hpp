@@ -112,21 +112,15 @@ class Tensor {
   /// One element, as `TensorView::operator()`.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
-  Element& operator()(Indices... indices) & {
-    return data()[place_of(indices...)];
-  }
+  Element& operator()(Indices... indices) & { return data()[place_of(indices...)]; }
   /// One element, as `TensorView::operator()`.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
-  Element const& operator()(Indices... indices) const& {
-    return data()[place_of(indices...)];
-  }
+  Element const& operator()(Indices... indices) const& { return data()[place_of(indices...)]; }
   /// The same, by value, of a tensor that is about to go: `cos_sim(x, y)(0, 1)`.
   template <std::convertible_to<std::size_t>... Indices>
     requires(sizeof...(Indices) == rank)
-  Element operator()(Indices... indices) const&& {
-    return data()[place_of(indices...)];
-  }
+  Element operator()(Indices... indices) const&& { return data()[place_of(indices...)]; }
 
   /// The same elements on axes of the same lengths, moved: what `relabel` and `fix` give for a temporary.
   /// @throws ShapeError when a length is not the one that the new axis has.
@@ -162,8 +156,13 @@ class Tensor {
   // The number of elements in memory: none in what was moved from.
   std::size_t held() const noexcept { return buffer_.data() ? size() : 0; }
   void check_elements() const noexcept(can_be_empty) {
-    if constexpr (!can_be_empty)
-      if (held() != size()) throw ArgumentError("a tensor of shape " + shape_.to_string() + " was moved from: it has no elements");
+    if constexpr (!can_be_empty) {
+      if constexpr ((Axes::length * ...) != 0)
+        if (buffer_.data() == nullptr) refuse_moved_from();
+    }
+  }
+  [[noreturn, gnu::noinline, gnu::cold]] void refuse_moved_from() const {
+    throw ArgumentError("a tensor of shape " + shape_.to_string() + " was moved from: it has no elements");
   }
   static std::size_t bytes_of(ShapeType const& shape) {
     std::size_t bytes = sizeof(Element);
@@ -224,10 +223,8 @@ concept ViewableAs = TensorLike<T> && std::convertible_to<std::remove_cvref_t<T>
 
 /// Writes a tensor, as a view of it is written.
 template <class Traits, class Element, Axis... Axes>
-  requires detail::Writable<Element>
-std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, Tensor<Element, Axes...> const& tensor) {
-  return out << tensor.view();
-}
+  requires detail::Writable<Element> std::basic_ostream<char, Traits>
+&operator<<(std::basic_ostream<char, Traits>& out, Tensor<Element, Axes...> const& tensor) { return out << tensor.view(); }
 
 /// A read-only view of a tensor or a view.
 template <class Element, Axis... Axes>

@@ -82,7 +82,8 @@ class TensorView {
 namespace detail {
 // Elements from one of each axis to the next, of rows that lie `row_stride` apart.
 template <std::size_t Rank>
-constexpr std::array<std::ptrdiff_t, Rank> row_major_strides(std::array<std::size_t, Rank> const& lengths, std::size_t row_stride) noexcept {
+constexpr std::array<std::ptrdiff_t, Rank> row_major_strides(std::array<std::size_t, Rank> const& lengths,
+                                                             std::size_t row_stride) noexcept {
   std::array<std::ptrdiff_t, Rank> strides{};
   auto step = static_cast<std::ptrdiff_t>(row_stride);
   strides[Rank - 1] = 1;
@@ -102,8 +103,8 @@ constexpr std::array<std::ptrdiff_t, Rank> row_major_strides(std::array<std::siz
 /// Numbers have four decimals unless the stream says otherwise (`std::fixed`, `std::scientific`, `std::setprecision`); of more than 1000
 /// elements the ends of long axes are written.
 template <class Traits, class Element, Axis... Axes>
-  requires detail::Writable<Element>
-std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, TensorView<Element, Axes...> const& tensor) {
+  requires detail::Writable<Element> std::basic_ostream<char, Traits>
+&operator<<(std::basic_ostream<char, Traits>& out, TensorView<Element, Axes...> const& tensor) {
   auto const strides = detail::row_major_strides(tensor.lengths(), tensor.row_stride());
   return out << detail::tensor_text<std::remove_const_t<Element>>(tensor.data(), tensor.lengths(), strides, detail::style_of(out))
              << tensor.shape().to_string_with_names();

@@ -62,12 +62,8 @@ struct Pair {
 [[gnu::always_inline]] inline Pair two_square(Floats x) noexcept { return scaled_square(x, broadcast(1.0F)); }
 
 // min and max against a constant that keep NaN; those of the instruction sets may drop it.
-[[gnu::always_inline]] inline Floats at_most(Floats x, float limit) noexcept {
-  return xsimd::select(x > broadcast(limit), broadcast(limit), x);
-}
-[[gnu::always_inline]] inline Floats at_least(Floats x, float limit) noexcept {
-  return xsimd::select(x < broadcast(limit), broadcast(limit), x);
-}
+[[gnu::always_inline]] inline Floats at_most(Floats x, float limit) noexcept { return simd::smaller_or_second(broadcast(limit), x); }
+[[gnu::always_inline]] inline Floats at_least(Floats x, float limit) noexcept { return simd::greater_or_second(broadcast(limit), x); }
 
 // e^x in parts: (1 + fraction) * 2^n. `shifted` is n + 1.5 * 2^23, which has n in the low bits of its representation.
 struct Exponential {
@@ -83,7 +79,11 @@ struct Exponential {
   // value * e^x * 2^Offset for -190 <= n + Offset <= 63. A result too small for a normal number is rounded once, by the last product.
   template <std::int32_t Offset = 0>
   [[gnu::always_inline]] Floats times(Floats value) const noexcept {
+#if defined(__AVX512F__)
+    return Floats(_mm512_scalef_ps(simd::fma(value, fraction, value), shifted - broadcast(0x1.8p23F - static_cast<float>(Offset))));
+#else
     return simd::fma(value, fraction, value) * power<64 + Offset>() * broadcast(0x1p-64F);
+#endif
   }
 };
 
@@ -136,18 +136,26 @@ struct Fraction {
 [[gnu::always_inline]] inline simd::Floats exp(simd::Floats x) noexcept {
   using namespace detail;
   Exponential const e = exponential(at_least(at_most(x, 89.0F), -104.0F));
+#if defined(__AVX512F__)
+  return Floats(_mm512_scalef_ps(e.fraction + broadcast(1.0F), e.shifted - broadcast(0x1.8p23F)));  // rounded once, as below
+#else
   // 2^128 and 2^-150 are no floats. Positive powers are halved and negative ones lifted by 2^64; the last product puts it right.
   auto const negative = x < broadcast(0.0F);
   Floats const power = xsimd::select(negative, e.power<64>(), e.power<-1>());
   Floats const rest = xsimd::select(negative, broadcast(0x1p-64F), broadcast(2.0F));
   return (e.fraction + broadcast(1.0F)) * power * rest;
+#endif
 }
 
 /// e^x for x <= 0, in fewer steps; 0 at -infinity, NaN for NaN. The same bits as `exp`.
 [[gnu::always_inline]] inline simd::Floats exp_nonpositive(simd::Floats x) noexcept {
   using namespace detail;
   Exponential const e = exponential(at_least(x, -104.0F));
+#if defined(__AVX512F__)
+  return Floats(_mm512_scalef_ps(e.fraction + broadcast(1.0F), e.shifted - broadcast(0x1.8p23F)));
+#else
   return (e.fraction + broadcast(1.0F)) * e.power<64>() * broadcast(0x1p-64F);
+#endif
 }
 
 /// The hyperbolic tangent, as (e^2x - 1) / (e^2x + 1) with e^2x - 1 accurate near 0; tanh(x) = x for small x, with its sign.

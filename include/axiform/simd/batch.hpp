@@ -138,6 +138,31 @@ template <std::size_t Chunk>
 /// The smaller of two in each lane. Which one comes out when either is NaN depends on the instruction set.
 [[gnu::always_inline]] inline Floats min(Floats a, Floats b) noexcept { return xsimd::min(a, b); }
 
+/// a > b ? a : b in each lane: b where either is NaN, and where both are zero. (xsimd::max has the operands in another order for each instruction set.)
+[[gnu::always_inline]] inline Floats greater_or_second(Floats a, Floats b) noexcept {
+#if defined(__AVX512F__)
+  return Floats(_mm512_max_ps(a, b));
+#elif defined(__AVX__)
+  return Floats(_mm256_max_ps(a, b));
+#elif defined(__x86_64__)
+  return Floats(_mm_max_ps(a, b));
+#else
+  return xsimd::select(a > b, a, b);
+#endif
+}
+/// a < b ? a : b likewise.
+[[gnu::always_inline]] inline Floats smaller_or_second(Floats a, Floats b) noexcept {
+#if defined(__AVX512F__)
+  return Floats(_mm512_min_ps(a, b));
+#elif defined(__AVX__)
+  return Floats(_mm256_min_ps(a, b));
+#elif defined(__x86_64__)
+  return Floats(_mm_min_ps(a, b));
+#else
+  return xsimd::select(a < b, a, b);
+#endif
+}
+
 namespace detail {
 
 // Lane i of the result is lane i ^ Distance of `values`: neighbours, pairs or halves change places.
