@@ -237,6 +237,7 @@ void add_loops(Algebra& algebra) {
   auto const dynamic = [](std::uint32_t seed) { return tensor<Rows, Columns>(seed, bench::looped, bench::looped); };
   auto const itself = [](auto& x) -> auto& { return x; };
   add("fixed", [](std::uint32_t seed) { return tensor<FixedRows, FixedColumns>(seed); }, itself);
+  add("fixed_view", [](std::uint32_t seed) { return tensor<FixedRows, FixedColumns>(seed); }, [](auto& x) { return x.view(); });
   add("dynamic", dynamic, itself);
   add("pointer", dynamic, [](auto& x) { return Pointer{x.data(), x.rows(), x.columns()}; });
 }
