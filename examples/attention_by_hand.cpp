@@ -1,5 +1,4 @@
 // How does attention read in the algebra of tensors? Masked multi-head attention in a few lines, and how near it comes to the library's fused operation.
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
@@ -7,10 +6,11 @@
 #include <string>
 
 #include <axiform/algebra/contract.hpp>
-#include <axiform/algebra/elementwise.hpp>
+#include <axiform/algebra/create.hpp>
 #include <axiform/algebra/functions.hpp>
-#include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/normalize.hpp>
+#include <axiform/algebra/reduce.hpp>
+#include <axiform/algebra/reshape.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/ops/attention.hpp>
@@ -27,10 +27,7 @@ using Key = Tensor<float, Keys, Heads, Features>;
 
 // Softmax(Q Kᵀ / 8) V of every head (Vaswani et al. 2017, eq. 1); a query sees its own place and those before.
 auto attention_by_hand(Query const& query, Key const& key, Key const& value) {
-  Tensor<bool, Queries, Keys> sees(query.rows() / Heads::length, key.rows() / Heads::length);
-  for (std::size_t i = 0; i < sees.rows(); ++i)
-    for (std::size_t j = 0; j <= i; ++j) sees(i, j) = true;
-
+  auto const sees = lower_triangle<Queries, Keys>(query.length<0>(), key.length<0>());
   auto const scores = contract<Features>(query, key) / std::sqrt(64.0F);  // [Queries, Heads, Keys]
   auto const masked = where(sees, scores, -std::numeric_limits<float>::infinity());
   return contract<Keys>(softmax<Keys>(masked), value);  // [Queries, Heads, Features]
@@ -39,24 +36,11 @@ auto attention_by_hand(Query const& query, Key const& key, Key const& value) {
 // The same numbers as rows of all heads side by side, by the library's operation.
 auto fused_attention(Query const& query, Key const& key, Key const& value, Context& context) {
   using Width = Product<Heads, Features>;
-  auto const rows = []<Axis A>(Tensor<float, A, Heads, Features> const& x) {
-    return View<A, Width>(x.data(), Shape<A, Width>(x.rows() / Heads::length));
-  };
+  auto const rows = [](auto const& x) { return as_rows(merge<Heads, Features, Width>(x)); };
   auto const queries = rows(query);
   auto const keys = rows(key);
   return attention(queries, keys, rows(value), Heads::length, SequenceOffsets<Queries>::single(queries.rows()),
                    SequenceOffsets<Keys>::single(keys.rows()), AttentionKind::self, {.mask = AttentionMask::causal}, context);
-}
-
-template <Axis A>
-auto random_tensor(std::size_t tokens, std::uint64_t seed) {
-  Tensor<float, A, Heads, Features> x(tokens);
-  Philox const random(seed);
-  for (std::size_t i = 0; i < x.size(); i += 4) {
-    auto const normals = normals_from(random(0, i / 4));
-    for (std::size_t j = 0; j < 4; ++j) x.elements()[i + j] = static_cast<float>(normals[j]);
-  }
-  return x;
 }
 
 template <class F>
@@ -74,13 +58,12 @@ int main(int argc, char** argv) {
   command.add_number("--seed", seed, "Seed of queries, keys and values");
 
   return command.run(argc, argv, [&](Context& context) {
-    auto const query = random_tensor<Queries>(tokens, 3 * seed);
-    auto const key = random_tensor<Keys>(tokens, 3 * seed + 1);
-    auto const value = random_tensor<Keys>(tokens, 3 * seed + 2);
+    auto const query = normal<float, Queries, Heads, Features>(Philox(3 * seed), tokens);
+    auto const key = normal<float, Keys, Heads, Features>(Philox(3 * seed + 1), tokens);
+    auto const value = normal<float, Keys, Heads, Features>(Philox(3 * seed + 2), tokens);
     auto const [by_hand, hand_time] = timed([&] { return attention_by_hand(query, key, value); });
     auto const [fused, fused_time] = timed([&] { return fused_attention(query, key, value, context); });
-    float difference = 0;
-    for (std::size_t i = 0; i < fused.size(); ++i) difference = std::max(difference, std::abs(by_hand.data()[i] - fused.data()[i]));
+    float const difference = max(abs(by_hand - split<Product<Heads, Features>, Heads, Features>(fused)));
 
     if (command.json()) {
       std::cout << dump_json({{"tokens", tokens}, {"difference", difference}}) << "\n";

@@ -171,6 +171,36 @@ TEST_CASE("functions: what is converted to an integer beyond its range is the ne
   CHECK(sum(convert<int>(x > 0)) == 2);
 }
 
+TEST_CASE("functions: NaN of two bytes sorts behind all numbers") {
+  float const nan = std::numeric_limits<float>::quiet_NaN();
+  auto const x = convert<Float16>(from_list<float, B>({3, nan, 1, 2, nan, 0}));
+  auto const sorted = sort<B>(x);
+  CHECK(sorted(3) == 3);
+  CHECK(std::isnan(static_cast<float>(sorted(4))));
+  CHECK(argsort<B>(x)(5) == 4);
+  CHECK(std::isnan(static_cast<float>(top_k<B, Best>(x, 2).values(1))));
+}
+
+TEST_CASE("functions: a number that no element can be is refused, one beyond an integer is the nearest when it is converted") {
+  auto const x = from_list<int, B>({1, 2});
+  CHECK_THROWS_WITH_AS(x + 4294967296, "found the number 4294967296, which no element of the tensor can be: convert the tensor first",
+                       ArgumentError);
+  CHECK_THROWS_AS(x > 5'000'000'000, ArgumentError);
+  CHECK_THROWS_AS(x < std::size_t(-1), ArgumentError);
+  CHECK_THROWS_AS((x > 1) == 2, ArgumentError);
+  CHECK(convert<std::int32_t>(from_list<std::int64_t, B>({5'000'000'000, -5'000'000'000}))(1) == std::numeric_limits<std::int32_t>::min());
+  CHECK(sum(where(x > 1, 1, 0)) == 1);
+  CHECK(where(x > 1, 1.5F, 0)(1) == 1.5F);
+}
+
+TEST_CASE("functions: what was moved from lends nothing") {
+  Tensor<float, C> x;
+  auto const y = std::move(x);
+  CHECK_THROWS_AS(std::move(x) + 1, ArgumentError);
+  CHECK(sum(y) == 0);
+  CHECK_THROWS_WITH_AS(softmax<B>(zeros<float, B>(0)), "softmax: found no element, expected at least one", ArgumentError);
+}
+
 TEST_CASE("functions: orders of nothing, and of more than there is") {
   Tensor<float, B, N> const none(3, 0);
   CHECK_THROWS_WITH_AS(argmax<N>(none), "argmax: found no element, expected at least one", ArgumentError);

@@ -12,11 +12,13 @@
 
 #include <concepts>
 #include <functional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/core/axis_list.hpp>
+#include <axiform/core/error.hpp>
 #include <axiform/core/strided_view.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/elements.hpp>
@@ -56,6 +58,8 @@ template <class T>
 concept Assignable =
     TensorOperand<T> && !std::is_const_v<typename std::remove_reference_t<T>::element_type> &&
     (!axiform::detail::is_owner<std::remove_cvref_t<T>> || (std::is_lvalue_reference_v<T> && !std::is_const_v<std::remove_reference_t<T>>));
+template <class T>
+concept OperandOrNumber = TensorOperand<T> || Number<T>;
 template <class X, class Y>
 concept TensorsOrNumber = (TensorOperand<X> && (TensorOperand<Y> || Number<Y>)) || (Number<X> && TensorOperand<Y>);
 
@@ -64,18 +68,22 @@ template <class E, Number N>
 constexpr E as_element(N number) {
   static_assert(!(std::integral<E> && std::floating_point<N>),
                 "a tensor of integers and a number with a fraction: convert the tensor first");
+  if constexpr (std::integral<E> && std::integral<N> && !std::is_same_v<E, N>)
+    if (static_cast<N>(static_cast<E>(number)) != number || (number < N(0)) != (static_cast<E>(number) < E(0)))
+      throw ArgumentError("found the number " + std::to_string(number) +
+                          ", which no element of the tensor can be: convert the tensor first");
   return static_cast<E>(number);
 }
 
-template <class F, class X, class Y>
-constexpr auto binary(char const* operation, F const& f, X&& x, Y&& y) {
+template <class F, class X, class Y, class... C>
+constexpr auto binary(char const* operation, F const& f, X&& x, Y&& y, C&... context) {
   if constexpr (!TensorOperand<Y>) {
-    return on_heap(operation, NumberSecond<F, NumberOf<X>>{f, as_element<NumberOf<X>>(y)}, std::forward<X>(x));
+    return computed(operation, NumberSecond<F, NumberOf<X>>{f, as_element<NumberOf<X>>(y)}, std::forward<X>(x), context...);
   } else if constexpr (!TensorOperand<X>) {
-    return on_heap(operation, NumberFirst<F, NumberOf<Y>>{f, as_element<NumberOf<Y>>(x)}, std::forward<Y>(y));
+    return computed(operation, NumberFirst<F, NumberOf<Y>>{f, as_element<NumberOf<Y>>(x)}, std::forward<Y>(y), context...);
   } else {
     static_assert(std::is_same_v<NumberOf<X>, NumberOf<Y>>, "the tensors have different types of elements: convert one");
-    return on_heap(operation, f, std::forward<X>(x), std::forward<Y>(y));
+    return computed_by(made_by<X, Y>(context...), operation, f, std::forward<X>(x), std::forward<Y>(y));
   }
 }
 
@@ -98,15 +106,15 @@ constexpr void check_divides() {
   }
 }
 
-template <class F, class X, class Y>
-constexpr auto arithmetic(char const* operation, F const& f, X&& x, Y&& y) {
+template <class F, class X, class Y, class... C>
+constexpr auto arithmetic(char const* operation, F const& f, X&& x, Y&& y, C&... context) {
   check_arithmetic<X>(), check_arithmetic<Y>();
-  return binary(operation, f, std::forward<X>(x), std::forward<Y>(y));
+  return binary(operation, f, std::forward<X>(x), std::forward<Y>(y), context...);
 }
 
 // x = f(x, y), in place, for tensors in memory.
 template <class F, class X, class Y>
-void assign_in_memory(char const* operation, F const& f, X& x, Y const& y) {
+void write_in_memory(char const* operation, F const& f, X& x, Y const& y) {
   using E = ElementOf<X>;
   using List = AxesOf<X>;
   static_assert(List::size <= axiform::detail::most_axes);
@@ -140,10 +148,9 @@ void assign_in_memory(char const* operation, F const& f, X& x, Y const& y) {
 
 // x = f(x, y), in place.
 template <class F, class X, class Y>
-constexpr void assign(char const* operation, F const& f, X& x, Y const& y) {
+constexpr void write(char const* operation, F const& f, X& x, Y const& y) {
   using E = ElementOf<X>;
   using List = AxesOf<X>;
-  check_arithmetic<X>();
   constexpr bool fits = [] {
     if constexpr (TensorOperand<Y>) {
       static_assert(std::is_same_v<Computed<E>, NumberOf<Y>>, "the tensors have different types of elements: convert one");
@@ -158,7 +165,7 @@ constexpr void assign(char const* operation, F const& f, X& x, Y const& y) {
     auto const result = binary(operation, f, std::as_const(x), y);
     for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<E>(result.data()[i]);
   } else {
-    assign_in_memory(operation, f, x, y);
+    write_in_memory(operation, f, x, y);
   }
 }
 
@@ -191,28 +198,37 @@ constexpr auto operator/(X&& x, Y&& y) {
 template <TensorOperand X>
 constexpr auto operator-(X&& x) {
   internal::check_arithmetic<X>();
-  return internal::on_heap("-x", kernels::Negate{}, std::forward<X>(x));
+  return internal::computed("-x", kernels::Negate{}, std::forward<X>(x));
 }
+
+/// Writes y, a tensor that has no other axes or a number, to the elements of x: `assign(at<Tokens>(x, 0), row)`. (`=` makes a view look elsewhere.)
+/// @throws ShapeError when an axis is not equally long in both.
+template <class X, class Y>
+  requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
+constexpr void assign(X&& x, Y const& y) { internal::write("assign", kernels::Second{}, x, y); }
 
 /// Adds a tensor that has no other axes, or a number, in place. @throws ShapeError when an axis is not equally long in both.
 template <class X, class Y>
   requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator+=(X&& x, Y const& y) {
-  internal::assign("x += y", kernels::Add{}, x, y);
+  internal::check_arithmetic<X>();
+  internal::write("x += y", kernels::Add{}, x, y);
   return static_cast<X>(x);
 }
 /// Subtracts likewise.
 template <class X, class Y>
   requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator-=(X&& x, Y const& y) {
-  internal::assign("x -= y", kernels::Subtract{}, x, y);
+  internal::check_arithmetic<X>();
+  internal::write("x -= y", kernels::Subtract{}, x, y);
   return static_cast<X>(x);
 }
 /// Multiplies likewise.
 template <class X, class Y>
   requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator*=(X&& x, Y const& y) {
-  internal::assign("x *= y", kernels::Multiply{}, x, y);
+  internal::check_arithmetic<X>();
+  internal::write("x *= y", kernels::Multiply{}, x, y);
   return static_cast<X>(x);
 }
 /// Divides likewise, floating-point numbers.
@@ -220,7 +236,8 @@ template <class X, class Y>
   requires(internal::Assignable<X>&& internal::TensorsOrNumber<X, Y>)
 constexpr X operator/=(X&& x, Y const& y) {
   internal::check_divides<X, Y>();
-  internal::assign("x /= y", kernels::Divide{}, x, y);
+  internal::check_arithmetic<X>();
+  internal::write("x /= y", kernels::Divide{}, x, y);
   return static_cast<X>(x);
 }
 
@@ -253,19 +270,19 @@ constexpr auto operator>=(X const& x, Y const& y) { return internal::binary("x >
 template <TensorOperand X, TensorOperand Y>
 constexpr auto operator&&(X&& x, Y&& y) {
   internal::check_bool<X>(), internal::check_bool<Y>();
-  return internal::on_heap("x && y", kernels::Both{}, std::forward<X>(x), std::forward<Y>(y));
+  return internal::computed_by(internal::made_by<X, Y>(), "x && y", kernels::Both{}, std::forward<X>(x), std::forward<Y>(y));
 }
 /// Where either is true. Both are computed.
 template <TensorOperand X, TensorOperand Y>
 constexpr auto operator||(X&& x, Y&& y) {
   internal::check_bool<X>(), internal::check_bool<Y>();
-  return internal::on_heap("x || y", kernels::Either{}, std::forward<X>(x), std::forward<Y>(y));
+  return internal::computed_by(internal::made_by<X, Y>(), "x || y", kernels::Either{}, std::forward<X>(x), std::forward<Y>(y));
 }
 /// Where it is false.
 template <TensorOperand X>
 constexpr auto operator!(X&& x) {
   internal::check_bool<X>();
-  return internal::on_heap("!x", kernels::Not{}, std::forward<X>(x));
+  return internal::computed("!x", kernels::Not{}, std::forward<X>(x));
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -30,7 +30,10 @@ template <class All, class Result, class E, TensorOperand X, TensorOperand Y>
 constexpr auto contract_inline(X const& x, Y const& y) {
   using Scalars = axiform::detail::InlineOf<E, Result>;
   Scalars result;
-  for_each_index(axiform::detail::InlineOf<E, All>{}.lengths(), [&](auto const& index) {
+  constexpr auto lengths = []<class... Axes>(AxisList<Axes...>) {
+    return std::array<std::size_t, sizeof...(Axes)>{Axes::length...};
+  }(All{});
+  for_each_index(lengths, [&](auto const& index) {
     E& sum = result.data()[inline_place<All, Scalars>(index)];
     sum = kernels::Add{}.of(sum, kernels::Multiply{}.of(static_cast<E>(x.data()[inline_place<All, X>(index)]),
                                                         static_cast<E>(y.data()[inline_place<All, Y>(index)])));
@@ -124,7 +127,7 @@ auto contract_all(Over, X const& x, Y const& y, Z const& z, Others const&... oth
 template <class... Over, TensorOperand X, TensorOperand Y>
   requires(sizeof...(Over) > 0)
 constexpr auto contract(X const& x, Y const& y) { return internal::contract_pair(AxisList<Over...>{}, x, y); }
-/// The same on the context's threads, in its memory.
+/// The same on the context's threads (of other elements than floats on the calling one), in its memory.
 template <class... Over, TensorOperand X, TensorOperand Y, std::same_as<Context> C>
   requires(sizeof...(Over) > 0)
 auto contract(X const& x, Y const& y, C& context) { return internal::contract_pair(AxisList<Over...>{}, x, y, context); }

@@ -9,6 +9,7 @@
 #include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/function_ref.hpp>
+#include <axiform/kernels/elements.hpp>
 
 #if AXIFORM_DEFINES(algebra)
 #include <algorithm>
@@ -43,8 +44,9 @@ class Contraction {
     for_each(batch(), rows(), [&](OperandPlace const& row) {
       for_each(columns(), Group{}, [&](OperandPlace const& column) {
         E sum{};
-        for_each(inner(), Group{},
-                 [&](OperandPlace const& place) { sum = static_cast<E>(sum + x[row[1] + place[1]] * y[row[2] + column[2] + place[2]]); });
+        for_each(inner(), Group{}, [&](OperandPlace const& place) {
+          sum = kernels::Add{}.of(sum, kernels::Multiply{}.of(x[row[1] + place[1]], y[row[2] + column[2] + place[2]]));
+        });
         result[row[0] + column[0]] = sum;
       });
     });

@@ -45,6 +45,11 @@ template <class E>
 std::size_t steps_between(E first, E last, E step) {
   if (step == 0) throw ArgumentError("arange: step: found 0, expected another number");
   if (step > 0 ? first >= last : first <= last) return 0;
+  if constexpr (std::integral<E>) {
+    auto const bits = [](E number) { return static_cast<std::uint64_t>(static_cast<std::int64_t>(number)); };
+    std::uint64_t const distance = step > 0 ? bits(last) - bits(first) : bits(first) - bits(last);
+    return static_cast<std::size_t>((distance - 1) / (step > 0 ? bits(step) : 0 - bits(step)) + 1);
+  }
   double const count = std::ceil((static_cast<double>(last) - static_cast<double>(first)) / static_cast<double>(step));
   if (!(count < 0x1p62)) throw ArgumentError("arange: found more numbers than memory has places, expected a range that ends");
   return static_cast<std::size_t>(count);
@@ -57,7 +62,7 @@ std::size_t steps_between(E first, E last, E step) {
 template <class Element, Axis... Axes>
   requires(sizeof...(Axes) > 0)
 Tensor<Element, Axes...> from_list(NestedList<Element, sizeof...(Axes)> const& list) {
-  std::array<std::size_t, sizeof...(Axes)> lengths{};
+  auto lengths = Shape<Axes...>::empty().lengths();  // of axes within an empty list
   detail::measure_list<sizeof...(Axes)>(list, lengths);
   Tensor<Element, Axes...> result(Shape<Axes...>::of(lengths));
   Element* out = result.data();
@@ -108,7 +113,13 @@ template <class Element, Axis A>
 Tensor<Element, A> arange(std::type_identity_t<Element> first, std::type_identity_t<Element> last,
                           std::type_identity_t<Element> step = Element(1)) {
   auto const shape = Shape<A>::of({detail::steps_between(first, last, step)});
-  return detail::filled<Element>(shape, [&](std::size_t i) { return static_cast<Element>(first + static_cast<Element>(i) * step); });
+  return detail::filled<Element>(shape, [&](std::size_t i) {
+    if constexpr (std::integral<Element>) {  // the results are in range, i * step may not be
+      return static_cast<Element>(static_cast<std::uint64_t>(first) + i * static_cast<std::uint64_t>(step));
+    } else {
+      return first + static_cast<Element>(i) * step;
+    }
+  });
 }
 /// As many numbers as the axis has places, equally far apart, from `first` to `last`, both included.
 template <std::floating_point Element, Axis A, class... Lengths>

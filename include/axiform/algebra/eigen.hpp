@@ -49,15 +49,18 @@ auto to_eigen(X&& x) {
 /// @throws ShapeError when an axis has another length.
 template <Axis... Axes, class M>
   requires(sizeof...(Axes) == 1 || sizeof...(Axes) == 2)
-auto view_of_eigen(M& matrix) {
+auto view_of_eigen(M&& matrix) {
+  using Kind = std::remove_cvref_t<M>;
+  static_assert(std::is_lvalue_reference_v<M> || !std::is_base_of_v<Eigen::PlainObjectBase<Kind>, Kind>,
+                "the matrix is a temporary: give it a name");
   using View = StridedView<std::remove_pointer_t<decltype(matrix.data())>, Axes...>;
   auto const rows = static_cast<std::size_t>(matrix.rows()), columns = static_cast<std::size_t>(matrix.cols());
   if constexpr (sizeof...(Axes) == 1) {
-    static_assert(M::IsVectorAtCompileTime, "a matrix has two axes");
+    static_assert(Kind::IsVectorAtCompileTime, "a matrix has two axes");
     return View(matrix.data(), View::ShapeType::of({rows * columns}), {static_cast<std::ptrdiff_t>(matrix.innerStride())});
   } else {
     auto const inner = static_cast<std::ptrdiff_t>(matrix.innerStride()), outer = static_cast<std::ptrdiff_t>(matrix.outerStride());
-    return View(matrix.data(), View::ShapeType::of({rows, columns}), {M::IsRowMajor ? outer : inner, M::IsRowMajor ? inner : outer});
+    return View(matrix.data(), View::ShapeType::of({rows, columns}), {Kind::IsRowMajor ? outer : inner, Kind::IsRowMajor ? inner : outer});
   }
 }
 

@@ -56,6 +56,7 @@ Shape<Axes...> shape_of(AxisList<Axes...> list, Alignment const& alignment) {
 
 template <class List, TensorOperand X>
 void align(Alignment& alignment, std::size_t number, X const& x) {
+  static_assert(axiform::detail::has_all_axes<List, AxesOf<X>>, "two axes have one name, or one stands for the other");
   static constexpr auto places = axiform::detail::places_in<List>(AxesOf<X>{});
   auto const lengths = x.lengths();
   auto const strides = strides_of(x);
@@ -206,7 +207,8 @@ void write_elements(Alignment const& alignment, F const& f, R* target, Executor&
 
 template <class A, TensorOperand X>
 std::size_t length_along(X const& x) {
-  return x.lengths()[axiform::detail::place_of<A>(AxesOf<X>{})];
+  if constexpr (axiform::detail::has_axis<A, AxesOf<X>>) return x.lengths()[axiform::detail::place_of<A>(AxesOf<X>{})];
+  return 0;  // which has been refused
 }
 
 // The elements of an operand, be it a temporary.
@@ -231,14 +233,19 @@ std::pair<std::byte const*, std::byte const*> extent_of(X const& x) {
   return {reinterpret_cast<std::byte const*>(x.data() + first), reinterpret_cast<std::byte const*>(x.data() + last + 1)};
 }
 
-// Whether writing `x` element by element would change what is yet to be read of `y`: they share memory, and do not lie in it alike.
 template <TensorOperand X, TensorOperand Y>
-bool is_in_the_way(X const& x, Y const& y) {
+bool share_memory(X const& x, Y const& y) {
   if (x.size() == 0 || y.size() == 0) return false;
   auto const [x_begin, x_end] = extent_of(x);
   auto const [y_begin, y_end] = extent_of(y);
-  if (!std::less<>{}(x_begin, y_end) || !std::less<>{}(y_begin, x_end)) return false;
-  if constexpr (std::is_same_v<AxesOf<X>, AxesOf<Y>>) return x_begin != y_begin || strides_of(x) != strides_of(y);
+  return std::less<>{}(x_begin, y_end) && std::less<>{}(y_begin, x_end);
+}
+
+// Whether writing `x` element by element would change what is yet to be read of `y`: they share memory, and do not lie in it alike.
+template <TensorOperand X, TensorOperand Y>
+bool is_in_the_way(X const& x, Y const& y) {
+  if (!share_memory(x, y)) return false;
+  if constexpr (std::is_same_v<AxesOf<X>, AxesOf<Y>>) return extent_of(x).first != extent_of(y).first || strides_of(x) != strides_of(y);
   return true;
 }
 
@@ -319,7 +326,8 @@ class InContext {
 
 // Functions take no context, or one, behind their operands.
 template <class... C>
-inline constexpr bool optional_context = sizeof...(C) == 0 || (sizeof...(C) == 1 && (std::is_same_v<C, Context> && ...));
+inline constexpr bool optional_context = sizeof...(C) == 0 ||
+                                         (sizeof...(C) == 1 && (std::is_same_v<std::remove_const_t<C>, Context> && ...));
 
 // Of tensors that lie where they are declared, nothing else makes the result.
 struct InPlace {};
@@ -339,7 +347,8 @@ template <class R, class F, class Make, class First, class... X>
 auto result_in_memory(char const* operation, F const& f, Make const& make, First&& first, X&&... more) {
   using List = CoveringList<First, X...>;
   using Result = axiform::detail::TensorOf<R, List>;
-  static_assert(1 + sizeof...(X) < axiform::detail::most_operands && List::size <= axiform::detail::most_axes);
+  static_assert(1 + sizeof...(X) < axiform::detail::most_operands, "at most three tensors");
+  static_assert(List::size <= axiform::detail::most_axes, "at most eight axes");
   Alignment alignment(operation, names_of<List>);
   std::size_t number = 0;
   align<List>(alignment, ++number, first);
@@ -347,7 +356,8 @@ auto result_in_memory(char const* operation, F const& f, Make const& make, First
   if constexpr (std::is_same_v<First, Result>) {  // bound to a temporary
     if (!(is_in_the_way(first, more) || ...)) {
       align<List>(alignment, 0, first);
-      write_elements(alignment, f, first.data(), make.executor(), std::as_const(first).data(), data_of(more)...);
+      auto const* const source = data_of(first);  // which says so where there is nothing any more
+      write_elements(alignment, f, first.data(), make.executor(), source, data_of(more)...);
       return Result(std::move(first));
     }
   }
@@ -383,14 +393,16 @@ struct Plain {
 template <class F, class... E>
 using ResultOf = std::remove_cvref_t<decltype(std::declval<F const&>().of(std::declval<E>()...))>;
 
-template <class F, class... X>
-constexpr auto on_heap(char const* operation, F const& f, X&&... x) {
-  return elementwise_result<ResultOf<F, NumberOf<X>...>>(operation, f, made_by<X...>(), std::forward<X>(x)...);
+// f of tensors; `make` makes the result.
+template <class F, class Make, class... X>
+constexpr auto computed_by(Make const& make, char const* operation, F const& f, X&&... x) {
+  static_assert(!std::is_void_v<ResultOf<F, NumberOf<X>...>>, "the function returns nothing");
+  return elementwise_result<ResultOf<F, NumberOf<X>...>>(operation, f, make, std::forward<X>(x)...);
 }
 // A function of one tensor.
 template <class F, class X, class... C>
 constexpr auto computed(char const* operation, F const& f, X&& x, C&... context) {
-  return elementwise_result<ResultOf<F, NumberOf<X>>>(operation, f, made_by<X>(context...), std::forward<X>(x));
+  return computed_by(made_by<X>(context...), operation, f, std::forward<X>(x));
 }
 
 }  // namespace internal
@@ -401,15 +413,13 @@ constexpr auto computed(char const* operation, F const& f, X&& x, C&... context)
 template <class F, TensorOperand... X>
   requires(sizeof...(X) > 0 && std::invocable<F const&, NumberOf<X>...>)
 constexpr auto elementwise(F const& f, X&&... x) {
-  return internal::on_heap("elementwise", internal::Plain<F const&>{f}, std::forward<X>(x)...);
+  return internal::computed_by(internal::made_by<X...>(), "elementwise", internal::Plain<F const&>{f}, std::forward<X>(x)...);
 }
 /// The same on the context's threads, in its memory.
 template <std::same_as<Context> C, class F, TensorOperand... X>
   requires(sizeof...(X) > 0 && std::invocable<F const&, NumberOf<X>...>)
 auto elementwise(C& context, F const& f, X&&... x) {
-  internal::Plain<F const&> const plain{f};
-  return internal::elementwise_result<internal::ResultOf<internal::Plain<F const&>, NumberOf<X>...>>(
-      "elementwise", plain, internal::made_by<X...>(context), std::forward<X>(x)...);
+  return internal::computed_by(internal::made_by<X...>(context), "elementwise", internal::Plain<F const&>{f}, std::forward<X>(x)...);
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

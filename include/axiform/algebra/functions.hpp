@@ -19,38 +19,49 @@
 namespace axiform::inline AXIFORM_ARCH {
 
 /// The greater element of each pair; NaN where either is (NumPy's maximum). `max` is that of one tensor.
-template <class X, class Y>
-  requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto maximum(X&& x, Y&& y) { return internal::arithmetic("maximum", kernels::Greater{}, std::forward<X>(x), std::forward<Y>(y)); }
+template <class X, class Y, class... C>
+  requires(internal::TensorsOrNumber<X, Y>&& internal::optional_context<C...>)
+constexpr auto maximum(X&& x, Y&& y, C&... context) {
+  return internal::arithmetic("maximum", kernels::Greater{}, std::forward<X>(x), std::forward<Y>(y), context...);
+}
 /// The smaller element of each pair; NaN where either is (NumPy's minimum).
-template <class X, class Y>
-  requires(internal::TensorsOrNumber<X, Y>)
-constexpr auto minimum(X&& x, Y&& y) { return internal::arithmetic("minimum", kernels::Smaller{}, std::forward<X>(x), std::forward<Y>(y)); }
+template <class X, class Y, class... C>
+  requires(internal::TensorsOrNumber<X, Y>&& internal::optional_context<C...>)
+constexpr auto minimum(X&& x, Y&& y, C&... context) {
+  return internal::arithmetic("minimum", kernels::Smaller{}, std::forward<X>(x), std::forward<Y>(y), context...);
+}
 /// x, or what of `low` and `high` is nearer where it is not between them; NaN where x is (NumPy's clip).
-template <TensorOperand X, internal::Number Low, internal::Number High>
-constexpr auto clamp(X&& x, Low low, High high) {
+template <TensorOperand X, internal::Number Low, internal::Number High, class... C>
+  requires(internal::optional_context<C...>)
+constexpr auto clamp(X&& x, Low low, High high, C&... context) {
   internal::check_arithmetic<X>();
   using E = NumberOf<X>;
-  return internal::on_heap("clamp", kernels::Clamp<E>{internal::as_element<E>(low), internal::as_element<E>(high)}, std::forward<X>(x));
+  kernels::Clamp<E> const f{internal::as_element<E>(low), internal::as_element<E>(high)};
+  return internal::computed("clamp", f, std::forward<X>(x), context...);
 }
 
 /// `a` where `mask` is true, `b` elsewhere.
-template <TensorOperand M, class A, class B>
-  requires(std::same_as<ElementOf<M>, bool>&& internal::TensorsOrNumber<A, B>)
-constexpr auto where(M const& mask, A const& a, B const& b) {
-  if constexpr (!TensorOperand<B>) {
-    using E = NumberOf<A>;
-    return internal::on_heap("where", kernels::ChooseFirst<E>{internal::as_element<E>(b)}, mask, a);
+template <TensorOperand M, class A, class B, class... C>
+  requires(
+      std::same_as<ElementOf<M>, bool>&& internal::OperandOrNumber<A>&& internal::OperandOrNumber<B>&& internal::optional_context<C...>)
+constexpr auto where(M const& mask, A const& a, B const& b, C&... context) {
+  if constexpr (!TensorOperand<A> && !TensorOperand<B>) {
+    using Both = std::common_type_t<A, B>;
+    kernels::ChooseNumber<Both> const f{static_cast<Both>(a), static_cast<Both>(b)};
+    return internal::computed_by(internal::made_by<M>(context...), "where", f, mask);
+  } else if constexpr (!TensorOperand<B>) {
+    kernels::ChooseFirst<NumberOf<A>> const f{internal::as_element<NumberOf<A>>(b)};
+    return internal::computed_by(internal::made_by<M, A>(context...), "where", f, mask, a);
   } else if constexpr (!TensorOperand<A>) {
-    using E = NumberOf<B>;
-    return internal::on_heap("where", kernels::ChooseSecond<E>{internal::as_element<E>(a)}, mask, b);
+    kernels::ChooseSecond<NumberOf<B>> const f{internal::as_element<NumberOf<B>>(a)};
+    return internal::computed_by(internal::made_by<M, B>(context...), "where", f, mask, b);
   } else {
     static_assert(std::is_same_v<NumberOf<A>, NumberOf<B>>, "the tensors have different types of elements: convert one");
-    return internal::on_heap("where", kernels::Choose{}, mask, a, b);
+    return internal::computed_by(internal::made_by<M, A, B>(context...), "where", kernels::Choose{}, mask, a, b);
   }
 }
 
-/// The same numbers as elements of another type, rounded to the nearest; what is made an integer loses its fraction, and beyond the integers it is the nearest of
+/// The same numbers as elements of another type, rounded to the nearest (a double to two bytes by way of a float); what is made an integer loses its fraction, and beyond the integers it is the nearest of
 /// them, NaN 0. Of bool, 1 and 0; what is made bool is whether it is not 0.
 template <class E, TensorOperand X, class... C>
   requires(internal::optional_context<C...>)
@@ -72,11 +83,11 @@ template <class T>
 concept RealTensor = TensorOperand<T> && std::floating_point<NumberOf<T>>;
 
 /// x to the power of y, of floating-point numbers, as the system's library has it.
-template <class X, class Y>
-  requires(internal::TensorsOrNumber<X, Y>)
-auto pow(X&& x, Y&& y) {
+template <class X, class Y, class... C>
+  requires(internal::TensorsOrNumber<X, Y>&& internal::optional_context<C...>)
+auto pow(X&& x, Y&& y, C&... context) {
   static_assert(RealTensor<X> || RealTensor<Y>, "powers are of floating-point numbers: convert the tensor first");
-  return internal::arithmetic("pow", kernels::Power{}, std::forward<X>(x), std::forward<Y>(y));
+  return internal::arithmetic("pow", kernels::Power{}, std::forward<X>(x), std::forward<Y>(y), context...);
 }
 /// The square root; NaN below zero.
 template <RealTensor X, class... C>

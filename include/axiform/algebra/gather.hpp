@@ -13,6 +13,7 @@
 #include <string>
 #include <type_traits>
 
+#include <axiform/algebra/arithmetic.hpp>
 #include <axiform/algebra/dense.hpp>
 #include <axiform/algebra/elementwise.hpp>
 #include <axiform/algebra/loops.hpp>
@@ -80,6 +81,7 @@ void align_others(Alignment& alignment, std::size_t number, X const& x) {
   constexpr std::size_t place = axiform::detail::place_of<A>(Xs{});
   using Others = axiform::detail::Without<Xs, axiform::detail::AxisOf<Xs, place>>;
   if constexpr (Others::size > 0) {
+    static_assert(axiform::detail::has_all_axes<List, Others>, "two axes of the result have one name: call the new one otherwise");
     static constexpr auto places = axiform::detail::places_in<List>(Others{});
     std::array<std::size_t, Others::size> lengths{};
     std::array<std::ptrdiff_t, Others::size> strides{};
@@ -148,7 +150,8 @@ void scatter_with(char const* operation, F const& f, X&& x, I const& indices, Y 
     IndexedAxis const axis = indexed_axis<A>(x);
     auto loops = alignment.loops();
     loops.simplify();
-    if (is_in_the_way(x, y)) return scatter_with<A>(operation, f, x, indices, dense(y));
+    if (share_memory(x, y)) return scatter_with<A>(operation, f, x, indices, dense(y));
+    if (share_memory(x, indices)) return scatter_with<A>(operation, f, x, dense(indices), y);
     SerialExecutor serial;  // two places may be the same
     E* const target = axiform::detail::first_element(x);
     auto const* const from = data_of(y);
@@ -184,7 +187,7 @@ auto gather(X const& x, I const& indices, C&... context) {
 /// Writes y to places of an axis of x, which is a tensor that stays or a view: what `gather` at these places reads then. Of a place that stands twice the last counts.
 /// @throws As `gather`; x is then as it was.
 template <Axis A, class X, IndexTensor I, TensorOperand Y>
-  requires(axiform::detail::Viewable<X&&>)
+  requires(internal::Assignable<X>)
 void scatter(X&& x, I const& indices, Y const& y) {
   internal::scatter_with<A>(
       "scatter", [](auto, auto element) { return element; }, x, indices, y);
@@ -192,10 +195,12 @@ void scatter(X&& x, I const& indices, Y const& y) {
 /// Adds y to places of an axis of x; of a place that stands twice both count.
 /// @throws As `gather`; x is then as it was.
 template <Axis A, class X, IndexTensor I, TensorOperand Y>
-  requires(axiform::detail::Viewable<X&&>)
+  requires(internal::Assignable<X>)
 void scatter_add(X&& x, I const& indices, Y const& y) {
-  internal::scatter_with<A>(
-      "scatter_add", [](auto a, auto b) { return static_cast<decltype(a)>(kernels::Add{}.of(a, b)); }, x, indices, y);
+  internal::check_arithmetic<X>();
+  using E = ElementOf<X>;
+  auto const add = [](E a, E b) { return static_cast<E>(kernels::Add{}.of(static_cast<Computed<E>>(a), static_cast<Computed<E>>(b))); };
+  internal::scatter_with<A>("scatter_add", add, x, indices, y);
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -234,6 +234,7 @@ AXIFORM_INLINE void Alignment::add(std::size_t number, Operand const& operand) {
 AXIFORM_INLINE void Alignment::refuse(std::size_t axis, std::size_t length) const {
   std::string shapes;
   for (std::size_t i = 0; i < known_; ++i) {
+    if (i > 0 && ranks_[i] == ranks_[i - 1] && shapes_[i] == shapes_[i - 1]) continue;  // x += y has x twice
     shapes += i == 0 ? "[" : " and [";
     for (std::size_t j = 0; j < ranks_[i]; ++j) shapes += (j == 0 ? "" : ", ") + std::to_string(shapes_[i][j]);
     shapes += "]";

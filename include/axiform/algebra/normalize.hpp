@@ -48,14 +48,6 @@ struct CentreAndScale {
     return (x - T(mean)) * T(scale);
   }
 };
-template <class F, class X, class Y, class... C>
-auto computed_of_two(char const* operation, F const& f, X&& x, Y const& y, C&... context) {
-  if constexpr (TensorOperand<Y>) {
-    return elementwise_result<NumberOf<X>>(operation, f, made_by<X, Y>(context...), std::forward<X>(x), y);
-  } else {
-    return computed(operation, NumberSecond<F, NumberOf<X>>{f, y}, std::forward<X>(x), context...);
-  }
-}
 // What is finite stays, else 0: an infinity less itself would be NaN.
 struct Finite {
   static constexpr bool in_registers = false;
@@ -116,10 +108,10 @@ auto by_rows(char const* operation, Row const& row, X const& x, C&... context) {
 template <class... Named, RealTensor X, class... C>
   requires(sizeof...(Named) > 0 && internal::optional_context<C...>)
 auto softmax(X const& x, C&... context) {
+  internal::check_not_empty("softmax", internal::count_reduced<Named...>(x));
   using E = NumberOf<X>;
   if constexpr (internal::is_last_axis<X, Named...>) {
     if (strides_of(x)[AxesOf<X>::size - 1] == 1) {
-      internal::check_not_empty("max", internal::count_reduced<Named...>(x));
       auto const row = [](std::size_t count, E* target, E const* source) {
         E const least = internal::least<E>(), most = kernels::fold(kernels::Greater{}, count, source, least, least);
         kernels::apply(internal::NumberSecond<internal::ExponentialBelow, E>{{}, most}, count, target, source);
@@ -129,9 +121,9 @@ auto softmax(X const& x, C&... context) {
       return internal::by_rows("softmax", row, x, context...);
     }
   }
-  auto powers = internal::computed_of_two("softmax", internal::ExponentialOfDifference{}, x, max<Named...>(x, context...), context...);
+  auto powers = internal::binary("softmax", internal::ExponentialOfDifference{}, x, max<Named...>(x, context...), context...);
   auto const total = sum<Named...>(powers, context...);
-  return internal::computed_of_two("softmax", kernels::Divide{}, std::move(powers), total, context...);
+  return internal::binary("softmax", kernels::Divide{}, std::move(powers), total, context...);
 }
 
 /// The logarithm of `softmax`, without the rounding of its small values.
@@ -139,9 +131,10 @@ auto softmax(X const& x, C&... context) {
 template <class... Named, RealTensor X, class... C>
   requires(sizeof...(Named) > 0 && internal::optional_context<C...>)
 auto log_softmax(X const& x, C&... context) {
-  auto shifted = internal::computed_of_two("log_softmax", kernels::Subtract{}, x, max<Named...>(x, context...), context...);
+  internal::check_not_empty("log_softmax", internal::count_reduced<Named...>(x));
+  auto shifted = internal::binary("log_softmax", kernels::Subtract{}, x, max<Named...>(x, context...), context...);
   auto const total = internal::computed_or_number(kernels::Logarithm{}, sum<Named...>(exp(shifted, context...), context...), context...);
-  return internal::computed_of_two("log_softmax", kernels::Subtract{}, std::move(shifted), total, context...);
+  return internal::binary("log_softmax", kernels::Subtract{}, std::move(shifted), total, context...);
 }
 
 /// The logarithm of the sum of e^x along the named axes, without overflow (SciPy's): -infinity where all are.
@@ -149,8 +142,9 @@ auto log_softmax(X const& x, C&... context) {
 template <class... Named, RealTensor X, class... C>
   requires(sizeof...(Named) > 0 && internal::optional_context<C...>)
 auto logsumexp(X const& x, C&... context) {
+  internal::check_not_empty("logsumexp", internal::count_reduced<Named...>(x));
   auto const greatest = internal::computed_or_number(internal::Finite{}, max<Named...>(x, context...), context...);
-  auto const powers = internal::computed_of_two("logsumexp", internal::ExponentialOfDifference{}, x, greatest, context...);
+  auto const powers = internal::binary("logsumexp", internal::ExponentialOfDifference{}, x, greatest, context...);
   return internal::computed_or_number(kernels::Logarithm{}, sum<Named...>(powers, context...), context...) + greatest;
 }
 
@@ -172,10 +166,10 @@ auto layer_norm(X const& x, E epsilon, C&... context) {
       return internal::by_rows("layer_norm", row, x, context...);
     }
   }
-  auto centred = internal::computed_of_two("layer_norm", kernels::Subtract{}, x, mean<Named...>(x, context...), context...);
+  auto centred = internal::binary("layer_norm", kernels::Subtract{}, x, mean<Named...>(x, context...), context...);
   auto const squares = mean<Named...>(internal::computed("layer_norm", kernels::Square{}, centred, context...), context...);
   auto const scale = 1 / internal::computed_or_number(kernels::SquareRoot{}, squares + static_cast<NumberOf<X>>(epsilon), context...);
-  return internal::computed_of_two("layer_norm", kernels::Multiply{}, std::move(centred), scale, context...);
+  return internal::binary("layer_norm", kernels::Multiply{}, std::move(centred), scale, context...);
 }
 
 /// x / sqrt(mean of x * x + epsilon) along the named axes (Zhang and Sennrich 2019).
@@ -184,7 +178,7 @@ template <class... Named, RealTensor X, std::floating_point E, class... C>
 auto rms_norm(X const& x, E epsilon, C&... context) {
   auto const squares = mean<Named...>(internal::computed("rms_norm", kernels::Square{}, x, context...), context...);
   auto const scale = 1 / internal::computed_or_number(kernels::SquareRoot{}, squares + static_cast<NumberOf<X>>(epsilon), context...);
-  return internal::computed_of_two("rms_norm", kernels::Multiply{}, x, scale, context...);
+  return internal::binary("rms_norm", kernels::Multiply{}, x, scale, context...);
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

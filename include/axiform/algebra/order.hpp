@@ -34,7 +34,9 @@ namespace internal {
 // NaN behind all numbers.
 template <class E>
 bool sorts_before(E a, E b) {
-  if constexpr (std::floating_point<E>) {
+  if constexpr (axiform::detail::is_half<E>) {
+    return sorts_before(static_cast<float>(a), static_cast<float>(b));
+  } else if constexpr (std::floating_point<E>) {
     return a < b || (b != b && a == a);
   } else {
     return a < b;
@@ -221,6 +223,8 @@ auto first_line(X& x, std::size_t place) {
 // A result on the axes of x, A being `Into` with `count` places, whose lines `use` makes of those of x.
 template <class R, class A, class Into, TensorOperand X, class Use, class... C>
 auto by_lines(X const& x, std::size_t count, Use const& use, C&... context) {
+  static_assert(axiform::detail::has_axis<Into, axiform::detail::Replaced<AxesOf<X>, A, Into>>,
+                "the tensor has an axis of the new name already");
   constexpr std::size_t place = axiform::detail::place_of<A>(AxesOf<X>{});
   using Result = axiform::detail::TensorOf<R, axiform::detail::Replaced<AxesOf<X>, A, Into>>;
   auto const make = made_by<Result>(context...);

@@ -50,16 +50,22 @@ inline std::size_t checked_product(char const* operation, std::size_t a, std::si
 // x with another axis in the place of A, whose place i is x's `place(i)`.
 template <class A, class Into, TensorOperand X, class Place, class... C>
 auto take_places(char const* operation, X const& x, std::size_t count, Place const& place, C&... context) {
-  using Xs = AxesOf<X>;
-  Tensor<std::int64_t, Into> indices(Shape<Into>::of({count}));
-  for (std::size_t i = 0; i < count; ++i) indices.data()[i] = static_cast<std::int64_t>(place(i));
-  return gather_as<axiform::detail::Replaced<Xs, A, Into>, A>(operation, x, indices, context...);
+  if constexpr (axiform::detail::has_axis<A, AxesOf<X>>) {
+    using List = axiform::detail::Replaced<AxesOf<X>, A, Into>;
+    static_assert(axiform::detail::has_axis<Into, List>, "the tensor has an axis of the new name already");
+    if constexpr (axiform::detail::has_axis<Into, List>) {
+      Tensor<std::int64_t, Into> indices(Shape<Into>::of({count}));
+      for (std::size_t i = 0; i < count; ++i) indices.data()[i] = static_cast<std::int64_t>(place(i));
+      return gather_as<List, A>(operation, x, indices, context...);
+    }
+  }
 }
 
 // Copies x to the places of the result's axis from `first` on, which x calls `Part`, and moves `first` on.
 template <class Into, class Part, class E, class... Axes, TensorOperand X>
 void put_part(char const* operation, Tensor<E, Axes...>& result, std::size_t& first, X const& x) {
   using List = AxisList<Axes...>;
+  static_assert(axiform::detail::has_axis<Into, List>, "the tensor has an axis of the new name already");
   using PartList = axiform::detail::Replaced<List, Into, Part>;
   static_assert(std::is_same_v<E, ElementOf<X>>, "the tensors have different types of elements: convert one");
   static_assert(axiform::detail::covers<PartList, AxesOf<X>>() && axiform::detail::covers<AxesOf<X>, PartList>(),
@@ -180,6 +186,9 @@ auto pad(X const& x, std::size_t before, std::size_t after, std::type_identity_t
   using List = AxesOf<X>;
   static_assert(axiform::detail::has_axis<A, List>, "the tensor has no such axis, or has it twice");
   using Result = axiform::detail::TensorOf<ElementOf<X>, axiform::detail::Replaced<List, A, Into>>;
+  if (static_cast<std::ptrdiff_t>(before) < 0 || static_cast<std::ptrdiff_t>(after) < 0)
+    throw ArgumentError("pad: found " + axiform::detail::signed_text(before) + " and " + axiform::detail::signed_text(after) +
+                        " more places, expected no negative number");
   auto lengths = x.lengths();
   std::size_t& length = lengths[axiform::detail::place_of<A>(List{})];
   length = internal::checked_sum("pad", internal::checked_sum("pad", before, length), after);

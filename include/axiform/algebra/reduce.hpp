@@ -119,7 +119,8 @@ template <class... Reduced, TensorOperand X>
 constexpr std::size_t elements_along(X const& x) {
   auto const lengths = x.lengths();
   std::size_t count = 1;
-  ((count *= lengths[axiform::detail::place_of<Reduced>(AxesOf<X>{})]), ...);
+  if constexpr (axiform::detail::has_all_axes<AxesOf<X>, AxisList<Reduced...>>)
+    ((count *= lengths[axiform::detail::place_of<Reduced>(AxesOf<X>{})]), ...);
   return count;
 }
 
@@ -128,7 +129,9 @@ constexpr auto reduce_axes(char const* operation, F const& f, NumberOf<X> identi
   using E = NumberOf<X>;
   using List = AxesOf<X>;
   static_assert((axiform::detail::has_axis<Reduced, List> && ...), "the tensor has no such axis, or has it twice");
-  if constexpr ((axiform::detail::has_axis<Reduced, List> && ...)) {
+  static_assert(axiform::detail::has_all_axes<List, AxisList<Reduced...>> || !(axiform::detail::has_axis<Reduced, List> && ...),
+                "an axis is named twice");
+  if constexpr (axiform::detail::has_all_axes<List, AxisList<Reduced...>>) {
     using Kept = axiform::detail::Without<List, Reduced...>;
     if constexpr (axiform::detail::is_inline<X>) {
       return fold_inline<Kept>(f, identity, x, axiform::detail::marks_of<List, Reduced...>());
@@ -214,9 +217,10 @@ constexpr auto sum(X const& x, C&... context) {
 }
 
 /// The mean along the named axes, of floating-point numbers; NaN where there is no element.
-template <class... Named, RealTensor X, class... C>
+template <class... Named, TensorOperand X, class... C>
   requires(internal::optional_context<C...>)
 constexpr auto mean(X const& x, C&... context) {
+  static_assert(RealTensor<X>, "means are of floating-point numbers: convert the tensor first");
   auto total = internal::reduce<Named...>("mean", kernels::Add{}, 0, x, context...);
   total /= static_cast<NumberOf<X>>(internal::count_reduced<Named...>(x));
   return total;

@@ -65,7 +65,9 @@ auto split_view(X& x, std::size_t given) {
   auto const lengths = x.lengths();
   auto const strides = strides_of(x);
   std::size_t const first = first_length<First, Second>(axis_name<A>(), lengths[place], given);
-  std::size_t const second = first == 0 ? 0 : lengths[place] / first;
+  std::size_t second = first == 0 ? 0 : lengths[place] / first;
+  if constexpr (StaticAxis<Second>) second = Second::length;
+  static_assert(has_axis<First, AxesOf<View>> && has_axis<Second, AxesOf<View>>, "the tensor has an axis of a new name already");
   std::array<std::size_t, View::rank> new_lengths{};
   std::array<std::ptrdiff_t, View::rank> new_strides{};
   for (std::size_t i = 0, next = 0; i < lengths.size(); ++i) {
@@ -152,6 +154,11 @@ auto with_outermost(X& x, std::size_t length) {
   using View = StridedOf<Element, typename Joined<AxisList<A>, List>::type>;
   std::array<std::size_t, View::rank> lengths{length};
   std::array<std::ptrdiff_t, View::rank> strides{};
+  std::size_t elements = 0;
+  if (__builtin_mul_overflow(length, x.size(), &elements) || static_cast<std::ptrdiff_t>(elements) < 0 ||
+      static_cast<std::ptrdiff_t>(length) < 0)
+    throw ShapeError("broadcast: found the length " + signed_text(length) + " for the axis " + axis_name<A>() +
+                     ", beyond what can be counted");
   for (std::size_t i = 1; i < View::rank; ++i) {
     lengths[i] = x.lengths()[i - 1];
     strides[i] = strides_of(x)[i - 1];

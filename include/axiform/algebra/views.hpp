@@ -75,7 +75,7 @@ auto slice(X&& x, std::size_t first, std::size_t last, std::size_t step = 1) {
                           ", expected at least 1 (flip<Axis>(x) is the other way round)");
     auto* const data = detail::first_element(x) + (first == last ? 0 : static_cast<std::ptrdiff_t>(first) * strides[place]);
     lengths[place] = first == last ? 0 : (last - first - 1) / step + 1;
-    strides[place] *= static_cast<std::ptrdiff_t>(step);
+    if (lengths[place] > 1) strides[place] *= static_cast<std::ptrdiff_t>(step);
     return View(data, View::ShapeType::of(lengths), strides);
   }
 }
@@ -191,6 +191,30 @@ auto along(X&& x) {
     using View = detail::StridedOf<detail::ElementSeen<X>, List>;
     return detail::Along<A, View>(View(detail::first_element(x), View::ShapeType::of(x.lengths()), strides_of(x)));
   }
+}
+
+/// A view whose rows lie together as what layers take: `layer(as_rows(merge<Heads, Features, Width>(x)), context)`.
+/// @throws ArgumentError when they do not; `dense(view)` is a tensor whose rows do.
+template <class Element, Axis... Axes>
+TensorView<Element, Axes...> as_rows(StridedView<Element, Axes...> const& view) {
+  constexpr std::size_t rank = sizeof...(Axes);
+  auto const& lengths = view.lengths();
+  auto const& strides = view.strides();
+  auto row_stride = static_cast<std::ptrdiff_t>(lengths[rank - 1]), next = std::ptrdiff_t{-1};
+  bool is_rows = strides[rank - 1] == 1 || lengths[rank - 1] <= 1;
+  for (std::size_t i = rank - 1; i-- > 0;) {
+    if (lengths[i] == 1) continue;  // whatever its stride
+    if (next < 0) {
+      row_stride = strides[i];
+      is_rows &= row_stride >= 0;
+    } else {
+      is_rows &= strides[i] == next;
+    }
+    next = strides[i] * static_cast<std::ptrdiff_t>(lengths[i]);
+  }
+  if (!is_rows && view.size() != 0)
+    throw ArgumentError("as_rows: the rows of a view " + view.shape().to_string_with_names() + " do not lie together: dense(view)");
+  return TensorView<Element, Axes...>(view.data(), view.shape(), static_cast<std::size_t>(row_stride));
 }
 
 /// Elements that lie elsewhere, row by row without gaps, as a tensor of the axes `Axes...`: nothing is copied. `view_of<axes::Tokens, Const<3>>(numbers, 2)`.

@@ -72,7 +72,7 @@ class Shape {
   constexpr std::size_t columns() const noexcept { return length<rank - 1>(); }
   /// The product of all lengths but the last.
   constexpr std::size_t rows() const noexcept {
-    return [this]<std::size_t... I>(std::index_sequence<I...>) { return (std::size_t{1} * ... * length<I>()); }
+    return [&]<std::size_t... I>(std::index_sequence<I...>) { return (std::size_t{1} * ... * length<I>()); }
     (std::make_index_sequence<rank - 1>{});
   }
   constexpr std::size_t size() const noexcept { return rows() * columns(); }  ///< The product of all lengths.

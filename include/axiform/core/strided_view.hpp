@@ -32,6 +32,9 @@ class StridedView {
 
   /// The element of all first indices, and how the others follow.
   StridedView(Element* data, ShapeType const& shape, Strides const& strides) noexcept : data_(data), shape_(shape), strides_(strides) {}
+  StridedView(StridedView const&) = default;  ///< Looks at the same elements.
+  StridedView& operator=(StridedView const&) & =
+      default;  ///< Looks at other elements; a view that nobody keeps does not: `assign` writes through it.
   /// From mutable to const elements.
   template <class Other>
     requires std::same_as<Other const, Element>

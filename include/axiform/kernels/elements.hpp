@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include <axiform/core/config.hpp>
 #include <axiform/kernels/activation.hpp>
@@ -64,6 +65,14 @@ struct Multiply {
     } else {
       return a * b;
     }
+  }
+};
+/// b.
+struct Second {
+  static constexpr bool in_registers = true;  ///< Takes `simd::Floats`.
+  template <class T>
+  [[gnu::always_inline]] constexpr T of(T, T b) const noexcept {
+    return b;
   }
 };
 /// a / b, rounded once.
@@ -299,6 +308,15 @@ struct ChooseSecond {
   constexpr E of(bool chosen, E x) const noexcept { return chosen ? other : x; }
 };
 
+/// A number where a bool is true, else another.
+template <class E>
+struct ChooseNumber {
+  static constexpr bool in_registers = false;  ///< Takes elements alone.
+  E first;                                     ///< Where it is true.
+  E second;                                    ///< Where it is not.
+  constexpr E of(bool chosen) const noexcept { return chosen ? first : second; }
+};
+
 /// The same number as a `To`: without its fraction where that is an integer, the nearest where it is beyond, and 0 of NaN.
 template <class To>
 struct Convert {
@@ -312,6 +330,9 @@ struct Convert {
       constexpr T least = static_cast<T>(std::numeric_limits<To>::min()), beyond = T(2) * static_cast<T>(std::numeric_limits<To>::max() / 2 + 1);
       if (x != x) return 0;
       return x < least ? std::numeric_limits<To>::min() : x >= beyond ? std::numeric_limits<To>::max() : static_cast<To>(x);
+    } else if constexpr (std::integral<T> && std::integral<To> && !std::is_same_v<T, bool>) {
+      constexpr To least = std::numeric_limits<To>::min(), most = std::numeric_limits<To>::max();
+      return std::cmp_less(x, least) ? least : std::cmp_greater(x, most) ? most : static_cast<To>(x);
     } else {
       return static_cast<To>(x);
     }
