@@ -1,8 +1,9 @@
-// Files: JSON, directories, checkpoints, safetensors, NumPy's arrays.
+// Files: JSON, directories, checkpoints, safetensors, GGUF, NumPy's arrays.
 #define AXIFORM_COMPILING_io 1
 
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
+#include <axiform/io/gguf.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/npz.hpp>
 #include <axiform/io/read_tensor.hpp>

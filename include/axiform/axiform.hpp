@@ -77,10 +77,12 @@
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/inspect/statistics.hpp>
 #include <axiform/inspect/statistics_print.hpp>
+#include <axiform/io/block_format.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
+#include <axiform/io/gguf.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/model_directory.hpp>

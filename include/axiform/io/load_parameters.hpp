@@ -203,8 +203,8 @@ inline void LoadPlan::find(ParameterRequest const& request) {
   bool const shape_fits =
       found.place.arrangement == Arrangement::reshaped ? element_count(info.shape) == element_count(expected) : info.shape == expected;
   if (!shape_fits) mismatch("shape", shape_to_string(info.shape), shape_to_string(expected));
-  bool const type_fits = is_floating_point(info.element_type);
-  if (!type_fits) mismatch("element type", name_of(info.element_type), "F32, F16, BF16 or F64");
+  bool const type_fits = info.has_floats();
+  if (!type_fits) mismatch("element type", info.type_name(), "F32, F16, BF16 or F64");
   bool const order_fits = info.order != ElementOrder::strided;
   if (!order_fits) mismatch("a view", "whose elements do not lie together", "a contiguous tensor");
   if (!shape_fits || !type_fits || !order_fits) return;

@@ -80,10 +80,10 @@ AXIFORM_INLINE std::string where_of(TensorFile const& file, TensorInfo const& in
 
 /// @throws CheckpointError when the tensor's elements have none of these types.
 inline void require_type(TensorFile const& file, TensorInfo const& info, std::initializer_list<ElementType> types) {
-  if (std::ranges::find(types, info.element_type) != types.end()) return;
+  if (!info.block_format && std::ranges::find(types, info.element_type) != types.end()) return;
   std::string expected;
   for (ElementType const type : types) expected += message({expected.empty() ? "" : " or ", name_of(type)});
-  throw CheckpointError(message({where_of(file, info), ": found the element type ", name_of(info.element_type), ", expected ", expected}));
+  throw CheckpointError(message({where_of(file, info), ": found the element type ", info.type_name(), ", expected ", expected}));
 }
 
 /// Integers whose type says that they fit `Target`.

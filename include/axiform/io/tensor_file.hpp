@@ -1,17 +1,19 @@
 /// @file
 /// A file of tensors, whatever its format: what is in it, and reading that by position. A format is a class derived from `TensorFile` whose
-/// `open` finds the tensors: io/safetensors.hpp, io/torch_file.hpp.
+/// `open` finds the tensors: io/safetensors.hpp, io/torch_file.hpp, io/gguf.hpp.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <axiform/io/block_format.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 
@@ -20,7 +22,6 @@
 #include <array>
 #include <concepts>
 #include <limits>
-#include <optional>
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/weight_format.hpp>
@@ -38,15 +39,22 @@ enum class ElementOrder {
 
 /// Where a tensor is in its file, and what it is.
 struct TensorInfo {
-  std::string name;                             ///< In the file.
-  ElementType element_type = ElementType::f32;  ///< What it is made of.
-  std::vector<std::size_t> shape;               ///< Empty for a scalar.
-  std::size_t begin = 0;                        ///< Of its first byte, from the beginning of the file.
-  std::size_t bytes = 0;                        ///< Its size.
-  ElementOrder order = ElementOrder::rows;      ///< How its elements lie there.
+  std::string name;                              ///< In the file.
+  ElementType element_type = ElementType::f32;   ///< What it is made of; F32, as which it is read, where it is packed in blocks.
+  std::vector<std::size_t> shape;                ///< Empty for a scalar.
+  std::size_t begin = 0;                         ///< Of its first byte, from the beginning of the file.
+  std::size_t bytes = 0;                         ///< Its size.
+  ElementOrder order = ElementOrder::rows;       ///< How its elements lie there.
+  std::optional<BlockFormat> block_format = {};  ///< What its rows are packed in, if they are: no element has a place of its own then.
 
   /// The product of the lengths.
-  std::size_t element_count() const noexcept { return bytes * 8 / bits_of(element_type); }
+  std::size_t element_count() const noexcept;
+
+  /// What its elements are called in messages: "F32", "Q4_0".
+  std::string type_name() const;
+
+  /// Whether the elements are of a type, or in a block format, that `TensorFile::read_floats` reads.
+  bool has_floats() const noexcept;
 };
 
 /// A file of tensors that is open for reading. Reading is const and may be done by any number of threads at once.
@@ -70,12 +78,12 @@ class TensorFile {
   void read(TensorInfo const& info, std::span<std::byte> out) const;
 
   /// Reads elements [first, first + out.size()), counted in the order of rows, of an F32, F16, BF16 or F64 tensor: exactly, but for F64,
-  /// which is rounded to nearest.
-  /// @throws CheckpointError for another element type or a strided view, ArgumentError for elements that the tensor does not have,
-  ///         FileError when the file has shrunk.
+  /// which is rounded to nearest. What is packed in blocks is dequantised (io/block_format.hpp).
+  /// @throws CheckpointError for another element type, an unknown block format or a strided view, ArgumentError for elements that the
+  ///         tensor does not have, FileError when the file has shrunk.
   void read_floats(TensorInfo const& info, std::size_t first, std::span<float> out) const;
 
-  /// As `read_floats`, exactly for all four types.
+  /// As `read_floats`, exactly for all four types; what is packed in blocks gives the same floats.
   void read_doubles(TensorInfo const& info, std::size_t first, std::span<double> out) const;
 
   /// Reads elements [first, first + out.size()) of a tensor of any integer type but U64, or BOOL (0 or 1).
@@ -99,6 +107,8 @@ class TensorFile {
   [[noreturn]] void refuse_type(TensorInfo const& info, std::string_view expected) const;
   template <class Target>
   void read_real(TensorInfo const& info, std::size_t first, std::span<Target> out) const;
+  template <class Target>
+  void read_blocks(TensorInfo const& info, std::size_t first, std::span<Target> out) const;
   template <class Source, class Target, class Convert>
   void read_converted(TensorInfo const& info, std::size_t first, std::span<Target> out, Convert convert) const;
   template <class Source, class Take>
@@ -143,6 +153,20 @@ inline std::optional<std::size_t> bits_of_shape(std::span<std::size_t const> sha
 
 }  // namespace detail
 
+AXIFORM_INLINE std::size_t TensorInfo::element_count() const noexcept {
+  std::size_t count = 1;
+  for (std::size_t const length : shape) count *= length;
+  return count;
+}
+
+AXIFORM_INLINE std::string TensorInfo::type_name() const {
+  return block_format ? name_of(*block_format) : std::string(name_of(element_type));
+}
+
+AXIFORM_INLINE bool TensorInfo::has_floats() const noexcept {
+  return block_format ? block_size(*block_format).has_value() : is_floating_point(element_type);
+}
+
 AXIFORM_INLINE void TensorFile::refuse(std::string const& what) const { throw FormatError(detail::message({file_.name(), ": ", what})); }
 AXIFORM_INLINE void TensorFile::refuse(std::string_view tensor, std::string const& what) const {
   throw FormatError(detail::message({file_.name(), ": ", detail::printable(tensor), ": ", what}));
@@ -160,8 +184,8 @@ AXIFORM_INLINE void TensorFile::refuse_order(TensorInfo const& info) const {
 }
 
 AXIFORM_INLINE void TensorFile::refuse_type(TensorInfo const& info, std::string_view expected) const {
-  throw CheckpointError(detail::message({file_.name(), ": ", detail::printable(info.name), ": found the element type ",
-                                         name_of(info.element_type), ", expected ", expected}));
+  throw CheckpointError(detail::message(
+      {file_.name(), ": ", detail::printable(info.name), ": found the element type ", info.type_name(), ", expected ", expected}));
 }
 
 AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::span<std::byte> out) const {
@@ -208,8 +232,30 @@ void TensorFile::read_converted(TensorInfo const& info, std::size_t first, std::
   }
 }
 
+/// Through a buffer, as a range of elements may begin and end within blocks.
+template <class Target>
+void TensorFile::read_blocks(TensorInfo const& info, std::size_t first, std::span<Target> out) const {
+  auto const size = block_size(*info.block_format);
+  if (!size) refuse_type(info, detail::message({"F32, F16, BF16, F64 or one of ", detail::names_of_block_formats()}));
+  check_range(info, first, out.size());
+  std::array<float, 4096> floats;
+  std::array<std::byte, 2 * floats.size()> bytes;  // More than any format takes.
+  for (std::size_t done = 0; done < out.size();) {
+    std::size_t const block = (first + done) / size->elements, skipped = (first + done) % size->elements;
+    std::size_t const count = std::min(floats.size() - skipped, out.size() - done);
+    std::size_t const blocks = (skipped + count + size->elements - 1) / size->elements;
+    auto const packed = std::span(bytes).first(blocks * size->bytes);
+    file_.read_at(info.begin + block * size->bytes, packed);
+    dequantize(*info.block_format, packed, std::span(floats).first(blocks * size->elements));
+    Target* const target = out.data() + done;
+    for (std::size_t i = 0; i < count; ++i) target[i] = static_cast<Target>(floats[skipped + i]);
+    done += count;
+  }
+}
+
 template <class Target>
 void TensorFile::read_real(TensorInfo const& info, std::size_t first, std::span<Target> out) const {
+  if (info.block_format) return read_blocks(info, first, out);
   auto const identity = [](auto x) { return x; };
   constexpr ElementType same = std::same_as<Target, float> ? ElementType::f32 : ElementType::f64;
   if (info.element_type == same && info.order == ElementOrder::rows) {
