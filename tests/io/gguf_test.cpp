@@ -297,7 +297,7 @@ TEST_CASE("gguf: version 2 is the same format, and other versions and orders of 
   CHECK(contains(refusal<CheckpointError>(bytes), ": is big-endian, expected a little-endian GGUF file"));
 }
 
-TEST_CASE("gguf: tensors may lie in any order, with holes, at the alignment of the file; lengths and arrays may be zero") {
+TEST_CASE("gguf: tensors may lie in any order, with holes, at the alignment of the file, and lengths and arrays may be zero") {
   TemporaryDirectory directory;
   std::string const alignment = key("general.alignment", type_u32, u32(8));
   std::string const none = key("none", type_array, array(type_string, 0, ""));
