@@ -27,30 +27,6 @@ namespace axiform::inline AXIFORM_ARCH {
 
 namespace internal {
 
-// A function of two with a number in one place.
-template <class F, class E>
-struct NumberSecond {
-  static constexpr bool in_registers = F::in_registers;
-  F f;
-  E number;
-
-  template <class T>
-  [[gnu::always_inline]] constexpr auto of(T x) const {
-    return f.of(x, T(number));
-  }
-};
-template <class F, class E>
-struct NumberFirst {
-  static constexpr bool in_registers = F::in_registers;
-  F f;
-  E number;
-
-  template <class T>
-  [[gnu::always_inline]] constexpr auto of(T x) const {
-    return f.of(T(number), x);
-  }
-};
-
 template <class T>
 concept Number = std::is_arithmetic_v<std::remove_cvref_t<T>>;
 // A tensor that stays, or a view, whose elements may be written.

@@ -137,25 +137,27 @@ void copy_run(std::size_t count, E* target, E const* source) {
   }
 }
 
-// f of an element and of one that repeats.
+// A function of two with a number in one place.
 template <class F, class E>
-struct RepeatsFirst {
+struct NumberSecond {
   static constexpr bool in_registers = F::in_registers;
-  F const& f;
-  E first;
+  F f;
+  E number;
+
   template <class T>
-  [[gnu::always_inline]] auto of(T second) const {
-    return f.of(T(first), second);
+  [[gnu::always_inline]] constexpr auto of(T x) const {
+    return f.of(x, T(number));
   }
 };
 template <class F, class E>
-struct RepeatsSecond {
+struct NumberFirst {
   static constexpr bool in_registers = F::in_registers;
-  F const& f;
-  E second;
+  F f;
+  E number;
+
   template <class T>
-  [[gnu::always_inline]] auto of(T first) const {
-    return f.of(first, T(second));
+  [[gnu::always_inline]] constexpr auto of(T x) const {
+    return f.of(T(number), x);
   }
 };
 
@@ -164,11 +166,11 @@ template <class F, class R, class E>
 bool run_with_number(F const& f, LoopRun const& run, R* target, E const* x, E const* y) {
   if (run.step[0] != 1 || run.count < 2) return false;
   if (run.step[1] == 1 && run.step[2] == 0) {
-    kernels::apply(RepeatsSecond<F, E>{f, y[run.begin[2]]}, run.count, target + run.begin[0], x + run.begin[1]);
+    kernels::apply(NumberSecond<F, E>{f, y[run.begin[2]]}, run.count, target + run.begin[0], x + run.begin[1]);
     return true;
   }
   if (run.step[1] == 0 && run.step[2] == 1) {
-    kernels::apply(RepeatsFirst<F, E>{f, x[run.begin[1]]}, run.count, target + run.begin[0], y + run.begin[2]);
+    kernels::apply(NumberFirst<F, E>{f, x[run.begin[1]]}, run.count, target + run.begin[0], y + run.begin[2]);
     return true;
   }
   return false;

@@ -75,7 +75,7 @@ struct GatheredList<A, AxisList<Axes...>, Indices> {
 };
 
 // An operand's axes other than the one that places are of, beside those of the operation.
-template <class List, class A, class Element, TensorOperand X>
+template <class List, class A, TensorOperand X>
 void align_others(Alignment& alignment, std::size_t number, X const& x) {
   using Xs = AxesOf<X>;
   constexpr std::size_t place = axiform::detail::place_of<A>(Xs{});
@@ -83,13 +83,8 @@ void align_others(Alignment& alignment, std::size_t number, X const& x) {
   if constexpr (Others::size > 0) {
     static_assert(axiform::detail::has_all_axes<List, Others>, "two axes of the result have one name: call the new one otherwise");
     static constexpr auto places = axiform::detail::places_in<List>(Others{});
-    std::array<std::size_t, Others::size> lengths{};
-    std::array<std::ptrdiff_t, Others::size> strides{};
-    for (std::size_t i = 0, next = 0; i < Xs::size; ++i) {
-      if (i == place) continue;
-      lengths[next] = x.lengths()[i];
-      strides[next++] = strides_of(x)[i];
-    }
+    auto const lengths = axiform::detail::without(x.lengths(), place);
+    auto const strides = axiform::detail::without(strides_of(x), place);
     alignment.add(number, {lengths, strides, places.data()});
   }
 }
@@ -124,7 +119,7 @@ auto gather_as(char const* operation, X const& x, I const& indices, C&... contex
   using Result = axiform::detail::TensorOf<E, List>;
   auto const make = made_by<Result>(context...);
   Alignment alignment(operation, names_of<List>);
-  align_others<List, A, E>(alignment, 1, x);
+  align_others<List, A>(alignment, 1, x);
   align<List>(alignment, 2, indices);
   Result result = make.template tensor<E>(shape_of<List>(List{}, alignment));
   align<List>(alignment, 0, result);
@@ -143,15 +138,15 @@ void scatter_with(char const* operation, F const& f, X&& x, I const& indices, Y 
     static_assert(std::is_same_v<E, ElementOf<Y>>, "the tensors have different types of elements: convert one");
     static_assert(axiform::detail::has_all_axes<List, AxesOf<Y>>,
                   "what is put there has an axis that neither the tensor nor the places have");
+    if (share_memory(x, y)) return scatter_with<A>(operation, f, x, indices, dense(y));
+    if (share_memory(x, indices)) return scatter_with<A>(operation, f, x, dense(indices), y);
     Alignment alignment(operation, names_of<List>);
-    align_others<List, A, E>(alignment, 0, x);
+    align_others<List, A>(alignment, 0, x);
     align<List>(alignment, 1, y);
     align<List>(alignment, 2, indices);
     IndexedAxis const axis = indexed_axis<A>(x);
     auto loops = alignment.loops();
     loops.simplify();
-    if (share_memory(x, y)) return scatter_with<A>(operation, f, x, indices, dense(y));
-    if (share_memory(x, indices)) return scatter_with<A>(operation, f, x, dense(indices), y);
     SerialExecutor serial;  // two places may be the same
     E* const target = axiform::detail::first_element(x);
     auto const* const from = data_of(y);

@@ -94,15 +94,6 @@ Loops loops_over_lines(std::size_t place, Result const& result, X const& x) {
   return lines;
 }
 
-// The shape of x without the axis at a place.
-template <class Result, TensorOperand X>
-typename Result::ShapeType shape_without(std::size_t place, X const& x) {
-  std::array<std::size_t, Result::rank> lengths{};
-  for (std::size_t axis = 0, next = 0; axis < AxesOf<X>::size; ++axis)
-    if (axis != place) lengths[next++] = x.lengths()[axis];
-  return Result::ShapeType::of(lengths);
-}
-
 // Where the best of floats that lie together is first.
 template <class Better>
 std::size_t first_best(Better const&, float const* line, std::size_t count) {
@@ -183,8 +174,7 @@ auto place_of_best(char const* operation, Better const& better, X const& x, C&..
     } else {
       using Result = axiform::detail::TensorOf<std::int64_t, Kept>;
       auto const make = made_by<Result>(context...);
-      typename Result::ShapeType const shape = shape_without<Result>(place, x);
-      auto result = make.template tensor<std::int64_t>(shape);
+      auto result = make.template tensor<std::int64_t>(Result::ShapeType::of(axiform::detail::without(x.lengths(), place)));
       find_best(better, loops_over_lines(place, result, x), result.data(), data_of(x), count, strides_of(x)[place], make.executor());
       return result;
     }

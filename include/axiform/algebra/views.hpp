@@ -46,6 +46,15 @@ auto* first_element(X& x) {
   }
 }
 
+// One number for each axis but the one at a place.
+template <class T, std::size_t Rank>
+constexpr std::array<T, Rank - 1> without(std::array<T, Rank> const& of_axes, std::size_t place) noexcept {
+  std::array<T, Rank - 1> result{};
+  for (std::size_t i = 0, next = 0; i < Rank; ++i)
+    if (i != place) result[next++] = of_axes[i];
+  return result;
+}
+
 // A place as it was given: below zero, too.
 inline std::string signed_text(std::size_t place) { return std::to_string(static_cast<std::ptrdiff_t>(place)); }
 
@@ -115,15 +124,8 @@ auto at(X&& x, std::size_t index) {
     if (index >= lengths[place])
       throw ArgumentError("at: found place " + detail::signed_text(index) + " of the axis " + axis_name<A>() + ", expected one below " +
                           std::to_string(lengths[place]));
-    std::array<std::size_t, Kept::size> kept_lengths{};
-    std::array<std::ptrdiff_t, Kept::size> kept_strides{};
-    for (std::size_t i = 0, next = 0; i < lengths.size(); ++i) {
-      if (i == place) continue;
-      kept_lengths[next] = lengths[i];
-      kept_strides[next++] = strides[i];
-    }
-    return View(detail::first_element(x) + static_cast<std::ptrdiff_t>(index) * strides[place], View::ShapeType::of(kept_lengths),
-                kept_strides);
+    return View(detail::first_element(x) + static_cast<std::ptrdiff_t>(index) * strides[place],
+                View::ShapeType::of(detail::without(lengths, place)), detail::without(strides, place));
   }
 }
 
