@@ -47,6 +47,8 @@ concept CausalTextModel =
 
 template <CausalTextModel Model>
 class TextSession;
+template <CausalTextModel Model>
+class Conversation;  // axiform/tasks/chat.hpp
 
 namespace internal {
 
@@ -199,6 +201,7 @@ class TextGeneration {
 
  private:
   friend class TextSession<Model>;
+  friend class Conversation<Model>;
 
   // With the checkpoint's end-of-text, and what finds stop strings.
   GenerateOptions prepared(GenerateOptions options) const {
