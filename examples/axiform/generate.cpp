@@ -31,8 +31,9 @@ void print_logits(JsonResults& results, TextGeneration<> const& gpt2, std::vecto
     std::cout << std::setw(10) << logits[static_cast<std::size_t>(id)] << std::setw(8) << id << "  " << gpt2.tokenizer().id_to_token(id) << '\n';
 }
 
-Json to_json(GeneratedText const& text) {
+Json to_json(GeneratedText const& text, bool with_proposals) {
   Json result = {{"generated_text", text.text}, {"ids", text.sequence.ids}};
+  if (with_proposals) result["proposed"] = text.sequence.proposed, result["accepted"] = text.sequence.accepted;
   for (TokenReport const& report : text.sequence.reports)
     result["log_probabilities"].push_back(report.log_probability);
   return result;
@@ -64,7 +65,7 @@ int generate_text(int argc, char** argv) {
           print_logits(results, gpt2, gpt2.encode(text), context);
         } else if (results.wanted()) {
           Json list = Json::array();
-          for (GeneratedText const& generated : gpt2.generate(text, options, context)) list.push_back(to_json(generated));
+          for (GeneratedText const& generated : gpt2.generate(text, options, context)) list.push_back(to_json(generated, options.prompt_lookup.has_value()));
           if (command.json_lines()) {
             results.add(list);
           } else {

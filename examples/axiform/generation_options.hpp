@@ -1,6 +1,7 @@
 // The options of generation, as arguments: `generate`, `chat` and `view --kind generation` have them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ class GenerationArguments {
     number(command, "--top-k", "Draw among the N most probable tokens; 0 for all", [](GenerateOptions& o, std::size_t n) { o.sampling.top_k = n; });
     number(command, "--no-repeat-ngram", "No N tokens appear twice", [](GenerateOptions& o, std::size_t n) { o.no_repeat_ngram_size = n; });
     number(command, "--seed", "Equal seeds give equal texts", [](GenerateOptions& o, std::size_t n) { o.seed = n; });
+    number(command, "--prompt-lookup", "Propose up to N tokens from the text itself, and check them at once; 0 for none. The text is the same", [](GenerateOptions& o, std::size_t n) {
+      o.prompt_lookup = n == 0 ? std::nullopt : std::optional(o.prompt_lookup.value_or(PromptLookup{}));
+      if (o.prompt_lookup) o.prompt_lookup->tokens = n;
+    });
     number(command, "--beams", "Beam search with N beams", [](GenerateOptions& o, std::size_t n) { o.decoding = Decoding::beam_search; o.num_beams = n; });
     real(command, "--temperature", "Below 1 more predictable, above 1 more surprising", [](GenerateOptions& o, double x) { o.sampling.temperature = x; });
     real(command, "--top-p", "Draw among the fewest tokens whose probabilities reach X", [](GenerateOptions& o, double x) { o.sampling.top_p = x; });

@@ -657,6 +657,11 @@ class Generate(ExampleTest):
                        ["--repetition-penalty", "1.5"], ["--no-repeat-ngram", "2"], ["--profile", "transformers-5"], ["--stop", "e"], ["--bad-word", "e"],
                        ["--min-new-tokens", "3"], ["--beams", "2", "--length-penalty", "2"]):
             self.assertEqual(len(self.json(*model, "--max-new-tokens", "6", *option)), 1, option)
+        plain = self.json(*model, "--max-new-tokens", "20", "--greedy")[0]
+        self.assertEqual(self.json(*model, "--max-new-tokens", "20", "--greedy", "--prompt-lookup", "0")[0], plain)
+        found = self.json(*model, "--max-new-tokens", "20", "--greedy", "--prompt-lookup", "6")[0]
+        self.assertLessEqual(found.pop("accepted"), found.pop("proposed"))
+        self.assertEqual(found, plain)
         probabilities = self.json(*model, "--max-new-tokens", "4", "--log-probabilities")[0]["log_probabilities"]
         self.assertTrue(len(probabilities) == 4 and all(value <= 0 for value in probabilities))
         self.assertIn("logits", self.output(*model, "--logits"))
