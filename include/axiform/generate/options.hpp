@@ -67,13 +67,13 @@ struct ReportOptions {
   ReportedDistribution distribution = ReportedDistribution::model;  ///< Which probabilities; beams have `model` only.
 };
 
-/// How prompt lookup (Saxena 2023, "Prompt Lookup Decoding") proposes tokens. Equal to transformers' options of the same meaning, except that
-/// short n-grams and batches get fewer proposals, which is faster.
+/// How prompt lookup (Saxena 2023, "Prompt Lookup Decoding") proposes tokens.
 struct PromptLookup {
-  /// Proposed at once at most; at least 1 (`prompt_lookup_num_tokens`). Sequences that run together share one pass of so many rows and one.
+  /// Tokens that are proposed at once at most; at least 1 (transformers' `prompt_lookup_num_tokens`). Sequences that run together share the
+  /// rows of a pass, `tokens` and one: each gets the fewer proposals the more they are, and none when they fill it by themselves.
   std::size_t tokens = 8;
-  /// Tokens of the longest n-gram that is looked for; at least 1 (`max_matching_ngram_size`). Where only a shorter one is found, so much
-  /// fewer tokens are proposed.
+  /// Tokens of the longest n-gram that is looked for; at least 1 (`max_matching_ngram_size`). Behind a shorter one proportionally fewer
+  /// tokens are proposed: by default two for each token that agrees.
   std::size_t ngram = 4;
 };
 
