@@ -122,7 +122,8 @@ struct GenerateOptions {
   /// Proposes tokens from the text itself: what followed its last n-gram where that was before, in the prompt or in what has been
   /// generated. One pass of the model checks them all, and they are taken as far as they are the tokens that are chosen without them. It
   /// changes speed, never a token or a report: one to several tokens a pass where a text repeats what it has (corrections, extracts, code,
-  /// chats), and somewhat slower passes where it does not. `GeneratedSequence` tells how many were proposed and taken. Not with beams.
+  /// chats), and somewhat slower passes where it does not. `GeneratedSequence` tells how many were proposed and taken. A
+  /// sequence then grows by several tokens before the next one of its batch is heard of, or a stop ends both. Not with beams.
   std::optional<PromptLookup> prompt_lookup = {};
   ProgressCallback progress = {};  ///< Is told after each batch how many prompts are done.
   std::stop_token stop = {};    ///< When stop is requested, what is there is returned.
