@@ -124,8 +124,8 @@ class TokenGeneration {
   std::size_t proposals_each() const {
     if (!options_.prompt_lookup) return 0;
     auto const growing = static_cast<std::size_t>(std::ranges::count(sequences_, Growth::growing, &Sequence::growth));
-    std::size_t const rows = std::min(options_.prompt_lookup->tokens, model_.positions()) + 1;
-    return std::max<std::size_t>(rows / growing, 1) - 1;
+    std::size_t const tokens = options_.prompt_lookup->tokens;
+    return tokens < growing ? 0 : (tokens - (growing - 1)) / growing;  // of tokens + 1 rows, without the sequence's own
   }
 
   // Appends up to `most` proposals for a sequence to `next_`, fewer where the n-gram is short. None where the text ends in any case: from an
@@ -135,7 +135,7 @@ class TokenGeneration {
     std::size_t const longest = options_.prompt_lookup->ngram;
     auto const found = find_earlier_ngram(text.ids, longest);
     if (!found) return;
-    std::size_t const trusted = 1 + (most * found->length - 1) / longest;
+    std::size_t const trusted = 1 + (std::min(most, length) * found->length - 1) / longest;
     std::size_t const count = std::min(trusted, length - 1 - text.ids.size());
     for (std::size_t i = 0; i < count; ++i) {
       TokenId const id = text.ids[found->end + i % (text.ids.size() - found->end)];  // beyond the end it repeats itself

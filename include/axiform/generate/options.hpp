@@ -67,13 +67,13 @@ struct ReportOptions {
   ReportedDistribution distribution = ReportedDistribution::model;  ///< Which probabilities; beams have `model` only.
 };
 
-/// How prompt lookup (Saxena 2023, "Prompt Lookup Decoding") proposes tokens. Equal to transformers' options of the same meaning, except that
-/// short n-grams and batches get fewer proposals, which is faster.
+/// How prompt lookup (Saxena 2023, "Prompt Lookup Decoding") proposes tokens.
 struct PromptLookup {
-  /// Proposed at once at most; at least 1 (`prompt_lookup_num_tokens`). Sequences that run together share one pass of so many rows and one.
+  /// Tokens that are proposed at once at most; at least 1 (transformers' `prompt_lookup_num_tokens`). Sequences that run together share the
+  /// rows of a pass, `tokens` and one: each gets the fewer proposals the more they are, and none when they fill it by themselves.
   std::size_t tokens = 8;
-  /// Tokens of the longest n-gram that is looked for; at least 1 (`max_matching_ngram_size`). Where only a shorter one is found, so much
-  /// fewer tokens are proposed.
+  /// Tokens of the longest n-gram that is looked for; at least 1 (`max_matching_ngram_size`). Behind a shorter one proportionally fewer
+  /// tokens are proposed: by default two for each token that agrees.
   std::size_t ngram = 4;
 };
 
@@ -122,7 +122,8 @@ struct GenerateOptions {
   /// Proposes tokens from the text itself: what followed its last n-gram where that was before, in the prompt or in what has been
   /// generated. One pass of the model checks them all, and they are taken as far as they are the tokens that are chosen without them. It
   /// changes speed, never a token or a report: one to several tokens a pass where a text repeats what it has (corrections, extracts, code,
-  /// chats), and somewhat slower passes where it does not. `GeneratedSequence` tells how many were proposed and taken. Not with beams.
+  /// chats), and somewhat slower passes where it does not. `GeneratedSequence` tells how many were proposed and taken. A
+  /// sequence then grows by several tokens before the next one of its batch is heard of, or a stop ends both. Not with beams.
   std::optional<PromptLookup> prompt_lookup = {};
   ProgressCallback progress = {};  ///< Is told after each batch how many prompts are done.
   std::stop_token stop = {};    ///< When stop is requested, what is there is returned.

@@ -62,7 +62,7 @@ class GenerationSession {
     ids_.insert(ids_.end(), ids.begin(), ids.end());
   }
 
-  /// Continues the text.
+  /// Continues the text. With `GenerateOptions::prompt_lookup` earlier turns propose tokens as the prompt does.
   /// @return All tokens, those of earlier turns as the prompt.
   /// @throws ArgumentError as `axiform::generate`, and when the options ask for beams or for several sequences; the text is as before then.
   GeneratedSequence generate(GenerateOptions const& options, Context& context) {
