@@ -47,6 +47,7 @@ struct Weights<WeightFormat::f16> {
 };
 
 /// Calls `use(Weights<format>{})`.
+/// @pre The format is not one of blocks: kernels/packed_blocks.hpp has those.
 template <class Use>
 [[gnu::always_inline]] inline void with_weights(WeightFormat format, Use const& use) {
   switch (format) {
@@ -56,6 +57,8 @@ template <class Use>
       return use(Weights<WeightFormat::bf16>{});
     case WeightFormat::f16:
       return use(Weights<WeightFormat::f16>{});
+    default:
+      return;
   }
 }
 
