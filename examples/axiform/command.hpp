@@ -81,7 +81,8 @@ class Command : public CommandLine {
   void add_weights_option() {
     std::vector<std::string> names;
     for (axiform::WeightFormat const format : axiform::weight_formats) names.emplace_back(axiform::name_of(format));
-    add_option("--weights", weights_, "What matrices and tables are kept in; unless given f32, or the blocks that the file has them in")->check(CLI::IsMember(names));
+    add_option("--weights", weights_, "What matrices and tables are kept in; unless given f32, or the blocks that the file has them in")
+        ->check(CLI::IsMember(names));
   }
   axiform::LoadOptions loading() const { return {.weights = axiform::weight_format_named(weights_)}; }
 

@@ -318,17 +318,18 @@ inline void deliver(LoadChunk const& chunk, std::span<float const> values, std::
 /// What a thread reads a chunk into.
 class ChunkReader {
  public:
-  ChunkReader(Checkpoint const& checkpoint, std::size_t largest) : checkpoint_(checkpoint), largest_(largest) {}
+  explicit ChunkReader(std::size_t largest) : largest_(largest) {}
 
   void operator()(LoadChunk const& chunk) {
     auto const& [tensor, rows, columns, parameters] = *chunk.group;
-    auto const as_blocks = std::ranges::count_if(parameters, [&](FoundParameter const& found) { return takes_blocks(found, *tensor.info); });
+    auto const as_blocks =
+        std::ranges::count_if(parameters, [&](FoundParameter const& found) { return takes_blocks(found, *tensor.info); });
     std::span<float> values;
     std::span<std::byte> blocks;
     if (as_blocks < std::ssize(parameters)) {
       if (floats_.empty()) floats_.resize(largest_);
       values = std::span(floats_).first(chunk.rows * columns);
-      checkpoint_.read_floats(tensor, chunk.first * columns, values);
+      tensor.file->read_floats(*tensor.info, chunk.first * columns, values);
     }
     if (as_blocks > 0) {
       std::size_t const row_bytes = tensor.info->bytes / rows;
@@ -340,19 +341,18 @@ class ChunkReader {
   }
 
  private:
-  Checkpoint const& checkpoint_;
   std::size_t largest_;
   std::vector<float> floats_;
   std::vector<std::byte> bytes_;
 };
 
 /// Reads all chunks. Threads take the next one when they are done with one; each has a buffer of its own.
-inline void read_chunks(Checkpoint const& checkpoint, std::span<LoadChunk const> chunks, Executor& executor) {
+inline void read_chunks(std::span<LoadChunk const> chunks, Executor& executor) {
   std::size_t largest = 0;
   for (LoadChunk const& chunk : chunks) largest = std::max(largest, chunk.rows * chunk.group->columns);
   std::atomic<std::size_t> next{0};
   executor.parallel_for(std::min(executor.concurrency(), chunks.size()), [&](std::size_t) {
-    ChunkReader read(checkpoint, largest);
+    ChunkReader read(largest);
     for (std::size_t i; (i = next.fetch_add(1)) < chunks.size();) {
       try {
         read(chunks[i]);
@@ -393,7 +393,7 @@ AXIFORM_INLINE LoadReport load_parameters(Checkpoint const& checkpoint, NameTabl
   plan.throw_unless_complete();
   auto const groups = plan.take_groups();
   auto const chunks = detail::chunks_of(groups);
-  detail::read_chunks(checkpoint, chunks, executor);
+  detail::read_chunks(chunks, executor);
   return plan.take_report();
 }
 

@@ -201,8 +201,8 @@ AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::span<std::byte
 
 AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::size_t first, std::span<std::byte> out) const {
   if (first > info.bytes || out.size() > info.bytes - first)
-    throw ArgumentError(detail::message({detail::printable(info.name), ": asked for ", out.size(), " bytes from ", first,
-                                         ", expected them within its ", info.bytes}));
+    throw ArgumentError(detail::message(
+        {detail::printable(info.name), ": asked for ", out.size(), " bytes from ", first, ", expected them within its ", info.bytes}));
   if (info.order != ElementOrder::rows) refuse_order(info);
   file_.read_at(info.begin + first, out);
 }

@@ -23,8 +23,9 @@ namespace detail {
 // to have four sums in flight; more rows half a panel at a time, whose second half is in L1 then. Memory ahead is asked for, since there is more between
 // two loads than the processor looks ahead.
 template <class Blocks, std::size_t Rows, std::size_t Vectors, std::size_t Panels>
-[[gnu::always_inline]] inline void add_blocks(simd::Floats (&sums)[Rows][Vectors * Panels], float const* const (&a)[Rows], std::size_t count,
-                                              std::byte const* group, std::size_t column, std::size_t panel_bytes) noexcept {
+[[gnu::always_inline]] inline void add_blocks(simd::Floats (&sums)[Rows][Vectors * Panels], float const* const (&a)[Rows],
+                                              std::size_t count, std::byte const* group, std::size_t column,
+                                              std::size_t panel_bytes) noexcept {
   using simd::Floats, simd::Ints;
   constexpr std::size_t all = Panels * Vectors;
   constexpr std::size_t prefetched = 2048;

@@ -107,8 +107,7 @@ template <std::size_t Rows, std::size_t Sums>
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-      for (std::size_t v = 0; v < Sums; ++v)
-        sums[r][v] += simd::load(operands.residual + r * operands.residual_stride + v * simd::lanes);
+      for (std::size_t v = 0; v < Sums; ++v) sums[r][v] += simd::load(operands.residual + r * operands.residual_stride + v * simd::lanes);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 16

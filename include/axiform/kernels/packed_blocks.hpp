@@ -32,9 +32,9 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// What kernels know of a format of blocks.
 template <unsigned Bits, bool HasMinimum>
 struct BlockWeights {
-  static constexpr unsigned bits = Bits;              ///< Of a number, and words of an output in a group.
-  static constexpr bool has_minimum = HasMinimum;     ///< Else numbers have a sign.
-  static constexpr std::size_t inputs = 32 / Bits;    ///< Whose numbers a word has.
+  static constexpr unsigned bits = Bits;                       ///< Of a number, and words of an output in a group.
+  static constexpr bool has_minimum = HasMinimum;              ///< Else numbers have a sign.
+  static constexpr std::size_t inputs = 32 / Bits;             ///< Whose numbers a word has.
   static constexpr std::size_t words_at = HasMinimum ? 4 : 2;  ///< Bytes of a block before its numbers.
   static constexpr std::size_t bytes = words_at + Bits * 4;    ///< Of a block.
 
@@ -129,8 +129,8 @@ void pack_row(std::byte const* blocks, std::size_t count, std::byte* group, std:
       std::uint32_t word = 0;
       for (std::size_t j = 0; j < Blocks::inputs; ++j) {
         std::size_t const input = w * Blocks::inputs + j;
-        std::uint32_t const number =
-            Blocks::bits == 8 ? std::to_integer<std::uint32_t>(numbers[input]) : nibble_of(numbers, input) ^ (Blocks::has_minimum ? 0u : 8u);
+        std::uint32_t const number = Blocks::bits == 8 ? std::to_integer<std::uint32_t>(numbers[input])
+                                                       : nibble_of(numbers, input) ^ (Blocks::has_minimum ? 0u : 8u);
         word |= number << j * Blocks::bits;
       }
       std::memcpy(group + Blocks::words_at * panel_width + 4 * (w * panel_width + lane), &word, 4);
@@ -178,7 +178,10 @@ void widen(std::byte const* group, std::size_t inputs, float* target) noexcept {
         Ints const word = Blocks::load_words(words), upper = Blocks::upper_words(word);
         float* const to = target + (k + w * Blocks::inputs) * panel_width + v * simd::lanes;
         for_constants(
-            [&](auto j) { simd::store(to + j * panel_width, Blocks::weight(Blocks::template number<j>(j < Blocks::lower_inputs ? word : upper), scales[v], minima[v])); },
+            [&](auto j) {
+              simd::store(to + j * panel_width,
+                          Blocks::weight(Blocks::template number<j>(j < Blocks::lower_inputs ? word : upper), scales[v], minima[v]));
+            },
             std::make_index_sequence<Blocks::inputs>{});
       }
   }

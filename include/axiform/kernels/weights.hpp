@@ -32,7 +32,7 @@ struct Weights<WeightFormat::bf16> {
 
   [[gnu::always_inline]] static simd::Floats load(Element const* source) noexcept {
     return simd::load_bfloat16(source);
-  }                                                                                    ///< `lanes` weights.
+  }  ///< `lanes` weights.
   static float widen(Element weight) noexcept { return float_from_bfloat16(weight); }  ///< One weight's value.
   static Element narrow(float value) noexcept { return bfloat16_from_float(value); }   ///< The nearest weight.
 };

@@ -23,9 +23,9 @@ class WeightTable {
   /// Zeros, in f32. @throws ShapeError when its size exceeds the address space.
   constexpr WeightTable(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns), weights_(count_of(rows, columns)) {}
 
-  constexpr std::size_t rows() const noexcept { return rows_; }          ///< How many there are.
-  constexpr std::size_t columns() const noexcept { return columns_; }    ///< The length of a row.
-  WeightFormat format() const noexcept { return weights_.format(); }     ///< What the weights are kept in.
+  constexpr std::size_t rows() const noexcept { return rows_; }        ///< How many there are.
+  constexpr std::size_t columns() const noexcept { return columns_; }  ///< The length of a row.
+  WeightFormat format() const noexcept { return weights_.format(); }   ///< What the weights are kept in.
   /// As `PackedMatrix::set_format`.
   void set_format(WeightFormat format) {
     format = format_of_rows(format, columns_);

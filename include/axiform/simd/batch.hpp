@@ -228,8 +228,9 @@ template <std::size_t Distance, class Combine>
 
 /// 0, 1, 2 … in the lanes, to mask tails with: `lane_indices() < broadcast(count)`.
 [[gnu::always_inline]] inline Floats lane_indices() noexcept {
-  return []<std::size_t... Lane>(std::index_sequence<Lane...>) { return Floats(static_cast<float>(Lane)...); }
-  (std::make_index_sequence<lanes>{});
+  return []<std::size_t... Lane>(std::index_sequence<Lane...>) {
+    return Floats(static_cast<float>(Lane)...);
+  }(std::make_index_sequence<lanes>{});
 }
 
 /// The first `count` lanes of `values`, `filler` in the others.
