@@ -23,7 +23,7 @@ using Own = Dimensions<Const<32>, Const<4>, Const<8>, Const<88>, Const<2>>;  // 
 constexpr ModelSizes sizes{.layers = 2, .vocabulary = 96, .positions = 64};
 
 // Touvron et al. 2023: pre-norm with RMS norm, rotary positions, a gated feed-forward block, and no bias anywhere.
-struct LlamaRecipe : BlockRecipe {
+struct OwnRecipe : BlockRecipe {
   static constexpr char const* name = "LlamaBlock";
   template <Axis Columns>
   using Norm = RmsNorm<Columns>;
@@ -37,15 +37,15 @@ struct LlamaRecipe : BlockRecipe {
 };
 
 // Members, what `generate` asks of a language model, and `visit`, which names the members for seeding, counting, printing and loading.
-struct Llama {
+struct OwnLlama {
   using Cache = KeyValueCache;
   Embedding<axes::VocabularyEntries, Own::Hidden> tokens;
-  Stack<Own, LlamaRecipe> decoder;  // the blocks, and the norm behind the last
+  Stack<Own, OwnRecipe> decoder;  // the blocks, and the norm behind the last
   Linear<Own::Hidden, axes::VocabularyEntries, Bias::absent> head;
 
-  static Llama create() {
+  static OwnLlama create() {
     LayerSettings const settings{.activation = Activation::silu, .layer_norm_epsilon = 1e-5F, .position = {.rotary_base = 10000}};
-    return {{sizes.vocabulary, {}}, Stack<Own, LlamaRecipe>::create({}, sizes.layers, settings), {{}, sizes.vocabulary}};
+    return {{sizes.vocabulary, {}}, Stack<Own, OwnRecipe>::create({}, sizes.layers, settings), {{}, sizes.vocabulary}};
   }
 
   std::size_t positions() const { return sizes.positions; }
@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
 
   return command.run(argc, argv, [&](Context& context) {
     auto const prompt = parse_ids(prompt_text);
-    auto llama = Llama::create();
+    auto llama = OwnLlama::create();
     if (directory.empty()) {
       initialize(llama, {.seed = seed, .standard_deviation = 0.25}, context);
     } else {

@@ -1,4 +1,4 @@
-// How does this text go on? A GPT-2 continues it token by token, and the text is printed as it comes. The same seed gives the same text, on
+// How does this text go on? A GPT-2, a Llama or another decoder continues it token by token, and the text is printed as it comes. The same seed gives the same text, on
 // any machine and any number of threads. With --logits it prints what the next token is chosen from.
 #include <algorithm>
 #include <iomanip>
@@ -41,10 +41,10 @@ Json to_json(GeneratedText const& text) {
 }  // namespace
 
 int generate_text(int argc, char** argv) {
-  Command command("generate", "Continues texts with a GPT-2.");
+  Command command("generate", "Continues texts with a GPT-2, a Llama or another decoder.");
   std::string prompt;
   bool logits = false, log_probabilities = false;
-  command.add_model_option("a GPT-2");
+  command.add_model_option("a GPT-2, a Llama or another decoder; a GGUF file");
   command.add_weights_option();
   command.add_inputs("Texts to continue", Command::Needed::no, {{"prompt"}, {"text"}});
   auto* const given_prompt = command.add_text("--prompt", prompt, "The text to continue; the same as the argument");

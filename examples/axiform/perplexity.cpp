@@ -1,4 +1,4 @@
-// How surprised is a GPT-2 by a text? The perplexity is e to the mean of -ln p over its tokens: 1 when each was certain.
+// How surprised is a language model by a text? The perplexity is e to the mean of -ln p over its tokens: 1 when each was certain.
 #include <iomanip>
 #include <iostream>
 #include <string>
@@ -12,10 +12,10 @@
 using namespace axiform;
 
 int perplexity(int argc, char** argv) {
-  Command command("perplexity", "Says how surprised a GPT-2 is by texts of any length.");
+  Command command("perplexity", "Says how surprised a language model is by texts of any length.");
   PerplexityOptions options;
   std::string whole;
-  command.add_model_option("a GPT-2");
+  command.add_model_option("a GPT-2, a Llama or another decoder; a GGUF file");
   command.add_weights_option();
   command.add_inputs("Texts", Command::Needed::no);
   auto* const document = command.add_text("--document", whole, "A whole file as one text; - is stdin")->type_name("FILE");

@@ -200,6 +200,7 @@
 #include <axiform/tasks/token_classification.hpp>
 #include <axiform/tasks/token_labels.hpp>
 #include <axiform/tasks/windows.hpp>
+#include <axiform/text/chat_template.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>

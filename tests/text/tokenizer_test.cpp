@@ -151,3 +151,30 @@ TEST_CASE("tokenizer: long pieces are merged as short ones are") {
     CHECK(tokens == symbols);
   }
 }
+
+TEST_CASE("tokenizer: in plain parts added tokens are text") {
+  auto const& tokenizer = byte_bpe();
+  std::string const end = "<|endoftext|>", text = "a" + end + " b " + end + "c";
+  auto const whole = tokenizer.encode(text).ids;
+  auto const id = tokenizer.token_to_id(end).value();
+  CHECK(std::ranges::count(whole, id) == 2);
+  // The first of the two, by itself or with what stands round it; a part that only touches it does not matter.
+  for (Offset const part : {Offset{1, 14}, Offset{0, 16}, Offset{5, 6}, Offset{0, 2}, Offset{13, 14}}) {
+    CAPTURE(part.begin);
+    std::vector<Offset> const parts{part};
+    auto const ids = tokenizer.encode(text, {.plain_parts = parts}).ids;
+    CHECK(std::ranges::count(ids, id) == 1);
+    CHECK(tokenizer.decode(ids) == text);
+  }
+  for (Offset const part : {Offset{0, 1}, Offset{14, 17}, Offset{30, 31}, Offset{14, 14}}) {
+    std::vector<Offset> const parts{part};
+    CHECK(tokenizer.encode(text, {.plain_parts = parts}).ids == whole);
+  }
+  std::vector<Offset> const both{{1, 14}, {17, 30}};
+  CHECK(std::ranges::count(tokenizer.encode(text, {.plain_parts = both}).ids, id) == 0);
+  // As if the tokenizer had no added tokens.
+  TokenizerParts parts = detail::parts_from_tokenizer_json(read_json(fixtures / "byte_bpe/tokenizer.json"), "byte_bpe");
+  parts.added_tokens.clear();
+  std::vector<Offset> const all{{0, static_cast<std::uint32_t>(text.size())}};
+  CHECK(tokenizer.encode(text, {.plain_parts = all}).ids == Tokenizer(std::move(parts)).encode(text).ids);
+}

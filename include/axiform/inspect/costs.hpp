@@ -14,10 +14,10 @@
 #include <vector>
 
 #include <axiform/core/weight_format.hpp>
-#include <axiform/inspect/describe.hpp>
 #include <axiform/inspect/module_cost.hpp>
 #include <axiform/nn/attention.hpp>
 #include <axiform/nn/cross_attention.hpp>
+#include <axiform/inspect/describe.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/rms_norm.hpp>
@@ -124,7 +124,8 @@ struct CostWalk {
         result.result_bytes += rows * layer.outputs() * sizeof(float);
       }
     }
-    if constexpr (is_norm<T> || is_embedding<T> || is_token_embedding<T>) result.result_bytes += rows * layer.columns() * sizeof(float);
+    if constexpr (is_norm<T> || is_embedding<T> || is_token_embedding<T>)
+      result.result_bytes += rows * layer.columns() * sizeof(float);
     if constexpr (is_attention<T>) {
       result.flops += 4 * rows * keys * layer.width();
       result.result_bytes += rows * layer.width() * sizeof(float);

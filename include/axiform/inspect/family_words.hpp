@@ -11,7 +11,8 @@
 ///       (classifier): Linear(…, out_features={classifier.weight}, bias=True)     the rows of that parameter
 ///     )
 ///
-/// Values: hidden, heads, width, inner, vocabulary, positions, token_types, norm (the line of a layer norm), activation (that of an activation),
+/// Values: hidden, heads, width, key_width, head_size, inner, vocabulary, positions, token_types, norm (the line of a norm), epsilon (its), activation
+/// (the line of an activation),
 /// padding (", padding_idx=1" or nothing), and the rates of `PrintedSettings`: hidden_dropout and the like.
 #pragma once
 

@@ -57,13 +57,20 @@ struct CollectValues {
       number("hidden", member.hidden);
       number("heads", member.heads);
       number("width", member.width());
+      number("key_width", member.key_width());
+      number("head_size", member.head_size);
       number("inner", member.inner);
     } else if constexpr (std::is_same_v<T, Activation>) {
       values.try_emplace("activation", activation_leaf(member).description);
     } else if constexpr (std::is_same_v<T, std::optional<TokenId>>) {
       if (name == "padding_id" && member) number("padding_id", static_cast<std::size_t>(*member));
     } else if constexpr (Layer<T const>) {
-      if constexpr (requires { describe(member), member.epsilon(); }) values.try_emplace("norm", describe(member).description);
+      if constexpr (requires { describe(member), member.epsilon(); }) {
+        values.try_emplace("norm", describe(member).description);
+        std::ostringstream epsilon;
+        epsilon << member.epsilon();
+        values.try_emplace("epsilon", std::move(epsilon).str());
+      }
       visit_members(member, *this);
     } else if constexpr (requires { member.has_value(); }) {
       if (member.has_value()) (*this)(name, *member);

@@ -1,5 +1,6 @@
 /// @file
-/// The weights of a directory as Hugging Face lays it out: `model.safetensors` or `pytorch_model.bin`, or shards of either and their index.
+/// The weights of a directory as Hugging Face lays it out: `model.safetensors` or `pytorch_model.bin`, or shards of either and their index; or of
+/// a GGUF file.
 ///
 ///     auto const checkpoint = Checkpoint::open("models/minilm-l6");
 ///     if (auto const tensor = checkpoint.find("pooler.dense.bias")) checkpoint.read_floats(*tensor, 0, floats);
@@ -25,6 +26,7 @@
 #include <utility>
 
 #include <axiform/core/error.hpp>
+#include <axiform/io/gguf.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/safetensors.hpp>
@@ -65,7 +67,7 @@ class Checkpoint {
  public:
   /// Opens the first that is there of `model.safetensors`, `model.safetensors.index.json` with every shard that it names,
   /// `pytorch_model.bin` and `pytorch_model.bin.index.json`, as transformers chooses. Where there is none of these, a variant
-  /// (`model.fp16.safetensors`) is taken if it is the only one.
+  /// (`model.fp16.safetensors`) is taken if it is the only one. A GGUF file holds its tensors itself, under GGUF's names.
   /// @throws FileError when the directory or a file is missing; FormatError when a file is not what its format allows, or when the index
   ///         and the shards disagree; CheckpointError when the weights are there in another format only, in several variants, or in a file
   ///         that holds more than tensors.
@@ -179,6 +181,13 @@ inline WeightFiles choose_weights(std::filesystem::path const& directory) {
 
 AXIFORM_INLINE Checkpoint Checkpoint::open(ModelDirectory const& model) {
   std::filesystem::path const& directory = model.path();
+  if (model.gguf() != nullptr) {
+    Checkpoint result;
+    result.directory_ = result.weights_ = directory;
+    result.files_.push_back(std::make_unique<GgufFile>(GgufFile::open(directory)));
+    result.index_tensors();
+    return result;
+  }
   std::error_code error;
   auto const status = std::filesystem::status(directory, error);
   if (status.type() == std::filesystem::file_type::not_found) throw FileError(detail::message({directory.string(), ": no such directory"}));

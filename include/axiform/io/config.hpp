@@ -166,11 +166,14 @@ AXIFORM_INLINE NamedActivation ConfigReader::activation(std::string_view key, st
                                     {"gelu_python_tanh", Activation::gelu_tanh, "GELUTanh()"},
                                     {"gelu_fast", Activation::gelu_tanh, "FastGELUActivation()"},
                                     {"gelu_accurate", Activation::gelu_tanh, "AccurateGELUActivation()"},
-                                    {"relu", Activation::relu, "ReLU()"}};
+                                    {"relu", Activation::relu, "ReLU()"},
+                                    {"silu", Activation::silu, "SiLUActivation()"},
+                                    {"swish", Activation::silu, "SiLUActivation()"}};
   auto const name = text(key, otherwise);
   for (Known const& each : known)
     if (name == each.name) return {each.activation, each.printed};
-  refuse(key, detail::message({"the activation ", detail::in_quotes(name)}), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
+  refuse(key, detail::message({"the activation ", detail::in_quotes(name)}),
+         "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\", \"relu\" or \"silu\"");
 }
 
 AXIFORM_INLINE std::string ConfigReader::dropout(std::string_view key, std::string_view otherwise) const {

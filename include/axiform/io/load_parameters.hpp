@@ -138,6 +138,16 @@ inline bool is_transposed(FoundParameter const& found) {
   return found.place.arrangement == Arrangement::transposed && found.request->shape.size() == 2;
 }
 
+inline bool is_interleaved(FoundParameter const& found) {
+  return found.place.arrangement == Arrangement::interleaved && found.request->shape.size() == 2;
+}
+
+/// The row of a matrix that is row `row` of the file, where the halves of each head's rows stand in turns.
+inline std::size_t row_of_interleaved(std::size_t row, std::size_t rows_of_head) {
+  std::size_t const place = row % rows_of_head;
+  return row - place + place % 2 * (rows_of_head / 2) + place / 2;
+}
+
 /// The shape that the file must have for a request: the parts lie along the outputs, which come first, or last when transposed.
 inline std::vector<std::size_t> shape_in_file(FoundParameter const& found) {
   auto shape = found.request->shape;
@@ -208,6 +218,9 @@ inline void LoadPlan::find(ParameterRequest const& request) {
   }
   if (found.place.part >= found.place.parts || (found.place.parts > 1 && request.shape.empty()))
     throw ArgumentError(detail::message({request.name, ": the name table makes it part ", found.place.part, " of ", found.place.parts}));
+  if (is_interleaved(found) && (found.place.heads == 0 || request.shape[0] % (2 * found.place.heads) != 0))
+    throw ArgumentError(detail::message({request.name, ": the name table has ", found.place.heads, " heads of halves in its ",
+                                         request.shape[0], " rows, expected heads of an even number of rows"}));
   TensorInfo const& info = *tensor->info;
   auto const mismatch = [&](std::string_view what, std::string_view is, std::string_view expected) {
     report_.mismatched.push_back({info.name, message({what, " ", is}), message({what, " ", expected})});
@@ -311,7 +324,12 @@ inline void deliver(LoadChunk const& chunk, std::span<float const> values, std::
     };
     std::size_t const begin = std::max(chunk.first, offset);
     std::size_t const end = std::min(chunk.first + chunk.rows, offset + rows);
-    if (begin < end) write(begin - offset, begin - chunk.first, end - begin);
+    if (is_interleaved(found)) {
+      for (std::size_t row = begin; row < end; ++row)
+        write(row_of_interleaved(row - offset, rows / found.place.heads), row - chunk.first, 1);
+    } else if (begin < end) {
+      write(begin - offset, begin - chunk.first, end - begin);
+    }
   }
 }
 

@@ -36,7 +36,14 @@ namespace axiform {
 enum class Arrangement {
   as_is,
   transposed,  ///< [in, out], as GPT-2's Conv1D.
-  reshaped     ///< The same values in the same order on other axes: a convolution's [out, in, height, width], a class token's [1, 1, width].
+  reshaped,  ///< The same values in the same order on other axes: a convolution's [out, in, height, width], a class token's [1, 1, width].
+  interleaved  ///< The two halves of each head's rows in turns, row 0, row n / 2, row 1, …: queries and keys of a Llama in a GGUF file.
+};
+
+/// Whose names the tensors of a file have.
+enum class TensorNames {
+  hugging_face,  ///< The family's own.
+  gguf           ///< llama.cpp's, which are alike for all architectures.
 };
 
 /// Where a parameter is in a file: the name, and which part of that tensor it is.
@@ -47,6 +54,7 @@ struct NameRule {
   std::size_t part = 0;        ///< The file fuses `parts` parameters of equal shape, one after another along the outputs; this is the one.
   std::size_t parts = 1;       ///< Parameters that the tensor holds.
   std::string otherwise = {};  ///< Pattern of the name in files that lack the first; it needs the same wildcards.
+  std::size_t heads = 1;       ///< Heads that the rows of an `interleaved` matrix are shared among.
 };
 
 /// Another spelling of names in files, tried beside the first.
@@ -73,6 +81,7 @@ struct NameCandidate {
   Arrangement arrangement = Arrangement::as_is;  ///< How the file keeps it.
   std::size_t part = 0;                          ///< Which of `parts` it is.
   std::size_t parts = 1;                         ///< Parameters that the tensor holds.
+  std::size_t heads = 1;                         ///< Of an `interleaved` matrix.
 };
 
 /// What the wildcards of `pattern` match in `name`, in order, or nothing when it does not match.
@@ -166,7 +175,7 @@ inline std::vector<NameCandidate> spelled_out(NameTable const& table, NameCandid
 AXIFORM_INLINE std::vector<NameCandidate> name_candidates(NameTable const& table, std::string_view canonical) {
   for (NameRule const& rule : table.rules)
     if (auto const texts = match_pattern(rule.canonical, canonical))
-      return detail::spelled_out(table, {fill_pattern(rule.in_file, *texts), rule.arrangement, rule.part, rule.parts});
+      return detail::spelled_out(table, {fill_pattern(rule.in_file, *texts), rule.arrangement, rule.part, rule.parts, rule.heads});
   return detail::spelled_out(table, {.name = std::string(canonical)});
 }
 
@@ -175,7 +184,7 @@ AXIFORM_INLINE std::vector<NameCandidate> name_candidates_otherwise(NameTable co
     auto const texts = match_pattern(rule.canonical, canonical);
     if (!texts) continue;
     if (rule.otherwise.empty()) return {};
-    return detail::spelled_out(table, {fill_pattern(rule.otherwise, *texts), rule.arrangement, rule.part, rule.parts});
+    return detail::spelled_out(table, {fill_pattern(rule.otherwise, *texts), rule.arrangement, rule.part, rule.parts, rule.heads});
   }
   return {};
 }

@@ -16,6 +16,7 @@
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/known.hpp>
+#include <axiform/models/llama.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/models/load_options.hpp>
 #include <axiform/models/model_head.hpp>
@@ -105,6 +106,7 @@ template <ModelHead head>
 using AnyEncoderWith = typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm>::Only::Type;
 using AnyEncoder = AnyEncoderWith<ModelHead::none>;  ///< An encoder without a head.
 using AnyBody = AnyModelWith<ModelHead::none>;       ///< An encoder or a decoder without its head.
+using AnyCausalModel = AnyModelWith<ModelHead::causal_lm>;  ///< A decoder that continues texts.
 
 namespace internal {
 

@@ -13,6 +13,7 @@
 ///
 ///       static BertConfig read_config(ConfigReader const& reader);
 ///       static NameTable names(HeadWeights weights);
+///       static NameTable gguf_names(HeadWeights weights);               // where llama.cpp has the architecture
 ///
 ///       static constexpr ModuleWords words[] = {…};                     // the trees that PyTorch prints, for inspect/
 ///     };
@@ -101,13 +102,15 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// Reads a config by whichever of the known families that have `Model` for a body it is of; models/known.hpp defines it.
 /// @throws CheckpointError when it is of none of them; as the family's `read_config`.
+/// @param names Whose names the weights have. A family without GGUF's is refused where they are asked for.
 template <class Model, class Config>
-FamilyConfig<Config> read_family_config(Json const& config, std::string const& file);
+FamilyConfig<Config> read_family_config(Json const& config, std::string const& file, TensorNames names = TensorNames::hugging_face);
 
 /// The same for a directory's config.json. @throws FileError when it is missing, else as above.
 template <class Model, class Config>
 FamilyConfig<Config> read_family_config(ModelDirectory const& directory) {
-  return read_family_config<Model, Config>(directory.json("config.json"), (directory / "config.json").string());
+  return read_family_config<Model, Config>(directory.json("config.json"), (directory / "config.json").string(),
+                                           directory.gguf() != nullptr ? TensorNames::gguf : TensorNames::hugging_face);
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -53,6 +53,8 @@ template <DimensionsLike D, RecipeLike Recipe>
 struct BertPlan;
 template <DimensionsLike D>
 struct Gpt2Body;
+template <DimensionsLike D, RecipeLike Recipe>
+struct LlamaPlan;
 
 }  // namespace internal
 

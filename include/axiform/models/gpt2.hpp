@@ -14,6 +14,7 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
+#include <axiform/models/causal.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/model_head.hpp>
@@ -24,7 +25,6 @@
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/token_embedding.hpp>
 #include <axiform/nn/visit.hpp>
-#include <axiform/ops/select_rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
@@ -106,14 +106,11 @@ struct Gpt2 {
     return lm_head(hidden_states, tokens, context);
   }
 
-  /// Logits behind the last of the new tokens of each sequence; of a sequence without new tokens they mean nothing.
-  /// @return [Sequences, VocabularyEntries].
+  /// As `causal_last_logits`. @return [Sequences, VocabularyEntries].
   Tensor<float, axes::Sequences, axes::VocabularyEntries> last_logits(std::span<TokenId const> ids,
                                                                       SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
                                                                       Context& context) const;
-
-  /// Logits behind every new token. They take 4 bytes a token and entry of the vocabulary: run long texts in parts.
-  /// @return [Tokens, VocabularyEntries].
+  /// As `causal_all_logits`. @return [Tokens, VocabularyEntries].
   Tensor<float, axes::Tokens, axes::VocabularyEntries> all_logits(std::span<TokenId const> ids,
                                                                   SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
                                                                   Context& context) const;
@@ -185,16 +182,13 @@ auto Gpt2<D>::operator()(TokenBatch const& batch, Cache& cache, Context& context
 template <DimensionsLike D>
 auto Gpt2<D>::last_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache,
                           Context& context) const -> Tensor<float, axes::Sequences, axes::VocabularyEntries> {
-  Context::Pass const pass(context);
-  auto const states = (*this)({.ids = ids, .sequences = sequences}, cache, context);
-  return logits(select_rows(states, sequences, SequenceRow::last_or_zeros, context), context);
+  return causal_last_logits(*this, ids, sequences, cache, context);
 }
 
 template <DimensionsLike D>
 auto Gpt2<D>::all_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache, Context& context) const
     -> Tensor<float, axes::Tokens, axes::VocabularyEntries> {
-  Context::Pass const pass(context);
-  return logits((*this)({.ids = ids, .sequences = sequences}, cache, context), context);
+  return causal_all_logits(*this, ids, sequences, cache, context);
 }
 
 #if defined(AXIFORM_COMPILED)

@@ -79,7 +79,7 @@ struct ModelLoader<Gpt2ForSequenceClassification<D>> {
     return {{std::move(body.gpt2),
              {hidden, body.labels(directory)},
              padding_id ? std::optional(static_cast<TokenId>(*padding_id)) : std::nullopt},
-            body.names()};
+            std::move(body.names)};
   }
 };
 

@@ -2,6 +2,7 @@
 /// `KnownFamilies`: the families whose checkpoints load. A line here adds one to `load`, `load_any`, the tasks' checks and the command line.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -14,6 +15,7 @@
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
+#include <axiform/models/families/llama.hpp>
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/family.hpp>
@@ -25,7 +27,10 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  RobertaFamily,     //
                                  DistilBertFamily,  //
                                  MpnetFamily,       //
-                                 Gpt2Family>;
+                                 Gpt2Family,        //
+                                 LlamaFamily,       //
+                                 Qwen2Family,       //
+                                 Qwen3Family>;
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.
 /// @throws FormatError when the config is not an object; CheckpointError when the model is of no known family.
@@ -35,8 +40,23 @@ FoundFamily model_family(Json const& config, std::string const& file);
 /// @throws FormatError when the list is malformed; CheckpointError, by name, when the library does not have it.
 ModelHead model_head(Json const& config, std::string const& file);
 
+namespace internal {
+
+template <class Family>
+auto names_of(ConfigReader const& reader, TensorNames names) -> NameTable (*)(HeadWeights) {
+  if (names == TensorNames::hugging_face) return &Family::names;
+  if constexpr (requires { &Family::gguf_names; }) {
+    return &Family::gguf_names;
+  } else {
+    reader.refuse("general.architecture", detail::family_names(std::array{&Family::family}),
+                  "a GGUF file of an architecture that llama.cpp has");
+  }
+}
+
+}  // namespace internal
+
 template <class Model, class Config>
-FamilyConfig<Config> read_family_config(Json const& config, std::string const& file) {
+FamilyConfig<Config> read_family_config(Json const& config, std::string const& file, TensorNames names) {
   FoundFamily const found = model_family(config, file);
   ConfigReader const reader{config, file};
   std::optional<FamilyConfig<Config>> result;
@@ -44,7 +64,7 @@ FamilyConfig<Config> read_family_config(Json const& config, std::string const& f
   KnownFamilies::for_each([&]<class F>() {
     if constexpr (std::is_same_v<typename F::template Model<ModelHead::none>, Model>) {
       expected.push_back(&F::family);
-      if (found.family == &F::family) result = FamilyConfig<Config>{F::read_config(reader), &F::names};
+      if (found.family == &F::family) result = FamilyConfig<Config>{F::read_config(reader), internal::names_of<F>(reader, names)};
     }
   });
   if (!result) reader.refuse("model_type", detail::family_names({&found.family, 1}), detail::family_names(expected));

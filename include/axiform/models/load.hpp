@@ -22,6 +22,9 @@ AXIFORM_INSTANCE(models) Loaded<BertForSequenceClassification<>> load_with_repor
 AXIFORM_INSTANCE(models) Loaded<BertForTokenClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Gpt2<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Gpt2ForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Llama<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Qwen2<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Qwen3<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Mpnet<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models)
 Loaded<BertForMaskedLm<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);

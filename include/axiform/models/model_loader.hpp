@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -52,8 +53,11 @@ namespace internal {
 
 /// The dimensions that a config asks for, as a value of `D`.
 /// @throws CheckpointError when `D` has them in its type and some differ: all of them, by name.
-template <DimensionsLike D>
-D dimensions_of(DynamicDimensions const& dimensions, ModelSizes const& sizes, std::string const& file) {
+template <DimensionsLike D, DimensionsLike Found>
+D dimensions_of(Found const& dimensions, ModelSizes const& sizes, std::string const& file) {
+  // Readers of families whose heads all have keys of their own set the heads alone.
+  constexpr bool has_key_heads = !std::is_same_v<typename Found::KeyHeads, typename Found::Heads>;
+  std::size_t const key_heads = has_key_heads ? std::size_t{dimensions.key_heads} : std::size_t{dimensions.heads};
   if constexpr (StaticDimensions<D>) {
     constexpr D d{};
     std::string differences;
@@ -66,6 +70,7 @@ D dimensions_of(DynamicDimensions const& dimensions, ModelSizes const& sizes, st
     compare("heads", dimensions.heads, d.heads);
     compare("head size", dimensions.head_size, d.head_size);
     compare("inner size", dimensions.inner, d.inner);
+    if (has_key_heads) compare("key heads", key_heads, d.key_heads);
     if constexpr (NamedDimensions<D>) {
       compare("layers", sizes.layers, D::sizes.layers);
       compare("vocabulary", sizes.vocabulary, D::sizes.vocabulary);
@@ -76,7 +81,7 @@ D dimensions_of(DynamicDimensions const& dimensions, ModelSizes const& sizes, st
       throw CheckpointError(file + ": the checkpoint has other dimensions than the model's type: found " + differences);
     return d;
   } else {
-    return D{dimensions.hidden, dimensions.heads, dimensions.head_size, dimensions.inner};
+    return D{dimensions.hidden, dimensions.heads, dimensions.head_size, dimensions.inner, key_heads};
   }
 }
 

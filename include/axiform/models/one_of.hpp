@@ -13,6 +13,8 @@
 #include <vector>
 
 #include <axiform/core/context.hpp>
+#include <axiform/core/sequences.hpp>
+#include <axiform/core/token_ids.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
@@ -24,12 +26,25 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
+namespace internal {
+
+// The type of cache of models that have one, and the same.
+template <class First, class... Others>
+struct SharedCache {};
+template <class First, class... Others>
+  requires(requires { typename First::Cache; } && (std::same_as<typename First::Cache, typename Others::Cache> && ...))
+struct SharedCache<First, Others...> {
+  using Cache = typename First::Cache;
+};
+
+}  // namespace internal
+
 /// One of several models of different families that take and give the same. It has those of their functions that tasks call.
 ///
 ///     using Classifier = OneOf<BertForSequenceClassification<>, Gpt2ForSequenceClassification<>>;
 ///     auto const model = load<Classifier>(directory, context);   // config.json says which
 template <class... Models>
-class OneOf {
+class OneOf : public internal::SharedCache<Models...> {
  public:
   /// Takes over a model.
   template <class Model>
@@ -48,6 +63,25 @@ class OneOf {
   template <class X>
   auto logits(X const& hidden_states, Context& context) const {
     return visit_model([&](auto const& model) { return model.logits(hidden_states, context); });
+  }
+
+  /// The hidden states of one sequence.
+  auto operator()(TokenIds const& ids, Context& context) const {
+    return visit_model([&](auto const& model) { return model(ids, context); });
+  }
+  /// The logits behind the last of the new tokens of each sequence, and a cache that grows by them; see generate/causal_model.hpp.
+  template <class Cache>
+  auto last_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache, Context& context) const {
+    return visit_model([&](auto const& model) { return model.last_logits(ids, sequences, cache, context); });
+  }
+  /// The same behind every new token.
+  template <class Cache>
+  auto all_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache, Context& context) const {
+    return visit_model([&](auto const& model) { return model.all_logits(ids, sequences, cache, context); });
+  }
+  /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
+  auto make_cache(std::size_t sequences, std::size_t capacity) const {
+    return visit_model([&](auto const& model) { return model.make_cache(sequences, capacity); });
   }
 
   /// Tokens of the longest sequence.

@@ -29,6 +29,7 @@ namespace axiform::inline AXIFORM_ARCH {
 struct PositionSettings {
   double rotary_base = 10000.0;     ///< Of the frequencies of rotary positions: `rope_theta`.
   std::size_t rotary_columns = 0;   ///< Columns of a head that are turned; 0 for all.
+  RotaryScaling rotary_scaling = {};  ///< How the frequencies are lowered: `rope_scaling`.
   std::size_t buckets = 32;         ///< Of a relative bias: `relative_attention_num_buckets`.
   std::size_t most_distance = 128;  ///< From where on all distances share a bucket: `relative_attention_max_distance`.
 };
@@ -90,7 +91,15 @@ class Rotary {
       throw ArgumentError("rotary: found " + std::to_string(columns) + " columns to turn, expected an even number, at most the head's " +
                           std::to_string(std::size_t{d.head_size}));
     if (std::is_constant_evaluated()) return Rotary({});  // no pass runs there
-    return Rotary(rotary_frequencies(columns, settings.rotary_base));
+    return Rotary(rotary_frequencies(columns, settings.rotary_base, settings.rotary_scaling));
+  }
+  /// Divides each frequency by a number of its own, as files say it that name no scaling (GGUF's `rope_freqs.weight`).
+  /// @throws ShapeError when there are not as many as frequencies.
+  void divide_frequencies(std::span<float const> divisors) {
+    if (divisors.size() != frequencies_.size())
+      throw ShapeError("rotary: found " + std::to_string(divisors.size()) + " divisors, expected one for each of " +
+                       std::to_string(frequencies_.size()) + " frequencies");
+    for (std::size_t i = 0; i < divisors.size(); ++i) frequencies_[i] /= divisors[i];
   }
   /// The angles of a pass's tokens.
   /// @param past How many tokens came before those of each sequence; none when empty.

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,14 +19,47 @@ namespace axiform::inline AXIFORM_ARCH {
 
 using kernels::RotaryPairs;
 
+/// How frequencies are lowered, so that a model reads longer texts than it was first trained with (transformers' `rope_scaling`).
+struct RotaryScaling {
+  /// Which frequencies are.
+  enum class Kind {
+    none,    ///< None.
+    linear,  ///< All.
+    llama3   ///< Low ones; high ones are kept, and those between are blended (Llama 3.1).
+  };
+  Kind kind = Kind::none;                 ///< Which frequencies are lowered.
+  double factor = 1;                      ///< What they are divided by: `factor`.
+  double low_frequency_factor = 1;        ///< Frequencies of fewer turns than this within `original_positions` are low: `low_freq_factor`.
+  double high_frequency_factor = 4;       ///< Those of more turns than this are high: `high_freq_factor`.
+  std::size_t original_positions = 8192;  ///< The longest text of the first training: `original_max_position_embeddings`.
+};
+
+namespace internal {
+
+// torch's steps: a number divided by a tensor is the product of the number and the reciprocals.
+inline float lowered(float frequency, RotaryScaling const& scaling) {
+  auto const factor = static_cast<float>(scaling.factor);
+  if (scaling.kind == RotaryScaling::Kind::none) return frequency;
+  if (scaling.kind == RotaryScaling::Kind::linear) return frequency / factor;
+  auto const positions = static_cast<double>(scaling.original_positions);
+  float const length = 1.0F / frequency * static_cast<float>(2 * std::numbers::pi);
+  if (length > static_cast<float>(positions / scaling.low_frequency_factor)) return frequency / factor;
+  if (length < static_cast<float>(positions / scaling.high_frequency_factor)) return frequency;
+  float const share = (1.0F / length * static_cast<float>(positions) - static_cast<float>(scaling.low_frequency_factor)) /
+                      static_cast<float>(scaling.high_frequency_factor - scaling.low_frequency_factor);
+  return (1.0F - share) * frequency / factor + share * frequency;
+}
+
+}  // namespace internal
+
 /// How much a pair turns from one position to the next: base^(-2 i / columns) for pair i (Su et al. 2021, section 3.2.2), rounded step by step
 /// to float as transformers does.
 /// @param columns Columns of a head that are turned, in pairs.
-inline std::vector<float> rotary_frequencies(std::size_t columns, double base) {
+inline std::vector<float> rotary_frequencies(std::size_t columns, double base, RotaryScaling const& scaling = {}) {
   std::vector<float> frequencies(columns / 2);
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     float const exponent = static_cast<float>(2 * i) / static_cast<float>(columns);
-    frequencies[i] = 1.0F / static_cast<float>(std::pow(base, static_cast<double>(exponent)));
+    frequencies[i] = internal::lowered(1.0F / static_cast<float>(std::pow(base, static_cast<double>(exponent))), scaling);
   }
   return frequencies;
 }

@@ -26,7 +26,7 @@
 #include <axiform/generate/speculative.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
-#include <axiform/models/gpt2.hpp>
+#include <axiform/models/any.hpp>
 #include <axiform/models/known.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/checks.hpp>
@@ -64,7 +64,7 @@ inline std::vector<std::size_t> end_of_text_ids(ModelDirectory const& directory)
 /// Constant once made: one object serves any number of threads, each with a context of its own.
 ///
 /// Options that say nothing of end-of-text get the checkpoint's. An empty text is continued from the token that begins documents.
-template <CausalTextModel ModelType = Gpt2<>>
+template <CausalTextModel ModelType = AnyCausalModel>
 class TextGeneration {
  public:
   using Model = ModelType;  ///< What continues texts.

@@ -65,9 +65,10 @@ class AddedTokenMatcher {
   /// Bytes of the whitespace that valid UTF-8 ends with.
   static std::size_t trailing_space(std::string_view text) noexcept { return text.size() - begin_of_space(text, text.size()); }
 
-  /// Calls `text_part(begin, end)` and `token(match)` for the parts of `text`, in order; parts of the text are not empty.
-  template <class TextPart, class Token>
-  void split(std::string_view text, TextPart text_part, Token token) const {
+  /// Calls `text_part(begin, end)` and `token(match)` for the parts of `text`, in order; parts of the text are not empty. `may_be(begin, end)` says
+  /// whether a token may stand there.
+  template <class TextPart, class Token, class MayBe>
+  void split(std::string_view text, TextPart text_part, Token token, MayBe may_be) const {
     std::size_t done = 0;
     std::size_t from = 0;
     while (true) {
@@ -75,6 +76,10 @@ class AddedTokenMatcher {
       if (entry == nullptr) break;
       std::size_t begin = from;  // find() moved `from` to the match
       std::size_t end = begin + entry->pattern.size();
+      if (!may_be(begin, end)) {
+        ++from;
+        continue;
+      }
       from = end;
       if (entry->single_word && (ends_with_word(text.substr(0, begin)) || starts_with_word(text.substr(end)))) continue;
       if (entry->lstrip) begin = std::max(begin_of_space(text, begin), done);
@@ -85,6 +90,11 @@ class AddedTokenMatcher {
       done = std::max(done, end);
     }
     if (done < text.size()) text_part(done, text.size());
+  }
+  /// The same where tokens may stand anywhere.
+  template <class TextPart, class Token>
+  void split(std::string_view text, TextPart text_part, Token token) const {
+    split(text, text_part, token, [](std::size_t, std::size_t) { return true; });
   }
 
  private:

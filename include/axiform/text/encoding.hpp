@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,9 @@ struct EncodeOptions {
   std::size_t max_length = std::numeric_limits<std::size_t>::max();  ///< Tokens at most, special ones included.
   Truncation truncation = Truncation::longest_first;                 ///< Which text of a pair is cut.
   TruncationSide truncation_side = TruncationSide::right;            ///< At which end.
+  /// Parts of the text, as bytes and in order, in which added tokens are not found: in what somebody wrote, `<|im_end|>` is ten characters. For
+  /// valid UTF-8, and for one text.
+  std::span<Offset const> plain_parts = {};
 };
 
 /// Whether decoding closes the gaps that tokenizing English opens: "it 's ." becomes "it's.".

@@ -63,7 +63,8 @@ class Tokenizer {
   /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), or vocab.json and merges.txt (GPT-2, RoBERTa) under
   /// these names or GPT-2's first ones (encoder.json, vocab.bpe), with what tokenizer_config.json, special_tokens_map.json and
   /// added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of tokenizer_config.json, then config.json's
-  /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Include <axiform/text/tokenizer_files.hpp>.
+  /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the metadata of a GGUF file: byte-level BPE and
+  /// WordPiece. Include <axiform/text/tokenizer_files.hpp>.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
   static Tokenizer from_directory(ModelDirectory const& directory);
   /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller. Throws as `from_directory`.

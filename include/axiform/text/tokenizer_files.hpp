@@ -1,5 +1,5 @@
 /// @file
-/// Tokenizers from files: tokenizer.json, vocab.txt, vocab.json with merges.txt, or a directory that has one of them.
+/// Tokenizers from files: tokenizer.json, vocab.txt, vocab.json with merges.txt, a GGUF file, or a directory that has one of them.
 ///
 ///     auto const bert = Tokenizer::from_directory("models/minilm-l6");
 ///     auto const gpt2 = Tokenizer::from_vocab_and_merges("gpt2/vocab.json", "gpt2/merges.txt");
@@ -28,6 +28,7 @@
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/text/gguf_tokenizer.hpp>
 #include <axiform/text/tokenizer_config.hpp>
 #include <axiform/text/tokenizer_family.hpp>
 #include <axiform/text/tokenizer_json.hpp>
@@ -233,6 +234,7 @@ AXIFORM_INLINE Tokenizer Tokenizer::from_vocab_and_merges(std::filesystem::path 
 
 AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
   using detail::ConfigFile;
+  if (GgufFile const* const file = directory.gguf()) return Tokenizer(detail::parts_from_gguf(*file), directory.string());
   if (!std::filesystem::is_directory(directory)) throw FileError(directory.string() + ": is not a directory");
   bool const has_json = std::filesystem::exists(directory / "tokenizer.json");
   if (!has_json && !std::filesystem::exists(directory / "vocab.txt") && detail::vocabulary_and_merges(directory).first.empty())

@@ -142,8 +142,16 @@ struct Tokenizer::Scratch {
   explicit Scratch(State const& state)
       : model(std::visit([](auto const& m) -> Model { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); }, state.model)) {}
 
+  /// Whether an added token may stand there: not in a part that is plain text.
+  bool may_be_token(std::size_t begin, std::size_t end) const noexcept {
+    if (plain_parts.empty()) return true;
+    auto const next = std::ranges::upper_bound(plain_parts, begin, std::ranges::less{}, &Offset::end);
+    return next == plain_parts.end() || next->begin >= end;
+  }
+
   Model model;
   std::unique_ptr<Steps> steps;  // Made by the first text that needs them.
+  std::span<Offset const> plain_parts;
   detail::TokenizedText first;
   detail::TokenizedText second;
 };
@@ -281,12 +289,14 @@ inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratc
         auto& bpe_scratch = std::get<detail::ByteBpe::Scratch>(scratch.model);
         normalized_tokens.split(  // There is no normaliser: these come second, that is all.
             part, [&](std::size_t b, std::size_t e) { bpe.encode(part.substr(b, e - b), begin + b, bpe_scratch, sink); },
-            [&](detail::AddedTokenMatcher::Match const& match) { detail::add_matched(part, begin, match, sink); });
+            [&](detail::AddedTokenMatcher::Match const& match) { detail::add_matched(part, begin, match, sink); },
+            [&](std::size_t b, std::size_t e) { return scratch.may_be_token(begin + b, begin + e); });
       },
       [&](detail::AddedTokenMatcher::Match const& match) {
         detail::add_matched(result.valid, 0, match, sink);
         if (!pre_tokenizer.empty()) sink.end_word();
-      });
+      },
+      [&](std::size_t begin, std::size_t end) { return scratch.may_be_token(begin, end); });
 }
 
 // Normalises a part of a text, finds added tokens, splits the rest, and gives each piece to the model.
@@ -310,6 +320,10 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
         if (match.begin == match.end) return;
         pieces.push_back(piece(match.begin, match.end));
         pieces.back().added = match.id;
+      },
+      [&](std::size_t begin, std::size_t end) {
+        auto const [first, last] = normalized.place(begin, end);
+        return scratch.may_be_token(first, last);
       });
   pre_tokenizer.split(normalized, pieces, next_pieces);
   for (auto const& [begin, end, added] : pieces) {
@@ -358,6 +372,7 @@ inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::T
 }
 
 inline Encoding Tokenizer::State::encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const {
+  scratch.plain_parts = options.plain_parts;
   encode_text(text, scratch, scratch.first);
   return finish(scratch.first, nullptr, options);
 }

@@ -54,6 +54,8 @@ NameTable with_rules(NameTable table, std::vector<NameRule> const& tables, std::
 
 /// BertModel and what is built on it (BertForMaskedLM, …); also in the spelling of TensorFlow's checkpoints (`gamma`, `beta`).
 NameTable bert_names(HeadWeights weights = HeadWeights::tied);
+/// The encoder in a GGUF file, which has no head and no pooler.
+NameTable bert_gguf_names();
 
 }  // namespace axiform
 
@@ -156,6 +158,8 @@ struct BertFamily {
   static BertConfig read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
   static NameTable names(HeadWeights weights) { return bert_names(weights); }
+  /// What GGUF files call them.
+  static NameTable gguf_names(HeadWeights) { return bert_gguf_names(); }
 
   /// What PyTorch prints.
   static constexpr ModuleWords words[] = {{"embeddings", R"(
@@ -348,6 +352,25 @@ AXIFORM_INLINE NameTable bert_names(HeadWeights weights) {
                              {"next_sentence.*", "cls.seq_relationship.*"},
                              {"head.dense.*", "pooler.dense.*"},
                              {"head.output.*", "classifier.*"}});
+}
+
+AXIFORM_INLINE NameTable bert_gguf_names() {
+  return {.family = "BERT",
+          .prefixes = {""},
+          .rules = {{"embeddings.words.weight", "token_embd.weight"},
+                    {"embeddings.positions.weight", "position_embd.weight"},
+                    {"embeddings.token_types.weight", "token_types.weight"},
+                    {"embeddings.norm.*", "token_embd_norm.*"},
+                    {"encoder.layers.*.attention.query.*", "blk.*.attn_q.*"},
+                    {"encoder.layers.*.attention.key.*", "blk.*.attn_k.*"},
+                    {"encoder.layers.*.attention.value.*", "blk.*.attn_v.*"},
+                    {"encoder.layers.*.attention.output.*", "blk.*.attn_output.*"},
+                    {"encoder.layers.*.attention_norm.*", "blk.*.attn_output_norm.*"},
+                    {"encoder.layers.*.mlp_norm.*", "blk.*.layer_output_norm.*"},
+                    {"encoder.layers.*.mlp.*.*", "blk.*.ffn_*.*"}},
+          .spellings = {},
+          .body = {"token_embd.**", "token_embd_norm.**", "position_embd.**", "token_types.**", "blk.**"},
+          .buffers = {}};
 }
 
 }  // namespace axiform

@@ -39,6 +39,8 @@ struct Gpt2Config {
 /// GPT2Model and what is built on it; the `lm_head.weight` of GPT2LMHeadModel is the token table again, or the head's own. Matrices are
 /// [in, out] (Conv1D), and query, key and value are one.
 NameTable gpt2_names(HeadWeights weights = HeadWeights::tied);
+/// The same in a GGUF file, whose matrices are [out, in].
+NameTable gpt2_gguf_names(HeadWeights weights = HeadWeights::tied);
 
 }  // namespace axiform
 
@@ -77,6 +79,8 @@ struct Gpt2Family {
   static Gpt2Config read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
   static NameTable names(HeadWeights weights) { return gpt2_names(weights); }
+  /// What GGUF files call them.
+  static NameTable gguf_names(HeadWeights weights) { return gpt2_gguf_names(weights); }
 
   /// What PyTorch prints.
   static constexpr ModuleWords words[] = {{"Model", R"(
@@ -129,27 +133,25 @@ template <DimensionsLike D>
 struct Gpt2Body {
   Gpt2Config config;
   Gpt2<D> gpt2;
+  NameTable names;  // What the checkpoint calls the parameters.
 
   /// The number of a classifier's labels.
   static std::size_t labels(ModelDirectory const& directory) { return read_label_config(directory).labels.size(); }
 
-  /// What the checkpoint calls the parameters.
-  NameTable names() const { return gpt2_names(config.head_weights); }
-
-  static Gpt2Body create(ModelDirectory const& directory, Gpt2Config const& config) {
+  static Gpt2Body create(ModelDirectory const& directory, Gpt2Config const& config, NameTable names) {
     typename Gpt2<D>::Settings settings;
     settings.layers.activation = config.activation;
     settings.layers.layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon);
     settings.head_weights = config.head_weights;
     settings.printed = config.printed;
     D const d = dimensions_of<D>(config.dimensions, config.sizes, (directory / "config.json").string());
-    return {config, Gpt2<D>::create(d, config.sizes, settings)};
+    return {config, Gpt2<D>::create(d, config.sizes, settings), std::move(names)};
   }
   /// For a head in the place of the language model's, which is not in the file, and is not used.
   static Gpt2Body create_without_lm_head(ModelDirectory const& directory) {
-    Gpt2Config config = read_gpt2_config(directory);
+    auto [config, names] = read_family_config<Gpt2<>, Gpt2Config>(directory);
     config.head_weights = HeadWeights::tied;
-    return create(directory, config);
+    return create(directory, config, names(config.head_weights));
   }
 };
 
@@ -160,15 +162,14 @@ template <DimensionsLike D>
 struct ModelLoader<Gpt2<D>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<Gpt2<D>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    Gpt2Config config = read_gpt2_config(directory);
-    NameTable const own = gpt2_names(HeadWeights::own);
+    auto [config, names] = read_family_config<Gpt2<>, Gpt2Config>(directory);
+    NameTable const own = names(HeadWeights::own);
     config.head_weights = internal::head_weights(config.head_weights, checkpoint, own, "tokens.weight", "lm_head.weight");
     // A model that was saved without a language-model head has nothing to tie or not to tie.
     bool const was_saved_with_head = config.architectures.empty() || config.architectures.front() == "GPT2LMHeadModel";
     if (!was_saved_with_head && !internal::find_parameter(checkpoint, own, "lm_head.weight")) config.head_weights = HeadWeights::tied;
-    auto body = internal::Gpt2Body<D>::create(directory, config);
-    NameTable names = body.names();
-    return {std::move(body.gpt2), std::move(names)};
+    auto body = internal::Gpt2Body<D>::create(directory, config, names(config.head_weights));
+    return {std::move(body.gpt2), std::move(body.names)};
   }
 };
 
@@ -202,6 +203,32 @@ AXIFORM_INLINE NameTable gpt2_names(HeadWeights weights) {
       .spellings = {},
       .body = {"wte.**", "wpe.**", "h.**", "ln_f.**"},
       .buffers = {"h.*.attn.bias", "h.*.attn.masked_bias"},
+  };
+}
+
+AXIFORM_INLINE NameTable gpt2_gguf_names(HeadWeights weights) {
+  return {
+      .family = "GPT-2",
+      .prefixes = {""},
+      .rules =
+          {
+              {.canonical = "tokens.weight",
+               .in_file = "token_embd.weight",
+               .otherwise = weights == HeadWeights::tied ? "output.weight" : ""},
+              {"lm_head.weight", "output.weight"},
+              {"positions.weight", "position_embd.weight"},
+              {"layers.*.attention_norm.*", "blk.*.attn_norm.*"},
+              {.canonical = "layers.*.attention.query.*", .in_file = "blk.*.attn_qkv.*", .part = 0, .parts = 3},
+              {.canonical = "layers.*.attention.key.*", .in_file = "blk.*.attn_qkv.*", .part = 1, .parts = 3},
+              {.canonical = "layers.*.attention.value.*", .in_file = "blk.*.attn_qkv.*", .part = 2, .parts = 3},
+              {"layers.*.attention.output.*", "blk.*.attn_output.*"},
+              {"layers.*.mlp_norm.*", "blk.*.ffn_norm.*"},
+              {"layers.*.mlp.*.*", "blk.*.ffn_*.*"},
+              {"final_norm.*", "output_norm.*"},
+          },
+      .spellings = {},
+      .body = {"token_embd.**", "position_embd.**", "blk.**", "output_norm.**"},
+      .buffers = {},
   };
 }
 

@@ -1,0 +1,219 @@
+// Llama, Qwen2, Qwen3 and Mistral against what transformers computes in float64 from tiny checkpoints (tests/fixtures/models); from GGUF files of
+// the same weights they have the same bits.
+#include <doctest/doctest.h>
+#include <axiform/core/context.hpp>
+#include <axiform/generate/generate.hpp>
+#include <axiform/inspect/module_tree.hpp>
+#include <axiform/io/checkpoint.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/io/safetensors.hpp>
+#include <axiform/models/any.hpp>
+#include <axiform/models/bert.hpp>
+#include <axiform/models/gpt2.hpp>
+#include <axiform/models/llama.hpp>
+#include <axiform/models/load.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "support/goldens.hpp"
+
+using namespace axiform;
+using goldens::Goldens;
+using goldens::largest_difference;
+
+namespace {
+
+constexpr double tolerance = 2e-5;
+
+template <class Model>
+void check_states(Model const& model, Goldens const& golden, Context& context) {
+  for (int i = 0; golden.has("case" + std::to_string(i) + ".ids"); ++i) {
+    std::string const name = "case" + std::to_string(i);
+    CAPTURE(name);
+    auto const ids = golden.ids(name + ".ids");
+    Capture capture;
+    context.observe(&capture);
+    auto const states = model(ids, context);
+    context.observe(nullptr);
+    CHECK(largest_difference(states, golden.reals(name + ".last_hidden_state")) < tolerance);
+    goldens::check_captured(capture, golden, name, model.sizes.layers, tolerance);
+    auto const logits = model.logits(states, context);
+    if (golden.has(name + ".logits")) CHECK(largest_difference(logits, golden.reals(name + ".logits")) < tolerance);
+    if (golden.has(name + ".last_logits"))
+      CHECK(largest_difference(logits.row(ids.size() - 1), golden.reals(name + ".last_logits")) < tolerance);
+  }
+  if (!golden.has("batch.ids")) return;
+  auto const ids = golden.ids("batch.ids");
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"));
+  auto cache = model.make_cache(sequences.count(), 21);
+  CHECK(largest_difference(model({.ids = ids, .sequences = sequences}, context), golden.reals("batch.last_hidden_state")) < tolerance);
+  CHECK(largest_difference(model.last_logits(ids, sequences, cache, context), golden.reals("batch.last_logits")) < tolerance);
+}
+
+template <class Model>
+void check_greedy(Model const& model, Goldens const& golden, Context& context) {
+  for (std::string const name : {"greedy0", "greedy1", "greedy2"}) {
+    CAPTURE(name);
+    auto expected = golden.ids(name + ".prompt");
+    auto const prompt = expected, new_ids = golden.ids(name + ".ids");
+    expected.insert(expected.end(), new_ids.begin(), new_ids.end());
+    CHECK(generate(model, prompt, {.max_new_tokens = new_ids.size(), .decoding = Decoding::greedy}, context)[0] == expected);
+  }
+}
+
+// Whole sequences, and the same tokens in parts through a cache that two other sequences share, have the same bits on any number of threads.
+template <class Model>
+void check_bits(Model const& model, std::vector<TokenId> const& ids) {
+  Context one;
+  auto const whole = model(ids, one);
+  for (std::size_t threads : {1, 2, 3}) {
+    Context context = Context::with_threads(threads);
+    auto const again = model(ids, context);
+    CHECK(std::ranges::equal(again.elements(), whole.elements()));
+    for (std::size_t step : {1, 3, 8, 64}) {
+      CAPTURE(threads);
+      CAPTURE(step);
+      auto cache = model.make_cache(3, ids.size());
+      // Sequence 0 is elsewhere; sequence 1 takes a wrong turn at token 2, and sequence 2 goes on from there with the right one.
+      std::vector<TokenId> const elsewhere(5, 7);
+      auto const two = SequenceOffsets<axes::Tokens>::of_lengths({3, 2});
+      model({.ids = elsewhere, .sequences = two}, cache, context);
+      cache.truncate(1, 0);
+      std::size_t const begun = std::min<std::size_t>(2, ids.size());
+      auto const second = SequenceOffsets<axes::Tokens>::of_lengths({0, begun});
+      model({.ids = std::span(ids).first(begun), .sequences = second}, cache, context);
+      cache.fork(1, 2);
+      for (std::size_t first = cache.lengths()[2]; first < ids.size(); first += step) {
+        auto const part = std::span(ids).subspan(first, std::min(step, ids.size() - first));
+        std::vector<TokenId> together{5};  // one token of sequence 1 before them
+        together.insert(together.end(), part.begin(), part.end());
+        auto const three = SequenceOffsets<axes::Tokens>::of_lengths({0, 1, part.size()});
+        auto const states = model({.ids = together, .sequences = three}, cache, context);
+        for (std::size_t i = 0; i < part.size(); ++i) REQUIRE(std::ranges::equal(states.row(1 + i), whole.row(first + i)));
+      }
+    }
+  }
+}
+
+template <class Model>
+void check_model(std::string const& fixture) {
+  CAPTURE(fixture);
+  auto const directory = goldens::models / fixture;
+  Goldens const golden(directory / "goldens.safetensors");
+  std::size_t values_in_file = 0;
+  auto const file = SafetensorsFile::open(directory / "model.safetensors");
+  for (TensorInfo const& tensor : file.tensors()) values_in_file += tensor.element_count();
+  for (std::size_t threads : {1, 2}) {
+    Context context = Context::with_threads(threads);
+    auto const model = load<Model>(directory, context);
+    CHECK(count_parameters(model) == values_in_file);
+    check_states(model, golden, context);
+    check_greedy(model, golden, context);
+    if (threads == 1) check_bits(model, golden.ids(golden.has("case4.ids") ? "case4.ids" : "case2.ids"));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Llama: Llama's hidden states, attentions, logits and greedy tokens are transformers', and its bits do not depend on the cache") {
+  check_model<Llama<>>("llama-tiny");
+  check_model<Llama<>>("llama-tied");
+}
+
+TEST_CASE("Llama: so are Qwen2's, with biases of queries, keys and values") { check_model<Qwen2<>>("qwen2-tiny"); }
+
+TEST_CASE("Llama: so are Qwen3's, with a norm of each head of queries and keys") { check_model<Qwen3<>>("qwen3-tiny"); }
+
+TEST_CASE("Llama: so are Mistral's, with a window of five keys") { check_model<Llama<>>("mistral-tiny"); }
+
+TEST_CASE("Llama: low frequencies are lowered as Llama 3's config says, or all of them alike") {
+  check_model<Llama<>>("llama-3-tiny");
+  check_model<Llama<>>("llama-linear");
+}
+
+TEST_CASE("Llama: Qwen2's windows are those of its layers") { check_model<Qwen2<>>("qwen2-windows"); }
+
+TEST_CASE("Llama: a checkpoint of another recipe is refused") {
+  Context context;
+  CHECK_THROWS_WITH_AS(load<Llama<>>(goldens::models / "qwen3-tiny", context), doctest::Contains("found a Qwen3"), CheckpointError);
+  // As an older program may have written it: the tensors tell.
+  goldens::ChangedFixture const lies("qwen2-tiny", {{"model_type", "llama"}, {"architectures", {"LlamaForCausalLM"}}});
+  CHECK_THROWS_WITH_AS(load<Llama<>>(lies.directory(), context), doctest::Contains("k_proj.bias: not part of this model"), CheckpointError);
+}
+
+namespace {
+
+// States of a few tokens.
+template <class Model>
+auto states_of(std::filesystem::path const& path, Context& context) {
+  std::vector<TokenId> const ids{5, 1, 7, 7, 39, 0, 12};
+  return load<Model>(path, context)(ids, context);
+}
+
+template <class Model>
+void check_gguf(std::string const& name) {
+  CAPTURE(name);
+  Context context;
+  auto const expected = states_of<Model>(goldens::models / name, context);
+  auto const found = states_of<Model>(goldens::models / "gguf" / (name + ".gguf"), context);
+  CHECK(std::ranges::equal(found.elements(), expected.elements()));
+}
+
+}  // namespace
+
+TEST_CASE("Llama: a GGUF file of the same weights gives the same bits, and so does a GPT-2's and a BERT's") {
+  check_gguf<Llama<>>("llama-tiny");
+  check_gguf<Qwen2<>>("qwen2-tiny");
+  check_gguf<Qwen3<>>("qwen3-tiny");
+  check_gguf<Gpt2<>>("gpt2-tiny");
+  check_gguf<Bert<>>("bert-tiny");
+}
+
+TEST_CASE("Llama: a GGUF file divides frequencies where a config scales positions") {
+  Context context;
+  Goldens const golden(goldens::models / "llama-3-tiny/goldens.safetensors");
+  auto const model = load<Llama<>>(goldens::models / "gguf/llama-3-tiny.gguf", context);
+  check_states(model, golden, context);
+}
+
+TEST_CASE("Llama: any of them is loaded by what its config, or its GGUF file, says") {
+  Context context;
+  CHECK(std::holds_alternative<Llama<>>(load_any(goldens::models / "mistral-tiny", context)));
+  CHECK(std::holds_alternative<Qwen2<>>(load_any(goldens::models / "gguf/qwen2-tiny.gguf", context)));
+  auto const qwen = load<AnyCausalModel>(goldens::models / "gguf/qwen3-tiny.gguf", context);
+  CHECK(std::holds_alternative<Qwen3<>>(qwen.variant()));
+  std::vector<TokenId> const prompt{3, 1, 4};
+  CHECK(generate(qwen, prompt, {.max_new_tokens = 5, .seed = 9}, context) ==
+        generate(load<Qwen3<>>(goldens::models / "qwen3-tiny", context), prompt, {.max_new_tokens = 5, .seed = 9}, context));
+}
+
+TEST_CASE("Llama: settings that the library does not have are refused by name") {
+  auto const refusal = [](Json const& setting) -> std::string {
+    Json config = read_json(goldens::models / "llama-tiny/config.json");
+    config.update(setting);
+    try {
+      read_llama_config(config, "config.json");
+    } catch (Error const& error) {
+      return error.what();
+    }
+    return {};
+  };
+  CHECK(refusal({{"attention_bias", true}}) == "config.json: attention_bias: found true, which is not supported; expected false");
+  CHECK(refusal({{"mlp_bias", true}}).find("mlp_bias") != std::string::npos);
+  CHECK(refusal({{"num_local_experts", 8}}).find("num_local_experts: found 8") != std::string::npos);
+  CHECK(refusal({{"rope_parameters", {{"rope_type", "yarn"}, {"factor", 4}}}}) ==
+        "config.json: rope_parameters: rope_type: found \"yarn\", which is not supported; expected \"default\", \"linear\" or \"llama3\"");
+  CHECK(refusal({{"rope_parameters", {{"rope_type", "linear"}}}}).find("factor") != std::string::npos);
+  CHECK(refusal({{"rope_parameters", {{"rope_type", "linear"}, {"factor", -1}}}}).find("factor") != std::string::npos);
+  CHECK(refusal({{"num_key_value_heads", 3}}).find("heads of keys") != std::string::npos);
+  CHECK(refusal({{"layer_types", {"full_attention"}}}).find("layer_types: found 1") != std::string::npos);
+  CHECK(refusal({{"layer_types", {"full_attention", "linear_attention"}}}).find("linear_attention") != std::string::npos);
+  CHECK(refusal({{"head_dim", 7}}).find("columns of a head") != std::string::npos);
+  CHECK(refusal({{"hidden_size", 0}}).find("hidden_size") != std::string::npos);
+  CHECK(refusal(Json::object()).empty());
+}

@@ -1,0 +1,96 @@
+// Tokenizers from the metadata of GGUF files give the ids of the tokenizer.json, or vocab.txt, of the same model.
+#include <doctest/doctest.h>
+#include <axiform/io/json.hpp>
+#include <axiform/text/tokenizer_files.hpp>
+
+#include <string>
+#include <vector>
+
+#include "support/files.hpp"
+#include "text_test.hpp"
+
+using namespace axiform;
+using namespace axiform::test;
+using detail::llama3_expression, detail::qwen2_expression, detail::tekken_expression;
+
+namespace {
+
+// The byte-level tokenizer of the fixtures with other parts.
+Tokenizer patched(Json const& parts, bool ignores_merges = false) {
+  Json description = read_json(fixtures / "byte_bpe/tokenizer.json");
+  description.update(parts);
+  description["model"]["ignore_merges"] = ignores_merges;
+  return Tokenizer(detail::parts_from_tokenizer_json(description, "patched"));
+}
+
+Json split_at(std::string_view expression) {
+  return {{"type", "Sequence"},
+          {"pretokenizers",
+           Json::array({{{"type", "Split"}, {"pattern", {{"Regex", std::string(expression)}}}, {"behavior", "Isolated"}, {"invert", false}},
+                        {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}})}};
+}
+
+void check_same_ids(std::string const& name, Tokenizer const& expected) {
+  CAPTURE(name);
+  auto const found = Tokenizer::from_directory(fixtures / "gguf" / (name + ".gguf"));
+  REQUIRE(found.vocabulary_size() == expected.vocabulary_size());
+  for (std::string const& text : recorded_texts()) {
+    CAPTURE(text);
+    auto const ids = found.encode(text).ids;
+    REQUIRE(ids == expected.encode(text).ids);
+    REQUIRE(found.decode(ids) == expected.decode(ids));
+  }
+}
+
+std::string refusal(std::filesystem::path const& file) {
+  try {
+    Tokenizer::from_directory(file);
+  } catch (Error const& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("GGUF tokenizers: byte-level ones split text as the pre-tokenizer that the file names does in tokenizer.json") {
+  check_same_ids("gpt-2", byte_bpe());
+  Json const digits = {{"type", "Sequence"},
+                       {"pretokenizers", Json::array({{{"type", "Digits"}, {"individual_digits", true}},
+                                                      {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}})}};
+  check_same_ids("smollm", patched({{"pre_tokenizer", digits}}));
+  check_same_ids("llama-bpe", patched({{"pre_tokenizer", split_at(llama3_expression)}}, true));
+  check_same_ids("qwen2", patched({{"pre_tokenizer", split_at(qwen2_expression)}, {"normalizer", {{"type", "NFC"}}}}));
+  check_same_ids("tekken", patched({{"pre_tokenizer", split_at(tekken_expression)}}, true));
+}
+
+TEST_CASE("GGUF tokenizers: WordPiece tokens are those of vocab.txt") {
+  check_same_ids("bert", Tokenizer::from_vocab_txt(fixtures / "../models/bert-tiny/vocab.txt"));
+}
+
+TEST_CASE("GGUF tokenizers: control tokens are special, and found in the text") {
+  auto const tokenizer = Tokenizer::from_directory(fixtures / "gguf/smollm.gguf");
+  auto const id = tokenizer.token_to_id("<|endoftext|>");
+  REQUIRE(id.has_value());
+  CHECK(tokenizer.is_special(*id));
+  CHECK(tokenizer.encode("<|endoftext|>").ids == std::vector<TokenId>{*id});
+}
+
+TEST_CASE("GGUF tokenizers: what is not known is refused by name, and lies are found") {
+  std::string const bytes = read_bytes(fixtures / "gguf/smollm.gguf");
+  TemporaryDirectory const directory;
+  auto const refusal_with = [&](std::string_view what, std::string_view in_its_place) {
+    std::string changed = bytes;
+    auto const place = changed.find(what);
+    REQUIRE(place != changed.npos);
+    changed.replace(place, what.size(), in_its_place);
+    write_bytes(directory / "changed.gguf", changed);
+    return refusal(directory / "changed.gguf");
+  };
+  CHECK(refusal_with("smollm", "smallm")
+            .find("tokenizer.ggml.pre: found \"smallm\", which is not supported; expected \"gpt-2\", \"smollm\"") != std::string::npos);
+  CHECK(refusal_with("tokenizer.ggml.model", "tokenizer.ggml.modem").find("tokenizer.ggml.model") != std::string::npos);
+  CHECK(refusal_with("tokenizer.ggml.merges", "tokenizer.ggml.nerges").find("tokenizer.ggml.merges") != std::string::npos);
+  CHECK(refusal_with("gpt2", "gpt9").find("tokenizer.ggml.model: found \"gpt9\"") != std::string::npos);
+  CHECK(refusal_with("Ġ t", "Ġ_t").find("expected two tokens with one space between") != std::string::npos);
+}
