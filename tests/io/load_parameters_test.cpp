@@ -453,7 +453,7 @@ TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them
     for (auto& part : parts) requests.push_back(request(1, format, nullptr, &part));
     detail::LoadGroup group{{&file, &tensor}, 3, 64, {}};
     for (std::size_t i = 0; i < requests.size(); ++i)
-      group.parameters.push_back({&requests[i], i < 3 ? NameCandidate{} : NameCandidate{.part = i - 3, .parts = 3}});
+      group.parameters.push_back({&requests[i], i < 3 ? NameCandidate{} : NameCandidate{.name = {}, .part = i - 3, .parts = 3}});
     SerialExecutor executor;
     detail::read_chunks(detail::chunks_of(std::span(&group, 1)), executor);
     CHECK(whole_blocks == bytes);
@@ -465,7 +465,7 @@ TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them
 
 TEST_CASE("load_parameters: what is transposed comes in multiples of 32 columns, however wide it is") {
   ParameterRequest request{.shape = {9000, 70}};
-  detail::LoadGroup group{{}, 70, 9000, {{&request, NameCandidate{.arrangement = Arrangement::transposed}}}};
+  detail::LoadGroup group{{}, 70, 9000, {{&request, NameCandidate{.name = {}, .arrangement = Arrangement::transposed}}}};
   auto const chunks = detail::chunks_of(std::span(&group, 1));
   std::vector<std::size_t> rows;
   for (detail::LoadChunk const& chunk : chunks) rows.push_back(chunk.rows);
