@@ -3,3 +3,4 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/stable_sort.hpp>
+#include <axiform/core/weight_blocks.hpp>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,8 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/head_weights.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/io/block_format.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/load_parameters.hpp>
@@ -92,10 +95,26 @@ HeadWeights head_weights(HeadWeights config, Checkpoint const& checkpoint, NameT
 /// " (config.json: the checkpoint was saved from BertForMaskedLM)": what a message about missing tensors ends with. Empty where no config says.
 std::string saved_from(ModelDirectory const& directory);
 
-// Not part of the template below, which every model instantiates.
+// Not part of the templates below, which every model instantiates.
+std::optional<BlockFormat> blocks_in_file(std::string_view name, Checkpoint const& checkpoint, NameTable const& names);
 ParameterRequest request_of(std::string_view name, ParameterRef const& parameter);
 
 }  // namespace internal
+
+/// Keeps every matrix and table of a layer in what loses nothing of a checkpoint: in its blocks where there is such a format, in bf16 where there is
+/// none for its blocks (which does round), else in f32. A matrix whose parts are in different blocks is in bf16. To be called before the layer is loaded.
+template <Layer L>
+void keep_blocks(L& layer, Checkpoint const& checkpoint, NameTable const& names) {
+  std::map<void const*, WeightFormat> formats;  // of matrices, whose parts have names of their own
+  for_each_parameter(layer, [&](std::string_view name, ParameterRef const& parameter) {
+    using enum WeightFormat;
+    auto const blocks = internal::blocks_in_file(name, checkpoint, names);
+    WeightFormat const own = blocks ? weight_format_of(*blocks).value_or(bf16) : f32;
+    WeightFormat& format = formats.try_emplace(parameter.storage(), own).first->second;
+    if (format != own) format = format == f32 || own == f32 ? f32 : bf16;
+    parameter.set_format(format);
+  });
+}
 
 /// Loads the parameters of any layer from a checkpoint, straight into their packed form, on the context's threads.
 /// @throws CheckpointError listing every tensor that is missing, of another shape or type, or not part of the model.
@@ -117,7 +136,11 @@ template <class Model>
 Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
   auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
-  set_weight_format(model, options.weights);
+  if (options.weights) {
+    set_weight_format(model, *options.weights);
+  } else {
+    keep_blocks(model, checkpoint, names);
+  }
   try {
     LoadReport report = load_parameters(model, checkpoint, names, context);
     return {std::move(model), std::move(report)};
@@ -125,7 +148,7 @@ Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions cons
     throw CheckpointError(error.what() + internal::saved_from(directory));
   }
 }
-/// The same in f32.
+/// The same with the usual options.
 template <class Model>
 Loaded<Model> load_with_report(ModelDirectory const& directory, Context& context) {
   return load_with_report<Model>(directory, {}, context);
@@ -143,7 +166,7 @@ template <class Model>
 Model load(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   return load_with_report<Model>(directory, options, context).model;
 }
-/// The same in f32.
+/// The same with the usual options.
 template <class Model>
 Model load(ModelDirectory const& directory, Context& context) {
   return load<Model>(directory, {}, context);
@@ -178,12 +201,21 @@ AXIFORM_INLINE std::string saved_from(ModelDirectory const& directory) {
   }
 }
 
+AXIFORM_INLINE std::optional<BlockFormat> blocks_in_file(std::string_view name, Checkpoint const& checkpoint, NameTable const& names) {
+  for (auto candidates : {&name_candidates, &name_candidates_otherwise})
+    for (NameCandidate const& candidate : candidates(names, name))
+      if (auto const tensor = checkpoint.find(candidate.name)) return tensor->info->block_format;
+  return std::nullopt;
+}
+
 AXIFORM_INLINE ParameterRequest request_of(std::string_view name, ParameterRef const& parameter) {
   return {.name = std::string(name),
           .shape = parameter.shape(),
           .write_rows = [parameter](std::size_t first, std::span<float const> rows) { parameter.write_rows(first, rows); },
           .write_transposed = [parameter](std::size_t first, std::size_t count, float const* values,
-                                          std::size_t stride) { parameter.write_transposed(first, count, values, stride); }};
+                                          std::size_t stride) { parameter.write_transposed(first, count, values, stride); },
+          .block_format = is_in_blocks(parameter.format()) ? std::optional(parameter.format()) : std::nullopt,
+          .write_blocks = [parameter](std::size_t first, std::span<std::byte const> blocks) { parameter.write_blocks(first, blocks); }};
 }
 
 }  // namespace internal

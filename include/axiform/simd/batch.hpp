@@ -5,6 +5,7 @@
 /// beyond their count, a horizontal sum of one documented order, and `fma` with one meaning for each instruction set.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -76,6 +77,39 @@ namespace axiform::inline AXIFORM_ARCH::simd {
 #else
   return Floats(vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(source))));
 #endif
+}
+
+/// The `lanes` words at `source`, of any alignment.
+[[gnu::always_inline]] inline Ints load_words(std::uint32_t const* source) noexcept {
+  return Ints::load_unaligned(reinterpret_cast<std::int32_t const*>(source));
+}
+
+/// Whether a number of a few bits is in two's complement.
+enum class Sign { absent, twos_complement };
+
+/// The number that each word has in `Bits` bits from bit `First` on, as a float.
+///
+/// The bits are put into the fraction of a power of two whose unit they are, which is then subtracted: no shift, no conversion, all exact.
+template <unsigned First, unsigned Bits, Sign sign>
+[[gnu::always_inline]] inline Floats floats_of_bits(Ints words) noexcept {
+  static_assert(First + Bits <= 23, "a float has a fraction of 23 bits");
+  constexpr std::uint32_t mask = ((1u << Bits) - 1) << First;
+  // With a sign, its bit is turned around, which adds 2^(Bits - 1), and that is subtracted too.
+  constexpr float zero = static_cast<float>((1u << (23 - First)) + (sign == Sign::absent ? 0u : 1u << (Bits - 1)));
+  constexpr auto zero_bits = std::bit_cast<std::int32_t>(zero);
+#if defined(__AVX512F__)
+  __m512i const bits = _mm512_ternarylogic_epi32(words, _mm512_set1_epi32(static_cast<std::int32_t>(mask)), _mm512_set1_epi32(zero_bits),
+                                                 0x6a);  // (words & mask) ^ zero
+  return Floats(_mm512_castsi512_ps(bits)) - broadcast(zero);
+#else
+  return xsimd::bitwise_cast<float>((words & Ints(static_cast<std::int32_t>(mask))) ^ Ints(zero_bits)) - broadcast(zero);
+#endif
+}
+
+/// Each word without its `Count` last bits.
+template <int Count>
+[[gnu::always_inline]] inline Ints without_last_bits(Ints words) noexcept {
+  return words >> Count;
 }
 
 namespace detail {
@@ -194,8 +228,9 @@ template <std::size_t Distance, class Combine>
 
 /// 0, 1, 2 … in the lanes, to mask tails with: `lane_indices() < broadcast(count)`.
 [[gnu::always_inline]] inline Floats lane_indices() noexcept {
-  return []<std::size_t... Lane>(std::index_sequence<Lane...>) { return Floats(static_cast<float>(Lane)...); }
-  (std::make_index_sequence<lanes>{});
+  return []<std::size_t... Lane>(std::index_sequence<Lane...>) {
+    return Floats(static_cast<float>(Lane)...);
+  }(std::make_index_sequence<lanes>{});
 }
 
 /// The first `count` lanes of `values`, `filler` in the others.
