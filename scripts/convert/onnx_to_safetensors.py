@@ -22,7 +22,7 @@ import struct
 import sys
 from typing import NamedTuple, Optional
 
-from safetensors_writer import ConversionError, Tensor, number_of_elements, run_converter, transposed, write_safetensors
+from safetensors_writer import ConversionError, Tensor, number_of_elements, reading, run_converter, transposed, write_safetensors
 
 FLOATS = {1: "F32", 10: "F16", 16: "BF16"}  # TensorProto.DataType
 UINT8, INT8 = 2, 3
@@ -40,7 +40,7 @@ def read_varint(data, at):
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
-    raise ConversionError("found a number without an end: not an ONNX file, or one that is cut off")
+    raise ValueError("found a number without an end")
 
 
 def read_fields(data):
@@ -56,10 +56,10 @@ def read_fields(data):
             if size is None:
                 size, at = read_varint(data, at)
             if size > len(data) - at:
-                raise ConversionError(f"found a field of {size} bytes where {len(data) - at} are left: not an ONNX file, or one that is cut off")
+                raise ValueError(f"found a field of {size} bytes where {len(data) - at} are left")
             value, at = data[at : at + size], at + size
         else:
-            raise ConversionError(f"found a field of kind {kind}, which ONNX does not use: not an ONNX file")
+            raise ValueError(f"found a field of kind {kind}, which is not used")
         yield key >> 3, value
 
 
@@ -164,7 +164,7 @@ class Graph:
         self.nodes, self.initializers = [], {}
         graphs = [value for number, value in read_fields(model) if number == 7]
         if len(graphs) != 1 or isinstance(graphs[0], int):
-            raise ConversionError(f"found {len(graphs)} graphs, expected 1: not an ONNX file")
+            raise ValueError(f"found {len(graphs)} graphs, expected 1")
         for number, value in read_fields(graphs[0]):
             if number == 1:
                 self.nodes.append(Node.read(value))
@@ -201,14 +201,16 @@ class Weight(NamedTuple):
     axis: int = 1              # along which there is a scale each, where there are several
     is_transposed: bool = False
 
+    @reading("an ONNX file")
     def tensor(self):
         shape = self.stored.shape
         if self.is_transposed and len(shape) != 2:
             raise ConversionError(f"{self.stored.name}: found the shape {list(shape)}, expected a matrix")
         dtype = "F32" if self.scale else FLOATS[self.stored.type]
-        return Tensor(dtype, shape[::-1] if self.is_transposed else shape, self.bytes)
+        return Tensor(dtype, shape[::-1] if self.is_transposed else shape, self.numbers)
 
-    def bytes(self):
+    @reading("an ONNX file")
+    def numbers(self):
         shape, data = self.stored.shape, bytes(self.stored.data)
         if self.scale is None:
             return transposed(data, *shape, 2 if self.stored.type != 1 else 4) if self.is_transposed else data
@@ -330,6 +332,7 @@ def is_number(tensor):
     return number_of_elements(tensor.shape) <= 1
 
 
+@reading("an ONNX file")
 def read_onnx(model):
     """{name: Tensor} of an ONNX file's bytes."""
     graph = Graph(memoryview(model))

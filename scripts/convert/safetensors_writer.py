@@ -1,7 +1,9 @@
 """What the converters beside this file share: they write safetensors, with Python's standard library alone."""
 
 import array
+import contextlib
 import json
+import os
 import struct
 import sys
 from typing import Callable, NamedTuple
@@ -9,6 +11,15 @@ from typing import Callable, NamedTuple
 
 class ConversionError(Exception):
     """What a converter found in a file, and what it expected."""
+
+
+@contextlib.contextmanager
+def reading(what):
+    """Whatever goes wrong in here is the fault of the file that is read, which should be `what`."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError, RecursionError, struct.error) as error:
+        raise ConversionError(f"not {what}, or a damaged one: {error}") from error
 
 
 class Tensor(NamedTuple):
@@ -35,14 +46,19 @@ def write_safetensors(path, tensors):
         header[name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for name, tensor in sorted(tensors.items()):
-            data = tensor.data()
-            begin, end = header[name]["data_offsets"]
-            if len(data) != end - begin:
-                raise ConversionError(f"{name}: found {len(data)} bytes, expected {end - begin} of {tensor.dtype} {list(tensor.shape)}")
-            file.write(data)
+    try:
+        with open(path, "wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for name, tensor in sorted(tensors.items()):
+                data = tensor.data()
+                begin, end = header[name]["data_offsets"]
+                if len(data) != end - begin:
+                    raise ConversionError(f"{name}: found {len(data)} bytes, expected {end - begin} of {tensor.dtype} {list(tensor.shape)}")
+                file.write(data)
+    except BaseException:
+        if os.path.exists(path):
+            os.remove(path)
+        raise
 
 
 def transposed(data, rows, columns, element_bytes):

@@ -25,7 +25,7 @@ import struct
 import sys
 
 from onnx_to_safetensors import read_fields, read_numbers, read_varint
-from safetensors_writer import ConversionError, Tensor, number_of_elements, run_converter, transposed, write_safetensors
+from safetensors_writer import ConversionError, Tensor, number_of_elements, reading, run_converter, transposed, write_safetensors
 
 MAGIC = 0xDB4775248B80FB57
 FOOTER_BYTES = 48
@@ -45,20 +45,20 @@ ENDS = [
 def read_block(index, offset, size):
     """(key, value) of a block. A key says how many bytes it shares with the one before it."""
     if offset + size + 5 > len(index):
-        raise ConversionError(f"found a block that ends at byte {offset + size + 5} of {len(index)}: the index is cut off")
+        raise ValueError(f"found a block that ends at byte {offset + size + 5} of {len(index)}")
     if index[offset + size] != 0:
-        raise ConversionError("found a compressed block, which TensorFlow does not write into an index")
+        raise ValueError("found a compressed block, which TensorFlow does not write")
     block = index[offset : offset + size]
     restarts = struct.unpack_from("<I", block, size - 4)[0] if size >= 4 else size
     end, at, key = size - 4 * (restarts + 1), 0, b""
     if end < 0:
-        raise ConversionError(f"found {restarts} restarts in a block of {size} bytes")
+        raise ValueError(f"found {restarts} restarts in a block of {size} bytes")
     while at < end:
         shared, at = read_varint(block, at)
         rest, at = read_varint(block, at)
         length, at = read_varint(block, at)
         if shared > len(key) or at + rest + length > end:
-            raise ConversionError("found a key that goes beyond its block")
+            raise ValueError("found a key that goes beyond its block")
         key = key[:shared] + bytes(block[at : at + rest])
         at += rest
         yield key, block[at : at + length]
@@ -74,7 +74,7 @@ def read_handle(data, at=0):
 def read_index(index):
     """{name: (shape, offset in the data file)} of the float variables."""
     if len(index) < FOOTER_BYTES or struct.unpack_from("<Q", index, len(index) - 8)[0] != MAGIC:
-        raise ConversionError("found no footer: not the index of a TensorFlow checkpoint, or one that is cut off")
+        raise ValueError("found no footer")
     footer = index[-FOOTER_BYTES:]
     _, _, at = read_handle(footer)  # of a block about blocks, which is empty
     offset, size, _ = read_handle(footer, at)
@@ -119,6 +119,7 @@ def name_of(variable):
     raise ConversionError(f"{variable}: found a variable that no BERT has")
 
 
+@reading("the index of a TensorFlow checkpoint")
 def read_bundle(index, data):
     """{name: Tensor} of the bytes of an index and its data file, which is read from when a tensor is asked for."""
 
