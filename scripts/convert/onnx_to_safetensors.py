@@ -3,20 +3,22 @@
 
     scripts/convert/onnx_to_safetensors.py MODEL.onnx MODEL.safetensors
 
-For what PyTorch exported of a Hugging Face encoder, in float32, float16, or with 8-bit weights by ONNX Runtime's quantization. Exporting renames a weight
-that is multiplied with (`onnx::MatMul_1525`) and transposes it; quantization replaces it by integers, a scale and a zero point. The graph still
+For what PyTorch exported of a Hugging Face encoder, in float32, float16, or with weights of 8 or 4 bits by ONNX Runtime's quantization. Exporting renames a
+weight that is multiplied with (`onnx::MatMul_1525`) and transposes it; quantization replaces it by integers, scales and zero points. The graph still
 says what each one is:
 
-  - what a MatMul, MatMulInteger or Gemm multiplies with is the weight of a linear layer: it belongs to the bias that is added to the product, or
-    where there is none to the module that the operator's name spells ("/encoder/layer.0/attention/self/query/MatMul"), and is stored as [in, out],
-    which is [out, in] in a checkpoint;
+  - what a MatMul, MatMulInteger, MatMulNBits or Gemm multiplies with is the weight of a linear layer: it belongs to the bias that is added to the
+    product, or where there is none to the module that the operator's name spells ("/encoder/layer.0/attention/self/query/MatMul"), and is stored
+    as [in, out] (by MatMulNBits as [out, in]), which is [out, in] in a checkpoint;
   - what a Gather picks from is a table of embeddings, as it is;
   - other weights and biases have kept their names.
 
-8-bit weights become float32: (integer - zero point) * scale. (Where ONNX Runtime multiplies with them it rounds the activations to 8 bits too, so that its
+Integers become float32: (integer - zero point) * scale. (Where ONNX Runtime multiplies with 8 bits it rounds the activations to 8 bits too, so that its
 results differ a little from those of these weights.) A float that belongs to no operator known here is an error, not left out.
 """
 
+import array
+import itertools
 import re
 import struct
 import sys
@@ -27,7 +29,7 @@ from safetensors_writer import ConversionError, Tensor, number_of_elements, read
 FLOATS = {1: "F32", 10: "F16", 16: "BF16"}  # TensorProto.DataType
 UINT8, INT8 = 2, 3
 PARAMETER = re.compile(r"[A-Za-z_]\w*(\.\w+)*\.(weight|bias|gamma|beta)")
-PRODUCTS = ("MatMul", "MatMulInteger", "Gemm")
+PRODUCTS = ("MatMul", "MatMulInteger", "MatMulNBits", "Gemm")
 
 # ---- protobuf --------------------------------------------------------------------------------------------------------------------------
 
@@ -237,6 +239,51 @@ class Weight(NamedTuple):
         return bytes(result)
 
 
+def nibbles(data):
+    """The 4-bit integers of bytes, the lower half of each byte first."""
+    result = bytearray(2 * len(data))
+    result[0::2] = data.translate(bytes(byte & 15 for byte in range(256)))
+    result[1::2] = data.translate(bytes(byte >> 4 for byte in range(256)))
+    return bytes(result)
+
+
+class BlockWeight(NamedTuple):
+    """A matrix [out, in] in 4 bits, with a scale and a zero point for so many numbers of a row. The last block of a row is filled up."""
+
+    stored: Initializer
+    scale: Initializer
+    zero_point: Optional[Initializer]  # a row's in 4 bits too; 8 where there are none
+    shape: tuple
+    block: int
+
+    @reading("an ONNX file")
+    def tensor(self):
+        rows, columns = self.shape
+        expected = rows * -(-columns // self.block)
+        if self.stored.type != UINT8 or 2 * len(self.stored.data) != expected * self.block or len(self.scale.floats()) != expected:
+            raise ConversionError(f"{self.stored.name}: found {len(self.stored.data)} bytes and {len(self.scale.floats())} scales, "
+                                  f"expected {expected} blocks of {self.block} numbers in 4 bits")
+        return Tensor("F32", self.shape, self.numbers)
+
+    @reading("an ONNX file")
+    def numbers(self):
+        rows, columns = self.shape
+        in_row = -(-columns // self.block)
+        integers, scales = nibbles(bytes(self.stored.data)), self.scale.floats()
+        zeros = itertools.repeat(8)
+        if self.zero_point:
+            packed = nibbles(bytes(self.zero_point.data))
+            zeros = [zero for row in range(rows) for zero in packed[row * (in_row + in_row % 2) :][:in_row]]
+        result = array.array("f")
+        for i, (scale, zero) in enumerate(zip(scales, zeros)):
+            values = [(integer - zero) * scale for integer in range(16)]
+            begin, left = i * self.block, columns - i % in_row * self.block
+            result.extend([values[integer] for integer in integers[begin : begin + min(self.block, left)]])
+        if sys.byteorder == "big":
+            result.byteswap()
+        return result.tobytes()
+
+
 def weight_of(graph, name):
     """The stored tensor behind a value, through what only turns it round or makes it floats; None for what the model computes."""
     stored, node = graph.initializers.get(name), graph.maker.get(name)
@@ -268,6 +315,15 @@ def integer_weight_of(graph, node):
     if scale is None:
         raise ConversionError(f"{stored.name}: found no scale of it behind {node.name or node.op}")
     return Weight(stored, scale, zero_point)
+
+
+def block_weight_of(graph, node):
+    """What a MatMulNBits multiplies with."""
+    stored, scale, zero_point = (graph.initializers.get(name) for name in [*node.inputs[1:4], ""][:3])
+    bits, rows, columns, block = (node.attributes.get(name) for name in ("bits", "N", "K", "block_size"))
+    if bits != 4 or zero_point and zero_point.type != UINT8 or any(node.inputs[4:5]):
+        raise ConversionError(f"{node.inputs[1]}: found {bits} bits, or zero points or an order of columns of a kind not known here; expected 4 bits")
+    return BlockWeight(stored, scale, zero_point, (rows, columns), block)
 
 
 def table_of(graph, node):
@@ -312,6 +368,8 @@ def weights_used(graph):
         if node.op == "MatMulInteger":
             weight = integer_weight_of(graph, node)
             found = [("weight", weight and weight._replace(is_transposed=True))]
+        elif node.op == "MatMulNBits":
+            found = [("weight", block_weight_of(graph, node))]
         elif node.op in ("MatMul", "Gemm"):
             weight = weight_of(graph, node.inputs[1])
             if weight and not node.attributes.get("transB"):

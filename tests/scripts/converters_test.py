@@ -14,7 +14,7 @@ from pathlib import Path
 
 FIXTURES = Path(sys.argv[1]).resolve() / "scripts"
 CONVERT = Path(__file__).resolve().parent.parent.parent / "scripts" / "convert"
-ONNX = ("traced", "exported", "unsigned", "per_channel")
+ONNX = ("traced", "exported", "unsigned", "per_channel", "four_bits")
 
 sys.path.insert(0, str(CONVERT))
 sys.dont_write_bytecode = True
@@ -64,14 +64,28 @@ class ConvertersTest(unittest.TestCase):
         for name in ("traced", "exported"):
             self.assertEqual(self.converted("onnx_to_safetensors", FIXTURES / f"{name}.onnx"), WEIGHTS, name)
 
-    def test_eight_bits_become_the_integers_times_their_scales(self):
-        for name in ("unsigned", "per_channel"):
+    def test_integers_become_floats_by_their_scales(self):
+        # Three tables, the matrices of query, key, value and output, two inner ones, pooler and classifier; in 4 bits six of these.
+        for name, count, far in (("unsigned", 11, 0.03), ("per_channel", 11, 0.03), ("four_bits", 6, 0.25)):
             found = self.converted("onnx_to_safetensors", FIXTURES / f"{name}.onnx")
             quantized = {key.split(".", 1)[1]: value for key, value in DEQUANTIZED.items() if key.startswith(name)}
-            self.assertEqual(len(quantized), 11, name)  # three tables, and the matrices of query, key, value, output, two inner, pooler and classifier
+            self.assertEqual(len(quantized), count, name)
             self.assertEqual(found, {**WEIGHTS, **quantized}, name)
             for key, value in quantized.items():  # and are not far from what they were
-                self.assertLess(max(abs(a - b) for a, b in zip(floats(value), floats(WEIGHTS[key]))), 0.03, key)
+                self.assertLess(max(abs(a - b) for a, b in zip(floats(value), floats(WEIGHTS[key]))), far, key)
+
+    def test_blocks_of_four_bits_and_their_zero_points_are_taken_row_by_row(self):
+        # Two rows of 20 numbers: a block of 16 and one of 4, filled up. The zero points of a row begin at a byte of their own.
+        stored = onnx_to_safetensors.Initializer("a", 2, (2, 2, 8), bytes([0x10, 0x32, 0x54, 0x76, 0x98, 0xBA, 0xDC, 0xFE] * 4))
+        scale = onnx_to_safetensors.Initializer("b", 1, (4,), struct.pack("<4f", 1, 10, 0.5, 2))
+        zero = onnx_to_safetensors.Initializer("c", 2, (2,), bytes([0x21, 0x80]))
+        for zero_point, zeros in ((zero, (1, 2, 0, 8)), (None, (8, 8, 8, 8))):
+            expected = [*((i - zeros[0]) * 1.0 for i in range(16)), *((i - zeros[1]) * 10.0 for i in range(4)),
+                        *((i - zeros[2]) * 0.5 for i in range(16)), *((i - zeros[3]) * 2.0 for i in range(4))]
+            weight = onnx_to_safetensors.BlockWeight(stored, scale, zero_point, (2, 20), 16)
+            self.assertEqual(list(struct.unpack("<40f", weight.tensor().data())), expected)
+        with self.assertRaisesRegex(ConversionError, "a: found 32 bytes and 4 scales, expected 6 blocks"):
+            onnx_to_safetensors.BlockWeight(stored, scale, None, (2, 40), 16).tensor()
 
     def test_a_checkpoint_of_tensorflow_has_the_bits_of_pytorchs(self):
         self.assertEqual(self.converted("tf_bundle_to_safetensors", FIXTURES / "bundle"), WEIGHTS)
