@@ -24,7 +24,7 @@ import re
 import struct
 import sys
 
-from onnx_to_safetensors import read_fields, read_numbers, read_varint
+from protobuf import read_fields, read_varint
 from safetensors_writer import ConversionError, Tensor, number_of_elements, reading, run_converter, transposed, write_safetensors
 
 MAGIC = 0xDB4775248B80FB57
