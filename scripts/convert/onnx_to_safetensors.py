@@ -291,9 +291,9 @@ def table_of(graph, node):
 
 
 def bias_added_to(graph, name):
-    """The name of the bias that is added to a product, behind what makes a product of integers floats."""
+    """The name of the bias that is added to a product, behind what makes a product of integers floats, or rounds one of floats."""
     for _ in range(3):
-        node = graph.follow(name, "Cast", "Mul", "Add")
+        node = graph.follow(name, "Cast", "Mul", "QuantizeLinear", "DequantizeLinear", "Add")
         if node is None:
             return None
         if node.op == "Add":

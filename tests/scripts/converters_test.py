@@ -14,7 +14,7 @@ from pathlib import Path
 
 FIXTURES = Path(sys.argv[1]).resolve() / "scripts"
 CONVERT = Path(__file__).resolve().parent.parent.parent / "scripts" / "convert"
-ONNX = ("traced", "exported", "unsigned", "per_channel", "four_bits")
+ONNX = ("traced", "exported", "unsigned", "per_channel", "rounded", "four_bits")
 
 sys.path.insert(0, str(CONVERT))
 sys.dont_write_bytecode = True
@@ -65,8 +65,8 @@ class ConvertersTest(unittest.TestCase):
             self.assertEqual(self.converted("onnx_to_safetensors", FIXTURES / f"{name}.onnx"), WEIGHTS, name)
 
     def test_integers_become_floats_by_their_scales(self):
-        # Three tables, the matrices of query, key, value and output, two inner ones, pooler and classifier; in 4 bits six of these.
-        for name, count, far in (("unsigned", 11, 0.03), ("per_channel", 11, 0.03), ("four_bits", 6, 0.25)):
+        # Three tables, the matrices of query, key, value and output, two inner ones, pooler and classifier; or some of these.
+        for name, count, far in (("unsigned", 11, 0.03), ("per_channel", 11, 0.03), ("rounded", 9, 0.03), ("four_bits", 6, 0.25)):
             found = self.converted("onnx_to_safetensors", FIXTURES / f"{name}.onnx")
             quantized = {key.split(".", 1)[1]: value for key, value in DEQUANTIZED.items() if key.startswith(name)}
             self.assertEqual(len(quantized), count, name)

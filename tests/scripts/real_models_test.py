@@ -56,12 +56,20 @@ class RealModelsTest(unittest.TestCase):
         self.check_close(scores, expected["scores"], 1e-4)  # of numbers around 10, through 12 layers
         self.check_close(scores, expected["scores_with_activations_in_8_bits"], 0.3)
 
-    def test_rampart_labels_tokens_as_onnx_runtime_from_the_file_that_it_was_made_of(self):
-        expected = self.expected("rampart-pii")
-        (found,) = self.axiform("classify", "rampart-pii", "--aggregation=none", expected["text"])
+    def check_labels(self, name):
+        """Returns the labels of the tokens that have one."""
+        expected = self.expected(name)
+        (found,) = self.axiform("classify", name, "--aggregation=none", expected["text"])
         labelled = [entry for entry in expected["labels"] if entry[0] != "O"]
         self.assertEqual([each["label"] for each in found], [label for label, _ in labelled])
         self.check_close([each["score"] for each in found], [score for _, score in labelled], 2e-6)
+        return [label for label, _ in labelled]
+
+    def test_rampart_labels_tokens_as_onnx_runtime_from_the_file_that_it_was_made_of(self):
+        self.check_labels("rampart-pii")
+
+    def test_quire_labels_tokens_as_transformers_and_onnx_runtime(self):
+        self.assertEqual(self.check_labels("quire-grammar"), EXPECTED["quire-grammar"]["labels_with_activations_in_8_bits"])
 
     def test_bert_fills_masks_as_transformers(self):
         for case in self.expected("bert-base-uncased")["masked"]:
