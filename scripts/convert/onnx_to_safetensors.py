@@ -68,6 +68,8 @@ class Initializer(NamedTuple):
         return tensor
 
     def floats(self):
+        if self.type != 1:
+            raise ConversionError(f"{self.name}: found the type {self.type}, expected 1, float32")
         return struct.unpack(f"<{len(self.data) // 4}f", self.data)
 
     def integers(self):
@@ -163,8 +165,9 @@ class Weight(NamedTuple):
         shape = self.stored.shape
         if self.is_transposed and len(shape) != 2:
             raise ConversionError(f"{self.stored.name}: found the shape {list(shape)}, expected a matrix")
-        dtype = "F32" if self.scale else FLOATS[self.stored.type]
-        return Tensor(dtype, shape[::-1] if self.is_transposed else shape, self.numbers)
+        if self.scale and self.stored.type not in (UINT8, INT8):
+            raise ConversionError(f"{self.stored.name}: found a scale for integers of type {self.stored.type}, expected {UINT8} or {INT8}, of 8 bits")
+        return Tensor("F32" if self.scale else FLOATS[self.stored.type], shape[::-1] if self.is_transposed else shape, self.numbers)
 
     @reading("an ONNX file")
     def numbers(self):

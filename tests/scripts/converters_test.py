@@ -87,6 +87,13 @@ class ConvertersTest(unittest.TestCase):
         with self.assertRaisesRegex(ConversionError, "a: found 32 bytes and 4 scales, expected 6 blocks"):
             onnx_to_safetensors.BlockWeight(stored, scale, None, (2, 40), 16).tensor()
 
+    def test_integers_of_other_types_are_an_error(self):
+        read = onnx_to_safetensors.Initializer
+        for stored, scale, said in ((read("a", 6, (1,), bytes(4)), read("b", 1, (), bytes(4)), "a: found a scale for integers of type 6"),
+                                    (read("a", 2, (1,), bytes(1)), read("b", 10, (), bytes(2)), "b: found the type 10, expected 1")):
+            with self.assertRaisesRegex(ConversionError, said):
+                onnx_to_safetensors.Weight(stored, scale).tensor().data()
+
     def test_a_checkpoint_of_tensorflow_has_the_bits_of_pytorchs(self):
         self.assertEqual(self.converted("tf_bundle_to_safetensors", FIXTURES / "bundle"), WEIGHTS)
 
