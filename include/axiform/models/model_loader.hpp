@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <map>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -101,6 +102,17 @@ std::string saved_from(ModelDirectory const& directory);
 std::optional<BlockFormat> blocks_in_file(std::string_view name, Checkpoint const& checkpoint, NameTable const& names);
 ParameterRequest request_of(std::string_view name, ParameterRef const& parameter);
 void check_memory(std::size_t needed, ModelDirectory const& directory);
+[[noreturn]] void refuse_sizes(ModelDirectory const& directory);
+
+// Zeros take no memory yet, but addresses.
+template <class Model>
+Unloaded<Model> create_unloaded(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+  try {
+    return ModelLoader<Model>::create(directory, checkpoint);
+  } catch (std::bad_alloc const&) {
+    refuse_sizes(directory);
+  }
+}
 
 }  // namespace internal
 
@@ -147,7 +159,7 @@ LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable con
 template <class Model>
 Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
-  auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
+  auto [model, names] = internal::create_unloaded<Model>(directory, checkpoint);
   if (options.weights) {
     set_weight_format(model, *options.weights);
   } else {
@@ -227,6 +239,11 @@ AXIFORM_INLINE void check_memory(std::size_t needed, ModelDirectory const& direc
   auto const mebibytes = [](std::size_t bytes) { return bytes >> 20; };
   throw MemoryError(detail::message({directory.string(), ": its weights take ", mebibytes(needed), " MiB, and ", mebibytes(*available),
                                      " MiB of memory are available; expected less, or a smaller format of weights (bf16, q8_0, q4_0)"}));
+}
+
+AXIFORM_INLINE void refuse_sizes(ModelDirectory const& directory) {
+  throw MemoryError(
+      detail::message({(directory / "config.json").string(), ": weights of these sizes take more memory than a process can have"}));
 }
 
 AXIFORM_INLINE ParameterRequest request_of(std::string_view name, ParameterRef const& parameter) {
