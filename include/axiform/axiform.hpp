@@ -48,6 +48,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
 #include <axiform/core/view.hpp>
+#include <axiform/core/weight_blocks.hpp>
 #include <axiform/core/weight_format.hpp>
 #include <axiform/generate/beam_generation.hpp>
 #include <axiform/generate/beam_search.hpp>
