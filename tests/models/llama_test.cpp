@@ -4,6 +4,7 @@
 #include <axiform/core/available_memory.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/generate/generate.hpp>
+#include <axiform/generate/speculative.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/gguf.hpp>
@@ -193,6 +194,27 @@ TEST_CASE("Llama: any of them is loaded by what its config, or its GGUF file, sa
   std::vector<TokenId> const prompt{3, 1, 4};
   CHECK(generate(qwen, prompt, {.max_new_tokens = 5, .seed = 9}, context) ==
         generate(load<Qwen3<>>(goldens::models / "qwen3-tiny", context), prompt, {.max_new_tokens = 5, .seed = 9}, context));
+}
+
+TEST_CASE("Llama: beams, batches, samples and a small model's guesses are the same however they run together") {
+  auto context = Context::with_threads(2);
+  auto const model = load<AnyCausalModel>(goldens::models / "qwen3-tiny", context);
+  std::vector<std::vector<TokenId>> const prompts{{3, 1, 4}, {1}, {5, 9, 2, 6, 5, 3, 5}};
+  for (GenerateOptions options : {GenerateOptions{.max_new_tokens = 9, .decoding = Decoding::beam_search, .num_beams = 3},
+                                  GenerateOptions{.max_new_tokens = 9, .num_return_sequences = 2, .seed = 4}}) {
+    auto const together = generate_batch(model, prompts, options, context);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      auto const alone = generate_sequences(model, prompts[i], options, context);
+      REQUIRE(alone.size() == together[i].size());
+      for (std::size_t k = 0; k < alone.size(); ++k) CHECK(alone[k].ids == together[i][k].ids);
+    }
+  }
+  // A draft of another family with the same vocabulary changes no greedy token.
+  auto const draft = load<AnyCausalModel>(goldens::models / "qwen2-tiny", context);
+  GenerateOptions const greedy{.max_new_tokens = 20, .decoding = Decoding::greedy};
+  for (auto const& prompt : prompts)
+    CHECK(generate_speculatively(model, draft, prompt, greedy, {.tokens = 3}, context).sequence.ids ==
+          generate(model, prompt, greedy, context)[0]);
 }
 
 TEST_CASE("Llama: settings that the library does not have are refused by name") {
