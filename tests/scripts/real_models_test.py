@@ -14,6 +14,8 @@ from pathlib import Path
 
 PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
 EXPECTED = json.loads((FIXTURES / "scripts" / "real_models.json").read_text(encoding="utf-8"))
+SMOLLM2 = MODELS / "smollm2-135m-instruct"
+SMOLLM2_EXPECTED = json.loads((FIXTURES / "scripts" / "smollm2.json").read_text(encoding="utf-8"))  # make_smollm2.py
 
 
 class RealModelsTest(unittest.TestCase):
@@ -83,9 +85,32 @@ class RealModelsTest(unittest.TestCase):
         for mine, printed in zip(found, expected["printed_attention"]):
             self.check_close(mine, printed, 0.0005 + 1e-5)  # three decimals
 
+    def test_smollm2_goes_on_as_transformers(self):
+        if not SMOLLM2.exists():
+            self.skipTest("scripts/fetch-model smollm2-135m-instruct fetches it")
+        for case in SMOLLM2_EXPECTED["prompts"]:
+            if not case["new_ids"]:
+                continue
+            with self.subTest(case["text"]):
+                (found,) = self.axiform("generate", SMOLLM2.name, "--greedy", "--max-new-tokens", str(len(case["new_ids"])), "--", case["text"])
+                self.assertEqual(found["ids"], case["ids"] + case["new_ids"])
+
+    def test_smollm2_answers_as_transformers(self):
+        if not SMOLLM2.exists():
+            self.skipTest("scripts/fetch-model smollm2-135m-instruct fetches it")
+        for chat in SMOLLM2_EXPECTED["chats"]:
+            for options in [], ["--prompt-lookup", "8"]:
+                with self.subTest(chat["turns"][0]["question"], options=options):
+                    system = ["--system", chat["system"]] if chat["system"] else []
+                    talk = "".join(turn["question"] + "\n" for turn in chat["turns"])
+                    result = subprocess.run([PROGRAMS / "axiform", "chat", "--model", SMOLLM2, "--greedy", "--max-new-tokens",
+                                             str(SMOLLM2_EXPECTED["longest_answer"]), *system, *options], input=talk, capture_output=True, encoding="utf-8")
+                    self.assertEqual((result.returncode, result.stderr), (0, ""))
+                    self.assertEqual(result.stdout, "".join(turn["answer"] + "\n" for turn in chat["turns"]))
+
 
 if __name__ == "__main__":
-    if not any((MODELS / name / "config.json").exists() for name in EXPECTED):
+    if not SMOLLM2.exists() and not any((MODELS / name / "config.json").exists() for name in EXPECTED):
         print("no model is here: scripts/fetch-model fetches one")
         sys.exit(77)
     unittest.main(argv=sys.argv[:1], verbosity=2)
