@@ -163,6 +163,7 @@ class TemplateInterpreter {
   // ---- variables ----------------------------------------------------------------------------------------------------------------------
 
   void assign(std::string_view name, Value value) {
+    budget_.spend(scope_->variables.size());
     for (auto& [variable, old] : scope_->variables)
       if (variable == name) return void(old = std::move(value));
     scope_->variables.emplace_back(name, std::move(value));
@@ -876,7 +877,7 @@ class TemplateInterpreter {
   Values sorted(Values values, Values const& keys, bool is_reversed);
   MarkedText joined(Values const& values, MarkedText const& separator);
   MarkedText text_of(Value const& value) { return value.is_text() ? value.text() : to_text(value, budget_); }
-  MarkedText formatted_time(std::string_view format);
+  MarkedText formatted_time(MarkedText const& format_text);
 
   Environment environment_;
   TemplateBudget budget_;

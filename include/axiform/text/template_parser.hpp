@@ -83,6 +83,9 @@ using TemplateBody = std::vector<TemplateStatement>;
 /// Nodes within one another. jinja2 gives up at about a hundred; more would overflow the stack.
 inline constexpr std::size_t deepest_template = 200;
 
+/// Parameters of a macro, and arguments of a call: as many as Python had long allowed.
+inline constexpr std::size_t most_arguments = 255;
+
 /// What is known by name. Others are refused when the template is parsed.
 inline constexpr std::string_view template_filters[] = {
     "abs",  "capitalize", "count",      "d",     "default", "dictsort", "first", "float",  "indent",     "int",     "items",   "join",
@@ -348,6 +351,9 @@ class TemplateParser {
     while (!now().is_symbol(")")) {
       if (!statement.parameters.empty()) expect_symbol(",");
       if (now().is_name("caller")) fail("a parameter called \"caller\" is not supported");
+      if (statement.parameters.size() == most_arguments) fail("the macro has more than 255 parameters");
+      if (now().kind == Kind::name && is_one_of(now().text, statement.parameters))
+        fail("the parameter " + in_quotes(now().text) + " is there twice");
       statement.parameters.push_back(parse_target_name());
       if (skip_symbol("="))
         statement.expressions.push_back(parse_expression());
@@ -674,6 +680,7 @@ class TemplateParser {
   void parse_arguments(Expression& expression) {
     expect_symbol("(");
     while (!now().is_symbol(")")) {
+      if (expression.operands.size() > most_arguments) fail("a call with more than 255 arguments");
       if (now().is_symbol("*") || now().is_symbol("**")) fail("arguments with \"*\" are not supported");
       if (now().kind == Kind::name && next().is_symbol("=")) {
         if (is_one_of(now().text, expression.words)) fail("the argument " + in_quotes(now().text) + " is given twice");

@@ -414,8 +414,8 @@ class TemplateWriter {
     bool is_ascii = false;
     bool sorts_keys = false;
     std::optional<MarkedText> indent;
-    std::string item_separator = ", ";
-    std::string key_separator = ": ";
+    MarkedText item_separator{", ", TextOrigin::from_template};
+    MarkedText key_separator{": ", TextOrigin::from_template};
   };
   void json(TemplateValue const& value, JsonStyle const& style, std::size_t level = 0);
 
