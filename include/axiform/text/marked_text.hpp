@@ -66,6 +66,15 @@ class MarkedText {
   /// Whether any of it came from a message.
   bool has_message() const noexcept { return marks_.find(static_cast<char>(TextOrigin::from_message)) != std::string::npos; }
 
+  /// Whether the filter `safe` made it: jinja2 would escape HTML in what is added to it.
+  bool is_safe() const noexcept { return is_safe_; }
+  /// The same text, which `is_safe()`. No other text is: what is made of this one is not.
+  MarkedText as_safe() const {
+    MarkedText result = *this;
+    result.is_safe_ = true;
+    return result;
+  }
+
   void append(MarkedText const& other) { append(other, 0, other.size()); }
   /// The bytes [begin, end) of `other`.
   void append(MarkedText const& other, std::size_t begin, std::size_t end) {
@@ -98,6 +107,7 @@ class MarkedText {
 
   std::string text_;
   std::string marks_;
+  bool is_safe_ = false;
 };
 
 // ---- characters as Python has them ----------------------------------------------------------------------------------------------------

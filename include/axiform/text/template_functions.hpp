@@ -211,6 +211,7 @@ inline MarkedText TemplateInterpreter::formatted_time(MarkedText const& format_t
 // ---- methods --------------------------------------------------------------------------------------------------------------------------
 
 inline TemplateValue TemplateInterpreter::call_method(Value const& object, std::string_view name, Arguments const& arguments) {
+  object.refuse_safe();
   if (object.is_text()) {
     budget_.spend(object.text().size() * TemplateBudget::byte);
     return call_text_method(object, name, arguments);
@@ -398,6 +399,8 @@ inline TemplateValue TemplateInterpreter::call_loop_method(TemplateLoop& loop, s
 // ---- filters --------------------------------------------------------------------------------------------------------------------------
 
 inline TemplateValue TemplateInterpreter::filter(std::string_view name, Value const& value, Arguments const& arguments) {
+  constexpr std::string_view of_safe[] = {"count", "d", "default", "length", "list", "replace", "safe", "string", "tojson"};
+  if (!is_one_of(name, of_safe)) value.refuse_safe();
   if (name == "default" || name == "d") {
     auto const bound = bind(name, arguments, {"default_value", "boolean"});
     bool const is_missing = value.is_undefined() || (bound[1] && is_true(*bound[1]) && !is_true(value));
@@ -456,7 +459,7 @@ inline TemplateValue TemplateInterpreter::filter_text(std::string_view name, Val
     add_word(text.size());
     return result;
   }
-  return text;  // `string` and `safe`.
+  return name == "safe" ? text.as_safe() : text;  // Or `string`.
 }
 
 inline TemplateValue TemplateInterpreter::filter_indent(Value const& value, Arguments const& arguments) {

@@ -499,6 +499,7 @@ class TemplateInterpreter {
   /// `object[begin:end:step]`.
   Value slice(Value const& object, std::optional<std::int64_t> begin, std::optional<std::int64_t> end, std::int64_t step) {
     if (object.is_undefined()) throw_undefined(object);
+    object.refuse_safe();
     auto const* const sequence = object.as<Value::Sequence>();
     bool const is_sliceable = sequence != nullptr && ((*sequence)->kind == SequenceKind::list || (*sequence)->kind == SequenceKind::tuple ||
                                                       (*sequence)->kind == SequenceKind::range);
@@ -576,6 +577,8 @@ class TemplateInterpreter {
   }
 
   Value arithmetic(std::string_view word, Value left, Value const& right) {
+    left.refuse_safe();
+    right.refuse_safe();
     if (word == "%" && left.is_text()) throw TemplateFault{"formatting of strings with \"%\" is not supported"};
     if (left.is_undefined()) throw_undefined(left);
     if (right.is_undefined()) throw_undefined(right);

@@ -206,14 +206,12 @@ class TemplateParser {
           body.back().expressions.push_back(parse_tuple(true));
           measure(body.back());
           expect(Kind::output_end, "}}");
-          check_safe(body.back().expressions.back().get());
           break;
         case Kind::block_begin:
           advance();
           if (now().kind == Kind::name && is_one_of(now().text, ends)) return body;
           body.push_back(parse_statement());
           measure(body.back());
-          check_safe(nullptr);
           expect(Kind::block_end, "%}");
           break;
         default:  // The end: the lexer begins all else with one of the above.
@@ -231,14 +229,6 @@ class TemplateParser {
     skip_symbol(":");
     expect(Kind::block_end, "%}");
     return parse_body(ends);
-  }
-
-  /// jinja2 escapes what is added to text that is marked as safe; where `safe` comes last of all, it has no effect.
-  void check_safe(Expression const* output) {
-    std::size_t const line = std::exchange(safe_line_, 0);
-    bool const is_last = output != nullptr && output->kind == Expression::Kind::filter && output->name == "safe" && safe_count_ == 1;
-    safe_count_ = 0;
-    if (line != 0 && !is_last) throw_template_error(line, "the filter \"safe\" is supported only as the last one of an output");
   }
 
   Statement make(Statement::Kind kind) const { return {.kind = kind, .line = now().line}; }
@@ -714,7 +704,6 @@ class TemplateParser {
     filter->name = parse_dotted_name("the name of a filter");
     if (!is_one_of(filter->name, template_filters))
       throw_template_error(filter->line, "the filter " + in_quotes(filter->name) + " is not supported");
-    if (filter->name == "safe") safe_line_ = filter->line, ++safe_count_;
     filter->operands.push_back(std::move(operand));
     if (now().is_symbol("(")) parse_arguments(*filter);
     return finish(std::move(filter));
@@ -745,9 +734,7 @@ class TemplateParser {
   std::vector<TemplateToken> tokens_;
   std::size_t place_ = 0;
   std::size_t level_ = 0;
-  std::size_t loops_ = 0;      // Those that `break` may leave here.
-  std::size_t safe_line_ = 0;  // Where the filter `safe` was last seen, and how often since the last statement.
-  std::size_t safe_count_ = 0;
+  std::size_t loops_ = 0;  // Those that `break` may leave here.
 };
 
 }  // namespace axiform::detail
