@@ -90,7 +90,9 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bert, R"({"normalizer": {"type": "Precompiled"}})",
             "t.json: normalizer: the type \"Precompiled\" is not supported, expected BertNormalizer or NFC or"},
            {small_bert, R"({"normalizer": {"novelty": 1}})", "\"novelty\""},
-           {small_bert, R"({"pre_tokenizer": {"type": "Metaspace"}})", "\"Metaspace\""},
+           {small_bert, R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "often"}})",
+            "t.json: pre_tokenizer: the prepend_scheme \"often\" is not supported, expected always, first or never"},
+           {small_bert, R"({"pre_tokenizer": {"type": "Novel"}})", "\"Novel\""},
            {small_bert, R"({"pre_tokenizer": {"type": "Whitespace", "novelty": 1}})", "\"novelty\""},
            {small_bert, R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}})", "WordPiece without any"},
            {small_bert, R"({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}})",
@@ -107,10 +109,7 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bpe, R"({"normalizer": {"type": "Prepend", "prepend": ""}})", "\"prepend\""},
            {small_bpe, R"({"normalizer": {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}})",
             "t.json: normalizer: replacing the regular expression \"\\s+\" is not supported"},
-           {small_bpe,
-            R"({"pre_tokenizer": {"type": "Digits", "individual_digits": true, "add_prefix_space": null, "trim_offsets": null}})",
-            "t.json: pre_tokenizer: BPE without the pre-tokenizer ByteLevel is not supported"},
-           {small_bpe, R"({"pre_tokenizer": {"type": "Metaspace"}})", "\"Metaspace\""},
+           {small_bpe, R"({"decoder": {"type": "Metaspace"}})", "\"Metaspace\""},
        }) {
     CAPTURE(patch);
     auto const found = refusal<CheckpointError>(patched(base, patch));
@@ -174,6 +173,25 @@ TEST_CASE("tokenizer files: a sequence is refused by the member that is not supp
   Json json = small_bpe;
   json["pre_tokenizer"] = nested;
   CHECK(contains(refusal<CheckpointError>(json), "more than 8 sequences one in another"));
+
+  // A decoder that puts spaces for marks has its steps in one order.
+  auto const decoding = [&](std::initializer_list<char const*> steps) {
+    std::vector<Json> decoders;
+    for (char const* const step : steps) decoders.push_back(parse_json(step, "test"));
+    return with("decoder", "decoders", decoders);
+  };
+  char const* const spaces = R"({"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "})";
+  char const* const fallback = R"({"type": "ByteFallback"})";
+  char const* const fuse = R"({"type": "Fuse"})";
+  char const* const strip = R"({"type": "Strip", "content": " ", "start": 1, "stop": 0})";
+  CHECK(load(decoding({spaces, fallback, fuse, strip})).decode(std::vector<TokenId>{0, 1}) == "ab");
+  CHECK(contains(refusal<CheckpointError>(decoding({fuse})), "the type \"Fuse\" is not supported"));
+  for (auto const& steps :
+       {decoding({spaces, strip}), decoding({spaces, fuse, fallback}), decoding({fallback, spaces}), decoding({spaces, spaces}),
+        decoding({R"({"type": "Replace", "pattern": {"String": "_"}, "content": " "})", fuse}),
+        decoding({spaces, fuse, R"({"type": "Strip", "content": " ", "start": 1, "stop": 1})"}),
+        decoding({spaces, fuse, R"({"type": "Strip", "content": "_", "start": 1, "stop": 0})"})})
+    CHECK(contains(refusal<CheckpointError>(steps), "the setting \"decoders\""));
 
   Json const doubles = parse_json(R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})", "test");
   CHECK(contains(refusal<FormatError>(with("normalizer", "normalizers", {patched(doubles, R"({"pattern": {"String": ""}})")})),
