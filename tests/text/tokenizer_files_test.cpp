@@ -30,6 +30,17 @@ Json const small_bpe = parse_json(R"({
             "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}})",
                                   "test");
 
+Json const small_characters = parse_json(R"({
+  "version": "1.0", "added_tokens": [{"id": 4, "content": "<s>", "special": true}], "normalizer": null,
+  "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": false},
+  "post_processor": null,
+  "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"},
+                                               {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+  "model": {"type": "BPE", "dropout": null, "unk_token": "a", "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": true,
+            "byte_fallback": true, "ignore_merges": false, "vocab": {"a": 0, "\u2581": 1, "\u2581a": 2, "<0xCC>": 3, "<s>": 4, "<0x81>": 5},
+            "merges": [["\u2581", "a"]]}})",
+                                         "test");
+
 Tokenizer load(Json const& json) { return Tokenizer(detail::parts_from_tokenizer_json(json, "t.json"), "t.json"); }
 
 Json patched(Json json, char const* patch) {
@@ -74,6 +85,7 @@ std::string refusal(Json const& json) {
 TEST_CASE("tokenizer files: the small descriptions of these tests load") {
   CHECK(load(small_bert).encode("ab").ids == std::vector<TokenId>{1, 3, 4, 2});
   CHECK(load(small_bpe).encode("abba").ids == std::vector<TokenId>{2, 1, 0});
+  CHECK(load(small_characters).encode("a\u0301 a").ids == std::vector<TokenId>{2, 3, 5, 2});
 }
 
 TEST_CASE("tokenizer files: a setting that is not supported is refused by name") {
@@ -277,7 +289,7 @@ TEST_CASE("tokenizer files: content that makes no sense is a FormatError that sa
 }
 
 TEST_CASE("tokenizer files: any value in any place is an error of ours or a tokenizer that works") {
-  for (Json const& base : {small_bert, small_bpe}) {
+  for (Json const& base : {small_bert, small_bpe, small_characters}) {
     for (std::size_t place = 0; place < count_places(base); ++place) {
       for (char const* const value : {"null", "true", "-1", "1e300", "2147483648", "\"\"", "\"x\"", "[]", "[[]]", "{}", "{\"id\":{}}"}) {
         Json json = base;
@@ -289,6 +301,7 @@ TEST_CASE("tokenizer files: any value in any place is an error of ours or a toke
           auto const tokenizer = load(json);
           auto const encoding = tokenizer.encode_pair("ab a\u0301 [CLS]x", "b");
           tokenizer.decode(encoding.ids);
+          tokenizer.word_ids(encoding);
         } catch (Error const&) {
         }
       }
