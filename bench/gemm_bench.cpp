@@ -1,4 +1,6 @@
-// The packed product on BERT base's shapes, and of few rows on weights that no cache holds, with weights in each format.
+// The packed product on the shapes of BERT base, MiniLM and SmolLM2, and of few rows on weights that no cache holds, with weights in each format.
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ void gemm(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, 
           std::size_t threads) {
   ThreadPool executor(threads);
   auto a = bench::floats(m * k);
-  auto const b = bench::weights(kernels::packed_floats(k, n), format);
+  auto const b = bench::packed_weights(k, n, format);
   auto c = bench::floats(m * n);
   auto bias = bench::floats(n);
   kernels::Epilogue const epilogue{.bias = bench::data(bias), .activation = activation};
@@ -28,12 +30,13 @@ void gemm(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, 
 // Few rows against a row of matrices that together are larger than any cache, as the layers of a model are.
 void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, WeightFormat format, std::size_t threads) {
   ThreadPool executor(threads);
-  std::size_t const size = kernels::packed_floats(k, n);
-  std::size_t const matrices = (std::size_t{64} << 20) / size + 1;
+  std::size_t const bytes = bytes_of(format, kernels::packed_floats(k, n));
+  std::size_t const matrices = (std::size_t{256} << 20) / (kernels::packed_floats(k, n) * sizeof(float)) + 1;
   auto a = bench::floats(m * k);
-  auto const b = bench::weights(matrices * size, format);
+  Buffer const one = bench::packed_weights(k, n, format), b(matrices * bytes);
+  for (std::size_t i = 0; i < matrices; ++i)
+    std::copy_n(static_cast<std::byte const*>(one.data()), bytes, static_cast<std::byte*>(b.data()) + i * bytes);
   auto c = bench::floats(m * n);
-  std::size_t const bytes = size * bytes_of(format);
   bench::against_streaming(state, executor, double(matrices * bytes), [&] {
     for (std::size_t i = 0; i < matrices; ++i)
       kernels::gemm(m, n, k, bench::data(a), k, {static_cast<std::byte const*>(b.data()) + i * bytes, format}, bench::data(c), n, {},
@@ -46,7 +49,7 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
     std::size_t n, k;
   };
   std::vector<Shape> const bert{{768, 768}, {2304, 768}, {3072, 768}, {768, 3072}};
-  std::vector<Shape> const mini{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}};
+  std::vector<Shape> const mini{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}}, smol{{960, 576}, {1536, 576}, {576, 1536}, {49152, 576}};
   auto const name = [](char const* kind, WeightFormat format, std::size_t m, Shape shape, char const* suffix, std::size_t threads) {
     return std::string(kind) + "/" + std::string(name_of(format)) + "/" + std::to_string(m) + "x" + std::to_string(shape.n) + "x" +
            std::to_string(shape.k) + suffix + "/threads:" + std::to_string(threads);
@@ -65,8 +68,13 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
     add(128, {3072, 768}, Activation::gelu, "/gelu");
     add(128, {3072, 768}, Activation::gelu_tanh, "/gelu_tanh");
     for (Shape shape : mini) add(128, shape, Activation::none, "");
-    for (std::size_t m : {1, 2, 3, 4, 8})
-      for (Shape shape : bert)
+    for (std::size_t m : {64, 256})
+      for (Shape shape : smol)
+        if (shape.n < 10'000) add(m, shape, Activation::none, "");
+    std::vector<Shape> shapes = bert;
+    shapes.insert(shapes.end(), smol.begin(), smol.end());
+    for (std::size_t m : {1, 2, 3, 4, 6, 8})
+      for (Shape shape : shapes)
         for (WeightFormat format : weight_formats)
           benchmark::RegisterBenchmark(name("few_rows", format, m, shape, "", threads).c_str(),
                                        [=](benchmark::State& state) { few_rows(state, m, shape.n, shape.k, format, threads); })

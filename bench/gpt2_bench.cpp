@@ -34,7 +34,7 @@ void decode(benchmark::State& state, WeightFormat format, std::size_t first, std
   std::size_t const weights = Model::parameter_count({}, Gpt2Small::sizes) - Gpt2Small::sizes.positions * hidden;
   std::size_t bytes = 0;
   for (std::size_t past = first; past < last; ++past)
-    bytes += weights * bytes_of(format) + (past + 1) * Model::key_value_bytes_per_token({}, Gpt2Small::sizes);
+    bytes += bytes_of(format, weights) + (past + 1) * Model::key_value_bytes_per_token({}, Gpt2Small::sizes);
   bench::against_streaming(state, context.executor(), double(bytes), [&] {
     cache.truncate(0, first);
     for (std::size_t past = first; past < last; ++past)

@@ -9,12 +9,16 @@
 #include <chrono>
 #include <cstddef>
 #include <limits>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include <axiform/core/executor.hpp>
 #include <axiform/core/memory.hpp>
+#include <axiform/core/weight_blocks.hpp>
 #include <axiform/core/weight_format.hpp>
+#include <axiform/kernels/packed_blocks.hpp>
+#include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/weights.hpp>
 #include <axiform/simd/batch.hpp>
 
@@ -135,11 +139,20 @@ inline Buffer floats(std::size_t count) {
 }
 inline float* data(Buffer& buffer) { return static_cast<float*>(buffer.data()); }
 
-/// The same as weights in a format.
-inline Buffer weights(std::size_t count, WeightFormat format) {
-  Buffer values = floats(count);
-  Buffer buffer(std::max<std::size_t>(count, 1) * bytes_of(format));
-  kernels::write_weights(format, data(values), buffer.data(), count);
+/// A packed matrix of `n` outputs and `k` inputs as weights in a format.
+inline Buffer packed_weights(std::size_t k, std::size_t n, WeightFormat format) {
+  Buffer buffer(std::max<std::size_t>(bytes_of(format, kernels::packed_floats(k, n)), 1));
+  if (is_in_blocks(format)) {
+    Buffer values = floats(k);
+    std::vector<std::byte> blocks(bytes_of(format, k));
+    write_blocks(format, data(values), k, blocks.data());
+    for (std::size_t output = 0; output < n; ++output)
+      kernels::pack_blocks(format, blocks.data(), k, output, 0, k / weights_of_block, static_cast<std::byte*>(buffer.data()));
+  } else {
+    std::size_t const count = kernels::packed_floats(k, n);
+    Buffer values = floats(count);
+    kernels::write_weights(format, data(values), buffer.data(), count);
+  }
   return buffer;
 }
 

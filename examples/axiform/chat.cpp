@@ -71,7 +71,8 @@ class Talk {
       GenerateOptions options = options_;
       options.seed += retries_;  // another draw
       options.stop = std::move(stop);
-      return conversation_.stream(question, options, [](TextPiece piece) { std::cout << piece.text << std::flush; }, context_);
+      return conversation_.stream(
+          question, options, [](TextPiece piece) { std::cout << piece.text << std::flush; }, context_);
     });
     std::cout << '\n' << std::flush;
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -100,9 +101,12 @@ int chat(int argc, char** argv) {
   std::size_t context_length = 0;
   bool statistics = false;
   command.add_text("--system", system, "What the system says first; the template may have words of its own");
-  command.add_text("--template", template_name, "A built-in chat template, or a file with one (Jinja); the model's own unless given")->type_name("NAME");
-  auto* const given_length = command.add_number("--context", context_length, "Tokens of the whole conversation; 4096 unless given, or what the model reads");
-  command.add_option("--when-full", when_full, "When they are used up: forget the oldest messages, or refuse")->check(CLI::IsMember({"forget", "refuse"}));
+  command.add_text("--template", template_name, "A built-in chat template, or a file with one (Jinja); the model's own unless given")
+      ->type_name("NAME");
+  auto* const given_length =
+      command.add_number("--context", context_length, "Tokens of the whole conversation; 4096 unless given, or what the model reads");
+  command.add_option("--when-full", when_full, "When they are used up: forget the oldest messages, or refuse")
+      ->check(CLI::IsMember({"forget", "refuse"}));
   command.add_flag("--statistics", statistics, "Say at the end how fast it was, and how much memory it took");
   GenerationArguments const arguments(command, "transformers-5");
 
@@ -127,8 +131,9 @@ int chat(int argc, char** argv) {
     if (statistics) {
       rusage usage{};
       getrusage(RUSAGE_SELF, &usage);
-      std::cerr << std::fixed << std::setprecision(1) << talk.tokens() << " tokens, " << static_cast<double>(talk.tokens()) / std::max(talk.seconds(), 1e-9)
-                << " a second with their questions; at most " << usage.ru_maxrss / 1024 << " MiB of memory\n";
+      std::cerr << std::fixed << std::setprecision(1) << talk.tokens() << " tokens, "
+                << static_cast<double>(talk.tokens()) / std::max(talk.seconds(), 1e-9) << " a second with their questions; at most "
+                << usage.ru_maxrss / 1024 << " MiB of memory\n";
     }
   });
 }

@@ -92,9 +92,10 @@ class Command : public CommandLine {
   void add_weights_option() {
     std::vector<std::string> names;
     for (axiform::WeightFormat const format : axiform::weight_formats) names.emplace_back(axiform::name_of(format));
-    add_option("--weights", weights_, "What matrices and tables are kept in; f32 unless given")->check(CLI::IsMember(names));
+    add_option("--weights", weights_, "What matrices and tables are kept in; unless given f32, or the blocks that the file has them in")
+        ->check(CLI::IsMember(names));
   }
-  axiform::LoadOptions loading() const { return {.weights = axiform::weight_format_named(weights_).value()}; }
+  axiform::LoadOptions loading() const { return {.weights = axiform::weight_format_named(weights_)}; }
 
   enum class Needed { yes, no };
   // TEXT…, --file FILE (a text a line) or --jsonl. `run` wants exactly one of them; where something else may stand for them, the command
@@ -278,7 +279,7 @@ class Command : public CommandLine {
     }
   }
 
-  std::string weights_ = "f32";
+  std::string weights_;
   std::string file_;
   TextKeys keys_;
   CLI::Option* given_ = nullptr;

@@ -13,7 +13,9 @@ class GenerationArguments {
  public:
   explicit GenerationArguments(Command& command, std::string const& profile = "notebook") : profile_(profile) {
     using namespace axiform;
-    command.add_option("--profile", profile_, "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7); here " + profile)
+    command
+        .add_option("--profile", profile_,
+                    "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7); here " + profile)
         ->check(CLI::IsMember({"notebook", "transformers-5"}));
     number(command, "--max-length", "Tokens in all, the prompt included", [](GenerateOptions& o, std::size_t n) { o.max_length = n; o.max_new_tokens.reset(); });
     number(command, "--max-new-tokens", "Tokens behind the prompt", [](GenerateOptions& o, std::size_t n) { o.max_new_tokens = n; });

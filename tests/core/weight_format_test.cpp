@@ -38,9 +38,10 @@ void check_rounding(std::uint16_t infinity, double beyond, Widen widen, Narrow n
 TEST_CASE("weight format: every name leads to its format and back") {
   for (WeightFormat format : weight_formats) CHECK(weight_format_named(name_of(format)) == format);
   CHECK(name_of(WeightFormat::bf16) == "bf16");
-  CHECK(bytes_of(WeightFormat::f32) == 4);
-  CHECK(bytes_of(WeightFormat::bf16) == 2);
-  CHECK(bytes_of(WeightFormat::f16) == 2);
+  CHECK(name_of(WeightFormat::q4_1) == "q4_1");
+  CHECK(bytes_of(WeightFormat::f32, 3) == 12);
+  CHECK(bytes_of(WeightFormat::bf16, 3) == 6);
+  CHECK(bytes_of(WeightFormat::f16, 3) == 6);
   CHECK_FALSE(weight_format_named("F16").has_value());
   CHECK_FALSE(weight_format_named("").has_value());
 }

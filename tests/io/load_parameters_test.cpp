@@ -1,9 +1,11 @@
+#include <axiform/io/gguf.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/models/known.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "support/files.hpp"
@@ -413,4 +415,59 @@ TEST_CASE("load: a request or a table that cannot work is the caller's error") {
   CHECK(contains(refused({.name = "t", .shape = {2, 2}}, {"t", "a", Arrangement::transposed}), "takes the transposed of a"));
   CHECK(contains(refused({.name = "t", .shape = {2, 2}}, {"t", "a", Arrangement::as_is, 2, 2}), "part 2 of 2"));
   CHECK(contains(refused({.name = "t", .shape = {}}, {"t", "s", Arrangement::as_is, 0, 2}), "part 0 of 2"));
+}
+
+TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them, all others get floats, of whole matrices and of parts") {
+  GgufFile const file = GgufFile::open(std::filesystem::path(AXIFORM_FIXTURES) / "io/gguf/tensors.gguf");
+  for (auto const& [name, format] : {std::pair{"Q8_0.bits", WeightFormat::q8_0}, std::pair{"Q4_0.bits", WeightFormat::q4_0},
+                                     std::pair{"Q4_1.bits", WeightFormat::q4_1}}) {
+    TensorInfo const& tensor = *file.find(name);
+    REQUIRE(tensor.shape == Lengths{3, 64});
+    std::vector<std::byte> bytes(tensor.bytes);
+    file.read(tensor, bytes);
+    std::vector<float> floats(3 * 64);
+    file.read_floats(tensor, 0, floats);
+    std::size_t const row = bytes.size() / 3;
+    CHECK_THROWS_AS(file.read(tensor, 2 * row, std::span(bytes).first(row + 1)), ArgumentError);
+
+    std::vector<std::byte> whole_blocks(bytes.size());
+    std::vector<float> whole_floats(floats.size()), other_floats(floats.size());
+    std::vector<std::vector<std::byte>> parts(3);
+    auto const request = [](std::size_t rows, std::optional<WeightFormat> kept, std::vector<float>* to, std::vector<std::byte>* blocks) {
+      ParameterRequest result{.shape = {rows, 64}, .block_format = kept};
+      if (to)
+        result.write_rows = [to](std::size_t first, std::span<float const> values) {
+          std::copy(values.begin(), values.end(), to->begin() + std::ptrdiff_t(first * 64));
+        };
+      if (blocks)
+        result.write_blocks = [blocks, rows](std::size_t first, std::span<std::byte const> values) {
+          CHECK(first == 0);
+          CHECK(values.size() / rows * rows == values.size());
+          blocks->assign(values.begin(), values.end());
+        };
+      return result;
+    };
+    std::vector<ParameterRequest> requests{
+        request(3, format, nullptr, &whole_blocks), request(3, std::nullopt, &whole_floats, nullptr),
+        request(3, format == WeightFormat::q8_0 ? WeightFormat::q4_0 : WeightFormat::q8_0, &other_floats, nullptr)};
+    for (auto& part : parts) requests.push_back(request(1, format, nullptr, &part));
+    detail::LoadGroup group{{&file, &tensor}, 3, 64, {}};
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      group.parameters.push_back({&requests[i], i < 3 ? NameCandidate{} : NameCandidate{.name = {}, .part = i - 3, .parts = 3}});
+    SerialExecutor executor;
+    detail::read_chunks(detail::chunks_of(std::span(&group, 1)), executor);
+    CHECK(whole_blocks == bytes);
+    CHECK(whole_floats == floats);
+    CHECK(other_floats == floats);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(std::ranges::equal(parts[i], std::span(bytes).subspan(i * row, row)));
+  }
+}
+
+TEST_CASE("load_parameters: what is transposed comes in multiples of 32 columns, however wide it is") {
+  ParameterRequest request{.shape = {9000, 70}};
+  detail::LoadGroup group{{}, 70, 9000, {{&request, NameCandidate{.name = {}, .arrangement = Arrangement::transposed}}}};
+  auto const chunks = detail::chunks_of(std::span(&group, 1));
+  std::vector<std::size_t> rows;
+  for (detail::LoadChunk const& chunk : chunks) rows.push_back(chunk.rows);
+  CHECK(rows == std::vector<std::size_t>{32, 32, 6});
 }

@@ -1,4 +1,4 @@
-// Models whose weights are in bf16 and f16 compute what a model of floats with the same values computes, with any threads and cache.
+// Models whose weights are in halves or in blocks compute what a model of floats with the same values computes, with any threads and cache.
 #include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/core/weight_format.hpp>
@@ -16,13 +16,19 @@
 #include <utility>
 #include <vector>
 
+#include "support/rounded_weights.hpp"
+
 using namespace axiform;
 
 namespace {
 
 DynamicDimensions const narrow_odd{48, 4, 12, 100};
 ModelSizes const narrow_sizes{.layers = 2, .vocabulary = 211, .positions = 120, .token_types = 2};
-std::vector<WeightFormat> const narrow_formats{WeightFormat::bf16, WeightFormat::f16};
+std::vector<WeightFormat> const narrow_formats{WeightFormat::bf16, WeightFormat::f16, WeightFormat::q8_0, WeightFormat::q4_0,
+                                               WeightFormat::q4_1};
+
+// Of rows that come out even in blocks, for those; the other widths would be kept in bf16.
+DynamicDimensions dimensions_for(WeightFormat format) { return is_in_blocks(format) ? DynamicDimensions{64, 4, 16, 96} : narrow_odd; }
 
 template <Layer Model>
 Model with_seeded_weights(Model model, WeightFormat format) {
@@ -41,7 +47,7 @@ Model with_rounded_weights(Model model, WeightFormat format) {
     std::vector<float> row(parameter.columns());
     for (std::size_t r = 0; r < parameter.rows(); ++r) {
       parameter.read_row(r, row);
-      for (float& value : row) value = rounded_to(format, value);
+      test::round_weights(format, row, row.size());
       parameter.write_rows(r, row);
     }
   });
@@ -62,10 +68,10 @@ bool have_same_bits(A const& a, B const& b) {
 
 }  // namespace
 
-TEST_CASE("weight formats: BERT in bf16 and f16 has the bits of a BERT of floats with the same values, on any number of threads") {
+TEST_CASE("weight formats: BERT in a narrow format has the bits of a BERT of floats with the same values, on any number of threads") {
   for (WeightFormat format : narrow_formats) {
-    auto const floats = with_rounded_weights(Bert<>::create(narrow_odd, narrow_sizes), format);
-    auto const weights = with_seeded_weights(Bert<>::create(narrow_odd, narrow_sizes), format);
+    auto const floats = with_rounded_weights(Bert<>::create(dimensions_for(format), narrow_sizes), format);
+    auto const weights = with_seeded_weights(Bert<>::create(dimensions_for(format), narrow_sizes), format);
     for (std::size_t length : {1, 5, 33, 110})
       for (std::size_t threads : {1, 2, 3}) {
         Context context = Context::with_threads(threads);
@@ -78,14 +84,14 @@ TEST_CASE("weight formats: BERT in bf16 and f16 has the bits of a BERT of floats
   }
 }
 
-TEST_CASE("weight formats: masked-LM logits in bf16 and f16 have the bits of floats with the same values, tied and untied") {
+TEST_CASE("weight formats: masked-LM logits in a narrow format have the bits of floats with the same values, tied and untied") {
   Context context;
   for (HeadWeights head : {HeadWeights::tied, HeadWeights::own})
     for (WeightFormat format : narrow_formats) {
       auto const make = [&] {
         return BertForMaskedLm<>{
-            Bert<>::create(narrow_odd, narrow_sizes, {.pooler = Pooler::absent, .head_weights = head}),
-            MaskedLmHead<DynamicDimensions>::create(narrow_odd, narrow_sizes.vocabulary, Activation::gelu, 1e-12f, head)};
+            Bert<>::create(dimensions_for(format), narrow_sizes, {.pooler = Pooler::absent, .head_weights = head}),
+            MaskedLmHead<DynamicDimensions>::create(dimensions_for(format), narrow_sizes.vocabulary, Activation::gelu, 1e-12f, head)};
       };
       auto const floats = with_rounded_weights(make(), format);
       auto const weights = with_seeded_weights(make(), format);
@@ -94,12 +100,12 @@ TEST_CASE("weight formats: masked-LM logits in bf16 and f16 have the bits of flo
     }
 }
 
-TEST_CASE("weight formats: GPT-2 in bf16 and f16 has the bits of floats with the same values, whole, token by token and in chunks") {
+TEST_CASE("weight formats: GPT-2 in a narrow format has the bits of floats with the same values, whole, token by token and in chunks") {
   auto const ids = counted_ids(110);
   for (HeadWeights head : {HeadWeights::tied, HeadWeights::own})
     for (WeightFormat format : narrow_formats) {
-      auto const floats = with_rounded_weights(Gpt2<>::create(narrow_odd, narrow_sizes, {.head_weights = head}), format);
-      auto const weights = with_seeded_weights(Gpt2<>::create(narrow_odd, narrow_sizes, {.head_weights = head}), format);
+      auto const floats = with_rounded_weights(Gpt2<>::create(dimensions_for(format), narrow_sizes, {.head_weights = head}), format);
+      auto const weights = with_seeded_weights(Gpt2<>::create(dimensions_for(format), narrow_sizes, {.head_weights = head}), format);
       for (std::size_t threads : {1, 3}) {
         Context context = Context::with_threads(threads);
         auto const states = weights(ids, context);
@@ -123,10 +129,10 @@ TEST_CASE("weight formats: a model of floats that is converted has the bits of o
   Context context;
   auto const ids = counted_ids(40);
   for (WeightFormat format : narrow_formats) {
-    auto converted = with_seeded_weights(Gpt2<>::create(narrow_odd, narrow_sizes), WeightFormat::f32);
+    auto converted = with_seeded_weights(Gpt2<>::create(dimensions_for(format), narrow_sizes), WeightFormat::f32);
     auto const before = converted(ids, context);
     set_weight_format(converted, format);
-    auto const filled = with_seeded_weights(Gpt2<>::create(narrow_odd, narrow_sizes), format);
+    auto const filled = with_seeded_weights(Gpt2<>::create(dimensions_for(format), narrow_sizes), format);
     auto const after = converted(ids, context);
     CHECK(have_same_bits(after, filled(ids, context)));
     CHECK_FALSE(have_same_bits(after, before));

@@ -1,6 +1,7 @@
-// Weights in f32, bf16 and f16: what is written comes back rounded, however it was written, and layers compute as with floats of the same values.
+// Weights in each format: what is written comes back rounded, however it was written, and layers compute as with floats of the same values.
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
+#include <axiform/core/weight_blocks.hpp>
 #include <axiform/inspect/costs.hpp>
 #include <axiform/nn/embedding.hpp>
 #include <axiform/nn/linear.hpp>
@@ -18,9 +19,12 @@
 #include <fstream>
 #include <limits>
 #include <random>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "support/rounded_weights.hpp"
 
 using namespace axiform;
 
@@ -37,10 +41,13 @@ std::vector<float> random_floats(std::size_t count, unsigned seed) {
   return values;
 }
 
-std::vector<float> rounded(WeightFormat format, std::vector<float> values) {
-  for (float& value : values) value = rounded_to(format, value);
+std::vector<float> rounded(WeightFormat format, std::vector<float> values, std::size_t columns) {
+  test::round_weights(format, values, columns);
   return values;
 }
+
+// The least that a part of a row is written in.
+std::size_t part_of(WeightFormat format, std::size_t usual) { return is_in_blocks(format) ? weights_of_block : usual; }
 
 bool same_bits(std::vector<float> const& a, std::vector<float> const& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
@@ -59,7 +66,7 @@ void fill(L& layer, WeightFormat format) {
   unsigned seed = 1;
   for_each_parameter(layer, [&](std::string_view, ParameterRef const& parameter) {
     auto const values = random_floats(parameter.size(), seed++);
-    parameter.write_rows(0, parameter.shape().size() < 2 ? values : rounded(format, values));
+    parameter.write_rows(0, parameter.shape().size() < 2 ? values : rounded(format, values, parameter.columns()));
   });
 }
 
@@ -76,20 +83,21 @@ std::vector<float> values_of(T const& tensor) {
 TEST_CASE("packed matrix: outputs and inputs come back rounded to the format, whichever of the two was written, in any parts") {
   for (WeightFormat format : weight_formats)
     for (std::size_t outputs : {std::size_t{1}, std::size_t{7}, kernels::panel_width, 2 * kernels::panel_width + 3})
-      for (std::size_t inputs : {std::size_t{1}, std::size_t{5}, std::size_t{64}, std::size_t{131}}) {
+      for (std::size_t inputs : {std::size_t{1}, std::size_t{5}, std::size_t{64}, std::size_t{131}, std::size_t{160}}) {
         auto const values = random_floats(outputs * inputs, 1);
         PackedMatrix by_rows(inputs, outputs), by_columns(inputs, outputs);
         by_rows.set_format(format);
         by_columns.set_format(format);
-        CHECK(by_rows.format() == format);
+        CHECK(by_rows.format() == format_of_rows(format, inputs));
+        std::size_t const part = part_of(by_rows.format(), 3);
         for (std::size_t first = 0; first < outputs; first += 5)
           by_rows.write_outputs(first, std::min<std::size_t>(5, outputs - first), values.data() + first * inputs);
         std::vector<float> turned(values.size());
         for (std::size_t o = 0; o < outputs; ++o)
           for (std::size_t i = 0; i < inputs; ++i) turned[i * outputs + o] = values[o * inputs + i];
-        for (std::size_t first = 0; first < inputs; first += 3)
-          by_columns.write_inputs(first, std::min<std::size_t>(3, inputs - first), 0, outputs, turned.data() + first * outputs, outputs);
-        auto const expected = rounded(format, values);
+        for (std::size_t first = 0; first < inputs; first += part)
+          by_columns.write_inputs(first, std::min(part, inputs - first), 0, outputs, turned.data() + first * outputs, outputs);
+        auto const expected = rounded(format, values, inputs);
         CHECK(same_bits(outputs_of(by_rows), expected));
         CHECK(same_bits(outputs_of(by_columns), expected));
         std::vector<float> sum(inputs, 1.0f), wanted(expected.end() - static_cast<std::ptrdiff_t>(inputs), expected.end());
@@ -100,44 +108,93 @@ TEST_CASE("packed matrix: outputs and inputs come back rounded to the format, wh
 }
 
 TEST_CASE("packed matrix: a filled one is converted to any other format, an empty one stays zeros") {
-  std::size_t const inputs = 37, outputs = 2 * kernels::panel_width + 1;
-  auto const values = random_floats(outputs * inputs, 2);
-  for (WeightFormat from : weight_formats)
-    for (WeightFormat to : weight_formats) {
-      PackedMatrix matrix(inputs, outputs), empty(inputs, outputs);
-      matrix.set_format(from);
-      matrix.write_outputs(0, outputs, values.data());
-      matrix.set_format(to);
-      empty.set_format(from);
-      empty.set_format(to);
-      CHECK(matrix.format() == to);
-      CHECK(same_bits(outputs_of(matrix), rounded(to, rounded(from, values))));
-      CHECK(same_bits(outputs_of(empty), std::vector<float>(outputs * inputs, 0.0f)));
-      PackedMatrix moved(std::move(matrix));
-      CHECK(moved.format() == to);
-      empty = std::move(moved);
-      CHECK(same_bits(outputs_of(empty), rounded(to, rounded(from, values))));
+  std::size_t const outputs = 2 * kernels::panel_width + 1;
+  for (std::size_t inputs : {std::size_t{37}, std::size_t{64}}) {
+    auto const values = random_floats(outputs * inputs, 2);
+    for (WeightFormat from : weight_formats)
+      for (WeightFormat to : weight_formats) {
+        PackedMatrix matrix(inputs, outputs), empty(inputs, outputs);
+        matrix.set_format(from);
+        matrix.write_outputs(0, outputs, values.data());
+        matrix.set_format(to);
+        empty.set_format(from);
+        empty.set_format(to);
+        auto const expected = rounded(to, rounded(from, values, inputs), inputs);
+        CHECK(matrix.format() == format_of_rows(to, inputs));
+        CHECK(same_bits(outputs_of(matrix), expected));
+        CHECK(same_bits(outputs_of(empty), std::vector<float>(outputs * inputs, 0.0f)));
+        PackedMatrix moved(std::move(matrix));
+        CHECK(moved.format() == format_of_rows(to, inputs));
+        empty = std::move(moved);
+        CHECK(same_bits(outputs_of(empty), expected));
+      }
+  }
+}
+
+TEST_CASE("packed matrix: blocks are taken as they are, and inputs that are no whole blocks refused") {
+  std::size_t const inputs = 96, outputs = kernels::panel_width + 5;
+  for (WeightFormat format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1}) {
+    // What is not the rounding of any floats: a scale that is too large for the numbers.
+    auto const values = random_floats(outputs * inputs, 7);
+    std::vector<std::byte> blocks(bytes_of(format, values.size()));
+    write_blocks(format, values.data(), values.size(), blocks.data());
+    for (std::size_t i = 0; i < blocks.size(); i += bytes_of(format, weights_of_block)) blocks[i + 1] ^= std::byte{4};
+    std::vector<float> expected(values.size()), row(inputs), sum(inputs, 1.0f);
+    read_blocks(format, blocks.data(), values.size(), expected.data());
+    PackedMatrix matrix(inputs, outputs);
+    WeightTable table(outputs, inputs);
+    matrix.set_format(format);
+    table.set_format(format);
+    std::size_t const some = 3 * bytes_of(format, inputs);
+    for (auto const write : {0, 1}) {
+      auto const part = write == 0 ? std::span<std::byte const>(blocks).first(some) : std::span<std::byte const>(blocks).subspan(some);
+      matrix.write_blocks(write == 0 ? 0 : 3, part);
+      table.write_blocks(write == 0 ? 0 : 3, part);
     }
+    CHECK(same_bits(outputs_of(matrix), expected));
+    for (std::size_t i = 0; i < outputs; ++i) {
+      table.read_row(i, row.data());
+      CHECK(std::memcmp(row.data(), expected.data() + i * inputs, inputs * sizeof(float)) == 0);
+    }
+    table.add_row(2, sum.data());
+    for (std::size_t i = 0; i < inputs; ++i) CHECK(sum[i] == 1.0f + expected[2 * inputs + i]);
+    CHECK_THROWS_AS(matrix.write_inputs(8, 32, 0, outputs, values.data(), outputs), ArgumentError);
+    CHECK_THROWS_AS(matrix.write_inputs(32, 8, 0, outputs, values.data(), outputs), ArgumentError);
+    CHECK_THROWS_AS(table.write(0, 8, values.data(), 32), ArgumentError);
+  }
 }
 
 TEST_CASE("weight table: rows come back rounded to the format and are added with that value, and sizes beyond memory are refused") {
-  std::size_t const rows = 6, columns = 19;
-  auto const values = random_floats(rows * columns, 3);
-  for (WeightFormat format : weight_formats) {
-    WeightTable table(rows, columns);
-    table.set_format(format);
-    table.write(0, 0, values.data(), 4 * columns);
-    for (std::size_t column = 0; column < columns; ++column)
-      for (std::size_t row = 4; row < rows; ++row) table.write(row, column, values.data() + row * columns + column, 1);
-    auto const expected = rounded(format, values);
-    for (std::size_t row = 0; row < rows; ++row) {
-      std::vector<float> found(columns), sum(columns, 1.0f),
-          wanted(expected.begin() + std::ptrdiff_t(row * columns), expected.begin() + std::ptrdiff_t((row + 1) * columns));
-      table.read_row(row, found.data());
-      table.add_row(row, sum.data());
-      CHECK(same_bits(found, wanted));
-      for (float& value : wanted) value = 1.0f + value;
-      CHECK(same_bits(sum, wanted));
+  std::size_t const rows = 6;
+  for (std::size_t columns : {std::size_t{19}, std::size_t{64}}) {
+    auto const values = random_floats(rows * columns, 3);
+    for (WeightFormat format : weight_formats) {
+      WeightTable table(rows, columns);
+      table.set_format(format);
+      CHECK(table.format() == format_of_rows(format, columns));
+      table.write(0, 0, values.data(), 4 * columns);
+      std::size_t const part = part_of(table.format(), 1);
+      for (std::size_t column = 0; column < columns; column += part)
+        for (std::size_t row = 4; row < rows; ++row) table.write(row, column, values.data() + row * columns + column, part);
+      WeightTable converted(rows, columns);
+      converted.write(0, 0, values.data(), rows * columns);
+      converted.set_format(format);
+      auto const expected = rounded(format, values, columns);
+      for (std::size_t row = 0; row < rows; ++row) {
+        std::vector<float> found(columns), other(columns), sum(columns, 1.0f),
+            wanted(expected.begin() + std::ptrdiff_t(row * columns), expected.begin() + std::ptrdiff_t((row + 1) * columns));
+        table.read_row(row, found.data());
+        converted.read_row(row, other.data());
+        table.add_row(row, sum.data());
+        CHECK(same_bits(found, wanted));
+        CHECK(same_bits(other, wanted));
+        for (float& value : wanted) value = 1.0f + value;
+        CHECK(same_bits(sum, wanted));
+      }
+      converted.set_format(WeightFormat::f32);
+      std::vector<float> last(columns), wanted(expected.end() - std::ptrdiff_t(columns), expected.end());
+      converted.read_row(rows - 1, last.data());
+      CHECK(same_bits(last, wanted));
     }
   }
   std::size_t const most = std::numeric_limits<std::size_t>::max();
@@ -149,36 +206,38 @@ TEST_CASE("embeddings: tables in each format look up, add and multiply as tables
   std::vector<TokenId> const ids{0, 40, 3, 3, 88};
   auto const three = SequenceOffsets<axes::Tokens>::single(5);
   Context context;
-  for (HeadWeights head : {HeadWeights::own, HeadWeights::tied})
+  for (std::size_t width : {std::size_t{21}, std::size_t{64}}) {
+    for (HeadWeights head : {HeadWeights::own, HeadWeights::tied})
+      for (WeightFormat format : weight_formats) {
+        TokenEmbedding<Rows, Width> floats({89}, {width}, head), weights({89}, {width}, head);
+        set_weight_format(weights, format);
+        fill(floats, format);
+        fill(weights, WeightFormat::f32);
+        auto const look_up = [&](TokenEmbedding<Rows, Width> const& table) {
+          Tensor<float, axes::Tokens, Width> rows(std::size_t{5}, width);
+          table.write_rows(ids, rows.view(), "id");
+          table.add_rows(std::vector<TokenId>{1, 2, 1, 0, 88}, rows.view(), "id");
+          return values_of(rows);
+        };
+        CHECK(same_bits(look_up(floats), look_up(weights)));
+        if (head != HeadWeights::tied) continue;
+        Tensor<float, axes::Tokens, Width> x(std::size_t{5}, width);
+        floats.write_rows(ids, x.view(), "id");
+        CHECK(same_bits(values_of(floats.tied().product(x, context)), values_of(weights.tied().product(x, context))));
+      }
     for (WeightFormat format : weight_formats) {
-      TokenEmbedding<Rows, Width> floats({89}, {21}, head), weights({89}, {21}, head);
+      Embedding<Rows, Width> floats({9}, {width}), weights({9}, {width});
       set_weight_format(weights, format);
       fill(floats, format);
       fill(weights, WeightFormat::f32);
-      auto const look_up = [&](TokenEmbedding<Rows, Width> const& table) {
-        Tensor<float, axes::Tokens, Width> rows(std::size_t{5}, std::size_t{21});
-        table.write_rows(ids, rows.view(), "id");
-        table.add_rows(std::vector<TokenId>{1, 2, 1, 0, 88}, rows.view(), "id");
+      auto const positions = [&](Embedding<Rows, Width> const& table) {
+        Tensor<float, axes::Tokens, Width> rows(std::size_t{5}, width);
+        table.add_row(7, rows.view());
+        table.add_positions(three, rows.view(), std::vector<std::size_t>{4});
         return values_of(rows);
       };
-      CHECK(same_bits(look_up(floats), look_up(weights)));
-      if (head != HeadWeights::tied) continue;
-      Tensor<float, axes::Tokens, Width> x(std::size_t{5}, std::size_t{21});
-      floats.write_rows(ids, x.view(), "id");
-      CHECK(same_bits(values_of(floats.tied().product(x, context)), values_of(weights.tied().product(x, context))));
+      CHECK(same_bits(positions(floats), positions(weights)));
     }
-  for (WeightFormat format : weight_formats) {
-    Embedding<Rows, Width> floats({9}, {21}), weights({9}, {21});
-    set_weight_format(weights, format);
-    fill(floats, format);
-    fill(weights, WeightFormat::f32);
-    auto const positions = [&](Embedding<Rows, Width> const& table) {
-      Tensor<float, axes::Tokens, Width> rows(std::size_t{5}, std::size_t{21});
-      table.add_row(7, rows.view());
-      table.add_positions(three, rows.view(), std::vector<std::size_t>{4});
-      return values_of(rows);
-    };
-    CHECK(same_bits(positions(floats), positions(weights)));
   }
 }
 
@@ -195,9 +254,9 @@ class Plain {
 
 // A layer of one's own, which knows nothing of formats.
 struct Scorer {
-  Embedding<Rows, Width> table{{40}, {24}};
-  Linear<Width, Width> mix{{24}, {24}};
-  VocabularyHead<Width, Rows> head{{24}, {70}, HeadWeights::own, Bias::present};
+  Embedding<Rows, Width> table{{40}, {64}};
+  Linear<Width, Width> mix{{64}, {64}};
+  VocabularyHead<Width, Rows> head{{64}, {70}, HeadWeights::own, Bias::present};
   Plain plain;
 
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -226,7 +285,7 @@ TEST_CASE("set_weight_format: every matrix and table of a layer of one's own is 
       CHECK(parameter.format() == (narrowed ? format : WeightFormat::f32));
       CHECK(of_made[index].format() == parameter.format());
       auto const values = random_floats(parameter.size(), unsigned(index + 1));
-      auto const expected = narrowed ? rounded(format, values) : values;
+      auto const expected = narrowed ? rounded(format, values, parameter.columns()) : values;
       for (std::size_t row = 0; row < parameter.rows(); ++row) {
         std::vector<float> found(parameter.columns()), other(parameter.columns());
         parameter.read_row(row, found);
@@ -238,8 +297,8 @@ TEST_CASE("set_weight_format: every matrix and table of a layer of one's own is 
       ++index;
     });
     CHECK(index == 6);
-    std::size_t const narrow = 40 * 24 + 24 * 24 + 70 * 24, wide = 24 + 70 + 2 * 3;
-    CHECK(module_costs(converted).weight_bytes == narrow * bytes_of(format) + wide * 4);
+    std::size_t const narrow = 40 * 64 + 64 * 64 + 70 * 64, wide = 64 + 70 + 2 * 3;
+    CHECK(module_costs(converted).weight_bytes == bytes_of(format, narrow) + wide * 4);
   }
 }
 

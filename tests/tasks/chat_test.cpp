@@ -24,6 +24,7 @@ struct SmallChat {
     GenerateOptions made = chat.options();
     made.max_new_tokens = 12;
     made.seed = 3;
+    made.bad_words = {{0}, {1}};  // <|endoftext|> and <|im_start|>, which random weights would put into answers
     return made;
   }();
 
@@ -32,7 +33,9 @@ struct SmallChat {
 
 std::string prompt_of(std::string const& question) { return "<|im_start|>user\n" + question + "<|im_end|>\n<|im_start|>assistant\n"; }
 
-std::vector<TokenId> ids_of(Conversation<AnyCausalModel> const& conversation) { return {conversation.ids().begin(), conversation.ids().end()}; }
+std::vector<TokenId> ids_of(Conversation<AnyCausalModel> const& conversation) {
+  return {conversation.ids().begin(), conversation.ids().end()};
+}
 
 }  // namespace
 
@@ -52,10 +55,11 @@ TEST_CASE("chat: the model reads what the template writes, and each turn only wh
   auto const expected = generate(small.chat.model(), prompt, small.options, small.context)[0];
   CHECK(first.sequence.ids == expected);
 
-  auto const second = conversation.ask("And now?", small.options, small.context);
+  std::string const long_question = "And now" + std::string(250, '?');  // for which the cache grows
+  auto const second = conversation.ask(long_question, small.options, small.context);
   auto all = expected;
   bool const has_ended = all.back() == small.chat.ends()[1];
-  auto const more = small.encode((has_ended ? "\n" : "<|im_end|>\n") + prompt_of("And now?"));
+  auto const more = small.encode((has_ended ? "\n" : "<|im_end|>\n") + prompt_of(long_question));
   all.insert(all.end(), more.begin(), more.end());
   CHECK(second.read == more.size() + 1);  // the last token of an answer has not been read
   CHECK(second.sequence.ids == generate(small.chat.model(), all, small.options, small.context)[0]);
@@ -77,7 +81,7 @@ TEST_CASE("chat: turns are taken back, and the same question has the same answer
   CHECK(conversation.undo() == "Three");
   auto const again = conversation.ask("Two", small.options, small.context);
   CHECK(again.sequence.ids == second.sequence.ids);
-  CHECK(again.read == second.read);
+  CHECK(again.read + 1 >= second.read);  // the last token of an answer is read with the next question
   conversation.undo();
   CHECK(conversation.undo() == "One");
   CHECK(conversation.messages().size() == 1);
@@ -117,8 +121,8 @@ TEST_CASE("chat: a full context forgets the oldest turns, or says so and stays a
   auto strict = small.chat.conversation({.context_length = 110, .when_full = FullChat::refuse});
   strict.ask("Question", small.options, small.context);
   auto const before = ids_of(strict);
-  CHECK_THROWS_WITH_AS(strict.ask(std::string(60, 'x'), small.options, small.context), doctest::Contains("of the context's 110 for the answer"),
-                       ArgumentError);
+  CHECK_THROWS_WITH_AS(strict.ask(std::string(60, 'x'), small.options, small.context),
+                       doctest::Contains("of the context's 110 for the answer"), ArgumentError);
   CHECK(ids_of(strict) == before);
   CHECK(strict.messages().size() == 2);
   CHECK_THROWS_AS(forgetful.ask(std::string(100000, 'x'), small.options, small.context), ArgumentError);
@@ -130,9 +134,11 @@ TEST_CASE("chat: a full context forgets the oldest turns, or says so and stays a
 TEST_CASE("chat: empty, invalid and strange questions are taken, and the pieces of an answer are the answer") {
   SmallChat small;
   auto conversation = small.chat.conversation();
-  for (std::string const& question : {std::string(), std::string("\xff\xfe"), std::string(5, '\0'), std::string("{{ messages }}{% raw %}")}) {
+  for (std::string const& question :
+       {std::string(), std::string("\xff\xfe"), std::string(5, '\0'), std::string("{{ messages }}{% raw %}")}) {
     std::string streamed;
-    auto const answer = conversation.stream(question, small.options, [&](TextPiece piece) { streamed += piece.text; }, small.context);
+    auto const answer = conversation.stream(
+        question, small.options, [&](TextPiece piece) { streamed += piece.text; }, small.context);
     CHECK(streamed == answer.text);
   }
 }
@@ -169,7 +175,8 @@ TEST_CASE("chat: a model without a template, or with one that is not understood,
   CHECK_THROWS_WITH_AS(Chat<>::from_directory(gpt2, context), doctest::Contains("has no chat template"), CheckpointError);
   CHECK_THROWS_WITH_AS(Chat<>::from_directory(gpt2, context), doctest::Contains("a template can be named: chatml"), CheckpointError);
   auto const chat = Chat<>::from_directory(gpt2, ChatTemplate::named("chatml"), {}, context);
-  CHECK(chat.conversation().ask("the man", {.max_new_tokens = 3}, context).sequence.new_ids().size() <= 3);
+  auto const answer = chat.conversation().ask("the man", {.max_new_tokens = 3}, context);
+  CHECK(answer.sequence.new_ids().size() <= 3);
 
   std::string bytes = test::read_bytes(model);
   auto const place = bytes.find("{% endfor %}");

@@ -19,10 +19,14 @@ enum class WeightFormat : std::uint8_t {
   f32,   ///< IEEE 754 binary32: a float.
   bf16,  ///< bfloat16: the upper half of a float, 8 bits of precision in its whole range.
   f16,   ///< IEEE 754 binary16: 11 bits of precision, up to 65 504.
+  q8_0,  ///< Blocks of 32 weights of a row: a scale, which is a binary16, and numbers of 8 bits. A weight is scale * number.
+  q4_0,  ///< The same with numbers of 4 bits, from -8 to 7.
+  q4_1,  ///< The same with numbers of 4 bits, from 0 to 15, and a minimum besides: a weight is scale * number + minimum.
 };
 
 /// All of them, in the order of the enumeration.
-inline constexpr std::array weight_formats{WeightFormat::f32, WeightFormat::bf16, WeightFormat::f16};
+inline constexpr std::array weight_formats{WeightFormat::f32,  WeightFormat::bf16, WeightFormat::f16,
+                                           WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1};
 
 /// Its name: "bf16".
 constexpr std::string_view name_of(WeightFormat format) noexcept {
@@ -33,6 +37,12 @@ constexpr std::string_view name_of(WeightFormat format) noexcept {
       return "bf16";
     case WeightFormat::f16:
       return "f16";
+    case WeightFormat::q8_0:
+      return "q8_0";
+    case WeightFormat::q4_0:
+      return "q4_0";
+    case WeightFormat::q4_1:
+      return "q4_1";
   }
   return "";
 }
@@ -44,8 +54,39 @@ constexpr std::optional<WeightFormat> weight_format_named(std::string_view name)
   return std::nullopt;
 }
 
-/// The bytes of one weight.
-constexpr std::size_t bytes_of(WeightFormat format) noexcept { return format == WeightFormat::f32 ? 4 : 2; }
+/// Whether weights are kept in blocks (core/weight_blocks.hpp): one by itself has no place in memory and no value then.
+constexpr bool is_in_blocks(WeightFormat format) noexcept {
+  return format == WeightFormat::q8_0 || format == WeightFormat::q4_0 || format == WeightFormat::q4_1;
+}
+
+/// The weights of a block.
+inline constexpr std::size_t weights_of_block = 32;
+
+/// The bytes of `count` weights; in blocks, of whole ones.
+constexpr std::size_t bytes_of(WeightFormat format, std::size_t count) noexcept {
+  switch (format) {
+    case WeightFormat::f32:
+      return count * 4;
+    case WeightFormat::bf16:
+    case WeightFormat::f16:
+      return count * 2;
+    case WeightFormat::q8_0:
+      return count / weights_of_block * 34;
+    case WeightFormat::q4_0:
+      return count / weights_of_block * 18;
+    case WeightFormat::q4_1:
+      return count / weights_of_block * 20;
+  }
+  return 0;
+}
+
+/// The bytes of a block, of the format whose blocks are the largest.
+inline constexpr std::size_t most_bytes_of_block = bytes_of(WeightFormat::q8_0, weights_of_block);
+
+/// What rows of `columns` weights are kept in when `format` is asked for: bf16 instead of blocks where they do not come out even.
+constexpr WeightFormat format_of_rows(WeightFormat format, std::size_t columns) noexcept {
+  return is_in_blocks(format) && columns % weights_of_block != 0 ? WeightFormat::bf16 : format;
+}
 
 /// The value of an IEEE 754 binary16, exactly; a NaN keeps its sign and payload.
 ///
@@ -100,9 +141,10 @@ constexpr std::uint16_t bfloat16_from_float(float value) noexcept {
 }
 
 /// `value` as the format keeps it: what a weight is after it was written and read back.
+/// @pre The format is not one of blocks.
 constexpr float rounded_to(WeightFormat format, float value) noexcept {
   switch (format) {
-    case WeightFormat::f32:
+    default:
       break;
     case WeightFormat::bf16:
       return float_from_bfloat16(bfloat16_from_float(value));

@@ -82,7 +82,7 @@ struct CostWalk {
   void operator()(std::string_view name, T const& member) const {
     if constexpr (is_parameter_ref<T>) {
       node.parameters += member.size();
-      node.weight_bytes += member.size() * bytes_of(member.format());
+      node.weight_bytes += bytes_of(member.format(), member.size());
       if (!member.is_matrix()) return;
       node.flops += 2 * rows * member.size();
       node.result_bytes += rows * member.rows() * sizeof(float);

@@ -12,6 +12,7 @@
 #include <string>
 
 #include <axiform/core/config.hpp>
+#include <axiform/core/weight_format.hpp>
 
 #if AXIFORM_DEFINES(io)
 #include <algorithm>
@@ -20,7 +21,6 @@
 #include <string_view>
 
 #include <axiform/core/error.hpp>
-#include <axiform/core/weight_format.hpp>
 #include <axiform/io/printable.hpp>
 #endif
 
@@ -52,6 +52,20 @@ std::string name_of(BlockFormat format);
 
 /// The size of its blocks, or nothing where the format is not read.
 std::optional<BlockSize> block_size(BlockFormat format) noexcept;
+
+/// The format in which weights are kept as these blocks, or nothing where they are floats when they are in memory.
+constexpr std::optional<WeightFormat> weight_format_of(BlockFormat format) noexcept {
+  switch (format) {
+    case BlockFormat::q8_0:
+      return WeightFormat::q8_0;
+    case BlockFormat::q4_0:
+      return WeightFormat::q4_0;
+    case BlockFormat::q4_1:
+      return WeightFormat::q4_1;
+    default:
+      return std::nullopt;
+  }
+}
 
 /// Fills `floats` from the bytes of whole blocks. All products are exact; where a format has minima, each float is rounded once, however a
 /// compiler contracts it.

@@ -6,12 +6,15 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <axiform/core/executor.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/io/block_format.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/names.hpp>
 #include <axiform/io/tensor_file.hpp>
@@ -21,7 +24,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -46,8 +48,14 @@ struct ParameterRequest {
   std::function<void(std::size_t first_row, std::span<float const> rows)> write_rows = {};
 
   /// Takes columns from `first_column` on, in transposed form: `values` points at [count, rows] with `stride` between its rows. Needed only
-  /// where the table says that the file has the matrix transposed.
+  /// where the table says that the file has the matrix transposed. Both are multiples of 32, but at the end of the rows.
   std::function<void(std::size_t first_column, std::size_t count, float const* values, std::size_t stride)> write_transposed = {};
+
+  /// What the parameter is kept in where it takes the blocks of a tensor of that very format as they are.
+  std::optional<WeightFormat> block_format = {};
+
+  /// Takes the blocks of whole rows from `first_row` on, in place of `write_rows`.
+  std::function<void(std::size_t first_row, std::span<std::byte const> blocks)> write_blocks = {};
 };
 
 /// What became of every name when a checkpoint was loaded.
@@ -146,6 +154,12 @@ inline std::vector<std::size_t> shape_in_file(FoundParameter const& found) {
   if (!shape.empty()) shape[0] *= found.place.parts;
   if (is_transposed(found)) std::swap(shape[0], shape[1]);
   return shape;
+}
+
+/// Whether a parameter takes the blocks of its tensor as they are.
+inline bool takes_blocks(FoundParameter const& found, TensorInfo const& tensor) {
+  return tensor.block_format && found.request->write_blocks && found.request->block_format &&
+         found.request->block_format == weight_format_of(*tensor.block_format) && !is_transposed(found);
 }
 
 /// Finds every request in the checkpoint and writes down what does not fit.
@@ -277,20 +291,22 @@ struct LoadChunk {
   std::size_t rows;
 };
 
-/// Rows in chunks of about 1 MiB; their number is a multiple of 64 where it can be, so that one call fills whole panels of a packed matrix.
+/// Rows in chunks of about 1 MiB; their number is a multiple of 64 where it can be, so that one call fills whole panels of a packed matrix. What is there
+/// transposed comes in multiples of 32, so that one call fills whole blocks of a matrix that is kept in them.
 inline std::vector<LoadChunk> chunks_of(std::span<LoadGroup const> groups) {
   std::vector<LoadChunk> chunks;
   for (LoadGroup const& group : groups) {
     std::size_t rows = std::max<std::size_t>(load_chunk_floats / group.columns, 1);
     if (rows > 64) rows -= rows % 64;
+    if (std::ranges::any_of(group.parameters, is_transposed)) rows = std::max(rows - rows % weights_of_block, weights_of_block);
     for (std::size_t first = 0; first < group.rows; first += rows) chunks.push_back({&group, first, std::min(rows, group.rows - first)});
   }
   return chunks;
 }
 
-/// Hands the rows of a chunk to every parameter that has a share in them.
-inline void deliver(LoadChunk const& chunk, std::span<float const> values) {
-  std::size_t const columns = chunk.group->columns;
+/// Hands the rows of a chunk to every parameter that has a share in them: as floats, or as blocks.
+inline void deliver(LoadChunk const& chunk, std::span<float const> values, std::span<std::byte const> blocks) {
+  std::size_t const columns = chunk.group->columns, row_bytes = blocks.size() / chunk.rows;
   for (FoundParameter const& found : chunk.group->parameters) {
     std::size_t const rows = row_count(found.request->shape);
     std::size_t const offset = found.place.part * rows;
@@ -298,31 +314,66 @@ inline void deliver(LoadChunk const& chunk, std::span<float const> values) {
       found.request->write_transposed(chunk.first, chunk.rows, values.data() + offset, columns);
       continue;
     }
+    // Writes `count` rows, the first of which is row `to` of the parameter, and row `from` of the chunk.
+    auto const write = [&](std::size_t to, std::size_t from, std::size_t count) {
+      if (takes_blocks(found, *chunk.group->tensor.info)) {
+        found.request->write_blocks(to, blocks.subspan(from * row_bytes, count * row_bytes));
+      } else {
+        found.request->write_rows(to, values.subspan(from * columns, count * columns));
+      }
+    };
     std::size_t const begin = std::max(chunk.first, offset);
     std::size_t const end = std::min(chunk.first + chunk.rows, offset + rows);
     if (is_interleaved(found)) {
       for (std::size_t row = begin; row < end; ++row)
-        found.request->write_rows(row_of_interleaved(row - offset, rows / found.place.heads),
-                                  values.subspan((row - chunk.first) * columns, columns));
-      continue;
+        write(row_of_interleaved(row - offset, rows / found.place.heads), row - chunk.first, 1);
+    } else if (begin < end) {
+      write(begin - offset, begin - chunk.first, end - begin);
     }
-    if (begin < end) found.request->write_rows(begin - offset, values.subspan((begin - chunk.first) * columns, (end - begin) * columns));
   }
 }
 
+/// What a thread reads a chunk into.
+class ChunkReader {
+ public:
+  explicit ChunkReader(std::size_t largest) : largest_(largest) {}
+
+  void operator()(LoadChunk const& chunk) {
+    auto const& [tensor, rows, columns, parameters] = *chunk.group;
+    auto const as_blocks =
+        std::ranges::count_if(parameters, [&](FoundParameter const& found) { return takes_blocks(found, *tensor.info); });
+    std::span<float> values;
+    std::span<std::byte> blocks;
+    if (as_blocks < std::ssize(parameters)) {
+      if (floats_.empty()) floats_.resize(largest_);
+      values = std::span(floats_).first(chunk.rows * columns);
+      tensor.file->read_floats(*tensor.info, chunk.first * columns, values);
+    }
+    if (as_blocks > 0) {
+      std::size_t const row_bytes = tensor.info->bytes / rows;
+      bytes_.resize(chunk.rows * row_bytes);
+      blocks = bytes_;
+      tensor.file->read(*tensor.info, chunk.first * row_bytes, blocks);
+    }
+    deliver(chunk, values, blocks);
+  }
+
+ private:
+  std::size_t largest_;
+  std::vector<float> floats_;
+  std::vector<std::byte> bytes_;
+};
+
 /// Reads all chunks. Threads take the next one when they are done with one; each has a buffer of its own.
-inline void read_chunks(Checkpoint const& checkpoint, std::span<LoadChunk const> chunks, Executor& executor) {
+inline void read_chunks(std::span<LoadChunk const> chunks, Executor& executor) {
   std::size_t largest = 0;
   for (LoadChunk const& chunk : chunks) largest = std::max(largest, chunk.rows * chunk.group->columns);
   std::atomic<std::size_t> next{0};
   executor.parallel_for(std::min(executor.concurrency(), chunks.size()), [&](std::size_t) {
-    std::unique_ptr<float[]> buffer;
+    ChunkReader read(largest);
     for (std::size_t i; (i = next.fetch_add(1)) < chunks.size();) {
       try {
-        if (!buffer) buffer = std::make_unique_for_overwrite<float[]>(largest);
-        std::span const values(buffer.get(), chunks[i].rows * chunks[i].group->columns);
-        checkpoint.read_floats(chunks[i].group->tensor, chunks[i].first * chunks[i].group->columns, values);
-        deliver(chunks[i], values);
+        read(chunks[i]);
       } catch (...) {
         next = chunks.size();  // The others need not go on.
         throw;
@@ -360,7 +411,7 @@ AXIFORM_INLINE LoadReport load_parameters(Checkpoint const& checkpoint, NameTabl
   plan.throw_unless_complete();
   auto const groups = plan.take_groups();
   auto const chunks = detail::chunks_of(groups);
-  detail::read_chunks(checkpoint, chunks, executor);
+  detail::read_chunks(chunks, executor);
   return plan.take_report();
 }
 

@@ -77,6 +77,10 @@ class TensorFile {
   ///         elements do not lie there in the order of rows.
   void read(TensorInfo const& info, std::span<std::byte> out) const;
 
+  /// Fills `out` from the tensor's bytes from `first` on, as they are in the file.
+  /// @throws As `read`; ArgumentError for bytes that the tensor does not have.
+  void read(TensorInfo const& info, std::size_t first, std::span<std::byte> out) const;
+
   /// Reads elements [first, first + out.size()), counted in the order of rows, of an F32, F16, BF16 or F64 tensor: exactly, but for F64,
   /// which is rounded to nearest. What is packed in blocks is dequantised (io/block_format.hpp).
   /// @throws CheckpointError for another element type, an unknown block format or a strided view, ArgumentError for elements that the
@@ -193,6 +197,14 @@ AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::span<std::byte
     throw ArgumentError(detail::message({detail::printable(info.name), ": found room for ", out.size(), " bytes, expected ", info.bytes}));
   if (info.order != ElementOrder::rows) refuse_order(info);
   file_.read_at(info.begin, out);
+}
+
+AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::size_t first, std::span<std::byte> out) const {
+  if (first > info.bytes || out.size() > info.bytes - first)
+    throw ArgumentError(detail::message(
+        {detail::printable(info.name), ": asked for ", out.size(), " bytes from ", first, ", expected them within its ", info.bytes}));
+  if (info.order != ElementOrder::rows) refuse_order(info);
+  file_.read_at(info.begin + first, out);
 }
 
 AXIFORM_INLINE void TensorFile::check_range(TensorInfo const& info, std::size_t first, std::size_t count) const {

@@ -13,7 +13,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include <axiform/kernels/block_tile.hpp>
 #include <axiform/kernels/gemm_tile.hpp>
+#include <axiform/kernels/packed_blocks.hpp>
 #include <axiform/simd/batch.hpp>
 #endif
 
@@ -32,7 +34,8 @@ struct Epilogue {
 /// C = A * B, then the epilogue, spread over the executor's threads. Nothing is allocated.
 ///
 /// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads. Weights in
-/// bf16 and f16 are widened as they are loaded: the product has the bits of one with floats that were rounded to the format.
+/// bf16 and f16 are widened as they are loaded, those in blocks for few rows in registers, for many a part of a panel at a time: the product has the bits
+/// of one with floats that were rounded to the format.
 ///
 /// @param a         [m, k], rows `a_stride` floats apart.
 /// @param packed_b  [k, n] as `pack_panels` writes it, in any format.
@@ -62,7 +65,7 @@ struct Product {
   // The weights of a panel from k0 on, as tiles take them.
   float const* weights_at(std::size_t panel, std::size_t k0) const noexcept {
     std::size_t const weights = panel * panel_width * k + k0 * panel_width;
-    return reinterpret_cast<float const*>(static_cast<std::byte const*>(b.data) + weights * bytes_of(b.format));
+    return reinterpret_cast<float const*>(static_cast<std::byte const*>(b.data) + bytes_of(b.format, weights));
   }
 
   // Tile i of the full panels [panel, panel + panels), for the k of [k0, k1): all of them, or a part that goes on where the last one stopped.
@@ -75,7 +78,7 @@ struct Product {
   void run_full(Step const& step, Tile tile) const noexcept {
     std::size_t const column = step.panel * panel_width;
     std::size_t const columns = step.panels * panel_width;
-    std::size_t const line = panel_width * bytes_of(b.format);
+    std::size_t const line = bytes_of(b.format, panel_width);
     std::size_t const piece = line * (step.k1 - step.k0) / step.shares / 2;
     TileOperands operands{.k = step.k1 - step.k0,
                           .a = a + step.first_row * a_stride + step.k0,
@@ -110,8 +113,9 @@ struct Product {
     std::size_t const rows = last_row - first_row;
     alignas(64) float buffer[tile_rows * panel_width];
     // Of floats, no more vectors than there are columns; other formats have tiles of whole panels alone, whose last columns are zeros.
-    Tile const tile =
-        b.format == WeightFormat::f32 ? narrow_tile(rows, (columns + simd::lanes - 1) / simd::lanes) : full_tile(b.format, rows);
+    Tile const tile = b.format == WeightFormat::f32 ? narrow_tile(rows, (columns + simd::lanes - 1) / simd::lanes)
+                      : is_in_blocks(b.format)      ? block_tile(b.format, rows)
+                                                    : full_tile(b.format, rows);
     tile({.k = k,
           .a = a + first_row * a_stride,
           .a_stride = a_stride,
@@ -119,6 +123,14 @@ struct Product {
           .b_step = panel_width,
           .c = buffer,
           .c_stride = panel_width});
+    finish_buffered(first_row, last_row, panel, buffer);
+  }
+
+  // What follows the product whose sums, [rows][panel_width], are in a buffer.
+  void finish_buffered(std::size_t first_row, std::size_t last_row, std::size_t panel, float* buffer) const noexcept {
+    std::size_t const column = panel * panel_width;
+    std::size_t const columns = std::min(panel_width, n - column);
+    std::size_t const rows = last_row - first_row;
     for (std::size_t j = 0; epilogue.bias != nullptr && j < columns; j += simd::lanes) {
       simd::Floats const bias = simd::load_partial(epilogue.bias + column + j, std::min(simd::lanes, columns - j));
       for (std::size_t r = 0; r < rows; ++r) {
@@ -148,6 +160,7 @@ struct Product {
   void run(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t first_panel,
            std::size_t last_panel) const noexcept {
     if (first_tile >= last_tile || first_panel >= last_panel) return;
+    if (is_in_blocks(b.format)) return run_blocks(tiles, first_tile, last_tile, first_panel, last_panel);
     bool const buffered = epilogue.residual != nullptr && epilogue.activation != Activation::none;
     std::size_t const full_panels = buffered ? first_panel : std::min(last_panel, n / panel_width);
     WideTile const wide = wide_tile(m / tiles + (m % tiles != 0), b.format);
@@ -175,6 +188,80 @@ struct Product {
     }
   }
 
+  // The same for weights in blocks.
+  void run_blocks(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t first_panel,
+                  std::size_t last_panel) const noexcept {
+    bool const buffered = epilogue.residual != nullptr && epilogue.activation != Activation::none;
+    std::size_t const count = last_tile - first_tile;
+    if (count > most_tiles_of_blocks) {
+      std::size_t const block = std::max<std::size_t>(1, a_block_floats / (tile_rows * k + 1));
+      std::size_t const blocks = (count + block - 1) / block;
+      for (std::size_t i = 0; i < blocks; ++i)
+        for (std::size_t panel = first_panel; panel < last_panel; ++panel)
+          run_widened(tiles, first_tile + i * count / blocks, first_tile + (i + 1) * count / blocks, panel, buffered);
+      return;
+    }
+    std::size_t const full_panels = buffered ? first_panel : std::min(last_panel, n / panel_width);
+    WideTile const wide = wide_block_tile(b.format, m / tiles + (m % tiles != 0));
+    for (std::size_t panel = first_panel; panel < last_panel;) {
+      std::size_t const panels = panel + wide.panels <= full_panels ? wide.panels : 1;
+      for (std::size_t i = first_tile; i < last_tile; ++i) {
+        std::size_t const row = row_of(i, tiles), end = row_of(i + 1, tiles);
+        if (panel >= full_panels) {
+          run_buffered(row, end, panel);
+        } else {
+          run_full({row, end, panel, panels, 0, k, 0, 1}, panels > 1 ? wide.tile : block_tile(b.format, end - row));
+        }
+      }
+      panel += panels;
+    }
+  }
+
+  // Tiles [first_tile, last_tile) and one panel, which is widened a part of k at a time into memory that stays in L1. The sums wait in C, or in a buffer
+  // where C is not theirs alone: columns beyond n, a residual in C itself, sums to activate before the residual comes.
+  void run_widened(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t panel, bool buffered) const noexcept {
+    alignas(64) float weights[widened_inputs * panel_width];
+    alignas(64) float sums[most_buffered_tiles * tile_rows * panel_width];
+    std::size_t const column = panel * panel_width;
+    std::size_t const columns = std::min(panel_width, n - column);
+    std::size_t const vectors = (columns + simd::lanes - 1) / simd::lanes;
+    buffered = buffered || columns < panel_width || epilogue.residual == c;
+    std::size_t const most_tiles = buffered ? most_buffered_tiles : last_tile - first_tile;
+    for (std::size_t from = first_tile; from < last_tile; from += most_tiles) {
+      std::size_t const to = std::min(from + most_tiles, last_tile), first_row = row_of(from, tiles);
+      for (std::size_t k0 = 0; k0 < k; k0 += widened_inputs) {
+        std::size_t const k1 = std::min(k0 + widened_inputs, k);
+        widen_groups(b.format, reinterpret_cast<std::byte const*>(weights_at(panel, k0)), k1 - k0, weights);
+        for (std::size_t i = from; i < to; ++i) {
+          std::size_t const row = row_of(i, tiles), end = row_of(i + 1, tiles);
+          TileOperands operands{.k = k1 - k0,
+                                .a = a + row * a_stride + k0,
+                                .a_stride = a_stride,
+                                .b = weights,
+                                .b_step = panel_width,
+                                .c = buffered ? sums + (row - first_row) * panel_width : c + row * c_stride + column,
+                                .c_stride = buffered ? panel_width : c_stride,
+                                .resume = k0 != 0};
+          bool const is_last = k1 == k && !buffered;
+          if (is_last && epilogue.bias != nullptr) operands.bias = epilogue.bias + column;
+          if (is_last && epilogue.residual != nullptr) {
+            operands.residual = epilogue.residual + row * epilogue.residual_stride + column;
+            operands.residual_stride = epilogue.residual_stride;
+          }
+          narrow_tile(end - row, vectors)(operands);
+          if (is_last) activate_rows(epilogue.activation, operands.c, c_stride, end - row, columns);
+        }
+      }
+      for (std::size_t i = from; buffered && i < to; ++i) {
+        std::size_t const row = row_of(i, tiles);
+        finish_buffered(row, row_of(i + 1, tiles), panel, sums + (row - first_row) * panel_width);
+      }
+    }
+  }
+
+  static constexpr std::size_t most_tiles_of_blocks = 2;                 // more of them, and a panel is widened once for all
+  static constexpr std::size_t widened_inputs = 8 * 1024 / panel_width;  // 32 KiB of floats
+  static constexpr std::size_t most_buffered_tiles = 8;
   static constexpr std::size_t a_block_floats = 64 * 1024;  // half of an L2 of 512 KiB
   static constexpr std::size_t most_k = 1024;
 };
@@ -202,6 +289,7 @@ inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t 
 AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
                          std::size_t c_stride, Epilogue const& epilogue, Executor& executor) {
   if (m == 0 || n == 0) return;
+  if (k == 0) packed_b = PackedPanels(nullptr, WeightFormat::f32);  // nothing to read, in no format
   detail::Product const product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
   std::size_t const tiles = m / tile_rows + (m % tile_rows != 0);
   std::size_t const panels = panel_count(n);

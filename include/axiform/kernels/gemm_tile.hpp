@@ -79,21 +79,48 @@ struct TileSums {
   }
 };
 
+// What a tile begins with: zeros, or the sums to go on with.
+template <std::size_t Rows, std::size_t Sums>
+[[gnu::always_inline]] inline void begin_tile(simd::Floats (&sums)[Rows][Sums], TileOperands const& operands) noexcept {
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Sums; ++v) sums[r][v] = simd::broadcast(0.0f);
+  if (operands.resume)
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < Sums; ++v) sums[r][v] = simd::load(operands.c + r * operands.c_stride + v * simd::lanes);
+}
+
+// What comes behind the products of a tile.
+template <std::size_t Rows, std::size_t Sums>
+[[gnu::always_inline]] inline void finish_tile(simd::Floats (&sums)[Rows][Sums], TileOperands const& operands) noexcept {
+  if (operands.bias != nullptr)
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Sums; ++v) {
+      simd::Floats const bias = simd::load(operands.bias + v * simd::lanes);
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < Rows; ++r) sums[r][v] += bias;
+    }
+  if (operands.residual != nullptr)
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < Sums; ++v) sums[r][v] += simd::load(operands.residual + r * operands.residual_stride + v * simd::lanes);
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Sums; ++v) simd::store(operands.c + r * operands.c_stride + v * simd::lanes, sums[r][v]);
+}
+
 template <class Format, std::size_t Rows, std::size_t Vectors, std::size_t Panels>
 [[gnu::noinline]] void tile(TileOperands const& operands) noexcept {
   TileSums<Format, Rows, Vectors, Panels> tile;
   float const* a[Rows];
 #pragma GCC unroll 8
-  for (std::size_t r = 0; r < Rows; ++r) {
-    a[r] = operands.a + r * operands.a_stride;
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < Panels * Vectors; ++v) tile.sums[r][v] = simd::broadcast(0.0f);
-  }
-  if (operands.resume)
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-      for (std::size_t v = 0; v < Panels * Vectors; ++v) tile.sums[r][v] = simd::load(operands.c + r * operands.c_stride + v * simd::lanes);
+  for (std::size_t r = 0; r < Rows; ++r) a[r] = operands.a + r * operands.a_stride;
+  begin_tile(tile.sums, operands);
 
   std::size_t const count = operands.k;
   std::size_t const b_step = operands.b_step;
@@ -115,23 +142,7 @@ template <class Format, std::size_t Rows, std::size_t Vectors, std::size_t Panel
     }
   }
 
-  if (operands.bias != nullptr)
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < Panels * Vectors; ++v) {
-      simd::Floats const bias = simd::load(operands.bias + v * simd::lanes);
-#pragma GCC unroll 8
-      for (std::size_t r = 0; r < Rows; ++r) tile.sums[r][v] += bias;
-    }
-  if (operands.residual != nullptr)
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-      for (std::size_t v = 0; v < Panels * Vectors; ++v)
-        tile.sums[r][v] += simd::load(operands.residual + r * operands.residual_stride + v * simd::lanes);
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < Panels * Vectors; ++v) simd::store(operands.c + r * operands.c_stride + v * simd::lanes, tile.sums[r][v]);
+  finish_tile(tile.sums, operands);
 }
 
 // Panels that a tile of one or two rows takes at once, so that eight sums are in flight to hide the latency of fma (4 cycles, two a cycle).

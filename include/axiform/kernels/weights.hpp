@@ -32,7 +32,7 @@ struct Weights<WeightFormat::bf16> {
 
   [[gnu::always_inline]] static simd::Floats load(Element const* source) noexcept {
     return simd::load_bfloat16(source);
-  }                                                                                    ///< `lanes` weights.
+  }  ///< `lanes` weights.
   static float widen(Element weight) noexcept { return float_from_bfloat16(weight); }  ///< One weight's value.
   static Element narrow(float value) noexcept { return bfloat16_from_float(value); }   ///< The nearest weight.
 };
@@ -47,6 +47,7 @@ struct Weights<WeightFormat::f16> {
 };
 
 /// Calls `use(Weights<format>{})`.
+/// @pre The format is not one of blocks: kernels/packed_blocks.hpp has those.
 template <class Use>
 [[gnu::always_inline]] inline void with_weights(WeightFormat format, Use const& use) {
   switch (format) {
@@ -56,6 +57,8 @@ template <class Use>
       return use(Weights<WeightFormat::bf16>{});
     case WeightFormat::f16:
       return use(Weights<WeightFormat::f16>{});
+    default:
+      return;
   }
 }
 

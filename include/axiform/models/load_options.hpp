@@ -2,15 +2,18 @@
 /// `LoadOptions`: how a model is loaded.
 #pragma once
 
+#include <optional>
+
 #include <axiform/core/weight_format.hpp>
 
 namespace axiform {
 
 /// How a model is loaded.
 struct LoadOptions {
-  /// What matrices and tables are kept in, whatever the file has; norms and biases stay floats. A BF16 or F16 file loses nothing in its own format,
-  /// and in f32 nothing either.
-  WeightFormat weights = WeightFormat::f32;
+  /// What matrices and tables are kept in, whatever the file has; norms and biases stay floats. A format of blocks is bf16 where rows are no multiple of
+  /// 32 long. Without it what a file has in blocks stays what it is where there is such a format (Q8_0, Q4_0, Q4_1) and becomes bf16 where there is none,
+  /// and all that is floats, of whatever size, becomes f32: nothing is lost but of the blocks that become bf16.
+  std::optional<WeightFormat> weights = {};
 };
 
 }  // namespace axiform

@@ -66,13 +66,19 @@ class BasicParameterRef {
   constexpr bool is_matrix() const noexcept { return matrix_ != nullptr; }
   /// What it is kept in; plain floats are f32.
   WeightFormat format() const noexcept { return matrix_ ? matrix_->format() : table_ ? table_->format() : WeightFormat::f32; }
-  /// Keeps the table, or the whole matrix that it lies in, in another format, rounded to it; plain floats stay what they are. Where nothing was
-  /// written yet no memory is touched.
+  /// Keeps the table, or the whole matrix that it lies in, in another format, rounded to it; plain floats stay what they are. A format of blocks is bf16
+  /// where rows are no multiple of 32 long. Where nothing was written yet no memory is touched.
   void set_format(WeightFormat format) const
     requires(!std::is_const_v<Float>)
   {
     if (matrix_) matrix_->set_format(format);
     if (table_) table_->set_format(format);
+  }
+  /// What it lies in, the same of all parts of a matrix.
+  constexpr void const* storage() const noexcept {
+    if (matrix_) return matrix_;
+    if (table_) return table_;
+    return values_;
   }
   /// Rows of the canonical form; a vector is one row.
   constexpr std::size_t rows() const noexcept { return shape_.size() == 1 ? 1 : shape_[0]; }
@@ -91,12 +97,30 @@ class BasicParameterRef {
       std::copy(values.begin(), values.end(), values_ + first * columns());
     }
   }
+  /// Writes canonical rows from `first` on as the blocks that they are, of whole rows, as core/weight_blocks.hpp has them: nothing is rounded.
+  /// @pre The format is one of blocks.
+  void write_blocks(std::size_t first, std::span<std::byte const> blocks) const
+    requires(!std::is_const_v<Float>)
+  {
+    if (matrix_) {
+      matrix_->write_blocks(first_output_ + first, blocks);
+    } else if (table_) {
+      table_->write_blocks(first, blocks);
+    }
+  }
   /// Writes columns from `first` on, given the transposed form: `values` points at [count, rows] with `stride` between its rows.
+  /// @throws ArgumentError when the format is one of blocks, and `first` or `count` no multiple of 32.
   void write_transposed(std::size_t first, std::size_t count, float const* values, std::size_t stride) const
     requires(!std::is_const_v<Float>)
   {
     if (matrix_) {
       matrix_->write_inputs(first, count, first_output_, rows(), values, stride);
+    } else if (table_ && is_in_blocks(table_->format())) {
+      std::vector<float> part(count);
+      for (std::size_t row = 0; row < rows(); ++row) {
+        for (std::size_t i = 0; i < count; ++i) part[i] = values[i * stride + row];
+        table_->write(row, first, part.data(), count);
+      }
     } else {
       for (std::size_t i = 0; i < count; ++i)
         for (std::size_t row = 0; row < rows(); ++row) {
@@ -297,7 +321,7 @@ constexpr std::size_t count_product_weights(L const& layer) {
   return of_products;
 }
 
-/// Keeps every matrix and every table of a layer in `format`, rounded to it; norms, biases and plain `Parameter`s stay floats. Arithmetic stays in
+/// Keeps every matrix and every table of a layer in `format`, rounded to it (a format of blocks is bf16 where rows are no multiple of 32 long); norms, biases and plain `Parameter`s stay floats. Arithmetic stays in
 /// float, and each result is the one of a model of floats that were rounded.
 ///
 /// On a layer just made, whose weights are zeros yet, this touches no memory: a model that is loaded afterwards takes what its format takes.

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/weight_blocks.hpp>
 #include <axiform/core/weight_format.hpp>
+#include <axiform/kernels/packed_blocks.hpp>
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/weights.hpp>
 #include <axiform/ops/weight_buffer.hpp>
@@ -16,7 +20,8 @@
 namespace axiform::inline AXIFORM_ARCH {
 
 /// A matrix of `outputs` x `inputs` weights in one format, packed in panels of `kernels::panel_width` outputs: `[ceil(outputs / width)][inputs][width]`,
-/// the last panel filled with zeros. What is written and read are floats. Writing distinct outputs, or distinct inputs, from several threads is safe.
+/// the last panel filled with zeros; in blocks, as kernels/packed_blocks.hpp says. What is written and read are floats, or blocks as they are. Writing
+/// distinct outputs, or distinct inputs (of a format of blocks, distinct blocks of inputs), from several threads is safe.
 class PackedMatrix {
  public:
   /// Zeros, in f32. @throws ShapeError when its size exceeds the address space.
@@ -39,10 +44,29 @@ class PackedMatrix {
   constexpr std::size_t outputs() const noexcept { return outputs_; }                             ///< The length of a result row: N.
   kernels::PackedPanels panels() const noexcept { return {weights_.data(), weights_.format()}; }  ///< As the product takes it.
   WeightFormat format() const noexcept { return weights_.format(); }                              ///< What the weights are kept in.
-  void set_format(WeightFormat format) { weights_.set_format(format); }                           ///< See `WeightBuffer::set_format`.
+  /// Keeps the weights in another format, rounded to it: in bf16 where blocks are asked for and the inputs are no multiple of 32. Where nothing was written
+  /// yet no memory is touched.
+  void set_format(WeightFormat format) {
+    format = format_of_rows(format, inputs_);
+    if (format == this->format()) return;
+    if (!weights_.is_written() || !(is_in_blocks(format) || is_in_blocks(this->format()))) return weights_.set_format(format);
+    PackedMatrix converted(inputs_, outputs_);
+    converted.weights_.set_format(format);
+    std::vector<float> row(inputs_);
+    for (std::size_t output = 0; output < outputs_; ++output) {
+      read_output(output, row.data());
+      converted.write_outputs(output, 1, row.data());
+    }
+    *this = std::move(converted);
+  }
 
   /// Writes `count` outputs from `first` on, rounded to the format. @param values [count, inputs], row-major: a part of a matrix [out, in].
   void write_outputs(std::size_t first, std::size_t count, float const* values) noexcept {
+    if (is_in_blocks(format())) {
+      for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t input = 0; input < inputs_; input += weights_of_block) write_block(first + i, input, values + i * inputs_ + input);
+      return;
+    }
     for_panels(first, count, [&](std::size_t output, std::size_t group, std::size_t place) {
       float const* const from = values + (output - first) * inputs_;
       if (format() == WeightFormat::f32) {
@@ -62,20 +86,49 @@ class PackedMatrix {
 
   /// Writes inputs [first, first + count) of `outputs` outputs from `first_output` on, rounded to the format.
   /// @param values [count, outputs] with `stride` from one input to the next: a part of a matrix [in, out], as Conv1D has it.
+  /// @throws ArgumentError when the format is one of blocks, and `first` or `count` no multiple of 32.
   void write_inputs(std::size_t first, std::size_t count, std::size_t first_output, std::size_t outputs, float const* values,
-                    std::size_t stride) noexcept {
+                    std::size_t stride) {
+    if (is_in_blocks(format())) {
+      check_whole_blocks(format(), first, count);
+      float block[weights_of_block];
+      for (std::size_t output = 0; output < outputs; ++output)
+        for (std::size_t input = 0; input < count; input += weights_of_block) {
+          for (std::size_t i = 0; i < weights_of_block; ++i) block[i] = values[(input + i) * stride + output];
+          write_block(first_output + output, first + input, block);
+        }
+      return;
+    }
     for_panels(first_output, outputs, [&](std::size_t output, std::size_t group, std::size_t place) {
       for (std::size_t i = 0; i < count; ++i)
         weights_.write(place + (first + i) * kernels::panel_width, values + i * stride + (output - first_output), group);
     });
   }
 
+  /// Writes outputs from `first` on as the blocks that they are. @param blocks Those of whole rows, as core/weight_blocks.hpp has them.
+  /// @pre The format is one of blocks.
+  void write_blocks(std::size_t first, std::span<std::byte const> blocks) noexcept {
+    std::size_t const row = bytes_of(format(), inputs_);
+    for (std::size_t at = 0; at + row <= blocks.size() && row != 0; at += row, ++first)
+      kernels::pack_blocks(format(), blocks.data() + at, inputs_, first, 0, inputs_ / weights_of_block, memory());
+  }
+
   /// Reads one output: a row of the matrix [out, in].
   void read_output(std::size_t output, float* values) const noexcept {
+    if (is_in_blocks(format())) {
+      for_blocks(output, [&](std::size_t input, float const* block) { std::copy_n(block, weights_of_block, values + input); });
+      return;
+    }
     weights_.read(place_of(output), kernels::panel_width, values, inputs_);
   }
   /// Adds one output to `values`.
   void add_output(std::size_t output, float* values) const noexcept {
+    if (is_in_blocks(format())) {
+      for_blocks(output, [&](std::size_t input, float const* block) {
+        for (std::size_t i = 0; i < weights_of_block; ++i) values[input + i] += block[i];
+      });
+      return;
+    }
     weights_.add(place_of(output), kernels::panel_width, values, inputs_);
   }
 
@@ -90,6 +143,24 @@ class PackedMatrix {
   // Where the first input of an output lies; the next is a panel's width behind.
   std::size_t place_of(std::size_t output) const noexcept {
     return output / kernels::panel_width * kernels::panel_width * inputs_ + output % kernels::panel_width;
+  }
+  std::byte* memory() noexcept { return static_cast<std::byte*>(weights_.write_at(0)); }
+  // Rounds a block of inputs from `input` on.
+  void write_block(std::size_t output, std::size_t input, float const* values) noexcept {
+    std::byte block[most_bytes_of_block];
+    axiform::write_blocks(format(), values, weights_of_block, block);
+    kernels::pack_blocks(format(), block, inputs_, output, input / weights_of_block, 1, memory());
+  }
+  // Calls use(input, values) for every block of an output.
+  template <class Use>
+  void for_blocks(std::size_t output, Use const& use) const noexcept {
+    std::byte block[most_bytes_of_block];
+    float values[weights_of_block];
+    for (std::size_t input = 0; input < inputs_; input += weights_of_block) {
+      kernels::unpack_blocks(format(), static_cast<std::byte const*>(weights_.data()), inputs_, output, input / weights_of_block, 1, block);
+      read_blocks(format(), block, weights_of_block, values);
+      use(input, values);
+    }
   }
   // Calls write(output, group, place) for the outputs [first, first + count), as many at once as lie in one panel.
   template <class Write>

@@ -1,5 +1,5 @@
 /// @file
-/// `WeightBuffer`: the memory of weights in one format, written and read as floats.
+/// `WeightBuffer`: the memory of weights in one format, written and read as floats where each has a place of its own.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +14,13 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// A number of weights in one format. Writing distinct ones from several threads is safe.
+/// A number of weights in one format. Writing distinct ones from several threads is safe. What the bytes of weights in blocks mean is known to who arranges
+/// them: of those it is the memory alone.
 class WeightBuffer {
  public:
   /// `count` zeros. @throws std::bad_alloc when there is no memory for them.
   constexpr explicit WeightBuffer(std::size_t count, WeightFormat format = WeightFormat::f32)
-      : count_(count), format_(format), buffer_(count * bytes_of(format)) {}
+      : count_(count), format_(format), buffer_(bytes_of(format, count)) {}
 
   /// Takes over; `other` has no weights then.
   constexpr WeightBuffer(WeightBuffer&& other) noexcept
@@ -37,15 +38,18 @@ class WeightBuffer {
 
   WeightFormat format() const noexcept { return format_; }      ///< What the weights are kept in.
   void const* data() const noexcept { return buffer_.data(); }  ///< The first weight.
+  /// Whether anything was ever written: all are zeros otherwise.
+  bool is_written() const noexcept { return is_written_.load(std::memory_order_relaxed); }
 
   /// Keeps the weights in another format, rounded to it. Where nothing was written yet the zeros are given back untouched: memory of a large model
   /// is taken from the system when it is loaded, in the format that it then has.
+  /// @pre Neither format is one of blocks, or nothing was written.
   void set_format(WeightFormat format) {
     if (format == format_) return;
     WeightBuffer converted(count_, format);
     constexpr std::size_t most = 1024;
     float values[most];
-    std::size_t const written = is_written_.load(std::memory_order_relaxed) ? count_ : 0;
+    std::size_t const written = is_written() ? count_ : 0;
     for (std::size_t first = 0; first < written; first += most) {
       std::size_t const count = std::min(most, written - first);
       read(first, 1, values, count);
@@ -54,11 +58,11 @@ class WeightBuffer {
     *this = std::move(converted);
   }
 
-  /// Where to write weight `first` and those behind it, in the format.
+  /// Where to write weight `first` and those behind it, in the format; of weights in blocks, the bytes of as many before it are passed over.
   void* write_at(std::size_t first) noexcept {
     // Read first: a flag that every thread stores would wander from core to core.
-    if (!is_written_.load(std::memory_order_relaxed)) is_written_.store(true, std::memory_order_relaxed);
-    return buffer_.data() + first * bytes_of(format_);
+    if (!is_written()) is_written_.store(true, std::memory_order_relaxed);
+    return buffer_.data() + bytes_of(format_, first);
   }
   /// Writes `count` weights from `first` on, rounded to the format.
   void write(std::size_t first, float const* values, std::size_t count) noexcept {
@@ -74,7 +78,7 @@ class WeightBuffer {
   }
 
  private:
-  void const* at(std::size_t first) const noexcept { return buffer_.data() + first * bytes_of(format_); }
+  void const* at(std::size_t first) const noexcept { return buffer_.data() + bytes_of(format_, first); }
 
   std::size_t count_;
   WeightFormat format_;

@@ -200,7 +200,7 @@ class TemplateParser {
         case Kind::output_begin:
           advance();
           body.push_back(make(Statement::Kind::output));
-          body.back().expressions.push_back(parse_tuple(true, {}));
+          body.back().expressions.push_back(parse_tuple(true));
           measure(body.back());
           expect(Kind::output_end, "}}");
           check_safe(body.back().expressions.back().get());
@@ -294,7 +294,7 @@ class TemplateParser {
   Statement parse_if(Statement statement) {
     statement.kind = Statement::Kind::branch;
     while (true) {
-      statement.expressions.push_back(parse_tuple(false, {}));
+      statement.expressions.push_back(parse_tuple(false));
       statement.bodies.push_back(parse_inner({"elif", "else", "endif"}));
       std::string const end = advance().text;
       if (end == "endif") return statement;
@@ -304,9 +304,9 @@ class TemplateParser {
 
   Statement parse_for(Statement statement) {
     statement.kind = Statement::Kind::loop;
-    statement.target = parse_target({"in"}, false);
+    statement.target = parse_target(false);
     expect_name("in");
-    statement.expressions.push_back(parse_tuple(false, {"recursive"}));
+    statement.expressions.push_back(parse_tuple(false));
     statement.expressions.push_back(skip_name("if") ? parse_expression() : nullptr);
     if (now().is_name("recursive")) fail("\"recursive\" loops are not supported");
     ++loops_;
@@ -317,10 +317,10 @@ class TemplateParser {
   }
 
   Statement parse_set(Statement statement) {
-    statement.target = parse_target({}, true);
+    statement.target = parse_target(true);
     if (skip_symbol("=")) {
       statement.kind = Statement::Kind::set;
-      statement.expressions.push_back(parse_tuple(true, {}));
+      statement.expressions.push_back(parse_tuple(true));
       return statement;
     }
     statement.kind = Statement::Kind::set_block;
@@ -335,7 +335,7 @@ class TemplateParser {
     while (now().kind != Kind::block_end) {
       if (!sets.empty()) expect_symbol(",");
       Statement& set = sets.emplace_back(make(Statement::Kind::set));
-      set.target = parse_target({}, false);
+      set.target = parse_target(false);
       expect_symbol("=");
       set.expressions.push_back(parse_expression());
       measure(set);
@@ -390,9 +390,9 @@ class TemplateParser {
     return expect_any_name("a name to assign to");
   }
 
-  Pointer parse_target_element(Names ends, bool takes_namespaces) {
+  Pointer parse_target_element(bool takes_namespaces) {
     if (skip_symbol("(")) {
-      Pointer target = parse_target(ends, takes_namespaces, ")");
+      Pointer target = parse_target(takes_namespaces, ")");
       expect_symbol(")");
       return target;
     }
@@ -403,13 +403,12 @@ class TemplateParser {
   }
 
   /// A name, an attribute of a namespace, or a tuple of these.
-  Pointer parse_target(Names ends, bool takes_namespaces, std::string_view close = "") {
+  Pointer parse_target(bool takes_namespaces, std::string_view close = "") {
     Level const level(*this);
     Pointer tuple = make_expression(Expression::Kind::tuple);
     bool is_tuple = false;
-    while (!(close.empty() ? now().kind == Kind::block_end : now().is_symbol(close)) &&
-           !(now().kind == Kind::name && is_one_of(now().text, ends))) {
-      tuple->operands.push_back(parse_target_element(ends, takes_namespaces));
+    while (!(close.empty() ? now().kind == Kind::block_end : now().is_symbol(close))) {
+      tuple->operands.push_back(parse_target_element(takes_namespaces));
       if (!skip_symbol(",")) break;
       is_tuple = true;
     }
@@ -463,12 +462,11 @@ class TemplateParser {
   }
 
   /// An expression, or a tuple without parentheses.
-  Pointer parse_tuple(bool takes_condition, Names ends, bool in_parentheses = false) {
+  Pointer parse_tuple(bool takes_condition, bool in_parentheses = false) {
     Level const level(*this);
     Pointer tuple = make_expression(Expression::Kind::tuple);
     bool is_tuple = false;
-    while (now().kind != Kind::output_end && now().kind != Kind::block_end && !now().is_symbol(")") &&
-           !(now().kind == Kind::name && is_one_of(now().text, ends))) {
+    while (now().kind != Kind::output_end && now().kind != Kind::block_end && !now().is_symbol(")")) {
       tuple->operands.push_back(takes_condition ? parse_expression() : parse_or());
       if (!skip_symbol(",")) break;
       is_tuple = true;
@@ -598,7 +596,7 @@ class TemplateParser {
         return make_constant(now().real);
       case Kind::symbol:
         if (skip_symbol("(")) {
-          Pointer tuple = parse_tuple(true, {}, true);
+          Pointer tuple = parse_tuple(true, true);
           expect_symbol(")");
           return tuple;
         }
