@@ -1,4 +1,5 @@
-"""Runs `axiform` on those of the fetched models that are here, and compares with what other programs compute (fixtures/scripts/make_real_models.py).
+"""Runs `axiform` on those of the fetched models that are here, and compares with what other programs compute (fixtures/scripts/make_real_models.py,
+make_real_decoders.py).
 
     python3 real_models_test.py FOLDER_OF_PROGRAMS FIXTURES MODELS
 
@@ -13,12 +14,17 @@ import unittest
 from pathlib import Path
 
 PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
-EXPECTED = json.loads((FIXTURES / "scripts" / "real_models.json").read_text(encoding="utf-8"))
+EXPECTED = {name: value for file in ("real_models.json", "real_decoders.json")
+            for name, value in json.loads((FIXTURES / "scripts" / file).read_text(encoding="utf-8")).items()}
+
+
+def is_here(name):
+    return (MODELS / name / "config.json").exists() or any((MODELS / name).glob("*.gguf"))
 
 
 class RealModelsTest(unittest.TestCase):
     def expected(self, name):
-        if not (MODELS / name / "config.json").exists():
+        if not is_here(name):
             self.skipTest(f"scripts/fetch-model {name} fetches it")
         return EXPECTED[name]
 
@@ -83,9 +89,25 @@ class RealModelsTest(unittest.TestCase):
         for mine, printed in zip(found, expected["printed_attention"]):
             self.check_close(mine, printed, 0.0005 + 1e-5)  # three decimals
 
+    def test_smollm2_continues_as_transformers_from_the_same_blocks(self):
+        expected = self.expected("smollm2-135m-instruct")
+        (found,) = self.axiform("generate", "smollm2-135m-instruct", "--logits", expected["prompt"])
+        self.assertEqual(found["ids"], expected["ids"])
+        self.check_close(found["logits"][:: expected["logits_every"]], expected["logits"], 1e-4)  # of numbers around 10, through 30 layers
+        for more in [], ["--prompt-lookup=8"]:
+            (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", f"--max-new-tokens={len(expected['new_ids'])}", *more, expected["prompt"])
+            self.assertEqual(found["ids"], expected["ids"] + expected["new_ids"])
+
+    def test_smollm2_answers_as_transformers(self):
+        for conversation in self.expected("smollm2-135m-instruct")["conversations"]:
+            result = subprocess.run([PROGRAMS / "axiform", "chat", "--greedy", "--model", MODELS / "smollm2-135m-instruct"],
+                                    input="".join(line + "\n" for line in conversation["questions"]), capture_output=True, encoding="utf-8")
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(result.stdout, "".join(line + "\n" for line in conversation["answers"]))
+
 
 if __name__ == "__main__":
-    if not any((MODELS / name / "config.json").exists() for name in EXPECTED):
+    if not any(is_here(name) for name in EXPECTED):
         print("no model is here: scripts/fetch-model fetches one")
         sys.exit(77)
     unittest.main(argv=sys.argv[:1], verbosity=2)
