@@ -55,10 +55,11 @@ TEST_CASE("chat: the model reads what the template writes, and each turn only wh
   auto const expected = generate(small.chat.model(), prompt, small.options, small.context)[0];
   CHECK(first.sequence.ids == expected);
 
-  auto const second = conversation.ask("And now?", small.options, small.context);
+  std::string const long_question = "And now" + std::string(250, '?');  // for which the cache grows
+  auto const second = conversation.ask(long_question, small.options, small.context);
   auto all = expected;
   bool const has_ended = all.back() == small.chat.ends()[1];
-  auto const more = small.encode((has_ended ? "\n" : "<|im_end|>\n") + prompt_of("And now?"));
+  auto const more = small.encode((has_ended ? "\n" : "<|im_end|>\n") + prompt_of(long_question));
   all.insert(all.end(), more.begin(), more.end());
   CHECK(second.read == more.size() + 1);  // the last token of an answer has not been read
   CHECK(second.sequence.ids == generate(small.chat.model(), all, small.options, small.context)[0]);

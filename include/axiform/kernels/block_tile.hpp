@@ -50,9 +50,6 @@ template <class Blocks, std::size_t Rows, std::size_t Vectors, std::size_t Panel
       }
       for_constants(
           [&](auto j) {
-            if constexpr (j == Blocks::lower_inputs)
-#pragma GCC unroll 16
-              for (Ints& one : word) one = Blocks::upper_words(one);
             Floats factors[Rows];
 #pragma GCC unroll 8
             for (std::size_t r = 0; r < Rows; ++r) factors[r] = simd::broadcast(a[r][k + w * Blocks::inputs + j]);

@@ -47,17 +47,11 @@ struct BlockWeights {
     return simd::load_words(reinterpret_cast<std::uint32_t const*>(words));
   }
 
-  /// The numbers of input `Index` of a word as floats. From `lower_inputs` on, their bits are beyond a float's fraction: they are those of
-  /// `upper_words`.
+  /// The numbers of input `Index` of a word as floats.
   template <std::size_t Index>
   [[gnu::always_inline]] static simd::Floats number(simd::Ints words) noexcept {
-    constexpr unsigned first = static_cast<unsigned>(Index) * Bits - (Index < lower_inputs ? 0 : skipped);
-    return simd::floats_of_bits<first, Bits, HasMinimum ? simd::Sign::absent : simd::Sign::twos_complement>(words);
+    return simd::floats_of_bits<Index * Bits, Bits, HasMinimum ? simd::Sign::absent : simd::Sign::twos_complement>(words);
   }
-  /// Inputs whose numbers are within a float's fraction.
-  static constexpr std::size_t lower_inputs = 23 / Bits;
-  /// The words for the other inputs.
-  [[gnu::always_inline]] static simd::Ints upper_words(simd::Ints words) noexcept { return simd::without_last_bits<skipped>(words); }
 
   /// Weights: number * scale, + minimum where there is one, which rounds once.
   [[gnu::always_inline]] static simd::Floats weight(simd::Floats number, simd::Floats scale,
@@ -68,9 +62,6 @@ struct BlockWeights {
       return number * scale;
     }
   }
-
- private:
-  static constexpr int skipped = Bits == 8 ? 16 : 12;
 };
 
 /// Calls `use(BlockWeights<…>{})` with those of the format.
@@ -175,13 +166,10 @@ void widen(std::byte const* group, std::size_t inputs, float* target) noexcept {
     for (std::size_t w = 0; w < Blocks::bits; ++w)
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < tile_vectors; ++v, words += 4 * simd::lanes) {
-        Ints const word = Blocks::load_words(words), upper = Blocks::upper_words(word);
+        Ints const word = Blocks::load_words(words);
         float* const to = target + (k + w * Blocks::inputs) * panel_width + v * simd::lanes;
         for_constants(
-            [&](auto j) {
-              simd::store(to + j * panel_width,
-                          Blocks::weight(Blocks::template number<j>(j < Blocks::lower_inputs ? word : upper), scales[v], minima[v]));
-            },
+            [&](auto j) { simd::store(to + j * panel_width, Blocks::weight(Blocks::template number<j>(word), scales[v], minima[v])); },
             std::make_index_sequence<Blocks::inputs>{});
       }
   }

@@ -593,26 +593,10 @@ inline TemplateValue TemplateInterpreter::sort_key(Value const& value, Value con
 
 /// The values in the order of their keys.
 inline TemplateValues TemplateInterpreter::sorted(Values values, Values const& keys, bool is_reversed) {
-  std::vector<std::size_t> order(values.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  budget_.spend(order.size() * TemplateBudget::element);
-  // Not std::stable_sort: NaN is less than nothing, and an order that is none must not lead astray. Merging goes on with any answers.
-  std::vector<std::size_t> merged(order.size());
-  for (std::size_t width = 1; width < order.size(); width *= 2) {
-    for (std::size_t begin = 0; begin < order.size(); begin += 2 * width) {
-      std::size_t const middle = std::min(begin + width, order.size()), end = std::min(middle + width, order.size());
-      std::size_t left = begin, right = middle;
-      for (std::size_t i = begin; i < end; ++i) {
-        bool takes_right = left == middle;
-        if (!takes_right && right < end) {
-          takes_right = is_reversed ? compare(keys[order[left]], keys[order[right]], budget_) < 0
-                                    : compare(keys[order[right]], keys[order[left]], budget_) < 0;
-        }
-        merged[i] = order[takes_right ? right++ : left++];
-      }
-    }
-    std::swap(order, merged);
-  }
+  budget_.spend(values.size() * TemplateBudget::element);
+  auto const order = merge_order(values.size(), [&](std::size_t a, std::size_t b) {
+    return is_reversed ? compare(keys[b], keys[a], budget_) < 0 : compare(keys[a], keys[b], budget_) < 0;
+  });
   Values result;
   for (std::size_t const place : order) result.push_back(values[place]);
   return result;

@@ -321,6 +321,27 @@ inline void set(TemplateDict& dict, TemplateValue key, TemplateValue value, Temp
     dict.members.emplace_back(std::move(key), std::move(value));
 }
 
+/// The numbers below `count` in the order of `is_less(a, b)`; equal ones keep theirs.
+///
+/// By merging, which ends whatever `is_less` says: a template may sort NaN, which is less than nothing, and std::sort would run beyond the end.
+template <class IsLess>
+std::vector<std::size_t> merge_order(std::size_t count, IsLess is_less) {
+  std::vector<std::size_t> order(count), merged(count);
+  for (std::size_t i = 0; i < count; ++i) order[i] = i;
+  for (std::size_t width = 1; width < count; width *= 2) {
+    for (std::size_t begin = 0; begin < count; begin += 2 * width) {
+      std::size_t const middle = std::min(begin + width, count), end = std::min(middle + width, count);
+      std::size_t left = begin, right = middle;
+      for (std::size_t i = begin; i < end; ++i) {
+        bool const takes_right = left == middle || (right < end && is_less(order[right], order[left]));
+        merged[i] = order[takes_right ? right++ : left++];
+      }
+    }
+    std::swap(order, merged);
+  }
+  return order;
+}
+
 // ---- numbers as Python writes them ----------------------------------------------------------------------------------------------------
 
 /// `repr` of a float: the shortest digits that read back as it.
@@ -514,15 +535,16 @@ inline void TemplateWriter::json(TemplateValue const& value, JsonStyle const& st
   }
   auto const* const dict = value.as<TemplateValue::Dict>();
   if (dict == nullptr) throw TemplateFault{"cannot write " + describe(value) + " as JSON"};
-  auto members = (*dict)->members;
-  budget_.spend(members.size() * TemplateBudget::element);
+  auto const& members = (*dict)->members;
   if (members.empty()) return append("{}");
-  if (style.sorts_keys)
-    std::stable_sort(members.begin(), members.end(),
-                     [this](auto const& a, auto const& b) { return compare(a.first, b.first, budget_) < 0; });
+  budget_.spend(members.size() * TemplateBudget::element);
+  auto const order = merge_order(members.size(), [&](std::size_t a, std::size_t b) {
+    return style.sorts_keys && compare(members[a].first, members[b].first, budget_) < 0;
+  });
   append("{");
-  for (std::size_t i = 0; auto const& [key, member] : members) {
-    if (i++ > 0) append(style.item_separator);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    auto const& [key, member] = members[order[i]];
+    if (i > 0) append(style.item_separator);
     json_break(style, level + 1);
     json_text(json_key(key), style.is_ascii);
     append(style.key_separator);
