@@ -43,17 +43,17 @@ class GenerationArguments {
   }
 
   // What was asked for, on top of the profile and the checkpoint's own settings.
-  axiform::GenerateOptions options(axiform::TextGeneration<> const& gpt2, Command& command) const {
+  axiform::GenerateOptions options(axiform::TextGeneration<> const& generator, Command& command) const {
     using namespace axiform;
-    auto options = gpt2.options(profile_ == "notebook" ? GenerationProfile::notebook : GenerationProfile::transformers_5);
+    auto options = generator.options(profile_ == "notebook" ? GenerationProfile::notebook : GenerationProfile::transformers_5);
     if (options.max_new_tokens) {
-      options.max_new_tokens = std::min(*options.max_new_tokens, gpt2.positions());
+      options.max_new_tokens = std::min(*options.max_new_tokens, generator.positions());
     } else {
-      options.max_length = std::min(options.max_length, gpt2.positions());
+      options.max_length = std::min(options.max_length, generator.positions());
     }
     for (auto const& change : changes_) change(options);
     for (std::string const& text : stop_strings_) options.stop_strings.push_back(text);
-    if (!bad_words_.empty()) options.bad_words = gpt2.bad_words(bad_words_);
+    if (!bad_words_.empty()) options.bad_words = generator.bad_words(bad_words_);
     options.stop = command.stop();
     return options;
   }

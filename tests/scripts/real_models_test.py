@@ -1,4 +1,5 @@
-"""Runs `axiform` on those of the fetched models that are here, and compares with what other programs compute (fixtures/scripts/make_real_models.py).
+"""Runs `axiform` on those of the fetched models that are here, and compares with what other programs compute (fixtures/scripts/make_real_models.py,
+make_real_decoders.py).
 
     python3 real_models_test.py FOLDER_OF_PROGRAMS FIXTURES MODELS
 
@@ -13,14 +14,18 @@ import unittest
 from pathlib import Path
 
 PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
-EXPECTED = json.loads((FIXTURES / "scripts" / "real_models.json").read_text(encoding="utf-8"))
-SMOLLM2 = MODELS / "smollm2-135m-instruct"
-SMOLLM2_EXPECTED = json.loads((FIXTURES / "scripts" / "smollm2.json").read_text(encoding="utf-8"))  # make_smollm2.py
+EXPECTED = {name: value for file in ("real_models.json", "real_decoders.json")
+            for name, value in json.loads((FIXTURES / "scripts" / file).read_text(encoding="utf-8")).items()}
+SMOLLM2 = json.loads((FIXTURES / "scripts" / "smollm2.json").read_text(encoding="utf-8"))  # make_smollm2.py
+
+
+def is_here(name):
+    return (MODELS / name / "config.json").exists() or any((MODELS / name).glob("*.gguf"))
 
 
 class RealModelsTest(unittest.TestCase):
     def expected(self, name):
-        if not (MODELS / name / "config.json").exists():
+        if not is_here(name):
             self.skipTest(f"scripts/fetch-model {name} fetches it")
         return EXPECTED[name]
 
@@ -85,32 +90,39 @@ class RealModelsTest(unittest.TestCase):
         for mine, printed in zip(found, expected["printed_attention"]):
             self.check_close(mine, printed, 0.0005 + 1e-5)  # three decimals
 
-    def test_smollm2_goes_on_as_transformers(self):
-        if not SMOLLM2.exists():
-            self.skipTest("scripts/fetch-model smollm2-135m-instruct fetches it")
-        for case in SMOLLM2_EXPECTED["prompts"]:
+    def test_smollm2_continues_as_transformers_from_the_same_blocks(self):
+        expected = self.expected("smollm2-135m-instruct")
+        (found,) = self.axiform("generate", "smollm2-135m-instruct", "--logits", expected["prompt"])
+        self.assertEqual(found["ids"], expected["ids"])
+        self.check_close(found["logits"][:: expected["logits_every"]], expected["logits"], 1e-4)  # of numbers around 10, through 30 layers
+        for more in [], ["--prompt-lookup=8"]:
+            (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", f"--max-new-tokens={len(expected['new_ids'])}", *more, expected["prompt"])
+            self.assertEqual(found["ids"], expected["ids"] + expected["new_ids"])
+
+    def test_smollm2_goes_on_with_many_prompts_as_transformers(self):
+        self.expected("smollm2-135m-instruct")
+        for case in SMOLLM2["prompts"]:
             if not case["new_ids"]:
                 continue
             with self.subTest(case["text"]):
-                (found,) = self.axiform("generate", SMOLLM2.name, "--greedy", "--max-new-tokens", str(len(case["new_ids"])), "--", case["text"])
+                (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", "--max-new-tokens", str(len(case["new_ids"])), "--", case["text"])
                 self.assertEqual(found["ids"], case["ids"] + case["new_ids"])
 
     def test_smollm2_answers_as_transformers(self):
-        if not SMOLLM2.exists():
-            self.skipTest("scripts/fetch-model smollm2-135m-instruct fetches it")
-        for chat in SMOLLM2_EXPECTED["chats"]:
+        self.expected("smollm2-135m-instruct")
+        for chat in SMOLLM2["chats"]:
             for options in [], ["--prompt-lookup", "8"]:
                 with self.subTest(chat["turns"][0]["question"], options=options):
                     system = ["--system", chat["system"]] if chat["system"] else []
                     talk = "".join(turn["question"] + "\n" for turn in chat["turns"])
-                    result = subprocess.run([PROGRAMS / "axiform", "chat", "--model", SMOLLM2, "--greedy", "--max-new-tokens",
-                                             str(SMOLLM2_EXPECTED["longest_answer"]), *system, *options], input=talk, capture_output=True, encoding="utf-8")
+                    result = subprocess.run([PROGRAMS / "axiform", "chat", "--model", MODELS / "smollm2-135m-instruct", "--greedy", "--max-new-tokens",
+                                             str(SMOLLM2["longest_answer"]), *system, *options], input=talk, capture_output=True, encoding="utf-8")
                     self.assertEqual((result.returncode, result.stderr), (0, ""))
                     self.assertEqual(result.stdout, "".join(turn["answer"] + "\n" for turn in chat["turns"]))
 
 
 if __name__ == "__main__":
-    if not SMOLLM2.exists() and not any((MODELS / name / "config.json").exists() for name in EXPECTED):
+    if not any(is_here(name) for name in EXPECTED):
         print("no model is here: scripts/fetch-model fetches one")
         sys.exit(77)
     unittest.main(argv=sys.argv[:1], verbosity=2)
