@@ -1,19 +1,23 @@
 // What peers/compare.py talks to: reads `WORK REPETITIONS` a line, runs it on the given number of threads, answers with a JSON list: seconds, or
-// what a limit is. WORK is a benchmark of this folder, or limit/fma (GFLOP/s) or limit/read (GB/s).
+// what a limit is. WORK is a benchmark of this folder, smollm2-FORMAT/…, or limit/fma (GFLOP/s) or limit/read (GB/s).
 //
-//     respond THREADS [MINILM_DIRECTORY SENTENCES]
+//     respond THREADS [MINILM_DIRECTORY SENTENCES]        smollm2-FORMAT.gguf lies beside SENTENCES
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <axiform/models/bert.hpp>
 #include <axiform/models/gpt2.hpp>
+#include <axiform/models/llama.hpp>
+#include <axiform/models/load.hpp>
 #include <axiform/nn/initialize.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
 
@@ -42,8 +46,9 @@ Work bert(std::shared_ptr<Bert<BertBase>> const& model, std::size_t batch, std::
   };
 }
 
-Work decode(std::shared_ptr<Gpt2<Gpt2Small>> const& model, std::size_t first, std::size_t last) {
-  return [=, source = bench::TokenSource(Gpt2Small::sizes.vocabulary)](Context& context) mutable {
+template <class Model>
+Work decode(std::shared_ptr<Model> const& model, std::size_t first, std::size_t last) {
+  return [=, source = bench::TokenSource(model->vocabulary())](Context& context) mutable {
     auto cache = model->make_cache(1, last);
     auto const one = bench::equal_sequences(1, 1);
     model->last_logits(source.next(first), bench::equal_sequences(1, first), cache, context);
@@ -56,13 +61,27 @@ Work decode(std::shared_ptr<Gpt2<Gpt2Small>> const& model, std::size_t first, st
   };
 }
 
-Work prefill(std::shared_ptr<Gpt2<Gpt2Small>> const& model, std::size_t tokens) {
-  return [=, source = bench::TokenSource(Gpt2Small::sizes.vocabulary)](Context& context) mutable {
+template <class Model>
+Work prefill(std::shared_ptr<Model> const& model, std::size_t tokens) {
+  return [=, source = bench::TokenSource(model->vocabulary())](Context& context) mutable {
     auto cache = model->make_cache(1, tokens);
     auto const sequences = bench::equal_sequences(1, tokens);
     auto const ids = source.next(tokens);
     return bench::seconds([&] { benchmark::DoNotOptimize(model->last_logits(ids, sequences, cache, context).data()); });
   };
+}
+
+// smollm2-q4_1/decode/16-80: a file of floats is kept in its own format, a file of blocks in its blocks.
+Work smollm2(std::string const& name, std::filesystem::path const& folder, Context& context) {
+  std::string const model_name = name.substr(0, name.find('/')), work = name.substr(model_name.size() + 1);
+  static std::map<std::string, std::shared_ptr<Llama<>>> models;
+  auto& model = models[model_name];
+  if (!model) {
+    std::string const format = model_name.substr(model_name.find('-') + 1);
+    LoadOptions const loading{.weights = format == "f32" || format == "bf16" ? weight_format_named(format) : std::nullopt};
+    model = std::make_shared<Llama<>>(load<Llama<>>(folder / (model_name + ".gguf"), loading, context));
+  }
+  return work == "prefill/256" ? prefill(model, 256) : decode(model, 16, 80);
 }
 
 Work sentences(std::string const& directory, std::string const& file, Context& context) {
@@ -93,6 +112,8 @@ int main(int argc, char** argv) try {
       } else if (name.starts_with("gpt2/")) {
         static auto const model = seeded<Gpt2<Gpt2Small>>(context);
         works[name] = name == "gpt2/prefill/512" ? prefill(model, 512) : decode(model, 16, 80);
+      } else if (name.starts_with("smollm2-")) {
+        works[name] = smollm2(name, std::filesystem::path(file).parent_path(), context);
       } else if (name == "minilm/sentences" && !file.empty()) {
         works[name] = sentences(directory, file, context);
       } else {

@@ -1,5 +1,5 @@
-// Cells 97 to 99 of the notebook: what a model has learned about people and the world, asked by sentences that differ in a word. Besides the
-// drawn texts of the notebook it prints what is behind them: the most probable next words.
+// Cells 97 to 99 of the notebook: what a model has learned about people and the world, asked by sentences that differ in a word; of GPT-2 there,
+// of any decoder here. Besides the drawn texts of the notebook it prints what is behind them: the most probable next words.
 #include <iomanip>
 #include <iostream>
 
@@ -8,7 +8,7 @@
 using namespace axiform;
 
 int main(int argc, char** argv) try {
-  if (argc < 2) throw ArgumentError("usage: bias_probes GPT2_DIRECTORY");
+  if (argc < 2) throw ArgumentError("usage: bias_probes DIRECTORY");
   auto context = Context::with_threads(2);
   auto const generator = TextGeneration<>::from_directory(argv[1], context);
 

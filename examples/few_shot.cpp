@@ -1,5 +1,5 @@
-// Cell 100 of the notebook: two examples in the prompt teach GPT-2 a task that it was never trained for. top_k 2 and a temperature of 0.1
-// let it say little but the most probable.
+// Cell 100 of the notebook: two examples in the prompt teach a model a task that it was never trained for. The notebook asked GPT-2; any decoder
+// can be. top_k 2 and a temperature of 0.1 let it say little but the most probable.
 #include <iostream>
 
 #include <axiform/tasks/text_generation.hpp>
@@ -7,7 +7,7 @@
 using namespace axiform;
 
 int main(int argc, char** argv) try {
-  if (argc < 2) throw ArgumentError("usage: few_shot GPT2_DIRECTORY");
+  if (argc < 2) throw ArgumentError("usage: few_shot DIRECTORY");
   auto context = Context::with_threads(2);
   auto const generator = TextGeneration<>::from_directory(argv[1], context);
 
@@ -21,7 +21,7 @@ Sentiment: Positive
 Text: This new music video was so good
 Sentiment:)";
   auto options = generator.options();
-  options.max_new_tokens = 2;  // the notebook's max_length of 55 is its prompt of 53 tokens and two more
+  options.max_new_tokens = 2;  // the notebook's max_length of 55 is GPT-2's prompt of 53 tokens and two more
   options.sampling = {.temperature = 0.1, .top_k = 2};
   std::cout << generator.generate(prompt, options, context).front().text << '\n';
 } catch (std::exception const& error) {

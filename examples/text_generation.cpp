@@ -1,4 +1,5 @@
-// Cell 79 of the notebook: three ways on from a sentence, drawn with the pipeline's defaults of its time (sampling, top-k 50).
+// Cell 79 of the notebook: three ways on from a sentence, drawn with the pipeline's defaults of its time (sampling, top-k 50). The notebook asked
+// GPT-2; any decoder continues it in its own words.
 #include <iostream>
 
 #include <axiform/tasks/text_generation.hpp>
@@ -6,7 +7,7 @@
 using namespace axiform;
 
 int main(int argc, char** argv) try {
-  if (argc < 2) throw ArgumentError("usage: text_generation GPT2_DIRECTORY");
+  if (argc < 2) throw ArgumentError("usage: text_generation DIRECTORY");
   auto context = Context::with_threads(2);
   auto const generator = TextGeneration<>::from_directory(argv[1], context);
 

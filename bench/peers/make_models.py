@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes what the peers run into a folder: BERT base and GPT-2 124M with random weights, and MiniLM-L6, in each peer's own format.
+"""Writes what the peers run into a folder: BERT base and GPT-2 124M with random weights, and MiniLM-L6, in each peer's own format; SmolLM2 in three.
 
-    make_models.py FOLDER MINILM_DIRECTORY
+    make_models.py FOLDER MINILM_DIRECTORY [SMOLLM2_GGUF]
 
 Weights do not change a time; that they are equal on both sides would take longer to arrange than to say that they are not.
 """
@@ -79,6 +79,20 @@ def write_gguf(state, path):
     writer.close()
 
 
+def write_smollm2(source, folder):
+    """The file as it is, and its weights in float32 and bfloat16."""
+    import ctypes
+    import shutil
+
+    import llama_cpp
+    shutil.copyfile(source, folder / "smollm2-q4_1.gguf")
+    for name, kind in {"f32": llama_cpp.LLAMA_FTYPE_ALL_F32, "bf16": llama_cpp.LLAMA_FTYPE_MOSTLY_BF16}.items():
+        parameters = llama_cpp.llama_model_quantize_default_params()
+        parameters.ftype, parameters.allow_requantize = kind, True
+        if llama_cpp.llama_model_quantize(str(source).encode(), str(folder / f"smollm2-{name}.gguf").encode(), ctypes.byref(parameters)) != 0:
+            raise SystemExit(f"{source}: cannot be written in {name}")
+
+
 def write_ctranslate2(source, target):
     from ctranslate2.converters import TransformersConverter
     from tokenizers import Tokenizer, models
@@ -126,6 +140,8 @@ def main():
     write_gguf(gpt2.state_dict(), folder / "gpt2.gguf")
     write_ctranslate2(folder / "gpt2", folder / "gpt2-ctranslate2")
     fetch_sentences(folder)
+    if len(sys.argv) > 3:
+        write_smollm2(pathlib.Path(sys.argv[3]), folder)
 
 
 main()

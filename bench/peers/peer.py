@@ -167,18 +167,22 @@ class SentenceTransformers:
 
 class LlamaCpp:
     @functools.cache
-    def model(self):
+    def model(self, name):
         from llama_cpp import Llama
-        return Llama(f"{FOLDER}/gpt2.gguf", n_ctx=1024, n_batch=512, n_ubatch=512, n_threads=THREADS, n_threads_batch=THREADS, verbose=False)
+        return Llama(f"{FOLDER}/{name}.gguf", n_ctx=1024, n_batch=512, n_ubatch=512, n_threads=THREADS, n_threads_batch=THREADS, verbose=False)
 
     def prepare(self, work):
-        llama = self.model()
-        tokens = [int(token) for token in random.integers(0, 50000, 512)]
+        name, _, kind = work.partition("/")
+        if name != "gpt2" and not name.startswith("smollm2-"):
+            return None
+        llama = self.model(name)
+        tokens = [int(token) for token in random.integers(0, 49000, 512)]
         llama.reset()
         llama._ctx.kv_cache_clear()
-        if work == "gpt2/prefill/512":
-            return lambda: llama.eval(tokens)
-        if work == "gpt2/decode/16-80":
+        if kind.startswith("prefill/"):
+            count = int(kind.removeprefix("prefill/"))
+            return lambda: llama.eval(tokens[:count])
+        if kind == "decode/16-80":
             llama.eval(tokens[:16])
             return lambda: [llama.eval([token]) for token in tokens[16:80]]
         return None

@@ -6,6 +6,7 @@
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/options.hpp>
 #include <axiform/generate/profiles.hpp>
+#include <axiform/generate/prompt_lookup.hpp>
 #include <axiform/generate/sampler.hpp>
 #include <axiform/generate/stopping.hpp>
 #include <axiform/generate/token_chooser.hpp>

@@ -1,5 +1,5 @@
 // Tokenizers.
 #define AXIFORM_COMPILING_text 1
 
-#include <axiform/text/chat_template.hpp>
+#include <axiform/text/chat_template_files.hpp>
 #include <axiform/text/tokenizer_files.hpp>

@@ -64,7 +64,8 @@ int attention(int argc, char** argv) {
         if constexpr (requires { explain_attention(body, batch, {}, context); }) {
           return explain_attention(body, batch, {.layer = choice.layer, .head = *choice.head}, context);
         } else {
-          throw ArgumentError("explain: found a model whose attention has a bias by distance, which is not explained");
+          throw ArgumentError(
+              "explain: found a model whose attention turns queries and keys, or has a bias by distance: neither is explained");
         }
       });
       return print_attention_steps(std::cout, steps, tokens, {.query = *explained});

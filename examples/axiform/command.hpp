@@ -9,6 +9,7 @@
 #include <functional>
 #include <iostream>
 #include <iterator>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -46,8 +47,16 @@ class Interrupt {
   Interrupt(Interrupt const&) = delete;
   Interrupt& operator=(Interrupt const&) = delete;
 
-  std::stop_token token() const { return source_.get_token(); }
+  std::stop_token token() const {
+    std::lock_guard const lock(mutex_);
+    return source_.get_token();
+  }
   void work_can_stop(bool can) { can_stop_.store(can); }
+  // For other work: what was asked to stop is forgotten.
+  void renew() {
+    std::lock_guard const lock(mutex_);
+    source_ = std::stop_source();
+  }
 
  private:
   static sigset_t interrupt() {
@@ -59,6 +68,7 @@ class Interrupt {
   void wait() {
     sigset_t const signals = interrupt();
     for (int signal = 0; sigwait(&signals, &signal) == 0 && !ends_.load();) {
+      std::lock_guard const lock(mutex_);
       if (source_.stop_requested() || !can_stop_.load()) {
         std::signal(SIGINT, SIG_DFL);
         pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
@@ -68,6 +78,7 @@ class Interrupt {
     }
   }
 
+  mutable std::mutex mutex_;
   std::stop_source source_;
   std::atomic<bool> ends_{false}, can_stop_{false};
   std::thread thread_;
@@ -158,6 +169,21 @@ class Command : public CommandLine {
       auto result = run();
       finish();
       return result;
+    }
+  }
+
+  // Runs `run(token)`, which heeds the token, and gives what it gives: Ctrl-C ends it alone, and the program goes on.
+  template <class Run>
+  auto work_in_turn(Run const& run) {
+    interrupt_->renew();
+    interrupt_->work_can_stop(true);
+    try {
+      auto result = run(interrupt_->token());
+      interrupt_->work_can_stop(false);
+      return result;
+    } catch (...) {
+      interrupt_->work_can_stop(false);
+      throw;
     }
   }
 

@@ -16,9 +16,9 @@ using namespace axiform;
 
 namespace {
 
-void print_logits(JsonResults& results, TextGeneration<> const& gpt2, std::vector<TokenId> const& ids, Context& context) {
-  auto const states = gpt2.model()(ids, context);
-  auto const all = gpt2.model().logits(states, context);
+void print_logits(JsonResults& results, TextGeneration<> const& generator, std::vector<TokenId> const& ids, Context& context) {
+  auto const states = generator.model()(ids, context);
+  auto const all = generator.model().logits(states, context);
   auto const logits = all.row(ids.size() - 1);
   if (results.wanted()) return results.add({{"ids", ids}, {"logits", std::vector<float>(logits.begin(), logits.end())}});
   std::vector<TokenId> order(logits.size());
@@ -28,11 +28,12 @@ void print_logits(JsonResults& results, TextGeneration<> const& gpt2, std::vecto
                             [&](TokenId id) { return logits[static_cast<std::size_t>(id)]; });
   std::cout << "The " << shown << " greatest of " << logits.size() << " logits:\n" << std::fixed << std::setprecision(4);
   for (TokenId const id : std::span(order).first(shown))
-    std::cout << std::setw(10) << logits[static_cast<std::size_t>(id)] << std::setw(8) << id << "  " << gpt2.tokenizer().id_to_token(id) << '\n';
+    std::cout << std::setw(10) << logits[static_cast<std::size_t>(id)] << std::setw(8) << id << "  " << generator.tokenizer().id_to_token(id) << '\n';
 }
 
-Json to_json(GeneratedText const& text) {
+Json to_json(GeneratedText const& text, bool with_proposals) {
   Json result = {{"generated_text", text.text}, {"ids", text.sequence.ids}};
+  if (with_proposals) result["proposed"] = text.sequence.proposed, result["accepted"] = text.sequence.accepted;
   for (TokenReport const& report : text.sequence.reports)
     result["log_probabilities"].push_back(report.log_probability);
   return result;
@@ -54,17 +55,17 @@ int generate_text(int argc, char** argv) {
 
   return command.run(argc, argv, [&](Context& context) {
     if (command.input_count() + !!*given_prompt != 1) throw CLI::ValidationError("expected one of: texts, --prompt, --file, --jsonl");
-    auto const gpt2 = TextGeneration<>::from_directory(command.model(), command.loading(), context);
-    auto options = arguments.options(gpt2, command);
+    auto const generator = TextGeneration<>::from_directory(command.model(), command.loading(), context);
+    auto options = arguments.options(generator, command);
     if (log_probabilities) options.report = ReportOptions{};
     JsonResults results(command);
     auto const continue_texts = [&](std::vector<std::string> const& texts) {
       for (std::string const& text : texts) {
         if (logits) {
-          print_logits(results, gpt2, gpt2.encode(text), context);
+          print_logits(results, generator, generator.encode(text), context);
         } else if (results.wanted()) {
           Json list = Json::array();
-          for (GeneratedText const& generated : gpt2.generate(text, options, context)) list.push_back(to_json(generated));
+          for (GeneratedText const& generated : generator.generate(text, options, context)) list.push_back(to_json(generated, options.prompt_lookup.has_value()));
           if (command.json_lines()) {
             results.add(list);
           } else {
@@ -72,10 +73,10 @@ int generate_text(int argc, char** argv) {
           }
         } else if (options.num_return_sequences == 1 && !options.has_beams()) {
           std::string begin = replace_invalid_utf8(text);  // printed with the first piece, so that an error comes before it
-          gpt2.stream(text, options, [&](TextPiece piece) { std::cout << std::exchange(begin, {}) << piece.text << std::flush; }, context);
+          generator.stream(text, options, [&](TextPiece piece) { std::cout << std::exchange(begin, {}) << piece.text << std::flush; }, context);
           std::cout << begin << '\n';
         } else {
-          for (GeneratedText const& generated : gpt2.generate(text, options, context)) std::cout << generated.text << "\n\n";
+          for (GeneratedText const& generated : generator.generate(text, options, context)) std::cout << generated.text << "\n\n";
         }
         if (options.stop.stop_requested()) throw StoppedError("stopped");
       }

@@ -1,6 +1,7 @@
 // The options of generation, as arguments: `generate`, `chat` and `view --kind generation` have them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,11 @@
 
 class GenerationArguments {
  public:
-  explicit GenerationArguments(Command& command) {
+  explicit GenerationArguments(Command& command, std::string const& profile = "notebook") : profile_(profile) {
     using namespace axiform;
-    command.add_option("--profile", profile_, "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7)")
+    command
+        .add_option("--profile", profile_,
+                    "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7); here " + profile)
         ->check(CLI::IsMember({"notebook", "transformers-5"}));
     number(command, "--max-length", "Tokens in all, the prompt included", [](GenerateOptions& o, std::size_t n) { o.max_length = n; o.max_new_tokens.reset(); });
     number(command, "--max-new-tokens", "Tokens behind the prompt", [](GenerateOptions& o, std::size_t n) { o.max_new_tokens = n; });
@@ -21,6 +24,10 @@ class GenerationArguments {
     number(command, "--top-k", "Draw among the N most probable tokens; 0 for all", [](GenerateOptions& o, std::size_t n) { o.sampling.top_k = n; });
     number(command, "--no-repeat-ngram", "No N tokens appear twice", [](GenerateOptions& o, std::size_t n) { o.no_repeat_ngram_size = n; });
     number(command, "--seed", "Equal seeds give equal texts", [](GenerateOptions& o, std::size_t n) { o.seed = n; });
+    number(command, "--prompt-lookup", "Propose up to N tokens from the text itself, and check them at once; 0 for none. The text is the same", [](GenerateOptions& o, std::size_t n) {
+      o.prompt_lookup = n == 0 ? std::nullopt : std::optional(o.prompt_lookup.value_or(PromptLookup{}));
+      if (o.prompt_lookup) o.prompt_lookup->tokens = n;
+    });
     number(command, "--beams", "Beam search with N beams", [](GenerateOptions& o, std::size_t n) { o.decoding = Decoding::beam_search; o.num_beams = n; });
     real(command, "--temperature", "Below 1 more predictable, above 1 more surprising", [](GenerateOptions& o, double x) { o.sampling.temperature = x; });
     real(command, "--top-p", "Draw among the fewest tokens whose probabilities reach X", [](GenerateOptions& o, double x) { o.sampling.top_p = x; });
@@ -36,17 +43,17 @@ class GenerationArguments {
   }
 
   // What was asked for, on top of the profile and the checkpoint's own settings.
-  axiform::GenerateOptions options(axiform::TextGeneration<> const& gpt2, Command& command) const {
+  axiform::GenerateOptions options(axiform::TextGeneration<> const& generator, Command& command) const {
     using namespace axiform;
-    auto options = gpt2.options(profile_ == "notebook" ? GenerationProfile::notebook : GenerationProfile::transformers_5);
+    auto options = generator.options(profile_ == "notebook" ? GenerationProfile::notebook : GenerationProfile::transformers_5);
     if (options.max_new_tokens) {
-      options.max_new_tokens = std::min(*options.max_new_tokens, gpt2.positions());
+      options.max_new_tokens = std::min(*options.max_new_tokens, generator.positions());
     } else {
-      options.max_length = std::min(options.max_length, gpt2.positions());
+      options.max_length = std::min(options.max_length, generator.positions());
     }
     for (auto const& change : changes_) change(options);
     for (std::string const& text : stop_strings_) options.stop_strings.push_back(text);
-    if (!bad_words_.empty()) options.bad_words = gpt2.bad_words(bad_words_);
+    if (!bad_words_.empty()) options.bad_words = generator.bad_words(bad_words_);
     options.stop = command.stop();
     return options;
   }
@@ -71,7 +78,7 @@ class GenerationArguments {
     });
   }
 
-  std::string profile_ = "notebook";
+  std::string profile_;
   std::vector<Change> changes_;
   std::vector<std::string> stop_strings_, bad_words_;
 };

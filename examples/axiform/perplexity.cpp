@@ -25,11 +25,11 @@ int perplexity(int argc, char** argv) {
     if (command.input_count() + !!*document != 1) throw CLI::ValidationError("expected one of: texts, --document, --file, --jsonl");
     options.stop = command.stop();
     options.progress = command.progress();
-    auto const gpt2 = TextGeneration<>::from_directory(command.model(), command.loading(), context);
+    auto const generator = TextGeneration<>::from_directory(command.model(), command.loading(), context);
     JsonResults results(command);
     auto const measure = [&](std::vector<std::string> const& texts) {
       for (std::string const& text : texts) {
-        auto const found = gpt2.perplexity(text, options, context);
+        auto const found = generator.perplexity(text, options, context);
         if (results.wanted()) {
           results.add({{"perplexity", found.perplexity}, {"mean_log_probability", found.mean_log_probability}, {"tokens", found.log_probabilities.size()}});
         } else {

@@ -42,11 +42,11 @@ void write_attention(std::filesystem::path const& output, std::string const& kin
   write_attention_view(output, view, {.view = view_kind(kind)});
 }
 
-void write_generation(std::filesystem::path const& output, TextGeneration<> const& gpt2, std::string const& prompt, GenerateOptions options,
-                      Context& context) {
+void write_generation(std::filesystem::path const& output, TextGeneration<> const& generator, std::string const& prompt,
+                      GenerateOptions options, Context& context) {
   options.report = ReportOptions{.alternatives = 10, .distribution = ReportedDistribution::processed};
-  auto const text = gpt2.generate(prompt, options, context).front();
-  auto const text_of = [&](TokenId id) { return gpt2.tokenizer().decode(std::span(&id, 1)); };
+  auto const text = generator.generate(prompt, options, context).front();
+  auto const text_of = [&](TokenId id) { return generator.tokenizer().decode(std::span(&id, 1)); };
   GenerationView view{.title = prompt, .prompt = prompt, .steps = {}};
   for (TokenReport const& report : text.sequence.reports) {
     GenerationStep step{text_of(report.id), std::exp(report.log_probability), report.entropy, {}};
@@ -71,9 +71,9 @@ int view(int argc, char** argv) {
 
   return command.run(argc, argv, [&](Context& context) {
     if (kind == "generation") {
-      auto const gpt2 = TextGeneration<>::from_directory(command.model(), command.loading(), context);
-      auto const options = arguments.options(gpt2, command);
-      command.work([&] { write_generation(output, gpt2, text, options, context); });
+      auto const generator = TextGeneration<>::from_directory(command.model(), command.loading(), context);
+      auto const options = arguments.options(generator, command);
+      command.work([&] { write_generation(output, generator, text, options, context); });
     } else {
       write_attention(output, kind, command, text, *pair ? &second : nullptr, context);
     }

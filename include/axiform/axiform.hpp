@@ -176,6 +176,7 @@
 #include <axiform/simd/batch.hpp>
 #include <axiform/tasks/answer_spans.hpp>
 #include <axiform/tasks/batching.hpp>
+#include <axiform/tasks/chat.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/embed_options.hpp>
 #include <axiform/tasks/explain_attention.hpp>
@@ -202,6 +203,7 @@
 #include <axiform/tasks/token_labels.hpp>
 #include <axiform/tasks/windows.hpp>
 #include <axiform/text/chat_template.hpp>
+#include <axiform/text/chat_template_files.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>

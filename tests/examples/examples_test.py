@@ -19,6 +19,7 @@ from pathlib import Path
 PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
 MINILM = MODELS / "minilm-l6"
 DEMO_GPT2, DEMO_BERT = (FIXTURES / "models" / name for name in ("gpt2-demo", "bert-demo"))
+CHAT_TINY = FIXTURES / "models" / "gguf" / "chat-tiny.gguf"
 TINY_GPT2, PREFIXED_GPT2, TINY_BERT = (FIXTURES / "models" / name for name in ("gpt2-tiny", "gpt2-prefixed", "bert-tiny"))
 SENTENCE = "My friend told me about this class and I love it so far. She was right."
 SENTENCE_IDS = [101, 2026, 2767, 2409, 2033, 2055, 2023, 2465, 1998, 1045, 2293, 2009, 2061, 2521, 1012, 2016, 2001, 2157, 1012, 102]
@@ -657,6 +658,11 @@ class Generate(ExampleTest):
                        ["--repetition-penalty", "1.5"], ["--no-repeat-ngram", "2"], ["--profile", "transformers-5"], ["--stop", "e"], ["--bad-word", "e"],
                        ["--min-new-tokens", "3"], ["--beams", "2", "--length-penalty", "2"]):
             self.assertEqual(len(self.json(*model, "--max-new-tokens", "6", *option)), 1, option)
+        plain = self.json(*model, "--max-new-tokens", "20", "--greedy")[0]
+        self.assertEqual(self.json(*model, "--max-new-tokens", "20", "--greedy", "--prompt-lookup", "0")[0], plain)
+        found = self.json(*model, "--max-new-tokens", "20", "--greedy", "--prompt-lookup", "6")[0]
+        self.assertLessEqual(found.pop("accepted"), found.pop("proposed"))
+        self.assertEqual(found, plain)
         probabilities = self.json(*model, "--max-new-tokens", "4", "--log-probabilities")[0]["log_probabilities"]
         self.assertTrue(len(probabilities) == 4 and all(value <= 0 for value in probabilities))
         self.assertIn("logits", self.output(*model, "--logits"))
@@ -703,21 +709,140 @@ class Generate(ExampleTest):
 
 
 class Chat(ExampleTest):
-    program = "axiform chat"
+    """On random weights: answers are strings of characters, line breaks among them, so that they are compared and not read."""
 
-    def test_turns_go_on_and_back(self):
-        talk = ["the man", "/undo", "the man", "", "/retry", "/text", "/quit"]
-        arguments = ["--model", DEMO_GPT2, "--max-new-tokens", "4", "--greedy"]
-        lines = self.output(*arguments, stdin="".join(line + "\n" for line in talk).encode())
-        self.assertIn("the man", lines)
-        one = self.output(*arguments, stdin=b"the man\n")
-        self.assertTrue(lines.startswith(one + one))  # what was taken back comes again
-        undone = self.output(*arguments, stdin=b"the man\n/undo\n/text\nshe\n/text\n").splitlines()
-        self.assertEqual(undone[1], "")
-        self.assertTrue(undone[3].startswith("she"))
-        result = self.run_raw(*arguments, stdin=b"/undo\n\n")
-        self.assertEqual(result.returncode, 0)
-        self.assertEqual(len(result.stderr.splitlines()), 2)
+    program = "axiform chat"
+    GREEDY = ("--model", CHAT_TINY, "--max-new-tokens", "8", "--greedy")
+
+    def talk(self, *lines, arguments=GREEDY, said=""):
+        """What is on stdout for these lines of stdin; `said` is what stderr has to match."""
+        result = self.run_raw(*arguments, stdin="".join(line + "\n" for line in lines).encode())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr.decode(), rf"\A{said}\Z")
+        return result.stdout.decode()
+
+    def test_answers_follow_questions(self):
+        one = self.talk("Hello")
+        self.assertGreater(len(one), 1)
+        two = self.talk("Hello", "", "  ", "And now?")  # blank lines are nothing
+        self.assertTrue(two.startswith(one))
+        self.assertNotEqual(two, one + self.talk("And now?"))  # what was said before is read too
+        self.assertEqual(self.talk("Hello", "/quit", "And now?"), one)
+        self.assertEqual(self.talk(), "")
+        self.assertEqual(self.talk("Hello", arguments=(*self.GREEDY, "--threads", "1")), one)
+        self.assertEqual(self.talk("Hello", arguments=(*self.GREEDY, "--prompt-lookup", "4")), one)
+        self.run_raw(*self.GREEDY, stdin=b"\xff\xfe \0 {{ x }}\r\nlast line without an end").check_returncode()
+
+    def test_turns_are_taken_back_and_asked_again(self):
+        one, two = self.talk("Hello"), self.talk("Hello", "And now?")
+        self.assertEqual(self.talk("Hello", "/undo", "Hello", "And now?"), one + two)
+        self.assertEqual(self.talk("Hello", "And now?", "/undo", "/undo", "Hello"), two + one)
+        self.assertEqual(self.talk("Hello", "/retry", "And now?"), one + two)  # greedily the same
+        drawn = ("--model", CHAT_TINY, "--max-new-tokens", "8", "--seed", "5")
+        first, both = self.talk("Hello", arguments=drawn), self.talk("Hello", "/retry", arguments=drawn)
+        self.assertTrue(both.startswith(first))
+        self.assertNotEqual(both, first + first)  # another draw
+        self.assertEqual(self.talk("Hello", "/retry", arguments=drawn), both)
+        for command in "/undo", "/retry":
+            self.assertEqual(self.talk(command, "Hello", said="axiform chat: .*no turn to take back\n"), one)
+
+    def test_history_and_system(self):
+        one = self.talk("Hello")
+        self.assertEqual(self.talk("Hello", "/history"), f"{one}user: Hello\nassistant: {one}")
+        self.assertEqual(self.talk("Hello", "/undo", "/history"), one)
+        system = self.talk("Hello", arguments=(*self.GREEDY, "--system", "Be brief."))
+        self.assertNotEqual(system, one)
+        self.assertEqual(self.talk("Hello", "/system Be brief.", "/history", "Hello"), f"{one}system: Be brief.\n{system}")
+        self.assertEqual(self.talk("/system Be brief.", "/system", "/history", "Hello"), one)
+        self.assertEqual(self.talk("/text", "Hello", said="axiform chat: found /text, expected /undo, /retry, /system TEXT, /history or /quit\n"), one)
+
+    def test_stdout_has_the_answers_alone(self):
+        found = self.talk("Hello", arguments=(*self.GREEDY, "--statistics"), said=r"8 tokens, [\d.]+ a second with their questions; at most \d+ MiB of memory\n")
+        self.assertEqual(found, self.talk("Hello"))
+
+    def test_a_full_context(self):
+        small = (*self.GREEDY, "--context", "70")
+        forgetful = self.talk("Hello", "Hello", "Hello", "/history", arguments=small, said=r"(\(the context is full: the oldest 2 messages are forgotten\)\n)+")
+        self.assertLess(forgetful.count("user: Hello\n"), 3)
+        strict = self.talk("Hello", "x" * 60, "/history", arguments=(*small, "--when-full", "refuse"), said="axiform chat: chat: the conversation has .* for the answer\n")
+        self.assertEqual(strict, self.talk("Hello", "/history"))
+
+    def test_templates(self):
+        gpt2 = ("--model", DEMO_GPT2, "--max-new-tokens", "4", "--greedy")
+        self.check_error(1, "has no chat template", *gpt2)
+        self.check_error(1, "a template can be named: chatml", *gpt2)
+        answer = self.talk("the man", arguments=(*gpt2, "--template", "chatml"))
+        self.assertGreater(len(answer), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "mine.jinja"
+            file.write_text("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+                            "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+            self.assertEqual(self.talk("the man", arguments=(*gpt2, "--template", file)), answer)
+            self.assertEqual(self.talk("Hello", arguments=(*self.GREEDY, "--template", file)), self.talk("Hello"))
+            file.write_text("{% for m in messages %}")
+            self.check_error(1, "for", *gpt2, "--template", file)
+            self.check_error(1, "nowhere.jinja", *gpt2, "--template", Path(folder) / "nowhere.jinja")
+        self.check_error(1, "chatml", *gpt2, "--template", "nonsense")
+        refused = self.talk("the man", arguments=(*gpt2, "--template", "gemma", "--system", "x"), said="axiform chat: .*System role not supported.*\n")
+        self.assertEqual(refused, "")
+
+    def test_ctrl_c_ends_an_answer_and_not_the_program(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = bytearray(CHAT_TINY.read_bytes())  # in which an answer may take minutes
+            key = b"llama.context_length" + struct.pack("<I", 4)
+            struct.pack_into("<I", data, data.index(key) + len(key), 1 << 20)
+            model = Path(folder) / "long.gguf"
+            model.write_bytes(data)
+            tokens = str(1 << 17)
+            process = subprocess.Popen([*self.command(), "--model", model, "--context", str(1 << 18), "--max-new-tokens", tokens, "--min-new-tokens", tokens],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+            try:
+                process.stdin.write(b"Hello\n")
+                self.assertTrue(process.stdout.read(1))
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.stderr.readline(), b"(stopped)\n")
+                process.stdin.write(b"/system x\n/history\nAgain\n")
+                printed = b""
+                while b"\nsystem: x\n" not in printed or printed.endswith(b"\nsystem: x\n"):
+                    printed += process.stdout.read(1)
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.stderr.readline(), b"(stopped)\n")
+                process.stdin.write(b"/history\n")
+                printed, message = process.communicate(timeout=60)
+            finally:
+                process.kill()
+            self.assertEqual((process.returncode, message), (0, b""))
+            self.assertIn(b"\nsystem: x\nuser: Again\nassistant: ", printed)  # what there was of the answer stays
+
+    def test_ctrl_c_ends_a_program_that_waits(self):
+        process = subprocess.Popen([*self.command(), *self.GREEDY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.stdin.write(b"Hello\n")
+        process.stdin.flush()
+        self.assertTrue(process.stdout.read(1))
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        self.assertIn(process.wait(timeout=20), (-signal.SIGINT, 130))
+        process.communicate()
+
+    def test_usage_and_models(self):
+        for option in "--threads", "--template", "--when-full", "--prompt-lookup":
+            self.assertIn(option, self.output("--help"))
+        for option in "--nonsense", "--context=-1", "--context=some", "--when-full=sometimes", "--threads=two", "--weights=q3_k", "--max-new-tokens=few":
+            self.check_error(2, option.partition("=")[0], *self.GREEDY, option)
+        self.check_error(1, "threads: found 0", *self.GREEDY, "--threads", "0")
+        for length in "0", "513":  # the model reads 512
+            self.check_error(1, f"a capacity of {length} tokens", *self.GREEDY, "--context", length)
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run([*self.command(), *self.GREEDY], input=b"Hello\n", stdout=full, stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual((result.returncode, result.stderr), (1, b"axiform chat: standard output: cannot be written\n"))
+        self.check_models()
+        self.check_error(1, "", "--model", MINILM, "--template", "chatml")  # no causal model
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "short.gguf"
+            data = CHAT_TINY.read_bytes()
+            for length in 0, 100, len(data) // 2, len(data) - 1:
+                file.write_bytes(data[:length])
+                self.check_error(1, "short.gguf", "--model", file)
 
 
 class Perplexity(ExampleTest):

@@ -167,6 +167,14 @@ TEST_CASE("generation config: values are read under Hugging Face's names, and wh
   CHECK_THROWS_WITH_AS(read(R"({"diversity_penalty": 0.5})"), "config: diversity_penalty: found the number 0.5, which is not supported",
                        CheckpointError);
   CHECK_THROWS_AS(read(R"({"max_length": "long"})"), FormatError);
+  CHECK(!beams.prompt_lookup);
+  CHECK(read(R"({"prompt_lookup_num_tokens": 12})").prompt_lookup->tokens == 12);
+  CHECK(read(R"({"prompt_lookup_num_tokens": 12})").prompt_lookup->ngram == PromptLookup{}.ngram);
+  CHECK(read(R"({"prompt_lookup_num_tokens": 5, "max_matching_ngram_size": 2})").prompt_lookup->ngram == 2);
+  CHECK(read(R"({"prompt_lookup_num_tokens": null})", {.prompt_lookup = PromptLookup{.tokens = 3}}).prompt_lookup->tokens == 3);
+  CHECK(!read(R"({"prompt_lookup_num_tokens": 0})", {.prompt_lookup = PromptLookup{}}).prompt_lookup);
+  CHECK(!read(R"({"max_matching_ngram_size": 2})").prompt_lookup);
+  CHECK_THROWS_AS(read(R"({"prompt_lookup_num_tokens": -1})"), FormatError);
   CHECK_THROWS_AS(read(R"({"bad_words_ids": [[1], 2]})"), FormatError);
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "support/recorded_generation.hpp"
@@ -22,10 +23,12 @@ struct TinyGpt2 {
   Gpt2<> model = load<Gpt2<>>(std::filesystem::path(AXIFORM_FIXTURES) / "models" / "gpt2-tiny", context);
 };
 
-void check_case(Gpt2<> const& model, Json const& one, Context& context) {
+void check_case(Gpt2<> const& model, Json const& one, Context& context, std::optional<PromptLookup> const& lookup = std::nullopt) {
   CAPTURE(dump_json(one.at("options")));
   auto const prompt = ids(one.at("prompt"));
-  auto const found = generate_sequences(model, prompt, recorded::options(one), context);
+  auto options = recorded::options(one);
+  options.prompt_lookup = lookup;
+  auto const found = generate_sequences(model, prompt, options, context);
   Json const& expected = one.at("sequences");
   REQUIRE(found.size() == expected.size());
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -43,9 +46,12 @@ TEST_CASE("beam search: every beam has transformers' tokens and score, for each 
   for (Json const& one : recorded::cases("beam_search.json")) check_case(tiny.model, one, tiny.context);
 }
 
-TEST_CASE("greedy: tokens are transformers' with each processor") {
+TEST_CASE("greedy: tokens are transformers' with each processor, and with prompt lookup") {
   TinyGpt2 tiny;
-  for (Json const& one : recorded::cases("greedy.json")) check_case(tiny.model, one, tiny.context);
+  for (Json const& one : recorded::cases("greedy.json")) {
+    check_case(tiny.model, one, tiny.context);
+    check_case(tiny.model, one, tiny.context, PromptLookup{});
+  }
 }
 
 TEST_CASE("batches: prompts of different lengths give together what each gives alone") {

@@ -165,3 +165,12 @@ TEST_CASE("reranker config: the activation is where any version of sentence-tran
   folder.write("modules.json", R"([{"type": "x.Transformer", "path": ""}, {"type": "x.Dense", "path": "1_Dense"}])");
   CHECK_THROWS_AS(read_score_activation(folder), CheckpointError);
 }
+
+TEST_CASE("sentence config: a GGUF file says how to pool, and its embeddings are of unit length") {
+  std::filesystem::path const models = std::filesystem::path(AXIFORM_FIXTURES) / "models/gguf";
+  auto const bert = read_sentence_config(models / "bert-tiny.gguf");
+  CHECK(bert.pooling == std::vector<Pooling>{Pooling::first_token});
+  REQUIRE(bert.modules.size() == 1);
+  CHECK(std::get<Normalization>(bert.modules[0]) == Normalization::unit_length);
+  CHECK(read_sentence_config(models / "llama-tiny.gguf").pooling == std::vector<Pooling>{Pooling::mean});
+}

@@ -1,10 +1,13 @@
 // Llama, Qwen2, Qwen3 and Mistral against what transformers computes in float64 from tiny checkpoints (tests/fixtures/models); from GGUF files of
 // the same weights they have the same bits.
 #include <doctest/doctest.h>
+#include <axiform/core/available_memory.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/generate/generate.hpp>
+#include <axiform/generate/speculative.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/io/checkpoint.hpp>
+#include <axiform/io/gguf.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/models/any.hpp>
@@ -20,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "support/files.hpp"
 #include "support/goldens.hpp"
 
 using namespace axiform;
@@ -192,6 +196,27 @@ TEST_CASE("Llama: any of them is loaded by what its config, or its GGUF file, sa
         generate(load<Qwen3<>>(goldens::models / "qwen3-tiny", context), prompt, {.max_new_tokens = 5, .seed = 9}, context));
 }
 
+TEST_CASE("Llama: beams, batches, samples and a small model's guesses are the same however they run together") {
+  auto context = Context::with_threads(2);
+  auto const model = load<AnyCausalModel>(goldens::models / "qwen3-tiny", context);
+  std::vector<std::vector<TokenId>> const prompts{{3, 1, 4}, {1}, {5, 9, 2, 6, 5, 3, 5}};
+  for (GenerateOptions options : {GenerateOptions{.max_new_tokens = 9, .decoding = Decoding::beam_search, .num_beams = 3},
+                                  GenerateOptions{.max_new_tokens = 9, .num_return_sequences = 2, .seed = 4}}) {
+    auto const together = generate_batch(model, prompts, options, context);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      auto const alone = generate_sequences(model, prompts[i], options, context);
+      REQUIRE(alone.size() == together[i].size());
+      for (std::size_t k = 0; k < alone.size(); ++k) CHECK(alone[k].ids == together[i][k].ids);
+    }
+  }
+  // A draft of another family with the same vocabulary changes no greedy token.
+  auto const draft = load<AnyCausalModel>(goldens::models / "qwen2-tiny", context);
+  GenerateOptions const greedy{.max_new_tokens = 20, .decoding = Decoding::greedy};
+  for (auto const& prompt : prompts)
+    CHECK(generate_speculatively(model, draft, prompt, greedy, {.tokens = 3}, context).sequence.ids ==
+          generate(model, prompt, greedy, context)[0]);
+}
+
 TEST_CASE("Llama: settings that the library does not have are refused by name") {
   auto const refusal = [](Json const& setting) -> std::string {
     Json config = read_json(goldens::models / "llama-tiny/config.json");
@@ -216,4 +241,43 @@ TEST_CASE("Llama: settings that the library does not have are refused by name") 
   CHECK(refusal({{"head_dim", 7}}).find("columns of a head") != std::string::npos);
   CHECK(refusal({{"hidden_size", 0}}).find("hidden_size") != std::string::npos);
   CHECK(refusal(Json::object()).empty());
+}
+
+TEST_CASE("Llama: a GGUF file with any byte of its description changed loads, or is refused with an error of the library") {
+  Context context;
+  std::string const bytes = test::read_bytes(goldens::models / "gguf/qwen2-tiny.gguf");
+  std::size_t first_tensor = bytes.size();
+  auto const file = GgufFile::open(goldens::models / "gguf/qwen2-tiny.gguf");
+  for (TensorInfo const& tensor : file.tensors()) first_tensor = std::min(first_tensor, tensor.begin);
+  test::TemporaryDirectory const directory;
+  auto const path = directory / "changed.gguf";
+  std::size_t refused = 0, loaded = 0;
+  for (std::size_t at = 4; at < first_tensor; ++at) {
+    for (unsigned const change : {0x01u, 0x80u, 0xFFu}) {
+      std::string changed = bytes;
+      changed[at] = static_cast<char>(static_cast<unsigned char>(changed[at]) ^ change);
+      test::write_bytes(path, changed);
+      try {
+        load<AnyCausalModel>(path, context);
+        ++loaded;
+      } catch (Error const&) {
+        ++refused;
+      }
+    }
+  }
+  CHECK(refused > loaded);  // names, types, shapes and places of tensors, and sizes of the model; what is not read may be anything
+  for (std::size_t size : {std::size_t{0}, std::size_t{3}, std::size_t{100}, first_tensor, bytes.size() - 1}) {
+    test::write_bytes(path, bytes.substr(0, size));
+    CHECK_THROWS_AS(load<AnyCausalModel>(path, context), Error);
+  }
+  CHECK_THROWS_AS(load<AnyCausalModel>(directory / "absent.gguf", context), FileError);
+}
+
+TEST_CASE("Llama: weights that memory cannot hold are refused before it is taken") {
+  if (!available_memory()) return;
+  auto const config = [](std::size_t inner) -> Json { return {{"intermediate_size", inner}, {"num_hidden_layers", 4096}}; };
+  Context context;
+  // 4 096 layers of 3 * 32 * 2^20 weights: 1.6 TB.
+  goldens::ChangedFixture const huge("llama-tiny", config(std::size_t{1} << 20));
+  CHECK_THROWS_WITH_AS(load<Llama<>>(huge.directory(), context), doctest::Contains("MiB of memory are available"), MemoryError);
 }

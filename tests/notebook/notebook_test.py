@@ -169,6 +169,14 @@ class PageTest(unittest.TestCase):
             self.assertEqual(found, status, said)
             self.assertIn("is not up to date" if status else "2 of 2", said)
 
+    def test_what_needs_a_model_that_is_not_here_is_left_as_it_is(self):
+        page = "```console\n$ ls models/no-such-model\nold\n```\n\n```console\n$ echo new\n{}\n```\n"
+        status, said = self.make(page.format("new"), "--check")
+        self.assertEqual(status, 0)
+        self.assertEqual(said, "1 of 2 outputs are not looked at, for want of models: scripts/fetch-model no-such-model\n1 of 1 outputs are as they are printed\n")
+        self.assertEqual(self.make(page.format("old"))[0], 0)
+        self.assertEqual(self.page.read_text(encoding="utf-8"), page.format("new"))
+
     def test_a_command_that_fails_and_a_block_without_one_are_errors(self):
         for block, expected in (("$ ls /nowhere\n", "No such file"), ("$ exit 3\n", "exit status 3"), ("no command\n", "of the form")):
             status, said = self.make(f"```console\n{block}```\n")

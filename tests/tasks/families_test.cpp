@@ -47,7 +47,7 @@ TEST_CASE("families: masks are filled by an MPNet and by a BERT, whichever the d
   CHECK(Task::from_directory(goldens::models / "bert-demo", context).mask() == "[MASK]");
 }
 
-// The weights are 438 MB: `scripts/fetch-mpnet` fetches them, and without them this case is skipped.
+// The weights are 438 MB: `scripts/fetch-model all-mpnet-base-v2` fetches them, and without them this case is skipped.
 TEST_CASE("families: all-mpnet-base-v2's own weights give sentence-transformers' embeddings, and its masked-LM form says what it lacks" *
           doctest::skip(!std::filesystem::exists(std::filesystem::path(AXIFORM_MODELS) / "all-mpnet-base-v2" / "model.safetensors"))) {
   Context context = Context::with_threads(2);

@@ -198,6 +198,36 @@ TEST_CASE("text generation: hostile and overlong texts are continued or refused,
   CHECK_THROWS_AS(gpt2.task.stream("the", many, [](TextPiece) {}, gpt2.context), ArgumentError);
 }
 
+TEST_CASE("text generation: with prompt lookup texts, pieces of streams, stop strings and sessions are as they are without it") {
+  SmallGpt2 gpt2;
+  std::size_t accepted = 0;
+  for (Decoding decoding : {Decoding::greedy, Decoding::sample})
+    for (std::string const& stop : {std::string(), std::string("the"), std::string(" ")})
+      for (std::uint64_t seed = 0; seed < 6; ++seed) {
+        GenerateOptions plain{.max_length = 16, .decoding = decoding, .sampling = {.top_k = 3}, .seed = seed};
+        if (!stop.empty()) plain.stop_strings = {stop};
+        auto lookup = plain;
+        lookup.prompt_lookup = PromptLookup{.tokens = 5, .ngram = 2};
+        for (std::string const& prompt : {"the", "in the in the", ""}) {
+          auto const expected = gpt2.task.generate(prompt, plain, gpt2.context)[0];
+          std::string streamed;
+          auto const found = gpt2.task.stream(prompt, lookup, [&](TextPiece piece) { streamed += piece.text; }, gpt2.context)[0];
+          CHECK(found.text == expected.text);
+          CHECK(streamed == expected.continuation);
+          CHECK(found.sequence.finish == expected.sequence.finish);
+          accepted += found.sequence.accepted;
+        }
+        lookup.max_new_tokens = 4;
+        plain.max_new_tokens = 4;
+        auto with = gpt2.task.session(), without = gpt2.task.session();
+        for (std::string const& text : {"the in", " the"}) {
+          with.append(text), without.append(text);
+          CHECK(with.generate(lookup, gpt2.context).text == without.generate(plain, gpt2.context).text);
+        }
+      }
+  CHECK(accepted > 20);
+}
+
 TEST_CASE("text generation: a small model helps, and the text stays") {
   SmallGpt2 gpt2;
   GenerateOptions const options{.max_length = 14, .decoding = Decoding::greedy, .repetition_penalty = 1.2};

@@ -50,4 +50,10 @@ class CheckpointError : public Error {
   using Error::Error;
 };
 
+/// What is asked for takes more memory than there is: found out before it is taken.
+class MemoryError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace axiform

@@ -67,6 +67,16 @@ struct ReportOptions {
   ReportedDistribution distribution = ReportedDistribution::model;  ///< Which probabilities; beams have `model` only.
 };
 
+/// How prompt lookup (Saxena 2023, "Prompt Lookup Decoding") proposes tokens.
+struct PromptLookup {
+  /// Tokens that are proposed at once at most; at least 1 (transformers' `prompt_lookup_num_tokens`). Sequences that run together share the
+  /// rows of a pass, `tokens` and one: each gets the fewer proposals the more they are, and none when they fill it by themselves.
+  std::size_t tokens = 8;
+  /// Tokens of the longest n-gram that is looked for; at least 1 (`max_matching_ngram_size`). Behind a shorter one proportionally fewer
+  /// tokens are proposed: by default two for each token that agrees.
+  std::size_t ngram = 4;
+};
+
 /// Options of `generate`. The defaults are the notebook's pipeline: sampling, top-k 50, temperature 1, 50 tokens in all.
 ///
 ///     generate(gpt2, prompt, {.max_length = 30, .num_return_sequences = 3, .seed = 42}, context);
@@ -109,6 +119,12 @@ struct GenerateOptions {
   std::function<void(GeneratedToken)> on_token = {};  ///< Called for every token as it is chosen; not with beams.
   std::optional<ReportOptions> report = {};           ///< What is told of each token; nothing is computed for it unless it is asked for.
   std::size_t batch_size = 32;  ///< Sequences that run together at most. It changes speed and memory, never a token.
+  /// Proposes tokens from the text itself: what followed its last n-gram where that was before, in the prompt or in what has been
+  /// generated. One pass of the model checks them all, and they are taken as far as they are the tokens that are chosen without them. It
+  /// changes speed, never a token or a report: one to several tokens a pass where a text repeats what it has (corrections, extracts, code,
+  /// chats), and somewhat slower passes where it does not. `GeneratedSequence` tells how many were proposed and taken. A
+  /// sequence then grows by several tokens before the next one of its batch is heard of, or a stop ends both. Not with beams.
+  std::optional<PromptLookup> prompt_lookup = {};
   ProgressCallback progress = {};  ///< Is told after each batch how many prompts are done.
   std::stop_token stop = {};    ///< When stop is requested, what is there is returned.
 
@@ -161,6 +177,11 @@ AXIFORM_INLINE void GenerateOptions::check(std::size_t vocabulary) const {
   if (max_time && !(max_time->count() >= 0))
     throw ArgumentError("max_time: found " + std::to_string(max_time->count()) + " seconds, expected 0 or more");
   detail::check_positive(batch_size, "batch_size");
+  if (prompt_lookup) {
+    detail::check_positive(prompt_lookup->tokens, "prompt_lookup.tokens");
+    detail::check_positive(prompt_lookup->ngram, "prompt_lookup.ngram");
+    if (has_beams()) throw ArgumentError("prompt_lookup: beams have no one text to look in; sample, decode greedily, or leave it out");
+  }
   for (auto const& word : bad_words) {
     if (word.empty()) throw ArgumentError("bad_words: found a word without tokens, expected at least one token");
     for (TokenId const id : word) check_id("bad_words", id, vocabulary);

@@ -42,6 +42,8 @@ struct GeneratedSequence {
   /// Of beams: the sum of the processed log-probabilities / (generated tokens)^length_penalty, by which they are ordered. Otherwise 0.
   double beam_score = 0;
   std::vector<TokenReport> reports;  ///< One for each generated token, where `GenerateOptions::report` asks for it.
+  std::size_t proposed = 0;          ///< Tokens that prompt lookup proposed, where `GenerateOptions::prompt_lookup` asks for it.
+  std::size_t accepted = 0;          ///< Those of them that are in the text: passes of the model that were not needed.
 
   /// The tokens behind the prompt.
   std::span<TokenId const> new_ids() const& noexcept { return std::span(ids).subspan(prompt_length); }

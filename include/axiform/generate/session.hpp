@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <axiform/core/checks.hpp>
@@ -37,11 +38,14 @@ namespace axiform::inline AXIFORM_ARCH {
 template <RewindableLanguageModel Model>
 class GenerationSession {
  public:
-  /// An empty text.
+  /// An empty text. Its cache grows with it: a long capacity costs nothing until it is used.
   /// @param capacity Tokens that it may have; the model's positions unless given.
   /// @throws ArgumentError when the model has fewer positions.
   explicit GenerationSession(Model const& model, std::optional<std::size_t> capacity = std::nullopt)
-      : model_(&model), capacity_(capacity.value_or(model.positions())), cache_(model.make_cache(1, checked_capacity())) {}
+      : model_(&model),
+        capacity_(capacity.value_or(model.positions())),
+        cached_capacity_(std::min<std::size_t>(checked_capacity(), least_capacity)),
+        cache_(model.make_cache(1, cached_capacity_)) {}
 
   /// The tokens so far: what was appended, and what was generated.
   std::span<TokenId const> ids() const& noexcept { return ids_; }
@@ -62,14 +66,14 @@ class GenerationSession {
     ids_.insert(ids_.end(), ids.begin(), ids.end());
   }
 
-  /// Continues the text.
+  /// Continues the text. With `GenerateOptions::prompt_lookup` earlier turns propose tokens as the prompt does.
   /// @return All tokens, those of earlier turns as the prompt.
   /// @throws ArgumentError as `axiform::generate`, and when the options ask for beams or for several sequences; the text is as before then.
   GeneratedSequence generate(GenerateOptions const& options, Context& context) {
     if (options.has_beams() || options.num_return_sequences != 1)
       throw ArgumentError("session: has one text, expected num_return_sequences 1 and no beams; fork it to continue in several ways");
     options.check(model_->vocabulary());
-    options.checked_length(ids_.size(), capacity_);
+    make_room(options.checked_length(ids_.size(), capacity_));
     forget_last();
     std::span<TokenId const> const prompt(ids_);
     try {
@@ -86,6 +90,7 @@ class GenerationSession {
   /// The logits of the next token. @return [VocabularyEntries]. @throws ArgumentError when there is no token yet.
   std::vector<float> next_logits(Context& context) {
     if (ids_.empty()) throw ArgumentError("session: found no token, expected at least one");
+    make_room(ids_.size());
     forget_last();
     auto const missing = std::span<TokenId const>(ids_).subspan(cached());
     auto const logits = model_->last_logits(missing, SequenceOffsets<axes::Tokens>::single(missing.size()), cache_, context);
@@ -105,12 +110,24 @@ class GenerationSession {
   /// A second session with the same text and a copy of the cache.
   GenerationSession fork() const {
     GenerationSession other(*model_, capacity_);
+    other.make_room(cached());
     other.ids_ = ids_;
     other.cache_.copy(cache_, 0, 0);
     return other;
   }
 
  private:
+  static constexpr std::size_t least_capacity = 256;
+
+  // In the cache, for so many tokens.
+  void make_room(std::size_t tokens) {
+    if (tokens <= cached_capacity_) return;
+    std::size_t const capacity = std::min(capacity_, std::max(tokens, 2 * cached_capacity_));
+    auto larger = model_->make_cache(1, capacity);
+    larger.copy(cache_, 0, 0);
+    cache_ = std::move(larger);
+    cached_capacity_ = capacity;
+  }
   std::size_t checked_capacity() const {
     if (capacity_ == 0 || capacity_ > model_->positions())
       throw ArgumentError("session: found a capacity of " + std::to_string(capacity_) + " tokens, expected 1 to the model's " +
@@ -124,6 +141,7 @@ class GenerationSession {
 
   Model const* model_;
   std::size_t capacity_;
+  std::size_t cached_capacity_;  // of the cache: tokens that fit without a larger one
   typename Model::Cache cache_;
   std::vector<TokenId> ids_;
 };

@@ -189,13 +189,14 @@ class Speculation {
 ///
 ///     auto const text = generate_speculatively(gpt2_large, distil_gpt2, prompt, {.decoding = Decoding::greedy}, {.tokens = 4}, context);
 ///
-/// @throws ArgumentError as `generate`, and when the vocabularies differ, or the options ask for beams or for several sequences.
+/// @throws ArgumentError as `generate`, and when the vocabularies differ, or the options ask for beams, for several sequences or for prompt lookup.
 template <RewindableLanguageModel Model, RewindableLanguageModel Draft>
 SpeculativeSequence generate_speculatively(Model const& model, Draft const& draft, TokenIds const& prompt, GenerateOptions const& options,
                                            SpeculationOptions const& speculation, Context& context) {
   options.check(model.vocabulary());
   if (options.has_beams() || options.num_return_sequences != 1)
     throw ArgumentError("speculative decoding: makes one text, expected num_return_sequences 1 and no beams");
+  if (options.prompt_lookup) throw ArgumentError("speculative decoding: the small model proposes the tokens, expected no prompt_lookup");
   if (draft.vocabulary() != model.vocabulary())
     throw ArgumentError("speculative decoding: found a small model of " + std::to_string(draft.vocabulary()) +
                         " tokens and a large one of " + std::to_string(model.vocabulary()) + ", expected one vocabulary");

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include <axiform/core/error.hpp>
+#include <axiform/io/gguf.hpp>
 #include <axiform/io/json.hpp>
 #endif
 
@@ -68,7 +69,7 @@ struct SentenceConfig {
 
 /// Reads `modules.json`, the folders that it names, `sentence_bert_config.json` and `config_sentence_transformers.json`, as
 /// sentence-transformers 2 to 6 write them. Without `modules.json` the pooling is the mean, and nothing is normalised, as
-/// sentence-transformers has it for a plain transformer.
+/// sentence-transformers has it for a plain transformer. A GGUF file says how to pool, and its embeddings are of unit length, as llama.cpp's.
 /// @throws FileError when a file that is named is missing; FormatError when one is malformed; CheckpointError, by name, for a module or a
 ///         setting that is not supported.
 SentenceConfig read_sentence_config(ModelDirectory const& directory);
@@ -263,10 +264,29 @@ inline void read_prompts(ModelDirectory const& directory, SentenceConfig& config
   if (score == "dot") config.score = ScoreFunction::dot;
 }
 
+/// What a GGUF file has of all this: how to pool, under llama.cpp's numbers. Embeddings are of unit length, as llama.cpp gives them.
+inline void read_gguf_pooling(GgufFile const& file, SentenceConfig& config) {
+  using enum Pooling;
+  constexpr std::array<std::optional<Pooling>, 5> known{std::nullopt, mean, first_token, last_token, std::nullopt};  // none, …, rank
+  config.modules = {Normalization::unit_length};
+  std::string const key = message({file.metadata("general.architecture").as<std::string_view>(), ".pooling_type"});
+  auto const type = file.find_metadata(key);
+  if (!type) return;
+  auto const number = type->as<std::size_t>();
+  if (number >= known.size() || !known[number])
+    throw CheckpointError(
+        message({file.path().string(), ": ", key, ": found ", number, ", expected 1 (mean), 2 (first token) or 3 (last token)"}));
+  config.pooling = {*known[number]};
+}
+
 }  // namespace detail
 
 AXIFORM_INLINE SentenceConfig read_sentence_config(ModelDirectory const& directory) {
   SentenceConfig config{.transformer = directory};
+  if (GgufFile const* const file = directory.gguf()) {
+    detail::read_gguf_pooling(*file, config);
+    return config;
+  }
   if (directory.has("modules.json")) detail::SentenceModules(directory, config).read();
   detail::read_transformer_settings(config);
   if (directory.has("config_sentence_transformers.json")) detail::read_prompts(directory, config);

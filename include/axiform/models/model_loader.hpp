@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <map>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,7 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/available_memory.hpp>
 #include <axiform/core/context.hpp>
+#include <axiform/core/error.hpp>
 #include <axiform/core/head_weights.hpp>
 #include <axiform/core/weight_format.hpp>
 #include <axiform/io/block_format.hpp>
@@ -98,8 +101,29 @@ std::string saved_from(ModelDirectory const& directory);
 // Not part of the templates below, which every model instantiates.
 std::optional<BlockFormat> blocks_in_file(std::string_view name, Checkpoint const& checkpoint, NameTable const& names);
 ParameterRequest request_of(std::string_view name, ParameterRef const& parameter);
+void check_memory(std::size_t needed, ModelDirectory const& directory);
+[[noreturn]] void refuse_sizes(ModelDirectory const& directory);
+
+// Zeros take no memory yet, but addresses.
+template <class Model>
+Unloaded<Model> create_unloaded(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+  try {
+    return ModelLoader<Model>::create(directory, checkpoint);
+  } catch (std::bad_alloc const&) {
+    refuse_sizes(directory);
+  }
+}
 
 }  // namespace internal
+
+/// The bytes that a layer's parameters take in the formats that they are kept in.
+template <Layer L>
+std::size_t weight_bytes(L const& layer) {
+  std::size_t bytes = 0;
+  for_each_parameter(
+      layer, [&](std::string_view, ConstParameterRef const& parameter) { bytes += bytes_of(parameter.format(), parameter.size()); });
+  return bytes;
+}
 
 /// Keeps every matrix and table of a layer in what loses nothing of a checkpoint: in its blocks where there is such a format, in bf16 where there is
 /// none for its blocks (which does round), else in f32. A matrix whose parts are in different blocks is in bf16. To be called before the layer is loaded.
@@ -131,16 +155,17 @@ LoadReport load_parameters(L& layer, Checkpoint const& checkpoint, NameTable con
 /// Loads a model from a Hugging Face directory (`config.json` and `model.safetensors` or `pytorch_model.bin`), and says what became of each tensor.
 ///
 /// @throws FileError when a file is missing; FormatError when one is malformed; CheckpointError when the config or the tensors are not those
-///         of `Model`: every difference is listed by name.
+///         of `Model`: every difference is listed by name; MemoryError, before memory is taken, when the weights are more than there is.
 template <class Model>
 Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
-  auto [model, names] = ModelLoader<Model>::create(directory, checkpoint);
+  auto [model, names] = internal::create_unloaded<Model>(directory, checkpoint);
   if (options.weights) {
     set_weight_format(model, *options.weights);
   } else {
     keep_blocks(model, checkpoint, names);
   }
+  internal::check_memory(weight_bytes(model), directory);
   try {
     LoadReport report = load_parameters(model, checkpoint, names, context);
     return {std::move(model), std::move(report)};
@@ -206,6 +231,19 @@ AXIFORM_INLINE std::optional<BlockFormat> blocks_in_file(std::string_view name, 
     for (NameCandidate const& candidate : candidates(names, name))
       if (auto const tensor = checkpoint.find(candidate.name)) return tensor->info->block_format;
   return std::nullopt;
+}
+
+AXIFORM_INLINE void check_memory(std::size_t needed, ModelDirectory const& directory) {
+  auto const available = available_memory();
+  if (!available || needed <= *available) return;
+  auto const mebibytes = [](std::size_t bytes) { return bytes >> 20; };
+  throw MemoryError(detail::message({directory.string(), ": its weights take ", mebibytes(needed), " MiB, and ", mebibytes(*available),
+                                     " MiB of memory are available; expected less, or a smaller format of weights (bf16, q8_0, q4_0)"}));
+}
+
+AXIFORM_INLINE void refuse_sizes(ModelDirectory const& directory) {
+  throw MemoryError(
+      detail::message({(directory / "config.json").string(), ": weights of these sizes take more memory than a process can have"}));
 }
 
 AXIFORM_INLINE ParameterRequest request_of(std::string_view name, ParameterRef const& parameter) {

@@ -48,6 +48,18 @@ inline std::vector<TokenId> generation_ids(Json const& config, std::string_view 
   return {require<TokenId>(config, key, file)};
 }
 
+/// Prompt lookup, where the file asks for it; 0 tokens leave it out.
+inline std::optional<PromptLookup> prompt_lookup_of(Json const& config, std::optional<PromptLookup> const& otherwise,
+                                                    std::string const& file) {
+  auto const tokens = get_optional<std::size_t>(config, "prompt_lookup_num_tokens", file);
+  if (tokens == std::size_t{0}) return std::nullopt;
+  if (!tokens && !otherwise) return std::nullopt;
+  PromptLookup lookup = otherwise.value_or(PromptLookup{});
+  if (tokens) lookup.tokens = *tokens;
+  if (auto const ngram = get_optional<std::size_t>(config, "max_matching_ngram_size", file)) lookup.ngram = *ngram;
+  return lookup;
+}
+
 inline EarlyStopping early_stopping_of(Json const& config, std::string const& file) {
   Json const& member = *find_member(config, "early_stopping", file);
   if (member == "never") return EarlyStopping::never;
@@ -69,8 +81,7 @@ inline void refuse_unknown_generation(Json const& config, std::string const& fil
       Setting{"encoder_no_repeat_ngram_size", 0}, Setting{"epsilon_cutoff", 0}, Setting{"eta_cutoff", 0}, Setting{"top_h", none},
       Setting{"guidance_scale", 1}, Setting{"penalty_alpha", 0}, Setting{"dola_layers", none}, Setting{"num_beam_groups", 1},
       Setting{"diversity_penalty", 0}, Setting{"watermarking_config", none}, Setting{"constraints", none},
-      Setting{"force_words_ids", none}, Setting{"remove_invalid_values", 0}, Setting{"renormalize_logits", 0},
-      Setting{"prompt_lookup_num_tokens", 0}};
+      Setting{"force_words_ids", none}, Setting{"remove_invalid_values", 0}, Setting{"renormalize_logits", 0}};
   for (auto const& [name, off] : settings) {
     Json const* const member = find_member(config, name, file);
     if (!member || member->is_null()) continue;
@@ -118,6 +129,7 @@ AXIFORM_INLINE GenerateOptions read_generation_config(Json const& config, Genera
   real("top_p", options.sampling.top_p);
   real("min_p", options.sampling.min_p);
   real("typical_p", options.sampling.typical_p);
+  options.prompt_lookup = detail::prompt_lookup_of(config, options.prompt_lookup, file);
   if (has("eos_token_id")) options.end_of_text = detail::generation_ids(config, "eos_token_id", file);
   if (Json const* const strings = find_member(config, "stop_strings", file); strings && !strings->is_null())
     options.stop_strings = strings->is_array() ? require<std::vector<std::string>>(config, "stop_strings", file)

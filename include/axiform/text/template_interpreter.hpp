@@ -163,6 +163,7 @@ class TemplateInterpreter {
   // ---- variables ----------------------------------------------------------------------------------------------------------------------
 
   void assign(std::string_view name, Value value) {
+    budget_.spend(scope_->variables.size());
     for (auto& [variable, old] : scope_->variables)
       if (variable == name) return void(old = std::move(value));
     scope_->variables.emplace_back(name, std::move(value));
@@ -280,14 +281,17 @@ class TemplateInterpreter {
       TemplateLoop& loop;
       ~End() { loop.is_over = true; }
     } const end{*loop};
+    bool has_ended = false;  // Whether an iteration came to its end: jinja2 counts none that `break` or `continue` cut short.
     while (loop->advance()) {
       budget_.spend(2 * TemplateBudget::step);
       InnerScope const scope(*this);
       assign("loop", loop);
       assign_target(*statement.target, loop->current);
-      if (execute(statement.bodies[0]) == Flow::leave) break;
+      Flow const flow = execute(statement.bodies[0]);
+      if (flow == Flow::leave) break;
+      has_ended = has_ended || flow == Flow::next;
     }
-    if (loop->index > 0 || statement.bodies.size() == 1) return Flow::next;
+    if (has_ended || statement.bodies.size() == 1) return Flow::next;
     return execute_inner(statement.bodies[1]);
   }
 
@@ -495,6 +499,7 @@ class TemplateInterpreter {
   /// `object[begin:end:step]`.
   Value slice(Value const& object, std::optional<std::int64_t> begin, std::optional<std::int64_t> end, std::int64_t step) {
     if (object.is_undefined()) throw_undefined(object);
+    object.refuse_safe();
     auto const* const sequence = object.as<Value::Sequence>();
     bool const is_sliceable = sequence != nullptr && ((*sequence)->kind == SequenceKind::list || (*sequence)->kind == SequenceKind::tuple ||
                                                       (*sequence)->kind == SequenceKind::range);
@@ -572,6 +577,9 @@ class TemplateInterpreter {
   }
 
   Value arithmetic(std::string_view word, Value left, Value const& right) {
+    left.refuse_safe();
+    right.refuse_safe();
+    if (word == "%" && left.is_text()) throw TemplateFault{"formatting of strings with \"%\" is not supported"};
     if (left.is_undefined()) throw_undefined(left);
     if (right.is_undefined()) throw_undefined(right);
     if (left.is_number() && right.is_number()) {
@@ -604,7 +612,6 @@ class TemplateInterpreter {
       std::int64_t const times = std::max<std::int64_t>(*(left.integer() ? left : right).integer(), 0);
       if (repeated.is_text() || is_summable(repeated)) return repeat(repeated, static_cast<std::size_t>(times));
     }
-    if (word == "%" && left.is_text()) throw TemplateFault{"formatting of strings with \"%\" is not supported"};
     throw TemplateFault{message({"cannot calculate ", describe(left), " ", word, " ", describe(right)})};
   }
 
@@ -873,9 +880,9 @@ class TemplateInterpreter {
   Values sorted(Values values, Values const& keys, bool is_reversed);
   MarkedText joined(Values const& values, MarkedText const& separator);
   MarkedText text_of(Value const& value) { return value.is_text() ? value.text() : to_text(value, budget_); }
-  MarkedText formatted_time(std::string_view format);
+  MarkedText formatted_time(MarkedText const& format_text);
 
-  Environment const& environment_;
+  Environment environment_;
   TemplateBudget budget_;
   MarkedText output_;
   Value block_text_;

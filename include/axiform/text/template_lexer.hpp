@@ -252,7 +252,7 @@ class TemplateLexer {
   void read_string() {
     char const quote = source_[place_];
     std::size_t end = place_ + 1;
-    while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
+    while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2u : 1u;
     if (end >= source_.size()) fail("the string does not end");
     std::string text = unescape(rest().substr(1, end - place_ - 1));
     add(Kind::string).text = std::move(text);

@@ -113,6 +113,11 @@ class TemplateValue {
     return sequence != nullptr && (*sequence)->kind == kind;
   }
   MarkedText const& text() const { return **as<Text>(); }
+  /// Refuses text that the filter `safe` made, for operations that would go on with its HTML.
+  void refuse_safe() const {
+    if (is_text() && text().is_safe())
+      throw TemplateFault{"goes on with text of the filter \"safe\", which is not supported: it can be written and compared"};
+  }
   /// The text itself where nobody else has it, to append to; else null.
   MarkedText* own_text() noexcept {
     Text* const text = std::get_if<Text>(&value_);
@@ -321,6 +326,27 @@ inline void set(TemplateDict& dict, TemplateValue key, TemplateValue value, Temp
     dict.members.emplace_back(std::move(key), std::move(value));
 }
 
+/// The numbers below `count` in the order of `is_less(a, b)`; equal ones keep theirs.
+///
+/// By merging, which ends whatever `is_less` says: a template may sort NaN, which is less than nothing, and std::sort would run beyond the end.
+template <class IsLess>
+std::vector<std::size_t> merge_order(std::size_t count, IsLess is_less) {
+  std::vector<std::size_t> order(count), merged(count);
+  for (std::size_t i = 0; i < count; ++i) order[i] = i;
+  for (std::size_t width = 1; width < count; width *= 2) {
+    for (std::size_t begin = 0; begin < count; begin += 2 * width) {
+      std::size_t const middle = std::min(begin + width, count), end = std::min(middle + width, count);
+      std::size_t left = begin, right = middle;
+      for (std::size_t i = begin; i < end; ++i) {
+        bool const takes_right = left == middle || (right < end && is_less(order[right], order[left]));
+        merged[i] = order[takes_right ? right++ : left++];
+      }
+    }
+    std::swap(order, merged);
+  }
+  return order;
+}
+
 // ---- numbers as Python writes them ----------------------------------------------------------------------------------------------------
 
 /// `repr` of a float: the shortest digits that read back as it.
@@ -375,6 +401,7 @@ class TemplateWriter {
     if (auto const* const boolean = value.as<bool>()) return append(*boolean ? "True" : "False");
     if (auto const* const integer = value.as<std::int64_t>()) return append(std::to_string(*integer));
     if (auto const* const real = value.as<double>()) return append(python_float(*real));
+    value.refuse_safe();
     if (value.is_text()) return repr_text(value.text());
     if (auto const* const sequence = value.as<TemplateValue::Sequence>()) return repr_sequence(**sequence, value);
     auto const* const dict = value.as<TemplateValue::Dict>();
@@ -393,8 +420,8 @@ class TemplateWriter {
     bool is_ascii = false;
     bool sorts_keys = false;
     std::optional<MarkedText> indent;
-    std::string item_separator = ", ";
-    std::string key_separator = ": ";
+    MarkedText item_separator{", ", TextOrigin::from_template};
+    MarkedText key_separator{": ", TextOrigin::from_template};
   };
   void json(TemplateValue const& value, JsonStyle const& style, std::size_t level = 0);
 
@@ -514,15 +541,16 @@ inline void TemplateWriter::json(TemplateValue const& value, JsonStyle const& st
   }
   auto const* const dict = value.as<TemplateValue::Dict>();
   if (dict == nullptr) throw TemplateFault{"cannot write " + describe(value) + " as JSON"};
-  auto members = (*dict)->members;
-  budget_.spend(members.size() * TemplateBudget::element);
+  auto const& members = (*dict)->members;
   if (members.empty()) return append("{}");
-  if (style.sorts_keys)
-    std::stable_sort(members.begin(), members.end(),
-                     [this](auto const& a, auto const& b) { return compare(a.first, b.first, budget_) < 0; });
+  budget_.spend(members.size() * TemplateBudget::element);
+  auto const order = merge_order(members.size(), [&](std::size_t a, std::size_t b) {
+    return style.sorts_keys && compare(members[a].first, members[b].first, budget_) < 0;
+  });
   append("{");
-  for (std::size_t i = 0; auto const& [key, member] : members) {
-    if (i++ > 0) append(style.item_separator);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    auto const& [key, member] = members[order[i]];
+    if (i > 0) append(style.item_separator);
     json_break(style, level + 1);
     json_text(json_key(key), style.is_ascii);
     append(style.key_separator);
