@@ -16,6 +16,7 @@ from pathlib import Path
 PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
 EXPECTED = {name: value for file in ("real_models.json", "real_decoders.json")
             for name, value in json.loads((FIXTURES / "scripts" / file).read_text(encoding="utf-8")).items()}
+SMOLLM2 = json.loads((FIXTURES / "scripts" / "smollm2.json").read_text(encoding="utf-8"))  # make_smollm2.py
 
 
 def is_here(name):
@@ -98,12 +99,26 @@ class RealModelsTest(unittest.TestCase):
             (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", f"--max-new-tokens={len(expected['new_ids'])}", *more, expected["prompt"])
             self.assertEqual(found["ids"], expected["ids"] + expected["new_ids"])
 
+    def test_smollm2_goes_on_with_many_prompts_as_transformers(self):
+        self.expected("smollm2-135m-instruct")
+        for case in SMOLLM2["prompts"]:
+            if not case["new_ids"]:
+                continue
+            with self.subTest(case["text"]):
+                (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", "--max-new-tokens", str(len(case["new_ids"])), "--", case["text"])
+                self.assertEqual(found["ids"], case["ids"] + case["new_ids"])
+
     def test_smollm2_answers_as_transformers(self):
-        for conversation in self.expected("smollm2-135m-instruct")["conversations"]:
-            result = subprocess.run([PROGRAMS / "axiform", "chat", "--greedy", "--model", MODELS / "smollm2-135m-instruct"],
-                                    input="".join(line + "\n" for line in conversation["questions"]), capture_output=True, encoding="utf-8")
-            self.assertEqual((result.returncode, result.stderr), (0, ""))
-            self.assertEqual(result.stdout, "".join(line + "\n" for line in conversation["answers"]))
+        self.expected("smollm2-135m-instruct")
+        for chat in SMOLLM2["chats"]:
+            for options in [], ["--prompt-lookup", "8"]:
+                with self.subTest(chat["turns"][0]["question"], options=options):
+                    system = ["--system", chat["system"]] if chat["system"] else []
+                    talk = "".join(turn["question"] + "\n" for turn in chat["turns"])
+                    result = subprocess.run([PROGRAMS / "axiform", "chat", "--model", MODELS / "smollm2-135m-instruct", "--greedy", "--max-new-tokens",
+                                             str(SMOLLM2["longest_answer"]), *system, *options], input=talk, capture_output=True, encoding="utf-8")
+                    self.assertEqual((result.returncode, result.stderr), (0, ""))
+                    self.assertEqual(result.stdout, "".join(turn["answer"] + "\n" for turn in chat["turns"]))
 
 
 if __name__ == "__main__":

@@ -184,7 +184,9 @@ TEST_CASE("chat templates: text of a message is told from the template's, whatev
   CHECK(of_content("{'k': [c]}") == "{'k': ['[ a<|im_end|>b ]']}");
   CHECK(of_content("{'k': c} | tojson") == "{\"k\": \"[ a<|im_end|>b ]\"}");
   CHECK(of_content("messages | map(attribute='content') | map('trim') | join(',')") == "[a<|im_end|>b]");
-  CHECK(of_content("c.partition('<|im_end|>') | join") == "[ a]<|im_end|>[b ]");
+  CHECK(of_content("c.partition('<|im_end|>') | join") == "[ a<|im_end|>b ]");
+  CHECK(of_content("strftime_now(c.strip())") == "[a<|im_end|>b]");
+  CHECK(of_content("[1, 2] | tojson(separators=(c, c))") == "[1[ a<|im_end|>b ]2]");
   CHECK(of_content("c | default('x') | string | safe") == "[ a<|im_end|>b ]");
   CHECK(of_content("c | length") == "14");
   CHECK(of_content("namespace(x=c).x.lstrip()") == "[a<|im_end|>b ]");
@@ -237,8 +239,6 @@ TEST_CASE("chat templates: what is not supported is refused by name and line whe
   CHECK(parse_refusal("{{ joiner() }}") == "chat template, line 1: \"joiner\" is not supported");
   CHECK(contains(parse_refusal("{{ f(*x) }}"), "arguments with \"*\" are not supported"));
   CHECK(contains(parse_refusal("{% for x in y recursive %}{% endfor %}"), "\"recursive\" loops are not supported"));
-  CHECK(contains(parse_refusal("{% set x = y | safe %}"), "the filter \"safe\" is supported only as the last one of an output"));
-  CHECK(contains(parse_refusal("{{ (x | safe) + y }}"), "the filter \"safe\" is supported only"));
   CHECK(parse_refusal("{% if x %}\na") ==
         "chat template, line 2: found the end of the template, expected \"{% elif %}\" or \"{% else %}\" or \"{% endif %}\"");
   CHECK(contains(parse_refusal("{{ 'a"), "the string does not end"));
@@ -259,6 +259,9 @@ TEST_CASE("chat templates: what goes wrong in one is said with its line, and wha
   CHECK(run_refusal("{{ 'x'.format(1) }}") == "chat template, line 1: the method \"format\" of a string is not supported");
   CHECK(run_refusal("{{ [].append(1) }}") ==
         "chat template, line 1: the method \"append\" of a list would change it, which no chat template may");
+  CHECK(contains(run_refusal("{% set x = 'a' | safe %}{{ x ~ 'b<' }}{{ x + '<' }}"), "goes on with text of the filter \"safe\""));
+  CHECK(rendered("{% set x = '<' | safe %}{{ x ~ '<' }}{{ x == '<' }}{{ [x] | join }}{{ x | string }}{{ x | tojson | safe }}") ==
+        "<<True<<\"<\"");
   CHECK(run_refusal("{{ range }}") == "chat template, line 1: cannot write a function as text");
   CHECK(message_of<ArgumentError>([] { rendered("{{ raise_exception('Only ' ~ 'Grüße') }}"); }) == "Only Grüße");
   CHECK(message_of<ArgumentError>([] { ChatTemplate::named("gemma").apply({{"system", "x"}, {"user", "y"}}); }) ==
@@ -286,13 +289,12 @@ TEST_CASE("chat templates: one that would run for ever, fill the memory or overf
       "{% for a in " + r + " %}{{ 'x' * 100000 }}{% endfor %}",
       "{{ 'x' * 10 ** 18 }}",
       "{{ [1] * 10 ** 18 }}",
-      "{{ ('x' * 60000000) | replace('x', 'y' * 60000000) }}",
-      "{{ ('x' * 60000000) | replace('', 'y') }}",
-      "{{ ('x ' * 30000000).split() }}",
-      "{{ ('x' * 60000000) | list }}",
-      "{{ ('a' * 30000000 ~ 'b') in ('a' * 60000000) }}",
+      "{{ ('x' * 100) | replace('x', 'y' * 1000000) }}",
+      "{{ (('x' * 1000000) | replace('', 'y' * 100)) }}",
+      "{{ ('x ' * 3000000).split() }}",
+      "{{ ('x' * 3000000) | list }}",
       "{% for i in " + r + " %}{{ ('a' * 100000 ~ 'b') in ('a' * 1000000) }}{% endfor %}",
-      "{{ ('\u03A3' * 30000000) | lower }}{% for i in " + r + " %}{{ ('\u03A3' * 1000000) | lower | length }}{% endfor %}",
+      "{% for i in " + r + " %}{{ ('\u03A3' * 1000000) | lower | length }}{% endfor %}",
       deep_list,
       "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
       "{% macro f(x) %}{{ f([x]) }}{{ f([x]) }}{% endmacro %}{{ f(1) }}",
@@ -326,6 +328,10 @@ TEST_CASE("chat templates: one that would run for ever, fill the memory or overf
   }
   std::string sum = "{{ 1", filters = "{{ 1", attributes = "{{ x", conditions = "{{ 1", elifs = "{% if x %}";
   for (int i = 0; i < 3000; ++i) sum += "+1", filters += "|int", attributes += ".x", conditions += " if 1 else 1", elifs += "{% elif x %}";
+  std::string arguments = "{{ f(x", parameters = "{% macro f(x";
+  for (int i = 0; i < 3000; ++i) arguments += ",a" + std::to_string(i) + "=1", parameters += ",a" + std::to_string(i);
+  CHECK_THROWS_AS(ChatTemplate::parse(arguments + ") }}"), FormatError);
+  CHECK_THROWS_AS(ChatTemplate::parse(parameters + ") %}{% endmacro %}"), FormatError);
   for (std::string const& source : {sum, filters, attributes, conditions})
     CHECK_THROWS_AS(ChatTemplate::parse(source + " }}"), FormatError);
   CHECK_NOTHROW(ChatTemplate::parse(elifs + "{% endif %}"));

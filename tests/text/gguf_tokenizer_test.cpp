@@ -64,6 +64,33 @@ TEST_CASE("GGUF tokenizers: byte-level ones split text as the pre-tokenizer that
   check_same_ids("tekken", patched({{"pre_tokenizer", split_at(tekken_expression)}}, true));
 }
 
+TEST_CASE("GGUF tokenizers: what SentencePiece trained has the ids of tokenizer.json, with merges that follow from its scores") {
+  auto const parts_of = [](std::string const& name) {
+    return detail::parts_from_gguf(GgufFile::open(fixtures / "gguf" / (name + ".gguf")));
+  };
+  Json description = read_json(fixtures / "character_bpe/tokenizer.json");
+  auto const merges = detail::parts_from_tokenizer_json(description, "json").merges;
+  for (auto const name : {"llama", "gemma"}) CHECK(parts_of(name).merges == merges);
+  check_same_ids("llama", character_bpe());
+
+  // Where scores say nothing, the order of tokens does.
+  description["model"]["merges"] = read_json(fixtures / "character_bpe/scores.json")["merges_without"];
+  auto const unranked = detail::parts_from_tokenizer_json(description, "json").merges;
+  CHECK(unranked != merges);
+  CHECK(parts_of("unranked").merges == unranked);
+}
+
+TEST_CASE("GGUF tokenizers: without a space before texts, and with tokens that users defined, they are Gemma's") {
+  Json description = read_json(fixtures / "character_bpe/tokenizer.json");
+  description["normalizer"] = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}};
+  description["decoder"]["decoders"][3]["start"] = 0;
+  for (std::string const token : {"\n\n", "\u2581\u2581"})
+    description["added_tokens"].push_back({{"id", description["model"]["vocab"][token]}, {"content", token}, {"normalized", false}});
+  auto parts = detail::parts_from_tokenizer_json(description, "gemma");
+  parts.post_processor = PostProcessor::between({1}, {2});
+  check_same_ids("gemma", Tokenizer(std::move(parts)));
+}
+
 TEST_CASE("GGUF tokenizers: WordPiece tokens are those of vocab.txt") {
   check_same_ids("bert", Tokenizer::from_vocab_txt(fixtures / "../models/bert-tiny/vocab.txt"));
 }
@@ -74,6 +101,16 @@ TEST_CASE("GGUF tokenizers: control tokens are special, and found in the text") 
   REQUIRE(id.has_value());
   CHECK(tokenizer.is_special(*id));
   CHECK(tokenizer.encode("<|endoftext|>").ids == std::vector<TokenId>{*id});
+}
+
+TEST_CASE("GGUF tokenizers: scores that cannot be are found") {
+  std::string bytes = read_bytes(fixtures / "gguf/llama.gguf");
+  TemporaryDirectory const directory;
+  std::string const key = "tokenizer.ggml.scores";
+  auto const place = bytes.find(key) + key.size() + 4 + 4 + 8;  // Behind the types of the array and of its elements, and their number.
+  bytes.replace(place + 4 * 300, 4, std::string("\0\0\xC0\x7F", 4));
+  write_bytes(directory / "changed.gguf", bytes);
+  CHECK(refusal(directory / "changed.gguf").find("tokenizer.ggml.scores: the score of token 300 is no number") != std::string::npos);
 }
 
 TEST_CASE("GGUF tokenizers: what is not known is refused by name, and lies are found") {
@@ -92,5 +129,6 @@ TEST_CASE("GGUF tokenizers: what is not known is refused by name, and lies are f
   CHECK(refusal_with("tokenizer.ggml.model", "tokenizer.ggml.modem").find("tokenizer.ggml.model") != std::string::npos);
   CHECK(refusal_with("tokenizer.ggml.merges", "tokenizer.ggml.nerges").find("tokenizer.ggml.merges") != std::string::npos);
   CHECK(refusal_with("gpt2", "gpt9").find("tokenizer.ggml.model: found \"gpt9\"") != std::string::npos);
+  CHECK(refusal_with("gpt2", "rwkv").find("\"llama\" (BPE as SentencePiece has it)") != std::string::npos);
   CHECK(refusal_with("Ġ t", "Ġ_t").find("expected two tokens with one space between") != std::string::npos);
 }

@@ -32,8 +32,8 @@ void check_recorded(Tokenizer const& tokenizer, std::string const& fixture) {
 }
 
 Tokenizer variant_of(Json const& variant) {
-  bool const is_minilm = variant["base"] == "minilm";
-  Json description = read_json(is_minilm ? minilm_directory / "tokenizer.json" : fixtures / "byte_bpe/tokenizer.json");
+  auto const base = variant["base"].get<std::string>();
+  Json description = read_json((base == "minilm" ? minilm_directory : fixtures / base) / "tokenizer.json");
   if (variant.contains("patch")) merge_patch(description, variant["patch"]);
   if (variant.contains("replace")) description.update(variant["replace"]);
   return Tokenizer(detail::parts_from_tokenizer_json(description, variant["name"]));
@@ -55,6 +55,39 @@ std::string variant_case(Tokenizer const& tokenizer, std::size_t i) {
     return all_of(tokenizer, encoding);
   } catch (ArgumentError const&) {
     return "error";
+  }
+}
+
+/// Ids, offsets, tokens, words and text of `texts` by the tokenizers of a fixture, as `piece_case` of make_fixtures.py has them.
+void check_pieces(std::vector<std::string> const& texts, std::vector<Json> const& variants) {
+  for (Json const& variant : variants) {
+    CAPTURE(variant["name"].get<std::string>());
+    Tokenizer const tokenizer = variant_of(variant);
+    auto const sums = variant["cases"].get<std::vector<std::uint32_t>>();
+    REQUIRE(sums.size() == texts.size());
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      CAPTURE(texts[i]);
+      EncodeOptions const options{.add_special_tokens = i % 2 == 0};
+      bool const is_pair = i % 8 == 1;
+      Encoding const encoding =
+          is_pair ? tokenizer.encode_pair(texts[i], texts[(7 * i + 3) % texts.size()], options) : tokenizer.encode(texts[i], options);
+      std::string words;
+      bool is_first = true;
+      for (auto const& word : tokenizer.word_ids(encoding)) {
+        (is_first ? words : words += ',') += word ? std::to_string(*word) : "";
+        is_first = false;
+      }
+      CHECK(crc32(all_of(tokenizer, encoding) + '\x1e' + words) == sums[i]);
+      if (is_pair) continue;
+      for (std::size_t k = 0; k < encoding.size(); ++k) {
+        auto const [begin, end] = encoding.byte_offsets[k];
+        CHECK(texts[i].substr(begin, end - begin) == code_points(texts[i], encoding.offsets[k].begin, encoding.offsets[k].end));
+      }
+      StreamingDecoder decoder(tokenizer);
+      std::string streamed;
+      for (TokenId const id : encoding.ids) streamed += decoder.push(id);
+      CHECK(streamed + decoder.finish() == tokenizer.decode(encoding.ids, {.clean_up_tokenization_spaces = CleanUp::no}));
+    }
   }
 }
 
@@ -88,33 +121,69 @@ TEST_CASE(
   for (Json const& text : json_lines("piece_texts.jsonl")) texts.push_back(text.get<std::string>());
   auto const variants = json_lines("pieces.jsonl");
   CHECK(variants.size() >= 70);
-  for (Json const& variant : variants) {
-    CAPTURE(variant["name"].get<std::string>());
+  check_pieces(texts, variants);
+}
+
+TEST_CASE("recorded: BPE over characters gives the pinned crate's ids, offsets, words and text, in Llama's, Mistral's and Gemma's forms") {
+  auto const variants = json_lines("character_bpe.jsonl");
+  CHECK(variants.size() >= 20);
+  check_pieces(recorded_texts(), variants);
+}
+
+TEST_CASE("recorded: tokens of characters and of bytes decode in any order as in the pinned crate, piece by piece and behind others") {
+  auto const cases = json_lines("character_decodes.jsonl");
+  CHECK(cases.size() >= 400);
+  Json description = read_json(fixtures / "character_bpe/tokenizer.json");
+  description["decoder"]["decoders"][3]["start"] = 0;
+  Tokenizer const plain(detail::parts_from_tokenizer_json(description, "plain"));
+  DecodeOptions const skip{.skip_special_tokens = true};
+  std::vector<TokenId> const line_end{character_bpe().token_to_id("<0x0A>").value(), character_bpe().token_to_id("a").value()};
+  for (Json const& one : cases) {
+    auto const ids = one["ids"].get<std::vector<TokenId>>();
+    auto const text = one["text"].get<std::string>();
+    CAPTURE(text);
+    CHECK(character_bpe().decode(ids) == text);
+    CHECK(character_bpe().decode(ids, skip) == one["skipped"].get<std::string>());
+    CHECK(plain.decode(ids) == one["plain"].get<std::string>());
+    CHECK(character_bpe().decode_after(line_end, ids) == one["plain"].get<std::string>());
+    CHECK(character_bpe().decode_after({}, ids) == text);
+    for (bool const skips : {false, true}) {
+      StreamingDecoder decoder(character_bpe(), {.skip_special_tokens = skips});
+      StreamingDecoder later = decoder;
+      later.start_after(line_end);
+      std::string streamed, behind;
+      for (TokenId const id : ids) {
+        std::string const piece = decoder.push(id);
+        CHECK(is_valid_utf8(piece));
+        streamed += piece;
+        behind += later.push(id);
+      }
+      CHECK(streamed + decoder.finish() == character_bpe().decode(ids, {.skip_special_tokens = skips}));
+      CHECK(behind + later.finish() == character_bpe().decode_after(line_end, ids, {.skip_special_tokens = skips}));
+    }
+  }
+}
+
+TEST_CASE("recorded: text that goes on has the tokens that it has within the whole text") {
+  for (Json const& variant : json_lines("character_bpe.jsonl")) {
+    auto const name = variant["name"].get<std::string>();
+    CAPTURE(name);
+    if (name.find("stripped") != name.npos || name.find("missing") != name.npos || name.find("no ") == 0) continue;
+    if (name == "special tokens found in the normalised text" || name == "Metaspace behind other pieces") continue;
     Tokenizer const tokenizer = variant_of(variant);
-    auto const sums = variant["cases"].get<std::vector<std::uint32_t>>();
-    REQUIRE(sums.size() == texts.size());
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      CAPTURE(texts[i]);
-      EncodeOptions const options{.add_special_tokens = i % 2 == 0};
-      bool const is_pair = i % 8 == 1;
-      Encoding const encoding =
-          is_pair ? tokenizer.encode_pair(texts[i], texts[(7 * i + 3) % texts.size()], options) : tokenizer.encode(texts[i], options);
-      std::string words;
-      bool is_first = true;
-      for (auto const& word : tokenizer.word_ids(encoding)) {
-        (is_first ? words : words += ',') += word ? std::to_string(*word) : "";
-        is_first = false;
+    auto const ids_of = [&](std::string const& text, TextBefore before) {
+      return tokenizer.encode(text, {.add_special_tokens = false, .before = before}).ids;
+    };
+    for (std::string const& text : recorded_texts()) {
+      CAPTURE(text);
+      // Bytes are merged with nothing, and what follows an added token is a piece of its own.
+      for (auto const& [first, before] :
+           {std::pair<std::string, TextBefore>{"x\U0001F600", TextBefore::text}, {"x</s>", TextBefore::added_token}}) {
+        auto whole = ids_of(first, TextBefore::nothing);
+        auto const rest = ids_of(text, before);
+        whole.insert(whole.end(), rest.begin(), rest.end());
+        CHECK(ids_of(first + text, TextBefore::nothing) == whole);
       }
-      CHECK(crc32(all_of(tokenizer, encoding) + '\x1e' + words) == sums[i]);
-      if (is_pair) continue;
-      for (std::size_t k = 0; k < encoding.size(); ++k) {
-        auto const [begin, end] = encoding.byte_offsets[k];
-        CHECK(texts[i].substr(begin, end - begin) == code_points(texts[i], encoding.offsets[k].begin, encoding.offsets[k].end));
-      }
-      StreamingDecoder decoder(tokenizer);
-      std::string streamed;
-      for (TokenId const id : encoding.ids) streamed += decoder.push(id);
-      CHECK(streamed + decoder.finish() == tokenizer.decode(encoding.ids, {.clean_up_tokenization_spaces = CleanUp::no}));
     }
   }
 }
@@ -133,7 +202,7 @@ TEST_CASE("recorded: vocab.txt gives what tokenizer.json gives, and vocab.json w
 }
 
 TEST_CASE("recorded: a batch gives what its texts give one by one, on any number of threads") {
-  for (Tokenizer const* const tokenizer : {&minilm(), &byte_bpe()}) {
+  for (Tokenizer const* const tokenizer : {&minilm(), &byte_bpe(), &character_bpe()}) {
     ThreadPool pool(3);
     auto const batch = tokenizer->encode_batch(recorded_texts(), {.max_length = 40}, pool);
     auto const serial = tokenizer->encode_batch(recorded_texts(), {.max_length = 40});
@@ -147,7 +216,7 @@ TEST_CASE("recorded: a batch gives what its texts give one by one, on any number
 }
 
 TEST_CASE("recorded: streaming gives whole characters, and together what decoding gives") {
-  for (Tokenizer const* const tokenizer : {&minilm(), &byte_bpe()}) {
+  for (Tokenizer const* const tokenizer : {&minilm(), &byte_bpe(), &character_bpe()}) {
     for (bool const skips : {false, true}) {
       DecodeOptions const options{.skip_special_tokens = skips};
       StreamingDecoder decoder(*tokenizer, options);

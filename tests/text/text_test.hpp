@@ -29,6 +29,10 @@ inline Tokenizer const& byte_bpe() {
   static Tokenizer const tokenizer = Tokenizer::from_tokenizer_json(fixtures / "byte_bpe/tokenizer.json");
   return tokenizer;
 }
+inline Tokenizer const& character_bpe() {
+  static Tokenizer const tokenizer = Tokenizer::from_tokenizer_json(fixtures / "character_bpe/tokenizer.json");
+  return tokenizer;
+}
 
 /// The JSON values of a file, one a line.
 inline std::vector<Json> json_lines(std::string const& name) {

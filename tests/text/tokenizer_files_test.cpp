@@ -30,6 +30,17 @@ Json const small_bpe = parse_json(R"({
             "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}})",
                                   "test");
 
+Json const small_characters = parse_json(R"({
+  "version": "1.0", "added_tokens": [{"id": 4, "content": "<s>", "special": true}], "normalizer": null,
+  "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": false},
+  "post_processor": null,
+  "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"},
+                                               {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+  "model": {"type": "BPE", "dropout": null, "unk_token": "a", "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": true,
+            "byte_fallback": true, "ignore_merges": false, "vocab": {"a": 0, "\u2581": 1, "\u2581a": 2, "<0xCC>": 3, "<s>": 4, "<0x81>": 5},
+            "merges": [["\u2581", "a"]]}})",
+                                         "test");
+
 Tokenizer load(Json const& json) { return Tokenizer(detail::parts_from_tokenizer_json(json, "t.json"), "t.json"); }
 
 Json patched(Json json, char const* patch) {
@@ -74,6 +85,7 @@ std::string refusal(Json const& json) {
 TEST_CASE("tokenizer files: the small descriptions of these tests load") {
   CHECK(load(small_bert).encode("ab").ids == std::vector<TokenId>{1, 3, 4, 2});
   CHECK(load(small_bpe).encode("abba").ids == std::vector<TokenId>{2, 1, 0});
+  CHECK(load(small_characters).encode("a\u0301 a").ids == std::vector<TokenId>{2, 3, 5, 2});
 }
 
 TEST_CASE("tokenizer files: a setting that is not supported is refused by name") {
@@ -90,7 +102,9 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bert, R"({"normalizer": {"type": "Precompiled"}})",
             "t.json: normalizer: the type \"Precompiled\" is not supported, expected BertNormalizer or NFC or"},
            {small_bert, R"({"normalizer": {"novelty": 1}})", "\"novelty\""},
-           {small_bert, R"({"pre_tokenizer": {"type": "Metaspace"}})", "\"Metaspace\""},
+           {small_bert, R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "often"}})",
+            "t.json: pre_tokenizer: the prepend_scheme \"often\" is not supported, expected always, first or never"},
+           {small_bert, R"({"pre_tokenizer": {"type": "Novel"}})", "\"Novel\""},
            {small_bert, R"({"pre_tokenizer": {"type": "Whitespace", "novelty": 1}})", "\"novelty\""},
            {small_bert, R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}})", "WordPiece without any"},
            {small_bert, R"({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}})",
@@ -107,10 +121,7 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bpe, R"({"normalizer": {"type": "Prepend", "prepend": ""}})", "\"prepend\""},
            {small_bpe, R"({"normalizer": {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}})",
             "t.json: normalizer: replacing the regular expression \"\\s+\" is not supported"},
-           {small_bpe,
-            R"({"pre_tokenizer": {"type": "Digits", "individual_digits": true, "add_prefix_space": null, "trim_offsets": null}})",
-            "t.json: pre_tokenizer: BPE without the pre-tokenizer ByteLevel is not supported"},
-           {small_bpe, R"({"pre_tokenizer": {"type": "Metaspace"}})", "\"Metaspace\""},
+           {small_bpe, R"({"decoder": {"type": "Metaspace"}})", "\"Metaspace\""},
        }) {
     CAPTURE(patch);
     auto const found = refusal<CheckpointError>(patched(base, patch));
@@ -174,6 +185,25 @@ TEST_CASE("tokenizer files: a sequence is refused by the member that is not supp
   Json json = small_bpe;
   json["pre_tokenizer"] = nested;
   CHECK(contains(refusal<CheckpointError>(json), "more than 8 sequences one in another"));
+
+  // A decoder that puts spaces for marks has its steps in one order.
+  auto const decoding = [&](std::initializer_list<char const*> steps) {
+    std::vector<Json> decoders;
+    for (char const* const step : steps) decoders.push_back(parse_json(step, "test"));
+    return with("decoder", "decoders", decoders);
+  };
+  char const* const spaces = R"({"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "})";
+  char const* const fallback = R"({"type": "ByteFallback"})";
+  char const* const fuse = R"({"type": "Fuse"})";
+  char const* const strip = R"({"type": "Strip", "content": " ", "start": 1, "stop": 0})";
+  CHECK(load(decoding({spaces, fallback, fuse, strip})).decode(std::vector<TokenId>{0, 1}) == "ab");
+  CHECK(contains(refusal<CheckpointError>(decoding({fuse})), "the type \"Fuse\" is not supported"));
+  for (auto const& steps :
+       {decoding({spaces, strip}), decoding({spaces, fuse, fallback}), decoding({fallback, spaces}), decoding({spaces, spaces}),
+        decoding({R"({"type": "Replace", "pattern": {"String": "_"}, "content": " "})", fuse}),
+        decoding({spaces, fuse, R"({"type": "Strip", "content": " ", "start": 1, "stop": 1})"}),
+        decoding({spaces, fuse, R"({"type": "Strip", "content": "_", "start": 1, "stop": 0})"})})
+    CHECK(contains(refusal<CheckpointError>(steps), "the setting \"decoders\""));
 
   Json const doubles = parse_json(R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})", "test");
   CHECK(contains(refusal<FormatError>(with("normalizer", "normalizers", {patched(doubles, R"({"pattern": {"String": ""}})")})),
@@ -259,7 +289,7 @@ TEST_CASE("tokenizer files: content that makes no sense is a FormatError that sa
 }
 
 TEST_CASE("tokenizer files: any value in any place is an error of ours or a tokenizer that works") {
-  for (Json const& base : {small_bert, small_bpe}) {
+  for (Json const& base : {small_bert, small_bpe, small_characters}) {
     for (std::size_t place = 0; place < count_places(base); ++place) {
       for (char const* const value : {"null", "true", "-1", "1e300", "2147483648", "\"\"", "\"x\"", "[]", "[[]]", "{}", "{\"id\":{}}"}) {
         Json json = base;
@@ -271,6 +301,7 @@ TEST_CASE("tokenizer files: any value in any place is an error of ours or a toke
           auto const tokenizer = load(json);
           auto const encoding = tokenizer.encode_pair("ab a\u0301 [CLS]x", "b");
           tokenizer.decode(encoding.ids);
+          tokenizer.word_ids(encoding);
         } catch (Error const&) {
         }
       }

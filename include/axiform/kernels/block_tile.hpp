@@ -19,9 +19,12 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 
 namespace detail {
 
-// As `tile`, of whole panels: each element is fma(a[k], weight, sum) in the order of k. One or two rows take a panel at once, or two where that is needed
-// to have four sums in flight; more rows half a panel at a time, whose second half is in L1 then. Memory ahead is asked for, since there is more between
-// two loads than the processor looks ahead.
+// Rows for which a panel is taken as a whole. Where registers do not suffice for the sums of more (AVX2: five rows take 1.5 times as long otherwise), its
+// halves come one after the other; the second is in L1 then.
+constexpr std::size_t rows_of_whole_panel = simd::registers >= 32 ? tile_rows : 4;
+
+// As `tile`, of whole panels: each element is fma(a[k], weight, sum) in the order of k. Memory ahead is asked for, since there is more between two loads
+// than the processor looks ahead.
 template <class Blocks, std::size_t Rows, std::size_t Vectors, std::size_t Panels>
 [[gnu::always_inline]] inline void add_blocks(simd::Floats (&sums)[Rows][Vectors * Panels], float const* const (&a)[Rows],
                                               std::size_t count, std::byte const* group, std::size_t column,
@@ -67,7 +70,7 @@ template <class Blocks, std::size_t Rows, std::size_t Vectors, std::size_t Panel
 
 template <class Blocks, std::size_t Rows, std::size_t Panels>
 [[gnu::noinline]] void tile_of_blocks(TileOperands const& operands) noexcept {
-  constexpr std::size_t vectors = Rows <= 2 ? tile_vectors : tile_vectors / 2;
+  constexpr std::size_t vectors = Rows <= rows_of_whole_panel ? tile_vectors : tile_vectors / 2;
   float const* a[Rows];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Rows; ++r) a[r] = operands.a + r * operands.a_stride;
@@ -86,7 +89,7 @@ template <class Blocks, std::size_t Rows, std::size_t Panels>
 }
 
 // Where a panel is two registers wide, one row of one panel has two sums in flight, half of what hides the latency of fma.
-constexpr std::size_t block_panels_at_once(std::size_t rows) noexcept { return rows <= 2 && tile_vectors < 4 ? 2 : 1; }
+constexpr std::size_t block_panels_at_once(std::size_t rows) noexcept { return rows == 1 && tile_vectors < 4 ? 2 : 1; }
 
 template <class Blocks, std::size_t... Index>
 constexpr auto block_tiles(std::index_sequence<Index...>) noexcept {

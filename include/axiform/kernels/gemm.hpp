@@ -259,7 +259,7 @@ struct Product {
     }
   }
 
-  static constexpr std::size_t most_tiles_of_blocks = 2;                 // more of them, and a panel is widened once for all
+  static constexpr std::size_t most_tiles_of_blocks = 4;                 // more of them, and a panel is widened once for all
   static constexpr std::size_t widened_inputs = 8 * 1024 / panel_width;  // 32 KiB of floats
   static constexpr std::size_t most_buffered_tiles = 8;
   static constexpr std::size_t a_block_floats = 64 * 1024;  // half of an L2 of 512 KiB

@@ -43,7 +43,7 @@ ModelHead model_head(Json const& config, std::string const& file);
 namespace internal {
 
 template <class Family>
-auto names_of(ConfigReader const& reader, TensorNames names) -> NameTable (*)(HeadWeights) {
+auto name_table_of(ConfigReader const& reader, TensorNames names) -> NameTable (*)(HeadWeights) {
   if (names == TensorNames::hugging_face) return &Family::names;
   if constexpr (requires { &Family::gguf_names; }) {
     return &Family::gguf_names;
@@ -64,7 +64,7 @@ FamilyConfig<Config> read_family_config(Json const& config, std::string const& f
   KnownFamilies::for_each([&]<class F>() {
     if constexpr (std::is_same_v<typename F::template Model<ModelHead::none>, Model>) {
       expected.push_back(&F::family);
-      if (found.family == &F::family) result = FamilyConfig<Config>{F::read_config(reader), internal::names_of<F>(reader, names)};
+      if (found.family == &F::family) result = FamilyConfig<Config>{F::read_config(reader), internal::name_table_of<F>(reader, names)};
     }
   });
   if (!result) reader.refuse("model_type", detail::family_names({&found.family, 1}), detail::family_names(expected));

@@ -169,11 +169,13 @@ class Conversation {
       std::size_t const cached = session_.cached(), size = session_.size();
       answer.read = size - std::min(cached, size);
       how.max_new_tokens = std::min(how.max_new_tokens.value_or(session_.capacity()), session_.capacity() - size);
-      answer.sequence =
-          chat_->generation_.stream_with([&](GenerateOptions const& all) { return session_.generate(all, context); }, how, on_text);
+      answer.sequence = chat_->generation_.stream_with([&](GenerateOptions const& all) { return session_.generate(all, context); },
+                                                       session_.ids(), how, on_text);
       auto const& tokenizer = chat_->tokenizer();
-      answer.text = tokenizer.decode(answer.sequence.new_ids(), {.skip_special_tokens = true, .clean_up_tokenization_spaces = CleanUp::no});
-      rendered_ = prompt.text + tokenizer.decode(answer.sequence.new_ids(), {.clean_up_tokenization_spaces = CleanUp::no});
+      auto const ids = answer.sequence.new_ids();
+      auto const prompt_ids = std::span(answer.sequence.ids).first(answer.sequence.prompt_length);
+      answer.text = tokenizer.decode_after(prompt_ids, ids, {.skip_special_tokens = true, .clean_up_tokenization_spaces = CleanUp::no});
+      rendered_ = prompt.text + tokenizer.decode_after(prompt_ids, ids, {.clean_up_tokenization_spaces = CleanUp::no});
       messages_.push_back({"assistant", answer.text});
       turns_.push_back(before);
       return answer;
@@ -255,8 +257,9 @@ class Conversation {
       std::vector<Offset> parts;
       for (Offset const part : prompt.plain_parts)
         if (part.end > shift) parts.push_back({std::max(part.begin, shift) - shift, part.end - shift});
-      return {session_.size(),
-              tokenizer.encode(std::string_view(prompt.text).substr(shift), {.add_special_tokens = false, .plain_parts = parts}).ids};
+      auto const before = tokenizer.is_added(session_.ids().back()) ? TextBefore::added_token : TextBefore::text;
+      std::string_view const rest = std::string_view(prompt.text).substr(shift);
+      return {session_.size(), tokenizer.encode(rest, {.add_special_tokens = false, .plain_parts = parts, .before = before}).ids};
     }
     auto ids = tokenizer.encode(prompt.text, {.add_special_tokens = false, .plain_parts = prompt.plain_parts}).ids;
     std::size_t const common = common_with(ids);

@@ -134,7 +134,7 @@ class TextGeneration {
                                     Context& context) const {
     std::vector<TokenId> const prompt = encode(text);
     auto const run = [&](GenerateOptions const& how) { return generate_sequences(model_, prompt, how, context); };
-    return texts_of(text, stream_with(run, options, on_text));
+    return texts_of(text, stream_with(run, prompt, options, on_text));
   }
 
   /// Continues a text with the help of a small model of the same tokenizer.
@@ -175,7 +175,7 @@ class TextGeneration {
     for (std::string_view const word : words) {
       if (word.empty()) throw ArgumentError("bad_words: found an empty word, expected at least one character");
       for (std::string const& form : {std::string(word), " " + std::string(word)})
-        result.push_back(tokenizer_.encode(form, {.add_special_tokens = false}).ids);
+        result.push_back(tokenizer_.encode(form, {.add_special_tokens = false, .before = TextBefore::text}).ids);
     }
     return result;
   }
@@ -214,7 +214,8 @@ class TextGeneration {
   }
 
   GeneratedText text_of(std::string_view prompt, GeneratedSequence sequence) const {
-    std::string continuation = tokenizer_.decode(sequence.new_ids(), {.skip_special_tokens = true});
+    auto const before = std::span(sequence.ids).first(sequence.prompt_length);
+    std::string continuation = tokenizer_.decode_after(before, sequence.new_ids(), {.skip_special_tokens = true});
     return {std::string(prompt) + continuation, std::move(continuation), std::move(sequence)};
   }
   std::vector<GeneratedText> texts_of(std::string_view prompt, std::vector<GeneratedSequence> sequences) const {
@@ -223,10 +224,11 @@ class TextGeneration {
     return texts;
   }
 
-  // Runs with `on_token` set: to what the options have there, and then to a decoder for each sequence.
+  // Runs with `on_token` set: to what the options have there, and then to a decoder for each sequence, behind the tokens of the prompt.
   template <class Run>
-  auto stream_with(Run run, GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text) const {
-    StreamingDecoder const fresh(tokenizer_, {.skip_special_tokens = true});
+  auto stream_with(Run run, std::span<TokenId const> prompt, GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text) const {
+    StreamingDecoder fresh(tokenizer_, {.skip_special_tokens = true});
+    fresh.start_after(prompt);
     std::vector<StreamingDecoder> decoders;
     GenerateOptions how = prepared(options);
     how.on_token = [&](GeneratedToken token) {
@@ -259,9 +261,9 @@ class TextSession {
   /// An empty text.
   explicit TextSession(TextGeneration<Model> const& task) : task_(&task), session_(task.model()) {}
 
-  /// Adds text at the end. @throws ArgumentError when there is no room.
+  /// Adds text at the end; special tokens only where the text begins with it. @throws ArgumentError when there is no room.
   void append(std::string_view text) {
-    session_.append(task_->tokenizer().encode(text).ids);
+    session_.append(task_->tokenizer().encode(text, {.add_special_tokens = session_.size() == 0, .before = before_end()}).ids);
     text_ += text;
   }
   /// Continues the text. @return All of it; the continuation is what is new.
@@ -271,7 +273,8 @@ class TextSession {
   }
   /// The same, told piece by piece. @throws As `TextGeneration::stream`.
   GeneratedText stream(GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text, Context& context) {
-    return finish(task_->stream_with([&](GenerateOptions const& how) { return session_.generate(how, context); }, options, on_text));
+    return finish(
+        task_->stream_with([&](GenerateOptions const& how) { return session_.generate(how, context); }, session_.ids(), options, on_text));
   }
 
   std::string const& text() const noexcept { return text_; }                  ///< The text so far.
@@ -292,6 +295,11 @@ class TextSession {
  private:
   TextSession(TextGeneration<Model> const* task, GenerationSession<Model> session, std::string text)
       : task_(task), session_(std::move(session)), text_(std::move(text)) {}
+
+  TextBefore before_end() const {
+    if (text_.empty()) return TextBefore::nothing;
+    return task_->tokenizer().is_added(session_.ids().back()) ? TextBefore::added_token : TextBefore::text;
+  }
 
   GeneratedText finish(GeneratedSequence sequence) {
     GeneratedText result = task_->text_of(text_, std::move(sequence));

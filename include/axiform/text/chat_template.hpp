@@ -52,7 +52,7 @@ struct ChatTemplateOptions {
 /// A control token is one only where all of its text is in a part of the template: a tokenizer that looks for added tokens there, and nowhere else,
 /// cannot be made to read one by the text of a user.
 struct ChatPiece {
-  std::string text;
+  std::string text;           ///< Its text, not empty.
   bool from_message = false;  ///< Whether it is text of a message, or of the template.
 };
 

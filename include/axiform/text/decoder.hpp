@@ -2,11 +2,15 @@
 /// Decoding: from tokens back to text.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <axiform/text/utf8.hpp>
@@ -20,14 +24,20 @@ struct DecoderOptions {
     spaces,      ///< No decoder: tokens with spaces between.
     word_piece,  ///< Spaces between words; continuing tokens lose their prefix.
     byte_level,  ///< The bytes that the tokens stand for.
+    marks,       ///< Tokens as they are, with spaces where they have the mark U+2581.
   };
-  Kind kind = Kind::spaces;                   ///< How tokens are joined.
-  std::string prefix = "##";                  ///< Of `word_piece`.
-  bool cleanup = true;                        ///< Of `word_piece`: closes gaps before punctuation and contractions, token by token.
+  Kind kind = Kind::spaces;    ///< How tokens are joined.
+  std::string prefix = "##";   ///< Of `word_piece`.
+  bool cleanup = true;         ///< Of `word_piece`: closes gaps before punctuation and contractions, token by token.
+  bool byte_fallback = false;  ///< Of `marks`: tokens such as `<0xE2>` are bytes, each of them U+FFFD where a run is not UTF-8.
+  std::size_t strip_left = 0;  ///< Of `marks`: spaces that the text loses at its begin, at most.
   bool clean_up_tokenization_spaces = false;  ///< Closes them in the whole text.
 };
 
 namespace detail {
+
+/// How vocabularies that SentencePiece made write a space.
+inline constexpr std::string_view space_mark = "\u2581";
 
 inline void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t i = text.find(from); i != text.npos; i = text.find(from, i + to.size())) text.replace(i, from.size(), to);
@@ -112,8 +122,80 @@ inline void decode_token(DecoderOptions const& options, std::string_view token, 
     case DecoderOptions::Kind::byte_level:
       text.append(bytes_of_token(token));
       break;
+    case DecoderOptions::Kind::marks: {
+      std::size_t const before = text.size();
+      text.append(token);
+      for (std::size_t i = text.find(space_mark, before); i != text.npos; i = text.find(space_mark, i + 1))
+        text.replace(i, space_mark.size(), " ");
+      break;
+    }
   }
 }
+
+/// The token of a byte in a vocabulary that is not byte-level: `<0xE2>`.
+inline std::string byte_token(unsigned char byte) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  return {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
+}
+
+/// The byte that a token stands for, where it is that of one: as Rust reads two hexadecimal digits, of which the first may be a plus sign.
+inline std::optional<unsigned char> byte_of_token(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') return std::nullopt;
+  char const* const last = token.data() + 5;
+  char const* const first = token.data() + (token[3] == '+' ? 4 : 3);
+  unsigned value = 0;
+  auto const [end, error] = std::from_chars(first, last, value, 16);
+  if (error != std::errc{} || end != last) return std::nullopt;
+  return static_cast<unsigned char>(value);
+}
+
+/// Puts a text together, token by token: what the decoder must know of the tokens before.
+class TokenDecoder {
+ public:
+  explicit TokenDecoder(DecoderOptions const& options)
+      : spaces_to_strip_(options.kind == DecoderOptions::Kind::marks ? options.strip_left : 0) {}
+
+  /// Appends what `token` completes. A run of bytes is complete with the token that ends it: not before is it known to be UTF-8.
+  void add(DecoderOptions const& options, std::string_view token, std::string& text) {
+    if (options.kind == DecoderOptions::Kind::marks && options.byte_fallback) {
+      if (auto const byte = byte_of_token(token)) {
+        bytes_.push_back(static_cast<char>(*byte));
+        is_first_ = false;
+        return;
+      }
+      finish(text);
+    }
+    std::size_t const before = text.size();
+    decode_token(options, token, is_first_, text);
+    is_first_ = false;
+    strip(text, before);
+  }
+  /// Appends a run of bytes with which the tokens end.
+  void finish(std::string& text) {
+    if (bytes_.empty()) return;
+    std::size_t const before = text.size();
+    if (is_valid_utf8(bytes_))
+      text.append(bytes_);
+    else
+      for (std::size_t i = 0; i < bytes_.size(); ++i) text.append("\xEF\xBF\xBD");
+    bytes_.clear();
+    strip(text, before);
+  }
+  /// Whether the tokens so far no longer matter, once `finish` has been called.
+  bool is_under_way() const noexcept { return !is_first_ && spaces_to_strip_ == 0; }
+
+ private:
+  void strip(std::string& text, std::size_t begin) {
+    if (spaces_to_strip_ == 0 || begin == text.size()) return;
+    std::size_t const spaces = std::min(text.find_first_not_of(' ', begin), text.size()) - begin;
+    text.erase(begin, std::min(spaces, spaces_to_strip_));
+    spaces_to_strip_ = begin == text.size() ? spaces_to_strip_ - spaces : 0;
+  }
+
+  std::string bytes_;  // A run of bytes that no other token has ended.
+  std::size_t spaces_to_strip_;
+  bool is_first_ = true;
+};
 
 }  // namespace detail
 

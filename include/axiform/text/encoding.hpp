@@ -52,6 +52,13 @@ enum class Truncation : std::uint8_t {
 /// The end that is cut.
 enum class TruncationSide : std::uint8_t { right, left };
 
+/// What stands before a text that is encoded. Tokenizers that put a space before texts put none where one goes on.
+enum class TextBefore : std::uint8_t {
+  nothing,      ///< The text begins.
+  text,         ///< Text that it goes on with.
+  added_token,  ///< A token such as `</s>`. Some tokenizers put a space behind it, some do not.
+};
+
 /// How to encode. The defaults are Hugging Face's, except that nothing is truncated unless `max_length` says so.
 struct EncodeOptions {
   bool add_special_tokens = true;                                    ///< `[CLS]`, `[SEP]` and the like round the text.
@@ -61,6 +68,7 @@ struct EncodeOptions {
   /// Parts of the text, as bytes and in order, in which added tokens are not found: in what somebody wrote, `<|im_end|>` is ten characters. For
   /// valid UTF-8, and for one text.
   std::span<Offset const> plain_parts = {};
+  TextBefore before = TextBefore::nothing;  ///< What the text goes on with; of one text.
 };
 
 /// Whether decoding closes the gaps that tokenizing English opens: "it 's ." becomes "it's.".

@@ -2,15 +2,20 @@
 /// The tokenizer that a GGUF file describes, into `TokenizerParts`: the ids of the tokenizer.json that the file was made from.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/gguf.hpp>
 #include <axiform/io/printable.hpp>
@@ -18,6 +23,7 @@
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/split_expression.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
+#include <axiform/text/utf8.hpp>
 
 namespace axiform::detail {
 
@@ -54,7 +60,8 @@ class GgufTokenizerReader {
     auto const model = file_.metadata("tokenizer.ggml.model").as<std::string_view>();
     if (model == "gpt2") return byte_bpe();
     if (model == "bert") return word_piece();
-    refuse("model", model, "\"gpt2\" (byte-level BPE) or \"bert\" (WordPiece)");
+    if (model == "llama") return character_bpe();
+    refuse("model", model, "\"gpt2\" (byte-level BPE), \"llama\" (BPE as SentencePiece has it) or \"bert\" (WordPiece)");
   }
 
  private:
@@ -125,10 +132,13 @@ class GgufTokenizerReader {
     refuse("pre", name, expected);
   }
 
-  TokenizerParts byte_bpe() const {
-    GgufPreTokenizer const& pre = pre_tokenizer();
-    TokenizerParts parts;
-    parts.vocabulary = Vocabulary(tokens(), where());
+  // The token that begins a text, or ends one, where the file has it there.
+  std::vector<TokenId> ends(std::string_view key, bool otherwise, std::optional<TokenId> token) const {
+    if (!flag(key, otherwise) || !token) return {};
+    return {*token};
+  }
+
+  void read_merges(TokenizerParts& parts) const {
     for (auto const merge : file_.metadata("tokenizer.ggml.merges").as<std::vector<std::string_view>>()) {
       auto const space = merge.find(' ');
       if (space == merge.npos || merge.find(' ', space + 1) != merge.npos)
@@ -136,6 +146,13 @@ class GgufTokenizerReader {
             message({where(), ": tokenizer.ggml.merges: found ", in_quotes(merge), ", expected two tokens with one space between"}));
       parts.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
     }
+  }
+
+  TokenizerParts byte_bpe() const {
+    GgufPreTokenizer const& pre = pre_tokenizer();
+    TokenizerParts parts;
+    parts.vocabulary = Vocabulary(tokens(), where());
+    read_merges(parts);
     ByteBpeOptions options;
     options.add_prefix_space = flag("add_space_prefix", false);
     options.ignore_merges = pre.ignores_merges;
@@ -150,13 +167,88 @@ class GgufTokenizerReader {
     if (pre.is_nfc) parts.normalizer.push_back({NormalizerStep::Kind::nfc});
     parts.decoder.kind = DecoderOptions::Kind::byte_level;
     add_tokens(types(parts.vocabulary.size()), parts);
-    auto const ends = [&](std::string_view key, bool otherwise, std::optional<TokenId> token) -> std::vector<TokenId> {
-      if (!flag(key, otherwise) || !token) return {};
-      return {*token};
-    };
     auto const& special = parts.special_tokens;
     parts.post_processor =
         PostProcessor::between(ends("add_bos_token", pre.begins_texts, special.bos), ends("add_eos_token", false, special.eos));
+    return parts;
+  }
+
+  // The file has scores in the place of merges. Hugging Face derives the merges of tokenizer.json from the same scores, or where there are none from
+  // the order of the tokens: each way to make a token of two others is one, and ranks where the token does (transformers' `generate_merges`).
+  BpeMerges merges_by_score(Vocabulary const& vocabulary, std::vector<std::int32_t> const& types) const {
+    struct Merge {
+      std::size_t id;
+      std::size_t split;        // Bytes of the left token.
+      std::size_t left, right;  // Characters of both.
+    };
+    std::vector<float> scores;
+    if (auto const value = find("scores")) scores = value->as<std::vector<float>>();
+    if (!scores.empty() && scores.size() != vocabulary.size())
+      throw FormatError(message(
+          {where(), ": tokenizer.ggml.scores: found ", scores.size(), ", expected one for each of ", vocabulary.size(), " tokens"}));
+    std::vector<float> normal;
+    for (std::size_t id = 0; id < scores.size(); ++id) {
+      if (std::isnan(scores[id]))
+        throw FormatError(message({where(), ": tokenizer.ggml.scores: the score of token ", id, " is no number"}));
+      if (types[id] == static_cast<std::int32_t>(GgufTokenType::normal)) normal.push_back(scores[id]);
+    }
+    bool const says_nothing = std::ranges::adjacent_find(normal, std::ranges::not_equal_to{}) == normal.end();
+    std::vector<Merge> found;
+    for (std::size_t id = 0; id < vocabulary.size(); ++id) {
+      std::string_view const token = vocabulary.tokens()[id];
+      if (token.size() > longest_token)
+        throw CheckpointError(message({where(), ": tokenizer.ggml.tokens: token ", id, " has ", token.size(), " bytes, expected at most ",
+                                       longest_token, " where merges follow from scores"}));
+      std::size_t const characters = count_code_points(token);
+      for (std::size_t split = 1, left = 0; split < token.size(); ++split) {
+        if (!begins_character(token[split])) continue;
+        ++left;
+        if (vocabulary.find(token.substr(0, split)) && vocabulary.find(token.substr(split)))
+          found.push_back({id, split, left, characters - left});
+      }
+    }
+    // The best score first, and of equal ones the longest left token; the first token first, and of that the shortest left one.
+    stable_sort(found, [&](Merge const& a, Merge const& b) {
+      if (says_nothing) return std::tie(a.id, a.left, a.right) < std::tie(b.id, b.left, b.right);
+      return std::tie(scores[b.id], b.left, b.right) < std::tie(scores[a.id], a.left, a.right);
+    });
+    BpeMerges merges;
+    merges.reserve(found.size());
+    for (Merge const& merge : found) {
+      std::string const& token = vocabulary.tokens()[merge.id];
+      merges.emplace_back(token.substr(0, merge.split), token.substr(merge.split));
+    }
+    return merges;
+  }
+
+  // Llama 2's, Mistral's, Phi-3's and Gemma's, with what llama.cpp takes for granted.
+  TokenizerParts character_bpe() const {
+    TokenizerParts parts;
+    parts.vocabulary = Vocabulary(tokens(), where());
+    std::size_t const count = parts.vocabulary.size();
+    auto kinds = types(count);
+    if (find("merges"))
+      read_merges(parts);
+    else
+      parts.merges = merges_by_score(parts.vocabulary, kinds);
+    for (std::int32_t& kind : kinds)  // tokenizer.json has the unknown token among those that are found in text.
+      if (kind == static_cast<std::int32_t>(GgufTokenType::unknown)) kind = static_cast<std::int32_t>(GgufTokenType::control);
+    add_tokens(kinds, parts);
+    auto& special = parts.special_tokens;
+    auto const usual = [&](std::optional<TokenId>& id, TokenId otherwise) {
+      if (!id && static_cast<std::size_t>(otherwise) < count) id = otherwise;
+    };
+    usual(special.unk, 0);
+    usual(special.bos, 1);
+    usual(special.eos, 2);
+    CharacterBpeOptions options{.byte_fallback = true, .fuse_unk = true};
+    if (special.unk) options.unk_token = parts.vocabulary.token(*special.unk);
+    parts.model = std::move(options);
+    bool const has_space = flag("add_space_prefix", true);
+    if (has_space) parts.normalizer.push_back({NormalizerStep::Kind::prepend, {}, std::string(space_mark)});
+    parts.normalizer.push_back({NormalizerStep::Kind::replace, " ", std::string(space_mark)});
+    parts.decoder = {.kind = DecoderOptions::Kind::marks, .byte_fallback = true, .strip_left = has_space ? std::size_t{1} : 0};
+    parts.post_processor = PostProcessor::between(ends("add_bos_token", true, special.bos), ends("add_eos_token", false, special.eos));
     return parts;
   }
 
@@ -188,6 +280,8 @@ class GgufTokenizerReader {
     parts.post_processor = PostProcessor::bert(*special.cls, *special.sep);
     return parts;
   }
+
+  static constexpr std::size_t longest_token = 1024;  // Looking at all halves of a token takes its length squared.
 
   GgufFile const& file_;
 };

@@ -29,7 +29,7 @@ struct TemplateFault {
 /// What rendering may still cost. A template is somebody's program: without a limit it could run for ever, or fill the memory.
 class TemplateBudget {
  public:
-  // Hostile templates of the tests take up to 3.5 s and 1.2 GB (Zen 4, one core) before they have spent it all; a prompt of 60 MB spends less.
+  // What the tests have of hostile templates takes 2.5 s and 510 MiB at most (one core of a shared Zen 4) until all is spent; a prompt of 20 MB spends a half.
   static constexpr std::size_t step = 100;     ///< A node that is evaluated.
   static constexpr std::size_t string = 300;   ///< A string that is made, besides its bytes.
   static constexpr std::size_t byte = 4;       ///< A byte that is copied.
@@ -63,6 +63,17 @@ class MarkedText {
   std::size_t size() const noexcept { return text_.size(); }
   bool empty() const noexcept { return text_.empty(); }
   TextOrigin origin(std::size_t place) const noexcept { return static_cast<TextOrigin>(marks_[place]); }
+  /// Whether any of it came from a message.
+  bool has_message() const noexcept { return marks_.find(static_cast<char>(TextOrigin::from_message)) != std::string::npos; }
+
+  /// Whether the filter `safe` made it: jinja2 would escape HTML in what is added to it.
+  bool is_safe() const noexcept { return is_safe_; }
+  /// The same text, which `is_safe()`. No other text is: what is made of this one is not.
+  MarkedText as_safe() const {
+    MarkedText result = *this;
+    result.is_safe_ = true;
+    return result;
+  }
 
   void append(MarkedText const& other) { append(other, 0, other.size()); }
   /// The bytes [begin, end) of `other`.
@@ -96,6 +107,7 @@ class MarkedText {
 
   std::string text_;
   std::string marks_;
+  bool is_safe_ = false;
 };
 
 // ---- characters as Python has them ----------------------------------------------------------------------------------------------------

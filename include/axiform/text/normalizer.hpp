@@ -99,9 +99,9 @@ class Normalizer {
     return unchanged_below_ != 0 && std::ranges::all_of(text, [this](char c) { return static_cast<unsigned char>(c) < unchanged_below_; });
   }
 
-  /// The normal form of `text`, which is valid UTF-8 and begins at byte `base` of the original, in `scratch.points`.
-  /// @throws ArgumentError when replacements make it absurdly long.
-  void normalize(std::string_view text, std::uint32_t base, Scratch& scratch) const {
+  /// The normal form of `text`, which is valid UTF-8 and begins at byte `base` of the original, in `scratch.points`. Nothing is prepended to a
+  /// text that goes on with another. @throws ArgumentError when replacements make it absurdly long.
+  void normalize(std::string_view text, std::uint32_t base, bool goes_on, Scratch& scratch) const {
     scratch.points.clear();
     for (char const *p = text.data(), *const end = p + text.size(); p != end;) {
       auto const [c, length] = decode_valid_utf8(p);
@@ -111,7 +111,7 @@ class Normalizer {
     }
     std::size_t const limit = (std::size_t{1} << 16) + 64 * text.size();
     for (Step const& step : steps_) {
-      run(step, scratch, limit);
+      if (step.kind != NormalizerStep::Kind::prepend || !goes_on) run(step, scratch, limit);
       if (scratch.points.empty()) return;
     }
   }

@@ -31,6 +31,13 @@ enum class SplitBehavior : std::uint8_t {
   contiguous,            ///< Neighbouring ones are one piece.
 };
 
+/// Which pieces the mark of a space is put before, unless they begin with it, under Hugging Face's names.
+enum class PrependScheme : std::uint8_t {
+  always,  ///< Each.
+  first,   ///< That with which the text begins.
+  never,   ///< None.
+};
+
 /// One step of a pre-tokenizer.
 struct PreTokenizerStep {
   /// What it does: puts a space before pieces, makes characters of bytes, or splits at matches.
@@ -42,12 +49,14 @@ struct PreTokenizerStep {
     literal,       ///< Matches `pattern` itself, which is not empty; not behind `bytes`.
     expression,    ///< Matches the regular expression `pattern`, of `detail::known_expressions`.
     prefix_space,  ///< Puts a space before each piece that does not begin with one.
+    marks,         ///< Puts `pattern`, a character that is not a space, in the place of spaces, and before pieces as `prepend` says.
     bytes,         ///< What follows sees the characters by which byte-level tokens write bytes.
   };
   Kind kind = Kind::whitespace;                      ///< What it does.
-  std::string pattern = {};                          ///< Of `literal` and `expression`.
+  std::string pattern = {};                          ///< Of `literal`, `expression` and `marks`.
   SplitBehavior behavior = SplitBehavior::isolated;  ///< What becomes of the matches.
   bool invert = false;                               ///< What is no match counts as one, and matches do not.
+  PrependScheme prepend = PrependScheme::always;     ///< Of `marks`.
 };
 
 namespace detail {
@@ -127,8 +136,8 @@ class PreTokenizer {
 
   bool empty() const noexcept { return steps_.empty(); }
 
-  /// Splits `pieces` of `text`; puts spaces into it where a step says so. `next` is a buffer.
-  void split(AlignedText& text, std::vector<Piece>& pieces, std::vector<Piece>& next) const {
+  /// Splits `pieces` of `text`, which follows `before`; puts spaces into it where a step says so. `next` is a buffer.
+  void split(AlignedText& text, TextBefore before, std::vector<Piece>& pieces, std::vector<Piece>& next) const {
     bool sees_bytes = false;
     for (Step const& step : steps_) {
       using enum PreTokenizerStep::Kind;
@@ -137,8 +146,8 @@ class PreTokenizer {
         continue;
       }
       next.clear();
-      if (step.kind == prefix_space)
-        add_spaces(text, pieces, next);
+      if (step.kind == prefix_space || step.kind == marks)
+        add_spaces(step, text, before, pieces, next);
       else if (sees_bytes)
         split_pieces<ByteCharacters>(step, text.text, pieces, next);
       else
@@ -153,19 +162,34 @@ class PreTokenizer {
     std::optional<SplitExpression> compiled;
   };
 
-  /// A space shares the place of the character that it stands before.
-  static void add_spaces(AlignedText& text, std::vector<Piece> const& pieces, std::vector<Piece>& next) {
+  /// A space that is put before a piece shares the place of the character that it stands before.
+  static void add_spaces(PreTokenizerStep const& step, AlignedText& text, TextBefore before, std::vector<Piece> const& pieces,
+                         std::vector<Piece>& next) {
+    bool const has_marks = step.kind == PreTokenizerStep::Kind::marks;
+    std::string_view const space = has_marks ? std::string_view(step.pattern) : " ";
     AlignedText spaced;
     for (Piece const& piece : pieces) {
       auto const begin = static_cast<std::uint32_t>(spaced.changed.size());
-      if (!piece.added && text.text[piece.begin] != ' ') {
-        spaced.changed.push_back(' ');
-        spaced.places.resize(spaced.changed.size(), text.place(piece.begin, piece.begin + 1));
+      std::string_view const old = text.text.substr(piece.begin, piece.end - piece.begin);
+      if (!piece.added && !old.starts_with(space) && !(has_marks && old.starts_with(' '))) {
+        Offset const place = text.place(piece.begin, piece.begin + 1);
+        bool const is_first = place.begin == 0;
+        bool const has_space = is_first && before == TextBefore::text ? false
+                               : !has_marks                           ? true
+                               : step.prepend == PrependScheme::first ? is_first && before == TextBefore::nothing
+                                                                      : step.prepend == PrependScheme::always;
+        if (has_space) {
+          spaced.changed.append(space);
+          spaced.places.resize(spaced.changed.size(), place);
+        }
       }
-      auto const begin_of_text = static_cast<std::uint32_t>(spaced.changed.size());
-      spaced.changed.append(text.text.substr(piece.begin, piece.end - piece.begin));
-      spaced.places.resize(spaced.changed.size());
-      for (std::uint32_t i = piece.begin, k = begin_of_text; i < piece.end; ++i, ++k) spaced.places[k] = text.place(i, i + 1);
+      for (std::uint32_t i = piece.begin; i < piece.end; ++i) {
+        if (has_marks && !piece.added && text.text[i] == ' ')
+          spaced.changed.append(space);
+        else
+          spaced.changed.push_back(text.text[i]);
+        spaced.places.resize(spaced.changed.size(), text.place(i, i + 1));
+      }
       next.push_back({begin, static_cast<std::uint32_t>(spaced.changed.size()), piece.added});
     }
     if (spaced.places.empty()) return;
@@ -277,6 +301,7 @@ class PreTokenizer {
         }
         break;
       case prefix_space:
+      case marks:
       case bytes:
         break;
     }

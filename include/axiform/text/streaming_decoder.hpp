@@ -6,6 +6,8 @@
 #include <string>
 
 #include <axiform/core/token_id.hpp>
+#include <axiform/core/token_ids.hpp>
+#include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/tokenizer.hpp>
 
@@ -25,12 +27,17 @@ namespace axiform {
 ///     for (TokenId id : ids) std::cout << decoder.push(id) << std::flush;
 ///     std::cout << decoder.finish();
 ///
-/// A character whose bytes are spread over several tokens comes with the last of them. `clean_up_tokenization_spaces` needs the whole text
+/// A character whose bytes are spread over several tokens comes with the last of them; where the vocabulary has byte tokens beside others
+/// (Llama 2's), with the token behind a run of these, for that is when the run is known to be text. `clean_up_tokenization_spaces` needs the whole text
 /// and is left undone, also where it is configured; asking for it is an error.
 class StreamingDecoder {
  public:
   /// @throws ArgumentError for `CleanUp::yes`.
   explicit StreamingDecoder(Tokenizer tokenizer, DecodeOptions const& options = {});
+
+  /// Begins anew, behind `ids`: what follows goes on with their text, and loses no space that texts lose at their begin.
+  /// @throws ArgumentError for an id that the vocabulary lacks.
+  void start_after(TokenIds const& ids);
 
   /// The text that `id` completes; empty when it completes none. @throws ArgumentError for an id that the vocabulary lacks.
   std::string push(TokenId id);
@@ -43,8 +50,8 @@ class StreamingDecoder {
 
   Tokenizer tokenizer_;
   DecodeOptions options_;
+  detail::TokenDecoder decoder_;
   std::string pending_;  // Bytes that begin a character.
-  bool is_first_ = true;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -52,20 +59,26 @@ class StreamingDecoder {
 #if AXIFORM_DEFINES(text)
 
 AXIFORM_INLINE StreamingDecoder::StreamingDecoder(Tokenizer tokenizer, DecodeOptions const& options)
-    : tokenizer_(std::move(tokenizer)), options_(options) {
+    : tokenizer_(std::move(tokenizer)), options_(options), decoder_(tokenizer_.state_->decoder) {
   if (options.clean_up_tokenization_spaces == CleanUp::yes)
     throw ArgumentError("clean_up_tokenization_spaces: a streaming decoder cannot change text that it has given out");
 }
 
+AXIFORM_INLINE void StreamingDecoder::start_after(TokenIds const& ids) {
+  pending_.clear();
+  decoder_ = tokenizer_.decoder_after(ids, options_);
+}
+
 AXIFORM_INLINE std::string StreamingDecoder::push(TokenId id) {
-  is_first_ &= !tokenizer_.append_decoded(id, is_first_, options_, pending_);
+  tokenizer_.append_decoded(id, options_, decoder_, pending_);
   return take(false);
 }
 
 AXIFORM_INLINE std::string StreamingDecoder::finish() {
+  decoder_.finish(pending_);
   std::string rest = take(true);
   pending_.clear();
-  is_first_ = true;
+  decoder_ = detail::TokenDecoder(tokenizer_.state_->decoder);
   return rest;
 }
 

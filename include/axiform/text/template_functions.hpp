@@ -107,14 +107,15 @@ inline TemplateValue TemplateInterpreter::call_function(TemplateFunction functio
     case TemplateFunction::strftime_now: {
       auto const bound = bind("strftime_now", arguments, {"format"}, 1);
       if (!bound[0]->is_text()) throw TemplateFault{"\"strftime_now\" needs a string, and is given " + describe(*bound[0])};
-      return formatted_time(bound[0]->text().text());
+      return formatted_time(bound[0]->text());
     }
   }
   return {};
 }
 
 /// `strftime` in English, which is what templates mean by it.
-inline MarkedText TemplateInterpreter::formatted_time(std::string_view format) {
+inline MarkedText TemplateInterpreter::formatted_time(MarkedText const& format_text) {
+  std::string_view const format = format_text.text();
   constexpr std::string_view months[] = {"January", "February", "March",     "April",   "May",      "June",
                                          "July",    "August",   "September", "October", "November", "December"};
   constexpr std::string_view days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
@@ -204,12 +205,13 @@ inline MarkedText TemplateInterpreter::formatted_time(std::string_view format) {
         throw TemplateFault{"\"strftime_now\" does not support \"%" + printable(format.substr(std::min(i, format.size()), 1)) + "\""};
     }
   }
-  return {std::move(result), TextOrigin::from_template};
+  return {std::move(result), format_text.has_message() ? TextOrigin::from_message : TextOrigin::from_template};
 }
 
 // ---- methods --------------------------------------------------------------------------------------------------------------------------
 
 inline TemplateValue TemplateInterpreter::call_method(Value const& object, std::string_view name, Arguments const& arguments) {
+  object.refuse_safe();
   if (object.is_text()) {
     budget_.spend(object.text().size() * TemplateBudget::byte);
     return call_text_method(object, name, arguments);
@@ -275,7 +277,9 @@ inline TemplateValue TemplateInterpreter::call_text_method(Value const& object, 
     std::size_t const place = is_right ? all.rfind(separator.text()) : all.find(separator.text());
     if (place == std::string_view::npos)
       return is_right ? Value::tuple({MarkedText(), MarkedText(), text}) : Value::tuple({text, MarkedText(), MarkedText()});
-    return Value::tuple({text.part(0, place), separator, text.part(place + separator.size(), all.size())});
+    std::size_t const after = place + separator.size();
+    return Value::tuple({text.part(0, place), text.part(place, after),
+                         text.part(after, all.size())});  // What was found, not what was looked for: its origin may be another.
   }
   if (name == "startswith" || name == "endswith") {
     auto const bound = bind(name, arguments, {"prefix"}, 1);
@@ -395,6 +399,8 @@ inline TemplateValue TemplateInterpreter::call_loop_method(TemplateLoop& loop, s
 // ---- filters --------------------------------------------------------------------------------------------------------------------------
 
 inline TemplateValue TemplateInterpreter::filter(std::string_view name, Value const& value, Arguments const& arguments) {
+  constexpr std::string_view of_safe[] = {"count", "d", "default", "length", "list", "replace", "safe", "string", "tojson"};
+  if (!is_one_of(name, of_safe)) value.refuse_safe();
   if (name == "default" || name == "d") {
     auto const bound = bind(name, arguments, {"default_value", "boolean"});
     bool const is_missing = value.is_undefined() || (bound[1] && is_true(*bound[1]) && !is_true(value));
@@ -453,7 +459,7 @@ inline TemplateValue TemplateInterpreter::filter_text(std::string_view name, Val
     add_word(text.size());
     return result;
   }
-  return text;  // `string` and `safe`.
+  return name == "safe" ? text.as_safe() : text;  // Or `string`.
 }
 
 inline TemplateValue TemplateInterpreter::filter_indent(Value const& value, Arguments const& arguments) {
@@ -778,7 +784,7 @@ inline TemplateValue TemplateInterpreter::filter_json(Value const& value, Argume
   style.is_ascii = bound[0] && is_true(*bound[0]);
   style.sorts_keys = bound[3] && is_true(*bound[3]);
   if (bound[1] && !bound[1]->is_none()) {
-    style.item_separator = ",";
+    style.item_separator = MarkedText(",", TextOrigin::from_template);
     if (bound[1]->is_text()) {
       style.indent = bound[1]->text();
     } else {
@@ -791,8 +797,8 @@ inline TemplateValue TemplateInterpreter::filter_json(Value const& value, Argume
     Values const separators = elements_of(*bound[2]);
     if (separators.size() != 2 || !separators[0].is_text() || !separators[1].is_text())
       throw TemplateFault{"the filter \"tojson\" needs two strings as separators"};
-    style.item_separator = separators[0].text().text();
-    style.key_separator = separators[1].text().text();
+    style.item_separator = separators[0].text();
+    style.key_separator = separators[1].text();
   }
   TemplateWriter writer(budget_);
   writer.json(value, style);

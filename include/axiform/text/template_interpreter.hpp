@@ -163,6 +163,7 @@ class TemplateInterpreter {
   // ---- variables ----------------------------------------------------------------------------------------------------------------------
 
   void assign(std::string_view name, Value value) {
+    budget_.spend(scope_->variables.size());
     for (auto& [variable, old] : scope_->variables)
       if (variable == name) return void(old = std::move(value));
     scope_->variables.emplace_back(name, std::move(value));
@@ -498,6 +499,7 @@ class TemplateInterpreter {
   /// `object[begin:end:step]`.
   Value slice(Value const& object, std::optional<std::int64_t> begin, std::optional<std::int64_t> end, std::int64_t step) {
     if (object.is_undefined()) throw_undefined(object);
+    object.refuse_safe();
     auto const* const sequence = object.as<Value::Sequence>();
     bool const is_sliceable = sequence != nullptr && ((*sequence)->kind == SequenceKind::list || (*sequence)->kind == SequenceKind::tuple ||
                                                       (*sequence)->kind == SequenceKind::range);
@@ -575,6 +577,8 @@ class TemplateInterpreter {
   }
 
   Value arithmetic(std::string_view word, Value left, Value const& right) {
+    left.refuse_safe();
+    right.refuse_safe();
     if (word == "%" && left.is_text()) throw TemplateFault{"formatting of strings with \"%\" is not supported"};
     if (left.is_undefined()) throw_undefined(left);
     if (right.is_undefined()) throw_undefined(right);
@@ -876,7 +880,7 @@ class TemplateInterpreter {
   Values sorted(Values values, Values const& keys, bool is_reversed);
   MarkedText joined(Values const& values, MarkedText const& separator);
   MarkedText text_of(Value const& value) { return value.is_text() ? value.text() : to_text(value, budget_); }
-  MarkedText formatted_time(std::string_view format);
+  MarkedText formatted_time(MarkedText const& format_text);
 
   Environment environment_;
   TemplateBudget budget_;

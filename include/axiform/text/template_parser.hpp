@@ -83,6 +83,9 @@ using TemplateBody = std::vector<TemplateStatement>;
 /// Nodes within one another. jinja2 gives up at about a hundred; more would overflow the stack.
 inline constexpr std::size_t deepest_template = 200;
 
+/// Parameters of a macro, and arguments of a call: as many as Python had long allowed.
+inline constexpr std::size_t most_arguments = 255;
+
 /// What is known by name. Others are refused when the template is parsed.
 inline constexpr std::string_view template_filters[] = {
     "abs",  "capitalize", "count",      "d",     "default", "dictsort", "first", "float",  "indent",     "int",     "items",   "join",
@@ -203,14 +206,12 @@ class TemplateParser {
           body.back().expressions.push_back(parse_tuple(true));
           measure(body.back());
           expect(Kind::output_end, "}}");
-          check_safe(body.back().expressions.back().get());
           break;
         case Kind::block_begin:
           advance();
           if (now().kind == Kind::name && is_one_of(now().text, ends)) return body;
           body.push_back(parse_statement());
           measure(body.back());
-          check_safe(nullptr);
           expect(Kind::block_end, "%}");
           break;
         default:  // The end: the lexer begins all else with one of the above.
@@ -228,14 +229,6 @@ class TemplateParser {
     skip_symbol(":");
     expect(Kind::block_end, "%}");
     return parse_body(ends);
-  }
-
-  /// jinja2 escapes what is added to text that is marked as safe; where `safe` comes last of all, it has no effect.
-  void check_safe(Expression const* output) {
-    std::size_t const line = std::exchange(safe_line_, 0);
-    bool const is_last = output != nullptr && output->kind == Expression::Kind::filter && output->name == "safe" && safe_count_ == 1;
-    safe_count_ = 0;
-    if (line != 0 && !is_last) throw_template_error(line, "the filter \"safe\" is supported only as the last one of an output");
   }
 
   Statement make(Statement::Kind kind) const { return {.kind = kind, .line = now().line}; }
@@ -348,6 +341,9 @@ class TemplateParser {
     while (!now().is_symbol(")")) {
       if (!statement.parameters.empty()) expect_symbol(",");
       if (now().is_name("caller")) fail("a parameter called \"caller\" is not supported");
+      if (statement.parameters.size() == most_arguments) fail("the macro has more than 255 parameters");
+      if (now().kind == Kind::name && is_one_of(now().text, statement.parameters))
+        fail("the parameter " + in_quotes(now().text) + " is there twice");
       statement.parameters.push_back(parse_target_name());
       if (skip_symbol("="))
         statement.expressions.push_back(parse_expression());
@@ -674,6 +670,7 @@ class TemplateParser {
   void parse_arguments(Expression& expression) {
     expect_symbol("(");
     while (!now().is_symbol(")")) {
+      if (expression.operands.size() > most_arguments) fail("a call with more than 255 arguments");
       if (now().is_symbol("*") || now().is_symbol("**")) fail("arguments with \"*\" are not supported");
       if (now().kind == Kind::name && next().is_symbol("=")) {
         if (is_one_of(now().text, expression.words)) fail("the argument " + in_quotes(now().text) + " is given twice");
@@ -707,7 +704,6 @@ class TemplateParser {
     filter->name = parse_dotted_name("the name of a filter");
     if (!is_one_of(filter->name, template_filters))
       throw_template_error(filter->line, "the filter " + in_quotes(filter->name) + " is not supported");
-    if (filter->name == "safe") safe_line_ = filter->line, ++safe_count_;
     filter->operands.push_back(std::move(operand));
     if (now().is_symbol("(")) parse_arguments(*filter);
     return finish(std::move(filter));
@@ -738,9 +734,7 @@ class TemplateParser {
   std::vector<TemplateToken> tokens_;
   std::size_t place_ = 0;
   std::size_t level_ = 0;
-  std::size_t loops_ = 0;      // Those that `break` may leave here.
-  std::size_t safe_line_ = 0;  // Where the filter `safe` was last seen, and how often since the last statement.
-  std::size_t safe_count_ = 0;
+  std::size_t loops_ = 0;  // Those that `break` may leave here.
 };
 
 }  // namespace axiform::detail

@@ -113,6 +113,11 @@ class TemplateValue {
     return sequence != nullptr && (*sequence)->kind == kind;
   }
   MarkedText const& text() const { return **as<Text>(); }
+  /// Refuses text that the filter `safe` made, for operations that would go on with its HTML.
+  void refuse_safe() const {
+    if (is_text() && text().is_safe())
+      throw TemplateFault{"goes on with text of the filter \"safe\", which is not supported: it can be written and compared"};
+  }
   /// The text itself where nobody else has it, to append to; else null.
   MarkedText* own_text() noexcept {
     Text* const text = std::get_if<Text>(&value_);
@@ -396,6 +401,7 @@ class TemplateWriter {
     if (auto const* const boolean = value.as<bool>()) return append(*boolean ? "True" : "False");
     if (auto const* const integer = value.as<std::int64_t>()) return append(std::to_string(*integer));
     if (auto const* const real = value.as<double>()) return append(python_float(*real));
+    value.refuse_safe();
     if (value.is_text()) return repr_text(value.text());
     if (auto const* const sequence = value.as<TemplateValue::Sequence>()) return repr_sequence(**sequence, value);
     auto const* const dict = value.as<TemplateValue::Dict>();
@@ -414,8 +420,8 @@ class TemplateWriter {
     bool is_ascii = false;
     bool sorts_keys = false;
     std::optional<MarkedText> indent;
-    std::string item_separator = ", ";
-    std::string key_separator = ": ";
+    MarkedText item_separator{", ", TextOrigin::from_template};
+    MarkedText key_separator{": ", TextOrigin::from_template};
   };
   void json(TemplateValue const& value, JsonStyle const& style, std::size_t level = 0);
 

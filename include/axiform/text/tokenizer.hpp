@@ -32,6 +32,10 @@ namespace axiform {
 
 class ModelDirectory;  // axiform/io/model_directory.hpp
 
+namespace detail {
+class TokenDecoder;  // axiform/text/decoder.hpp
+}
+
 /// How text becomes tokens when only vocab.txt is there: BERT's tokenizer, under the names of tokenizer_config.json.
 struct BertTokenizerOptions {
   bool do_lower_case = true;                         ///< Each character by itself.
@@ -63,8 +67,8 @@ class Tokenizer {
   /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), or vocab.json and merges.txt (GPT-2, RoBERTa) under
   /// these names or GPT-2's first ones (encoder.json, vocab.bpe), with what tokenizer_config.json, special_tokens_map.json and
   /// added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of tokenizer_config.json, then config.json's
-  /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the metadata of a GGUF file: byte-level BPE and
-  /// WordPiece. Include <axiform/text/tokenizer_files.hpp>.
+  /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the metadata of a GGUF file: byte-level BPE,
+  /// WordPiece, and what SentencePiece trained as BPE. Include <axiform/text/tokenizer_files.hpp>.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
   static Tokenizer from_directory(ModelDirectory const& directory);
   /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller. Throws as `from_directory`.
@@ -113,6 +117,10 @@ class Tokenizer {
   /// @throws ArgumentError for an id that the vocabulary lacks.
   std::string decode(TokenIds const& ids, DecodeOptions const& options = {}) const;
 
+  /// The text that `ids` add to that of the tokens before them. By themselves the tokens of Llama 2 lose the space that they begin with.
+  /// @throws ArgumentError for an id that the vocabulary lacks.
+  std::string decode_after(TokenIds const& before, TokenIds const& ids, DecodeOptions const& options = {}) const;
+
   /// The text of tokens as the vocabulary writes them (Hugging Face's `convert_tokens_to_string`); they need not be in it.
   std::string decode_tokens(std::span<std::string const> tokens) const;
 
@@ -121,7 +129,7 @@ class Tokenizer {
 
   /// The word that each token is a part of, counted from 0 on (over both texts of a pair); none for tokens that the tokenizer added. A word
   /// is what the model splits: what lies between whitespace and punctuation in WordPiece, one match of the expression in byte-level BPE, one
-  /// piece of another pre-tokenizer; an added token is a word.
+  /// piece of another pre-tokenizer (all text between added tokens in Llama 2, which has none); an added token is a word.
   /// @throws ArgumentError for an id that the vocabulary lacks.
   std::vector<std::optional<std::uint32_t>> word_ids(Encoding const& encoding) const;
   /// Whether tokens that continue a word are marked as such (WordPiece's `##`), so that those without a mark begin one.
@@ -137,6 +145,8 @@ class Tokenizer {
   SpecialTokens const& special_tokens() const noexcept;
   /// Whether decoding with `skip_special_tokens` leaves `id` out. @throws ArgumentError when there is no such id.
   bool is_special(TokenId id) const;
+  /// Whether `id` is a token that is found in the text itself, before the model splits it. @throws ArgumentError when there is no such id.
+  bool is_added(TokenId id) const;
   /// Special tokens that `encode` (`encode_pair`) adds.
   std::size_t added_to_text() const noexcept;
   /// Special tokens that `encode_pair` adds.
@@ -152,7 +162,9 @@ class Tokenizer {
   struct Scratch;  // What encoding needs of memory, from text to text.
 
   std::vector<Encoding> encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const;
-  bool append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const;
+  void append_decoded(TokenId id, DecodeOptions const& options, detail::TokenDecoder& decoder, std::string& text) const;
+  detail::TokenDecoder decoder_after(TokenIds const& before, DecodeOptions const& options) const;
+  std::string decode_with(detail::TokenDecoder decoder, TokenIds const& ids, DecodeOptions const& options) const;
 
   std::shared_ptr<State const> state_;
 };

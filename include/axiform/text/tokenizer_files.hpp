@@ -82,8 +82,8 @@ inline TokenizerParts word_piece_parts(std::filesystem::path const& path, BertTo
   return parts;
 }
 
-inline ByteBpe::Merges merges_from(std::filesystem::path const& path) {
-  ByteBpe::Merges merges;
+inline BpeMerges merges_from(std::filesystem::path const& path) {
+  BpeMerges merges;
   std::size_t number = 0;
   for (std::string const& line : split_lines(read_file(path))) {
     ++number;

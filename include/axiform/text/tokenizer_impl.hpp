@@ -25,6 +25,7 @@
 #include <axiform/io/printable.hpp>
 #include <axiform/text/added_tokens.hpp>
 #include <axiform/text/byte_bpe.hpp>
+#include <axiform/text/character_bpe.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/normalizer.hpp>
@@ -89,7 +90,7 @@ inline void restore_places(TokenizedText const& text, std::vector<Offset>& place
 }  // namespace detail
 
 struct Tokenizer::State {
-  using Model = std::variant<detail::WordPiece, detail::ByteBpe>;
+  using Model = std::variant<detail::WordPiece, detail::ByteBpe, detail::CharacterBpe>;
 
   State(TokenizerParts parts, std::string const& name);
 
@@ -109,7 +110,8 @@ struct Tokenizer::State {
   Vocabulary vocabulary;
   Model model;
   detail::Normalizer normalizer;
-  detail::PreTokenizer pre_tokenizer;           // Empty where the model splits by itself, on its fast path.
+  detail::PreTokenizer pre_tokenizer;
+  bool runs_steps = false;                      // Not where the model normalises and splits by itself, on its fast path.
   detail::AddedTokenMatcher raw_tokens;         // Found in the text.
   detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
   std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
@@ -130,7 +132,7 @@ struct Tokenizer::State {
 };
 
 struct Tokenizer::Scratch {
-  using Model = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch>;
+  using Model = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch, detail::CharacterBpe::Scratch>;
 
   struct Steps {
     detail::Normalizer::Scratch normalizer;
@@ -152,13 +154,16 @@ struct Tokenizer::Scratch {
   Model model;
   std::unique_ptr<Steps> steps;  // Made by the first text that needs them.
   std::span<Offset const> plain_parts;
+  TextBefore before = TextBefore::nothing;
   detail::TokenizedText first;
   detail::TokenizedText second;
 };
 
 inline Tokenizer::State::Model Tokenizer::State::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
   auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
-  if (word_piece == nullptr) return detail::ByteBpe(vocabulary, parts.merges, std::move(std::get<ByteBpeOptions>(parts.model)), name);
+  if (auto* const bpe = std::get_if<ByteBpeOptions>(&parts.model)) return detail::ByteBpe(vocabulary, parts.merges, std::move(*bpe), name);
+  if (auto* const bpe = std::get_if<CharacterBpeOptions>(&parts.model))
+    return detail::CharacterBpe(vocabulary, parts.merges, std::move(*bpe), name);
   auto unknown = vocabulary.find(word_piece->unk_token);
   if (!unknown) {
     auto const added = std::ranges::find(parts.added_tokens, word_piece->unk_token, &AddedToken::content);
@@ -208,7 +213,7 @@ inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, 
 /// Text goes through steps when the parts have any: then the model's own normalizer and pre-tokenizer are steps, too, where nothing replaces
 /// them.
 inline void Tokenizer::State::complete_steps(TokenizerParts& parts) {
-  if (parts.normalizer.empty() && parts.pre_tokenizer.empty()) return;
+  if ((parts.normalizer.empty() && parts.pre_tokenizer.empty()) || std::holds_alternative<CharacterBpeOptions>(parts.model)) return;
   auto const* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
   if (word_piece != nullptr && parts.normalizer.empty()) parts.normalizer = detail::steps_of(word_piece->normalizer);
   if (!parts.pre_tokenizer.empty()) return;
@@ -226,9 +231,9 @@ inline std::string Tokenizer::State::normal_form(std::string const& content) con
     for (auto const& point : points) append_utf8(text, point.value);
     return text;
   };
-  if (!pre_tokenizer.empty()) {
+  if (runs_steps) {
     detail::Normalizer::Scratch scratch;
-    normalizer.normalize(content, 0, scratch);
+    normalizer.normalize(content, 0, false, scratch);
     return text_of(scratch.points);
   }
   auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
@@ -240,6 +245,7 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
       model(make_model(vocabulary, parts, name)),
       normalizer(parts.normalizer, name),
       pre_tokenizer(std::move(parts.pre_tokenizer), name),
+      runs_steps(!pre_tokenizer.empty() || std::holds_alternative<detail::CharacterBpe>(model)),
       post_processor(std::move(parts.post_processor)),
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
@@ -277,7 +283,7 @@ inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratc
       result.valid,
       [&](std::size_t begin, std::size_t end) {
         std::string_view const part = result.valid.substr(begin, end - begin);
-        if (!pre_tokenizer.empty()) {
+        if (runs_steps) {
           encode_by_steps(part, begin, scratch, sink);
           return;
         }
@@ -288,13 +294,17 @@ inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratc
         auto const& bpe = std::get<detail::ByteBpe>(model);
         auto& bpe_scratch = std::get<detail::ByteBpe::Scratch>(scratch.model);
         normalized_tokens.split(  // There is no normaliser: these come second, that is all.
-            part, [&](std::size_t b, std::size_t e) { bpe.encode(part.substr(b, e - b), begin + b, bpe_scratch, sink); },
+            part,
+            [&](std::size_t b, std::size_t e) {
+              bool const goes_on = begin + b == 0 && scratch.before == TextBefore::text;
+              bpe.encode(part.substr(b, e - b), begin + b, goes_on, bpe_scratch, sink);
+            },
             [&](detail::AddedTokenMatcher::Match const& match) { detail::add_matched(part, begin, match, sink); },
             [&](std::size_t b, std::size_t e) { return scratch.may_be_token(begin + b, begin + e); });
       },
       [&](detail::AddedTokenMatcher::Match const& match) {
         detail::add_matched(result.valid, 0, match, sink);
-        if (!pre_tokenizer.empty()) sink.end_word();
+        if (runs_steps) sink.end_word();
       },
       [&](std::size_t begin, std::size_t end) { return scratch.may_be_token(begin, end); });
 }
@@ -307,7 +317,8 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
   if (normalizer.keeps(text)) {
     normalized.keep(text, static_cast<std::uint32_t>(base));
   } else {
-    normalizer.normalize(text, static_cast<std::uint32_t>(base), buffers);
+    bool const goes_on = base == 0 && scratch.before == TextBefore::text;
+    normalizer.normalize(text, static_cast<std::uint32_t>(base), goes_on, buffers);
     normalized.assign(buffers.points);
   }
   auto const piece = [](std::size_t begin, std::size_t end) {
@@ -325,7 +336,7 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
         auto const [first, last] = normalized.place(begin, end);
         return scratch.may_be_token(first, last);
       });
-  pre_tokenizer.split(normalized, pieces, next_pieces);
+  pre_tokenizer.split(normalized, scratch.before, pieces, next_pieces);
   for (auto const& [begin, end, added] : pieces) {
     if (added) {
       std::string_view const spelling = normalized.text.substr(begin, end - begin);
@@ -334,9 +345,11 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
       sink.add(*added, first, last);
     } else if (auto const* const word_piece = std::get_if<detail::WordPiece>(&model)) {
       word_piece->encode_word(normalized, begin, end, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
+    } else if (auto const* const bytes = std::get_if<detail::ByteBpe>(&model)) {
+      bytes->encode_word(normalized, begin, end, std::get<detail::ByteBpe::Scratch>(scratch.model), sink);
     } else {
-      auto const& bpe = std::get<detail::ByteBpe>(model);
-      bpe.encode_word(normalized, begin, end, std::get<detail::ByteBpe::Scratch>(scratch.model), sink);
+      auto const& characters = std::get<detail::CharacterBpe>(model);
+      characters.encode_word(normalized, begin, end, std::get<detail::CharacterBpe::Scratch>(scratch.model), sink);
     }
     sink.end_word();
   }
@@ -373,6 +386,7 @@ inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::T
 
 inline Encoding Tokenizer::State::encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const {
   scratch.plain_parts = options.plain_parts;
+  scratch.before = options.before;
   encode_text(text, scratch, scratch.first);
   return finish(scratch.first, nullptr, options);
 }
@@ -437,24 +451,49 @@ AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_views(std::span<std::stri
 }
 
 AXIFORM_INLINE std::string Tokenizer::decode(TokenIds const& ids, DecodeOptions const& options) const {
+  return decode_with(detail::TokenDecoder(state_->decoder), ids, options);
+}
+
+AXIFORM_INLINE std::string Tokenizer::decode_after(TokenIds const& before, TokenIds const& ids, DecodeOptions const& options) const {
+  return decode_with(decoder_after(before, options), ids, options);
+}
+
+AXIFORM_INLINE detail::TokenDecoder Tokenizer::decoder_after(TokenIds const& before, DecodeOptions const& options) const {
+  detail::TokenDecoder decoder(state_->decoder);
   std::string text;
-  bool is_first = true;
-  for (TokenId const id : ids.span()) is_first &= !append_decoded(id, is_first, options, text);
+  for (TokenId const id : before.span()) {
+    if (decoder.is_under_way()) break;
+    append_decoded(id, options, decoder, text);
+    text.clear();
+  }
+  decoder.finish(text);
+  return decoder;
+}
+
+AXIFORM_INLINE std::string Tokenizer::decode_with(detail::TokenDecoder decoder, TokenIds const& ids, DecodeOptions const& options) const {
+  std::string text;
+  for (TokenId const id : ids.span()) append_decoded(id, options, decoder, text);
+  decoder.finish(text);
   if (state_->decoder.kind == DecoderOptions::Kind::byte_level && !is_valid_utf8(text)) text = replace_invalid_utf8(text);
   if (state_->cleans_up(options)) detail::clean_up_spaces(text, false);
   return text;
 }
 
 AXIFORM_INLINE std::string Tokenizer::decode_tokens(std::span<std::string const> tokens) const {
+  detail::TokenDecoder decoder(state_->decoder);
   std::string text;
-  for (std::size_t i = 0; i < tokens.size(); ++i) detail::decode_token(state_->decoder, replace_invalid_utf8(tokens[i]), i == 0, text);
+  for (std::string const& token : tokens) decoder.add(state_->decoder, replace_invalid_utf8(token), text);
+  decoder.finish(text);
   return replace_invalid_utf8(text);
 }
 
 AXIFORM_INLINE std::vector<std::string> Tokenizer::tokens(Encoding const& encoding) const {
   std::vector<std::string> result;
   result.reserve(encoding.ids.size());
-  for (TokenId const id : encoding.ids) result.push_back(id_to_token(id));
+  for (std::size_t i = 0; i < encoding.ids.size(); ++i) {  // What the tokenizer has put there is no match of a normal form.
+    bool const is_put = i < encoding.special_tokens_mask.size() && encoding.special_tokens_mask[i] != 0;
+    result.push_back(is_put ? state_->vocabulary.token(encoding.ids[i]) : id_to_token(encoding.ids[i]));
+  }
   for (auto const& [index, text] : encoding.spellings) result.at(index) = text;
   return result;
 }
@@ -463,8 +502,7 @@ AXIFORM_INLINE std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Enc
   std::vector<std::optional<std::uint32_t>> words(encoding.ids.size());
   auto const is_word = [&](std::size_t i) { return i >= encoding.special_tokens_mask.size() || encoding.special_tokens_mask[i] == 0; };
   auto const is_added = [&](std::size_t i) {
-    state_->vocabulary.token(encoding.ids[i]);  // Which throws where there is none.
-    return state_->is_added[static_cast<std::size_t>(encoding.ids[i])];
+    return this->is_added(encoding.ids[i]);  // Which throws where there is none.
   };
   if (encoding.words.size() == words.size()) {
     for (std::size_t i = 0; i < words.size(); ++i)
@@ -487,6 +525,12 @@ AXIFORM_INLINE std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Enc
     } else {
       std::size_t last = i + 1;
       while (last < words.size() && is_word(last) && !is_added(last)) ++last;
+      if (!std::holds_alternative<detail::ByteBpe>(
+              state_->model)) {  // An encoding that somebody else has put together: the text is one word.
+        for (; i < last; ++i) words[i] = next;
+        ++next;
+        continue;
+      }
       next = state_->number_byte_level_words(std::span(encoding.ids).subspan(i, last - i), next, std::span(words).subspan(i, last - i));
       i = last;
     }
@@ -494,10 +538,10 @@ AXIFORM_INLINE std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Enc
   return words;
 }
 
-AXIFORM_INLINE bool Tokenizer::append_decoded(TokenId id, bool is_first, DecodeOptions const& options, std::string& text) const {
-  if ((is_special(id) && options.skip_special_tokens) || !state_->vocabulary.has(id)) return false;
-  detail::decode_token(state_->decoder, id_to_token(id), is_first, text);
-  return true;
+AXIFORM_INLINE void Tokenizer::append_decoded(TokenId id, DecodeOptions const& options, detail::TokenDecoder& decoder,
+                                              std::string& text) const {
+  if ((is_special(id) && options.skip_special_tokens) || !state_->vocabulary.has(id)) return;
+  decoder.add(state_->decoder, id_to_token(id), text);
 }
 
 AXIFORM_INLINE bool Tokenizer::marks_continuations() const noexcept {
@@ -513,6 +557,9 @@ AXIFORM_INLINE std::size_t Tokenizer::vocabulary_size() const noexcept { return 
 AXIFORM_INLINE SpecialTokens const& Tokenizer::special_tokens() const noexcept { return state_->special_tokens; }
 AXIFORM_INLINE bool Tokenizer::is_special(TokenId id) const {
   return state_->vocabulary.token(id), state_->is_special[static_cast<std::size_t>(id)];
+}
+AXIFORM_INLINE bool Tokenizer::is_added(TokenId id) const {
+  return state_->vocabulary.token(id), state_->is_added[static_cast<std::size_t>(id)];
 }
 AXIFORM_INLINE std::size_t Tokenizer::added_to_text() const noexcept { return PostProcessor::count_special(state_->post_processor.single); }
 AXIFORM_INLINE std::size_t Tokenizer::added_to_pair() const noexcept { return PostProcessor::count_special(state_->post_processor.pair); }

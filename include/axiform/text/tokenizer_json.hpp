@@ -8,10 +8,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <axiform/core/error.hpp>
@@ -154,10 +157,33 @@ inline bool has_bytes(std::vector<PreTokenizerStep> const& steps) {
   return std::ranges::find(steps, PreTokenizerStep::Kind::bytes, &PreTokenizerStep::kind) != steps.end();
 }
 
+inline void add_metaspace_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
+  static constexpr std::pair<std::string_view, PrependScheme> schemes[] = {
+      {"always", PrependScheme::always}, {"first", PrependScheme::first}, {"never", PrependScheme::never}};
+  // `str_rep`, which old files have, says what `replacement` says.
+  piece.allow({"type", "replacement", "str_rep", "add_prefix_space", "prepend_scheme", "split"});
+  auto const mark = piece.require<std::string>("replacement");
+  if (!is_valid_utf8(mark) || count_code_points(mark) != 1 || mark == " ")
+    throw FormatError(piece.where() + ": replacement: found " + in_quotes(mark) + ", expected one character that is not a space");
+  auto const name = piece.get_or<std::string>("prepend_scheme", "always");
+  auto const scheme = std::ranges::find(schemes, name, &std::pair<std::string_view, PrependScheme>::first);
+  if (scheme == std::end(schemes))
+    throw CheckpointError(piece.where() + ": the prepend_scheme " + in_quotes(name) + " is not supported, expected always, first or never");
+  bool const prepends = piece.get_or<bool>("add_prefix_space", true);  // Old files have this in the place of the scheme.
+  PrependScheme const prepend = prepends ? scheme->second : PrependScheme::never;
+  if (!prepends && find_member(piece.json(), "prepend_scheme", piece.where()) != nullptr && scheme->second != PrependScheme::never)
+    throw FormatError(piece.where() + ": found the prepend_scheme " + in_quotes(name) +
+                      " and no add_prefix_space, expected that they agree");
+  steps.push_back({.kind = PreTokenizerStep::Kind::marks, .pattern = mark, .prepend = prepend});
+  if (piece.get_or<bool>("split", true))
+    steps.push_back({.kind = PreTokenizerStep::Kind::literal, .pattern = mark, .behavior = SplitBehavior::merged_with_next});
+}
+
 inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
   using enum PreTokenizerStep::Kind;
   bool const sees_bytes = has_bytes(steps);
-  auto const type = piece.type({"BertPreTokenizer", "ByteLevel", "Split", "Digits", "Punctuation", "Whitespace", "WhitespaceSplit"});
+  auto const type =
+      piece.type({"BertPreTokenizer", "ByteLevel", "Split", "Digits", "Punctuation", "Whitespace", "WhitespaceSplit", "Metaspace"});
   auto const insert = [&](std::vector<PreTokenizerStep> const& more) { steps.insert(steps.end(), more.begin(), more.end()); };
   if (type == "ByteLevel") {
     piece.allow({"type", "add_prefix_space", "trim_offsets", "use_regex"});
@@ -175,6 +201,9 @@ inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokeniz
     piece.allow({"type", "individual_digits"});
     bool const is_individual = piece.require<bool>("individual_digits");
     steps.push_back({.kind = digits, .behavior = is_individual ? SplitBehavior::isolated : SplitBehavior::contiguous});
+  } else if (type == "Metaspace") {
+    if (sees_bytes) throw CheckpointError(piece.where() + ": Metaspace after ByteLevel is not supported");
+    add_metaspace_steps(piece, steps);
   } else if (type == "Punctuation") {
     piece.allow({"type", "behavior"});
     steps.push_back({.kind = punctuation, .behavior = behavior_from(piece, "Isolated")});
@@ -194,7 +223,7 @@ inline std::vector<Section> normalizers_of(Section const& file) {
 }
 inline std::vector<Section> pre_tokenizers_of(Section const& file) {
   std::vector<Section> pieces;
-  flatten(file.section("pre_tokenizer"), "pretokenizers", pieces);
+  if (auto const pre_tokenizer = file.optional_section("pre_tokenizer")) flatten(*pre_tokenizer, "pretokenizers", pieces);
   return pieces;
 }
 inline bool is_only(std::vector<Section> const& pieces, std::string_view type) {
@@ -221,26 +250,31 @@ inline void read_word_piece(Section const& file, Section const& model, Tokenizer
   parts.model = std::move(options);
 }
 
-inline void read_byte_bpe(Section const& file, Section const& model, TokenizerParts& parts) {
+inline void read_bpe(Section const& file, Section const& model, TokenizerParts& parts) {
   model.allow({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
                "ignore_merges", "vocab", "merges"});
-  for (std::string_view const key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
-    model.expect_unset(key);
+  for (std::string_view const key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) model.expect_unset(key);
   for (Section const& piece : normalizers_of(file)) add_normalizer_steps(piece, parts.normalizer);
-  ByteBpeOptions options;
   auto const pre_tokenizers = pre_tokenizers_of(file);
   for (Section const& piece : pre_tokenizers) add_pre_tokenizer_steps(piece, parts.pre_tokenizer);
-  if (!has_bytes(parts.pre_tokenizer))
-    throw CheckpointError(file.where() + ": pre_tokenizer: BPE without the pre-tokenizer ByteLevel is not supported");
-  if (is_only(pre_tokenizers, "ByteLevel")) {  // The model's own.
-    options.add_prefix_space = pre_tokenizers.front().require<bool>("add_prefix_space");
-    options.use_regex = pre_tokenizers.front().get_or<bool>("use_regex", true);
-    parts.pre_tokenizer.clear();
+  bool const ignore_merges = model.get_or<bool>("ignore_merges", false);
+  bool const fuse_unk = model.get_or<bool>("fuse_unk", false);
+  auto unk_token = model.get_or<std::string>("unk_token", "");
+  if (has_bytes(parts.pre_tokenizer)) {
+    model.expect_unset("byte_fallback");
+    ByteBpeOptions options{.ignore_merges = ignore_merges, .fuse_unk = fuse_unk, .unk_token = std::move(unk_token)};
+    if (is_only(pre_tokenizers, "ByteLevel")) {  // The model's own.
+      options.add_prefix_space = pre_tokenizers.front().require<bool>("add_prefix_space");
+      options.use_regex = pre_tokenizers.front().get_or<bool>("use_regex", true);
+      parts.pre_tokenizer.clear();
+    }
+    parts.model = std::move(options);
+  } else {
+    parts.model = CharacterBpeOptions{.byte_fallback = model.get_or<bool>("byte_fallback", false),
+                                      .ignore_merges = ignore_merges,
+                                      .fuse_unk = fuse_unk,
+                                      .unk_token = std::move(unk_token)};
   }
-  options.ignore_merges = model.get_or<bool>("ignore_merges", false);
-  options.fuse_unk = model.get_or<bool>("fuse_unk", false);
-  options.unk_token = model.get_or<std::string>("unk_token", "");
-  parts.model = std::move(options);
   Json const& merges = require_array(model.json(), "merges", model.where());
   parts.merges.reserve(merges.size());
   for (Json const& merge : merges)
@@ -328,12 +362,38 @@ inline void read_post_processor(Section const& processor, PostProcessor& result)
   }
 }
 
+/// Spaces for marks, and what may come after them, in this order: bytes of byte tokens, all in one, a space less at the begin.
+inline std::optional<DecoderOptions> mark_decoder_from(std::span<Section const> decoders) {
+  DecoderOptions options{.kind = DecoderOptions::Kind::marks};
+  auto next = decoders.begin();
+  auto const is_next = [&](std::string_view type) { return next != decoders.end() && next->require<std::string>("type") == type; };
+  if (!is_next("Replace")) return std::nullopt;
+  next->allow({"type", "pattern", "content"});
+  auto const [pattern, is_expression] = pattern_from(*next);
+  if (is_expression || pattern != space_mark || content_from(*next, "content") != " ") return std::nullopt;
+  ++next;
+  if (is_next("ByteFallback")) {
+    (next++)->allow({"type"});
+    options.byte_fallback = true;
+  }
+  if (is_next("Fuse")) {
+    (next++)->allow({"type"});
+    if (is_next("Strip")) {
+      next->allow({"type", "content", "start", "stop"});
+      if (content_from(*next, "content") != " " || next->require<std::size_t>("stop") != 0) return std::nullopt;
+      options.strip_left = (next++)->require<std::size_t>("start");
+    }
+  }
+  return next == decoders.end() ? std::optional(options) : std::nullopt;
+}
+
 inline DecoderOptions decoder_from(Section const& decoder) {
   DecoderOptions options;
   auto const type = decoder.type({"WordPiece", "ByteLevel", "Sequence"});
   if (type == "Sequence") {
     std::vector<Section> decoders;
     flatten(decoder, "decoders", decoders);
+    if (auto const marks = mark_decoder_from(decoders)) return *marks;
     if (decoders.size() != 1) decoder.refuse("decoders", decoder.json()["decoders"]);
     return decoder_from(decoders.front());
   }
@@ -363,10 +423,9 @@ inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedToke
                        .unk = find({"[UNK]", "<unk>", "<|endoftext|>"}),
                        .bos = find({"<s>", "<|endoftext|>"}),
                        .eos = find({"</s>", "<|endoftext|>"})};
-  if (auto const* const model = std::get_if<WordPieceOptions>(&parts.model))
-    result.unk = find({model->unk_token});
-  else if (auto const& unk = std::get<ByteBpeOptions>(parts.model).unk_token; !unk.empty())
-    result.unk = find({unk});
+  bool const is_word_piece = std::holds_alternative<WordPieceOptions>(parts.model);
+  auto const& unk = std::visit([](auto const& model) -> std::string const& { return model.unk_token; }, parts.model);
+  if (is_word_piece || !unk.empty()) result.unk = find({unk});
   return result;
 }
 
@@ -382,7 +441,7 @@ inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string co
   bool const is_bpe = is_typed ? model.type({"WordPiece", "BPE"}) == "BPE" : find_member(model.json(), "merges", model.where()) != nullptr;
   parts.vocabulary = vocabulary_from(require_object(model.json(), "vocab", model.where()), model.where() + ": vocab");
   if (is_bpe)
-    read_byte_bpe(file, model, parts);
+    read_bpe(file, model, parts);
   else
     read_word_piece(file, model, parts);
   AddedTokenList added_tokens(parts);

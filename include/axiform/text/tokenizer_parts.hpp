@@ -14,7 +14,9 @@
 #include <vector>
 
 #include <axiform/text/added_tokens.hpp>
+#include <axiform/text/bpe_merges.hpp>
 #include <axiform/text/byte_bpe.hpp>
+#include <axiform/text/character_bpe.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/normalizer.hpp>
 #include <axiform/text/post_processor.hpp>
@@ -27,17 +29,17 @@ namespace axiform {
 
 /// What a tokenizer is made of. The loaders of text/tokenizer_files.hpp fill it; a program may do so itself.
 struct TokenizerParts {
-  Vocabulary vocabulary;                                 ///< The model's tokens, then added tokens that the model does not have.
-  std::variant<WordPieceOptions, ByteBpeOptions> model;  ///< How words become tokens.
-  detail::ByteBpe::Merges merges;                        ///< Of byte-level BPE, by rank.
-  std::vector<NormalizerStep> normalizer;                ///< In place of the model's own, when there are any.
-  std::vector<PreTokenizerStep> pre_tokenizer;           ///< The same; of byte-level BPE, with `bytes` among them.
-  std::vector<AddedToken> added_tokens;                  ///< Found in the text before the model splits it.
-  PostProcessor post_processor;                          ///< What goes round the texts.
-  DecoderOptions decoder;                                ///< How tokens become text again.
-  SpecialTokens special_tokens;                          ///< Those that have a part to play.
-  std::optional<std::size_t> model_max_length;           ///< From tokenizer_config.json; encoding does not heed it.
-  std::vector<std::string> notes;                        ///< What of the files was passed over, a sentence each.
+  Vocabulary vocabulary;  ///< The model's tokens, then added tokens that the model does not have.
+  std::variant<WordPieceOptions, ByteBpeOptions, CharacterBpeOptions> model;  ///< How words become tokens.
+  detail::BpeMerges merges;                                                   ///< Of BPE, by rank.
+  std::vector<NormalizerStep> normalizer;                                     ///< In place of the model's own, when there are any.
+  std::vector<PreTokenizerStep> pre_tokenizer;                                ///< The same; of byte-level BPE, with `bytes` among them.
+  std::vector<AddedToken> added_tokens;                                       ///< Found in the text before the model splits it.
+  PostProcessor post_processor;                                               ///< What goes round the texts.
+  DecoderOptions decoder;                                                     ///< How tokens become text again.
+  SpecialTokens special_tokens;                                               ///< Those that have a part to play.
+  std::optional<std::size_t> model_max_length;                                ///< From tokenizer_config.json; encoding does not heed it.
+  std::vector<std::string> notes;                                             ///< What of the files was passed over, a sentence each.
 };
 
 }  // namespace axiform
