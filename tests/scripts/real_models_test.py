@@ -99,6 +99,13 @@ class RealModelsTest(unittest.TestCase):
             (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", f"--max-new-tokens={len(expected['new_ids'])}", *more, expected["prompt"])
             self.assertEqual(found["ids"], expected["ids"] + expected["new_ids"])
 
+    def test_smollm2_answers_what_the_pages_show_as_transformers(self):
+        for conversation in self.expected("smollm2-135m-instruct")["conversations"]:
+            result = subprocess.run([PROGRAMS / "axiform", "chat", "--greedy", "--model", MODELS / "smollm2-135m-instruct"],
+                                    input="".join(line + "\n" for line in conversation["questions"]), capture_output=True, encoding="utf-8")
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(result.stdout, "".join(line + "\n" for line in conversation["answers"]))
+
     def test_smollm2_goes_on_with_many_prompts_as_transformers(self):
         self.expected("smollm2-135m-instruct")
         for case in SMOLLM2["prompts"]:
