@@ -418,7 +418,9 @@ TEST_CASE("load: a request or a table that cannot work is the caller's error") {
 }
 
 TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them, all others get floats, of whole matrices and of parts") {
-  GgufFile const file = GgufFile::open(std::filesystem::path(AXIFORM_FIXTURES) / "io/gguf/tensors.gguf");
+  std::filesystem::path const path = std::filesystem::path(AXIFORM_FIXTURES) / "io/gguf/tensors.gguf";
+  GgufFile const file = GgufFile::open(path);
+  auto const checkpoint = Checkpoint::open(path);
   for (auto const& [name, format] : {std::pair{"Q8_0.bits", WeightFormat::q8_0}, std::pair{"Q4_0.bits", WeightFormat::q4_0},
                                      std::pair{"Q4_1.bits", WeightFormat::q4_1}}) {
     TensorInfo const& tensor = *file.find(name);
@@ -451,11 +453,14 @@ TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them
         request(3, format, nullptr, &whole_blocks), request(3, std::nullopt, &whole_floats, nullptr),
         request(3, format == WeightFormat::q8_0 ? WeightFormat::q4_0 : WeightFormat::q8_0, &other_floats, nullptr)};
     for (auto& part : parts) requests.push_back(request(1, format, nullptr, &part));
-    detail::LoadGroup group{{&file, &tensor}, 3, 64, {}};
-    for (std::size_t i = 0; i < requests.size(); ++i)
-      group.parameters.push_back({&requests[i], i < 3 ? NameCandidate{} : NameCandidate{.name = {}, .part = i - 3, .parts = 3}});
+    NameTable table{.family = "test", .prefixes = {""}};
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      requests[i].name = "request " + std::to_string(i);
+      table.rules.push_back(
+          {.canonical = requests[i].name, .in_file = name, .part = i < 3 ? 0 : i - 3, .parts = i < 3 ? std::size_t{1} : std::size_t{3}});
+    }
     SerialExecutor executor;
-    detail::read_chunks(detail::chunks_of(std::span(&group, 1)), executor);
+    CHECK(load_parameters(checkpoint, table, requests, executor).loaded.size() == requests.size());
     CHECK(whole_blocks == bytes);
     CHECK(whole_floats == floats);
     CHECK(other_floats == floats);
@@ -464,10 +469,17 @@ TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them
 }
 
 TEST_CASE("load_parameters: what is transposed comes in multiples of 32 columns, however wide it is") {
-  ParameterRequest request{.shape = {9000, 70}};
-  detail::LoadGroup group{{}, 70, 9000, {{&request, NameCandidate{.name = {}, .arrangement = Arrangement::transposed}}}};
-  auto const chunks = detail::chunks_of(std::span(&group, 1));
-  std::vector<std::size_t> rows;
-  for (detail::LoadChunk const& chunk : chunks) rows.push_back(chunk.rows);
-  CHECK(rows == std::vector<std::size_t>{32, 32, 6});
+  TestCheckpoint files;
+  files.add("a", {70, 9000});
+  auto const checkpoint = files.open();
+  std::vector<std::size_t> counts;
+  ParameterRequest const request{
+      .name = "a", .shape = {9000, 70}, .write_transposed = [&](std::size_t, std::size_t count, float const*, std::size_t) {
+        counts.push_back(count);
+      }};
+  NameTable table = plain_names();
+  table.rules = {{.canonical = "a", .in_file = "a", .arrangement = Arrangement::transposed}};
+  SerialExecutor executor;
+  load_parameters(checkpoint, table, {&request, 1}, executor);
+  CHECK(counts == std::vector<std::size_t>{32, 32, 6});
 }
