@@ -100,11 +100,11 @@ TEST_CASE("gemm: weights in blocks give the bits of floats with the same values,
     CAPTURE(name_of(format));
     for (std::size_t n = 1; n <= 2 * simd::lanes + 1; ++n) {
       Matrix const b(format, n, 32 + 32 * (n % 3));
-      for (std::size_t m = 1; m <= 20; ++m) CHECK(same_as_floats(b, m, {}, executor));
+      for (std::size_t m = 1; m <= 31; m += m < 20 ? 1 : 3) CHECK(same_as_floats(b, m, {}, executor));
     }
     for (std::size_t n = kernels::panel_width - 1; n <= 4 * kernels::panel_width + 1; n += simd::lanes / 2 - 1) {
       Matrix const b(format, n, 64);
-      for (std::size_t m = 1; m <= 20; ++m) CHECK(same_as_floats(b, m, {}, executor));
+      for (std::size_t m = 1; m <= 31; m += m < 20 ? 1 : 3) CHECK(same_as_floats(b, m, {}, executor));
     }
     for (std::size_t k = 32; k <= 2048; k += 32 + k / 160 * 32) {  // in one part and in several
       Matrix const b(format, kernels::panel_width * 2 + 3, k);

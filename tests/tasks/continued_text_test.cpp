@@ -17,7 +17,7 @@ using namespace axiform;
 
 namespace {
 
-std::filesystem::path const model = std::filesystem::path(AXIFORM_FIXTURES) / "models/llama-tiny";
+std::filesystem::path const llama_directory = std::filesystem::path(AXIFORM_FIXTURES) / "models/llama-tiny";
 
 /// Where a tokenizer puts its space: before each text between added tokens, or before what begins a text.
 enum class Form { llama_2, metaspace };
@@ -40,7 +40,8 @@ Tokenizer tokenizer_of(Form form) {
   parts.vocabulary = Vocabulary(tokens, "test");
   parts.model = CharacterBpeOptions{.byte_fallback = true, .fuse_unk = true, .unk_token = "<unk>"};
   parts.decoder = {.kind = DecoderOptions::Kind::marks, .byte_fallback = true, .strip_left = 1};
-  for (TokenId id = 0; id < 3; ++id) parts.added_tokens.push_back({.content = tokens[static_cast<std::size_t>(id)], .id = id, .special = true});
+  for (TokenId id = 0; id < 3; ++id)
+    parts.added_tokens.push_back({.content = tokens[static_cast<std::size_t>(id)], .id = id, .special = true});
   parts.special_tokens = {.unk = 0, .bos = 1, .eos = 2};
   parts.post_processor = PostProcessor::between({1}, {});
   if (form == Form::llama_2)
@@ -51,13 +52,16 @@ Tokenizer tokenizer_of(Form form) {
 }
 
 struct SmallLlama {
-  explicit SmallLlama(Form form) : task(tokenizer_of(form), load<AnyCausalModel>(model, LoadOptions{}, context), {{"eos_token_id", 2}}) {}
+  explicit SmallLlama(Form form)
+      : task(tokenizer_of(form), load<AnyCausalModel>(llama_directory, LoadOptions{}, context), {{"eos_token_id", 2}}) {}
 
   Context context = Context::with_threads(2);
   TextGeneration<> task;
 };
 
-std::vector<TokenId> ids_from(std::span<TokenId const> ids, std::size_t begin) { return {ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end()}; }
+std::vector<TokenId> ids_from(std::span<TokenId const> ids, std::size_t begin) {
+  return {ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end()};
+}
 
 }  // namespace
 
@@ -73,7 +77,8 @@ TEST_CASE("continued text: a continuation is what the tokens of the whole text h
         CAPTURE(prompt);
         GenerateOptions const options{.max_new_tokens = 8, .seed = seed};
         std::string streamed;
-        auto const text = llama.task.stream(prompt, options, [&](TextPiece piece) { streamed += piece.text; }, llama.context)[0];
+        auto const text = llama.task.stream(
+            prompt, options, [&](TextPiece piece) { streamed += piece.text; }, llama.context)[0];
         auto const before = std::span(text.sequence.ids).first(text.sequence.prompt_length);
         CHECK(tokenizer.decode(before, skip) == prompt);
         CHECK(text.text == tokenizer.decode(text.sequence.ids, skip));
@@ -123,8 +128,9 @@ TEST_CASE("continued text: words to be avoided are found where text goes on, wit
 TEST_CASE("continued text: the pieces of an answer are the answer, and a conversation's tokens are its text, with nothing read twice") {
   for (Form const form : {Form::llama_2, Form::metaspace}) {
     SmallLlama llama(form);
-    auto const written = ChatTemplate::parse("{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[ {{ m.content }} ]"
-                               "{% else %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}");
+    auto const written = ChatTemplate::parse(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[ {{ m.content }} ]"
+        "{% else %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}");
     Chat<> const chat(std::move(llama.task), written);
     auto const& tokenizer = chat.tokenizer();
     std::size_t ended = 0;
@@ -139,7 +145,8 @@ TEST_CASE("continued text: the pieces of an answer are the answer, and a convers
       std::size_t size = 0;
       for (std::string const question : {"abc", "d"}) {
         std::string streamed;
-        auto const answer = conversation.stream(question, options, [&](TextPiece piece) { streamed += piece.text; }, llama.context);
+        auto const answer = conversation.stream(
+            question, options, [&](TextPiece piece) { streamed += piece.text; }, llama.context);
         CHECK(streamed == answer.text);
         CHECK(answer.read == answer.sequence.prompt_length - (size == 0 ? 0 : size - 1));  // the last token of an answer has not been read
         size = conversation.ids().size();

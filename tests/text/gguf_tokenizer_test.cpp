@@ -1,7 +1,11 @@
 // Tokenizers from the metadata of GGUF files give the ids of the tokenizer.json, or vocab.txt, of the same model.
 #include <doctest/doctest.h>
+#include <axiform/io/gguf.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/text/gguf_tokenizer.hpp>
+#include <axiform/text/split_expression.hpp>
 #include <axiform/text/tokenizer_files.hpp>
+#include <axiform/text/tokenizer_json.hpp>
 
 #include <string>
 #include <vector>

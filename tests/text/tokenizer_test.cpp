@@ -180,3 +180,19 @@ TEST_CASE("tokenizer: in plain parts added tokens are text") {
   std::vector<Offset> const all{{0, static_cast<std::uint32_t>(text.size())}};
   CHECK(tokenizer.encode(text, {.plain_parts = all}).ids == Tokenizer(std::move(parts)).encode(text).ids);
 }
+
+TEST_CASE("tokenizer: byte-level text that goes on has no space put before it, by the model itself and step by step") {
+  for (bool const by_steps : {false, true}) {
+    TokenizerParts parts = detail::parts_from_tokenizer_json(read_json(fixtures / "byte_bpe/tokenizer.json"), "t");
+    std::get<ByteBpeOptions>(parts.model).add_prefix_space = true;
+    if (by_steps) parts.normalizer = {{NormalizerStep::Kind::nfc}};
+    Tokenizer const spaced(std::move(parts));
+    std::string const end = "<|endoftext|>";
+    for (std::string const& text : std::vector<std::string>{"the", " the", "the" + end + "of", end + "of", ""}) {
+      CAPTURE(text);
+      std::string const behind = text.starts_with("the" + end) ? "the" + end + " of" : text == end + "of" ? end + " of" : text;
+      CHECK(spaced.encode(text, {.before = TextBefore::text}).ids == byte_bpe().encode(behind).ids);
+      CHECK(spaced.encode(text, {.before = TextBefore::added_token}).ids == spaced.encode(text).ids);
+    }
+  }
+}

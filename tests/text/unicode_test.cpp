@@ -72,7 +72,7 @@ TEST_CASE(
     detail::Normalizer::Scratch scratch;
     auto const normal = [&](std::string const& text) {
       std::string result;
-      normalizer.normalize(text, 0, scratch);
+      normalizer.normalize(text, 0, TextBefore::nothing, scratch);
       for (auto const& point : scratch.points) append_utf8(result, point.value);
       CHECK((!normalizer.keeps(text) || result == text));
       return result;

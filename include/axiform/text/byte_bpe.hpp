@@ -84,13 +84,13 @@ class ByteBpe {
 
   /// Appends the tokens of `text`, which is valid UTF-8, not empty, and lies at byte `base` of the original. No space is put before one that
   /// goes on with another.
-  void encode(std::string_view text, std::size_t base, bool goes_on, Scratch& scratch, TokenSink& sink) const {
-    bool const is_spaced = options_.add_prefix_space && !goes_on && text.front() != ' ';
+  void encode(std::string_view text, std::size_t base, TextBefore before, Scratch& scratch, TokenSink& sink) const {
+    bool const is_spaced = options_.add_prefix_space && before != TextBefore::text && text.front() != ' ';
     if (is_spaced) {
       scratch.spaced.assign(1, ' ').append(text);
       text = scratch.spaced;
     }
-    std::size_t const before = sink.ids.size();
+    std::size_t const first_token = sink.ids.size();
     char const* const first = text.data();
     char const* const end = first + text.size();
     for (char const* p = first; p != end;) {
@@ -100,7 +100,7 @@ class ByteBpe {
     }
     // A token that holds part of a character reports all of it. The space that was put in front shares the first character's place.
     auto const is_inside = [text](std::size_t i) { return i < text.size() && (text[i] & '\xC0') == '\x80'; };
-    for (std::size_t i = before; i < sink.places.size(); ++i) {
+    for (std::size_t i = first_token; i < sink.places.size(); ++i) {
       std::size_t begin = sink.places[i].begin;
       std::size_t last = sink.places[i].end;
       if (is_spaced && last == 1) last = 2;

@@ -13,6 +13,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/text/bert_normalizer.hpp>
+#include <axiform/text/encoding.hpp>
 #include <axiform/text/normal_forms.hpp>
 #include <axiform/text/unicode.hpp>
 #include <axiform/text/utf8.hpp>
@@ -101,7 +102,7 @@ class Normalizer {
 
   /// The normal form of `text`, which is valid UTF-8 and begins at byte `base` of the original, in `scratch.points`. Nothing is prepended to a
   /// text that goes on with another. @throws ArgumentError when replacements make it absurdly long.
-  void normalize(std::string_view text, std::uint32_t base, bool goes_on, Scratch& scratch) const {
+  void normalize(std::string_view text, std::uint32_t base, TextBefore before, Scratch& scratch) const {
     scratch.points.clear();
     for (char const *p = text.data(), *const end = p + text.size(); p != end;) {
       auto const [c, length] = decode_valid_utf8(p);
@@ -111,7 +112,7 @@ class Normalizer {
     }
     std::size_t const limit = (std::size_t{1} << 16) + 64 * text.size();
     for (Step const& step : steps_) {
-      if (step.kind != NormalizerStep::Kind::prepend || !goes_on) run(step, scratch, limit);
+      if (step.kind != NormalizerStep::Kind::prepend || before != TextBefore::text) run(step, scratch, limit);
       if (scratch.points.empty()) return;
     }
   }

@@ -233,7 +233,7 @@ inline std::string Tokenizer::State::normal_form(std::string const& content) con
   };
   if (runs_steps) {
     detail::Normalizer::Scratch scratch;
-    normalizer.normalize(content, 0, false, scratch);
+    normalizer.normalize(content, 0, TextBefore::nothing, scratch);
     return text_of(scratch.points);
   }
   auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
@@ -296,8 +296,8 @@ inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratc
         normalized_tokens.split(  // There is no normaliser: these come second, that is all.
             part,
             [&](std::size_t b, std::size_t e) {
-              bool const goes_on = begin + b == 0 && scratch.before == TextBefore::text;
-              bpe.encode(part.substr(b, e - b), begin + b, goes_on, bpe_scratch, sink);
+              auto const before = begin + b == 0 ? scratch.before : TextBefore::added_token;
+              bpe.encode(part.substr(b, e - b), begin + b, before, bpe_scratch, sink);
             },
             [&](detail::AddedTokenMatcher::Match const& match) { detail::add_matched(part, begin, match, sink); },
             [&](std::size_t b, std::size_t e) { return scratch.may_be_token(begin + b, begin + e); });
@@ -317,8 +317,8 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
   if (normalizer.keeps(text)) {
     normalized.keep(text, static_cast<std::uint32_t>(base));
   } else {
-    bool const goes_on = base == 0 && scratch.before == TextBefore::text;
-    normalizer.normalize(text, static_cast<std::uint32_t>(base), goes_on, buffers);
+    auto const before = base == 0 ? scratch.before : TextBefore::added_token;
+    normalizer.normalize(text, static_cast<std::uint32_t>(base), before, buffers);
     normalized.assign(buffers.points);
   }
   auto const piece = [](std::size_t begin, std::size_t end) {
