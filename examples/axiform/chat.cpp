@@ -111,6 +111,7 @@ int chat(int argc, char** argv) {
   GenerationArguments const arguments(command, "transformers-5");
 
   return command.run(argc, argv, [&](Context& context) {
+    if (command.json()) throw CLI::ValidationError("--json", "answers are text, and come as they are made");
     auto const directory = command.model();
     auto const chat = template_name.empty() ? Chat<>::from_directory(directory, command.loading(), context)
                                             : Chat<>::from_directory(directory, template_of(template_name), command.loading(), context);

@@ -770,6 +770,7 @@ class Chat(ExampleTest):
     def test_templates(self):
         gpt2 = ("--model", DEMO_GPT2, "--max-new-tokens", "4", "--greedy")
         self.check_error(1, "has no chat template", *gpt2)
+        self.check_error(2, "--json", *gpt2, "--template", "chatml", "--json")
         self.check_error(1, "a template can be named: chatml", *gpt2)
         answer = self.talk("the man", arguments=(*gpt2, "--template", "chatml"))
         self.assertGreater(len(answer), 1)

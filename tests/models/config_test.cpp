@@ -170,8 +170,10 @@ TEST_CASE("config: what the library does not have is refused by name") {
     std::string text, message;
   };
   for (auto const& [text, message] : std::vector<Case>{
-           {R"({"model_type":"llama"})", "found the model_type \"llama\", expected a BERT, RoBERTa, DistilBERT, MPNet or GPT-2"},
-           {R"({"architectures":["LlamaForCausalLM"]})", "found the architecture \"LlamaForCausalLM\""},
+           {R"({"model_type":"t5"})",
+            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, MPNet, GPT-2, Llama, Qwen2 or Qwen3"},
+           {R"({"architectures":["T5ForConditionalGeneration"]})", "found the architecture \"T5ForConditionalGeneration\""},
+           {R"({"model_type":"llama"})", "model_type: found a Llama, which is not supported; expected a BERT"},
            {R"({})", "found no model_type"},
            {R"({"model_type":"gpt2"})", "model_type: found a GPT-2, which is not supported; expected a BERT"},
            {R"({"model_type":"bert","position_embedding_type":"relative_key"})", "position_embedding_type: found \"relative_key\""},
@@ -194,7 +196,7 @@ TEST_CASE("config: what the library does not have is refused by name") {
            {R"({"model_type":"gpt2","scale_attn_weights":false})",
             "scale_attn_weights: found false, which is not supported; expected true"},
            {R"({"model_type":"gpt2","add_cross_attention":true})", "add_cross_attention: found true"},
-           {R"({"model_type":"gpt2","activation_function":"silu"})", "activation_function: found the activation \"silu\""},
+           {R"({"model_type":"gpt2","activation_function":"selu"})", "activation_function: found the activation \"selu\""},
        }) {
     CAPTURE(text);
     auto const found = message_of<CheckpointError>([&] { gpt2(text); });

@@ -235,7 +235,7 @@ inline void LoadPlan::find(ParameterRequest const& request) {
   bool const order_fits = info.order != ElementOrder::strided;
   if (!order_fits) mismatch("a view", "whose elements do not lie together", "a contiguous tensor");
   if (!shape_fits || !type_fits || !order_fits) return;
-  if (is_transposed(found) ? !request.write_transposed : !request.write_rows)
+  if (!takes_blocks(found, info) && (is_transposed(found) ? !request.write_transposed : !request.write_rows))
     throw ArgumentError(detail::message({request.name, ": the request has no function that takes the ",
                                          (is_transposed(found) ? "transposed" : "rows"), " of ", printable(info.name)}));
   report_.loaded.push_back(request.name);

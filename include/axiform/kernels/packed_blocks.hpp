@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <axiform/core/config.hpp>
@@ -73,6 +74,16 @@ template <class Use>
   return use(BlockWeights<4, true>{});
 }
 
+namespace detail {
+
+// Calls each(index) for 0, 1, … Count - 1, as constants.
+template <class Each, std::size_t... Index>
+[[gnu::always_inline]] inline void for_constants(Each const& each, std::index_sequence<Index...>) noexcept {
+  (each(std::integral_constant<std::size_t, Index>{}), ...);
+}
+
+}  // namespace detail
+
 /// Writes the blocks [first_block, first_block + count) of output `output`, as core/weight_blocks.hpp has them.
 /// @param packed The whole packed matrix of `inputs` inputs.
 void pack_blocks(WeightFormat format, std::byte const* blocks, std::size_t inputs, std::size_t output, std::size_t first_block,
@@ -92,12 +103,6 @@ void widen_groups(WeightFormat format, std::byte const* groups, std::size_t inpu
 #if AXIFORM_DEFINES(kernels)
 
 namespace detail {
-
-// Calls each(index) for 0, 1, … Count - 1, as constants.
-template <class Each, std::size_t... Index>
-[[gnu::always_inline]] inline void for_constants(Each const& each, std::index_sequence<Index...>) noexcept {
-  (each(std::integral_constant<std::size_t, Index>{}), ...);
-}
 
 // Numbers i and i + 16 of a block are in one byte, in a word those of eight neighbours; q4_0 has 8 added in blocks. Either is its own inverse
 // but for the order of nibbles, so both directions go by the nibble.
