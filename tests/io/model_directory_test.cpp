@@ -1,3 +1,5 @@
+#include <axiform/io/gguf.hpp>
+#include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
 
 #include <doctest/doctest.h>
@@ -78,4 +80,33 @@ TEST_CASE("model directory: a cache that does not say which snapshot is refused 
   }
   write_bytes(root / "refs" / "main", other);
   CHECK(contains(message(root), "refs/main: names the snapshot " + other + ", which is not there; found " + commit + " in "));
+}
+
+TEST_CASE("model directory: a GGUF file is one, and so is the only one of a directory or of a snapshot without a config") {
+  auto const gguf = std::filesystem::path(AXIFORM_FIXTURES) / "models/gguf/llama-tiny.gguf";
+  ModelDirectory const file(gguf);
+  CHECK(file.path() == gguf);
+  REQUIRE(file.gguf() != nullptr);
+  ModelDirectory const copy(file);
+  CHECK(copy.gguf() == file.gguf());  // opened once
+  CHECK(file.has("config.json"));
+  CHECK_FALSE(file.has("generation_config.json"));
+  CHECK(file.json("config.json")["num_hidden_layers"] == 2);
+
+  TemporaryDirectory directory;
+  std::filesystem::copy(gguf, directory / "a.gguf");
+  CHECK(ModelDirectory(directory.path()).path() == directory / "a.gguf");
+  std::filesystem::create_directories(directory / "hub/models--a--b/snapshots" / commit);
+  std::filesystem::copy(gguf, directory / "hub/models--a--b/snapshots" / commit / "b.gguf");
+  CHECK(ModelDirectory(directory / "hub").path() == directory / "hub/models--a--b/snapshots" / commit / "b.gguf");
+  CHECK(ModelDirectory(directory / "hub/models--a--b").path() == directory / "hub/models--a--b/snapshots" / commit / "b.gguf");
+  std::filesystem::copy(gguf, directory / "c.gguf");
+  CHECK(contains(message(directory.path()), "has several models (a.gguf, c.gguf); give one of the files"));
+  write_bytes(directory / "config.json", "{}");
+  CHECK(ModelDirectory(directory.path()).path() == directory.path());
+  ModelDirectory const plain(directory.path());
+  CHECK(plain.gguf() == nullptr);
+  write_bytes(directory / "d.gguf", "no model");
+  ModelDirectory const wrong(directory / "d.gguf");
+  CHECK(message_of<FormatError>([&] { (void)wrong.json("config.json"); }) != "");
 }

@@ -162,6 +162,15 @@ inline std::filesystem::path resolve_snapshot(std::filesystem::path const& root)
       message({snapshots.string(), ": found the snapshots ", listed(names), ", and no refs/main that says which; give one of them"}));
 }
 
+/// The GGUF file that a directory stands for, or the directory.
+inline std::filesystem::path resolve_gguf(std::filesystem::path const& directory) {
+  std::error_code ignored;
+  if (std::filesystem::exists(directory / "config.json", ignored)) return directory;
+  auto const files = gguf_files_in(directory);
+  if (files.size() > 1) throw FileError(message({directory.string(), ": has several models (", listed(files), "); give one of the files"}));
+  return files.empty() ? directory : directory / files.front();
+}
+
 }  // namespace detail
 
 struct ModelDirectory::Parsed {
@@ -205,15 +214,10 @@ AXIFORM_INLINE Json const& ModelDirectory::json(std::string const& name) const& 
 AXIFORM_INLINE std::filesystem::path ModelDirectory::resolve(std::filesystem::path const& path) {
   std::error_code ignored;
   if (std::filesystem::exists(path / "config.json", ignored)) return path;
-  if (std::filesystem::is_directory(path / "snapshots", ignored)) return detail::resolve_snapshot(path);
+  if (std::filesystem::is_directory(path / "snapshots", ignored)) return detail::resolve_gguf(detail::resolve_snapshot(path));
   auto const models = detail::directories_in(path, "models--");
-  if (models.empty()) {
-    auto const files = detail::gguf_files_in(path);
-    if (files.size() > 1)
-      throw FileError(detail::message({path.string(), ": has several models (", detail::listed(files), "); give one of the files"}));
-    return files.empty() ? path : path / files.front();
-  }
-  if (models.size() == 1) return detail::resolve_snapshot(path / models.front());
+  if (models.empty()) return detail::resolve_gguf(path);
+  if (models.size() == 1) return detail::resolve_gguf(detail::resolve_snapshot(path / models.front()));
   throw FileError(
       detail::message({path.string(), ": is a cache of several models (", detail::listed(models), "); give the directory of one"}));
 }
