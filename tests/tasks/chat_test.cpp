@@ -15,11 +15,11 @@ using namespace axiform;
 
 namespace {
 
-std::filesystem::path const model = std::filesystem::path(AXIFORM_FIXTURES) / "models/gguf/chat-tiny.gguf";
+std::filesystem::path const model_file = std::filesystem::path(AXIFORM_FIXTURES) / "models/gguf/chat-tiny.gguf";
 
 struct SmallChat {
   Context context = Context::with_threads(2);
-  Chat<> chat = Chat<>::from_directory(model, context);
+  Chat<> chat = Chat<>::from_directory(model_file, context);
   GenerateOptions options = [this] {
     GenerateOptions made = chat.options();
     made.max_new_tokens = 12;
@@ -178,7 +178,7 @@ TEST_CASE("chat: a model without a template, or with one that is not understood,
   auto const answer = chat.conversation().ask("the man", {.max_new_tokens = 3}, context);
   CHECK(answer.sequence.new_ids().size() <= 3);
 
-  std::string bytes = test::read_bytes(model);
+  std::string bytes = test::read_bytes(model_file);
   auto const place = bytes.find("{% endfor %}");
   REQUIRE(place != bytes.npos);
   bytes.replace(place, 12, "{% endxor %}");

@@ -208,7 +208,7 @@ TEST_CASE("text generation: with prompt lookup texts, pieces of streams, stop st
         if (!stop.empty()) plain.stop_strings = {stop};
         auto lookup = plain;
         lookup.prompt_lookup = PromptLookup{.tokens = 5, .ngram = 2};
-        for (std::string const& prompt : {"the", "in the in the", ""}) {
+        for (std::string const prompt : {"the", "in the in the", ""}) {
           auto const expected = gpt2.task.generate(prompt, plain, gpt2.context)[0];
           std::string streamed;
           auto const found = gpt2.task.stream(prompt, lookup, [&](TextPiece piece) { streamed += piece.text; }, gpt2.context)[0];
@@ -220,7 +220,7 @@ TEST_CASE("text generation: with prompt lookup texts, pieces of streams, stop st
         lookup.max_new_tokens = 4;
         plain.max_new_tokens = 4;
         auto with = gpt2.task.session(), without = gpt2.task.session();
-        for (std::string const& text : {"the in", " the"}) {
+        for (std::string const text : {"the in", " the"}) {
           with.append(text), without.append(text);
           CHECK(with.generate(lookup, gpt2.context).text == without.generate(plain, gpt2.context).text);
         }

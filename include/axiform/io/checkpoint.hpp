@@ -100,7 +100,7 @@ class Checkpoint {
 
   std::filesystem::path directory_;
   std::filesystem::path weights_;
-  std::vector<std::unique_ptr<TensorFile const>> files_;
+  std::vector<std::shared_ptr<TensorFile const>> files_;
   std::vector<TensorRef> tensors_;  // In the order of their names.
 };
 
@@ -181,10 +181,10 @@ inline WeightFiles choose_weights(std::filesystem::path const& directory) {
 
 AXIFORM_INLINE Checkpoint Checkpoint::open(ModelDirectory const& model) {
   std::filesystem::path const& directory = model.path();
-  if (model.gguf() != nullptr) {
+  if (GgufFile const* const file = model.gguf()) {
     Checkpoint result;
     result.directory_ = result.weights_ = directory;
-    result.files_.push_back(std::make_unique<GgufFile>(GgufFile::open(directory)));
+    result.files_.emplace_back(std::make_shared<ModelDirectory const>(model), file);  // which has it open
     result.index_tensors();
     return result;
   }

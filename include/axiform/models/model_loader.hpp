@@ -89,7 +89,7 @@ D dimensions_of(Found const& dimensions, ModelSizes const& sizes, std::string co
 }
 
 /// A parameter's tensor under the first name that the checkpoint has for it.
-std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, char const* canonical);
+std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, std::string_view canonical);
 
 /// Whose matrix a head computes with: the token table, where the config ties the two, unless the file has both and their values differ (as
 /// transformers 5 has it). `names` is the family's table of untied names.
@@ -99,7 +99,6 @@ HeadWeights head_weights(HeadWeights config, Checkpoint const& checkpoint, NameT
 std::string saved_from(ModelDirectory const& directory);
 
 // Not part of the templates below, which every model instantiates.
-std::optional<BlockFormat> blocks_in_file(std::string_view name, Checkpoint const& checkpoint, NameTable const& names);
 ParameterRequest request_of(std::string_view name, ParameterRef const& parameter);
 void check_memory(std::size_t needed, ModelDirectory const& directory);
 [[noreturn]] void refuse_sizes(ModelDirectory const& directory);
@@ -132,7 +131,8 @@ void keep_blocks(L& layer, Checkpoint const& checkpoint, NameTable const& names)
   std::map<void const*, WeightFormat> formats;  // of matrices, whose parts have names of their own
   for_each_parameter(layer, [&](std::string_view name, ParameterRef const& parameter) {
     using enum WeightFormat;
-    auto const blocks = internal::blocks_in_file(name, checkpoint, names);
+    auto const tensor = internal::find_parameter(checkpoint, names, name);
+    auto const blocks = tensor ? tensor->info->block_format : std::nullopt;
     WeightFormat const own = blocks ? weight_format_of(*blocks).value_or(bf16) : f32;
     WeightFormat& format = formats.try_emplace(parameter.storage(), own).first->second;
     if (format != own) format = format == f32 || own == f32 ? f32 : bf16;
@@ -203,9 +203,10 @@ Model load(ModelDirectory const& directory, Context& context) {
 
 namespace internal {
 
-AXIFORM_INLINE std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, char const* canonical) {
-  for (NameCandidate const& candidate : name_candidates(names, canonical))
-    if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
+AXIFORM_INLINE std::optional<TensorRef> find_parameter(Checkpoint const& checkpoint, NameTable const& names, std::string_view canonical) {
+  for (auto candidates : {&name_candidates, &name_candidates_otherwise})
+    for (NameCandidate const& candidate : candidates(names, canonical))
+      if (auto const tensor = checkpoint.find(candidate.name)) return tensor;
   return std::nullopt;
 }
 
@@ -224,13 +225,6 @@ AXIFORM_INLINE std::string saved_from(ModelDirectory const& directory) {
   } catch (Error const&) {
     return {};
   }
-}
-
-AXIFORM_INLINE std::optional<BlockFormat> blocks_in_file(std::string_view name, Checkpoint const& checkpoint, NameTable const& names) {
-  for (auto candidates : {&name_candidates, &name_candidates_otherwise})
-    for (NameCandidate const& candidate : candidates(names, name))
-      if (auto const tensor = checkpoint.find(candidate.name)) return tensor->info->block_format;
-  return std::nullopt;
 }
 
 AXIFORM_INLINE void check_memory(std::size_t needed, ModelDirectory const& directory) {

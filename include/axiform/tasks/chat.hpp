@@ -257,7 +257,7 @@ class Conversation {
       std::vector<Offset> parts;
       for (Offset const part : prompt.plain_parts)
         if (part.end > shift) parts.push_back({std::max(part.begin, shift) - shift, part.end - shift});
-      auto const before = tokenizer.is_added(session_.ids().back()) ? TextBefore::added_token : TextBefore::text;
+      auto const before = chat_->generation_.end_of(session_.ids());
       std::string_view const rest = std::string_view(prompt.text).substr(shift);
       return {session_.size(), tokenizer.encode(rest, {.add_special_tokens = false, .plain_parts = parts, .before = before}).ids};
     }

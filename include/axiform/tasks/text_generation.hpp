@@ -213,6 +213,11 @@ class TextGeneration {
     return options;
   }
 
+  // What a text that follows these tokens, at least one, has before it.
+  TextBefore end_of(std::span<TokenId const> ids) const {
+    return tokenizer_.is_added(ids.back()) ? TextBefore::added_token : TextBefore::text;
+  }
+
   GeneratedText text_of(std::string_view prompt, GeneratedSequence sequence) const {
     auto const before = std::span(sequence.ids).first(sequence.prompt_length);
     std::string continuation = tokenizer_.decode_after(before, sequence.new_ids(), {.skip_special_tokens = true});
@@ -263,7 +268,10 @@ class TextSession {
 
   /// Adds text at the end; special tokens only where the text begins with it. @throws ArgumentError when there is no room.
   void append(std::string_view text) {
-    session_.append(task_->tokenizer().encode(text, {.add_special_tokens = session_.size() == 0, .before = before_end()}).ids);
+    session_.append(task_->tokenizer()
+                        .encode(text, {.add_special_tokens = session_.size() == 0,
+                                       .before = text_.empty() ? TextBefore::nothing : task_->end_of(session_.ids())})
+                        .ids);
     text_ += text;
   }
   /// Continues the text. @return All of it; the continuation is what is new.
@@ -295,11 +303,6 @@ class TextSession {
  private:
   TextSession(TextGeneration<Model> const* task, GenerationSession<Model> session, std::string text)
       : task_(task), session_(std::move(session)), text_(std::move(text)) {}
-
-  TextBefore before_end() const {
-    if (text_.empty()) return TextBefore::nothing;
-    return task_->tokenizer().is_added(session_.ids().back()) ? TextBefore::added_token : TextBefore::text;
-  }
 
   GeneratedText finish(GeneratedSequence sequence) {
     GeneratedText result = task_->text_of(text_, std::move(sequence));

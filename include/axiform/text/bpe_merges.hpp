@@ -14,9 +14,18 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/text/string_table.hpp>
 #include <axiform/text/vocabulary.hpp>
 
 namespace axiform::detail {
+
+/// The id of `unk_token`, or `StringTable::absent` where it is empty. @throws FormatError when it is not in the vocabulary.
+inline TokenId find_unknown(Vocabulary const& vocabulary, std::string const& unk_token, std::string const& name) {
+  if (unk_token.empty()) return StringTable::absent;
+  auto const unknown = vocabulary.find(unk_token);
+  if (!unknown) throw FormatError(name + ": the unknown token " + in_quotes(unk_token) + " is not in the vocabulary");
+  return *unknown;
+}
 
 /// Pairs of tokens that become one, by rank.
 using BpeMerges = std::vector<std::pair<std::string, std::string>>;

@@ -55,11 +55,7 @@ class ByteBpe {
         merges_(merges.size()),
         words_(vocabulary.size()),
         is_word_(std::make_unique<std::atomic<std::uint8_t>[]>(vocabulary.size())) {
-    if (!options_.unk_token.empty()) {
-      auto const unknown = vocabulary.find(options_.unk_token);
-      if (!unknown) throw FormatError(name + ": the unknown token " + in_quotes(options_.unk_token) + " is not in the vocabulary");
-      unknown_ = *unknown;
-    }
+    unknown_ = find_unknown(vocabulary, options_.unk_token, name);
     for (std::size_t id = 0; id < vocabulary.size(); ++id) {
       std::string const& token = vocabulary.tokens()[id];
       if (!token.empty() && is_byte_level(token)) words_.insert(bytes_of_token(token), static_cast<TokenId>(id));

@@ -48,12 +48,7 @@ class CharacterBpe {
 
   /// @throws FormatError when a merge names what is no token, or `unk_token` is none.
   CharacterBpe(Vocabulary const& vocabulary, BpeMerges const& merges, CharacterBpeOptions options, std::string const& name)
-      : options_(std::move(options)), merges_(merges.size()) {
-    if (!options_.unk_token.empty()) {
-      auto const unknown = vocabulary.find(options_.unk_token);
-      if (!unknown) throw FormatError(name + ": the unknown token " + in_quotes(options_.unk_token) + " is not in the vocabulary");
-      unknown_ = *unknown;
-    }
+      : options_(std::move(options)), unknown_(find_unknown(vocabulary, options_.unk_token, name)), merges_(merges.size()) {
     for (std::size_t id = 0; id < vocabulary.size(); ++id) {
       std::string const& token = vocabulary.tokens()[id];
       bool const is_character = !token.empty() && decode_valid_utf8(token.data()).length == token.size();
@@ -128,7 +123,7 @@ class CharacterBpe {
   TokenId byte_id(char byte) const noexcept { return byte_ids_[static_cast<unsigned char>(byte)]; }
 
   CharacterBpeOptions options_;
-  TokenId unknown_ = StringTable::absent;
+  TokenId unknown_;
   std::array<TokenId, 256> byte_ids_{};
   std::array<TokenId, 256> ascii_ids_{};  // Of characters below 0x80.
   StringTable words_;                     // Tokens of one character, and the others where a piece may be one.
