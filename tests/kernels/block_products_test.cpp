@@ -14,21 +14,15 @@
 #include <vector>
 
 #include "support/executor.hpp"
+#include "support/random_floats.hpp"
 
 using namespace axiform;
+using test::random_floats;
 using kernels::Epilogue;
 
 namespace {
 
 std::vector<WeightFormat> const block_formats{WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1};
-
-std::vector<float> random_floats(std::size_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  std::vector<float> values(count);
-  for (float& value : values) value = uniform(generator);
-  return values;
-}
 
 // Blocks of any bits, with scales of at most 2 in magnitude, some of them subnormal: more than rounding gives.
 std::vector<std::byte> random_blocks(WeightFormat format, std::size_t weights, unsigned seed) {

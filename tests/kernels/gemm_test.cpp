@@ -5,25 +5,18 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "support/executor.hpp"
+#include "support/random_floats.hpp"
 
 namespace {
 
 using namespace axiform;
+using test::random_floats;
 using kernels::Epilogue;
-
-std::vector<float> random_floats(std::size_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  std::vector<float> values(count);
-  for (float& value : values) value = uniform(generator);
-  return values;
-}
 
 // A weight [n, k] in packed form.
 std::vector<float> packed(std::size_t n, std::size_t k, std::vector<float> const& weight) {

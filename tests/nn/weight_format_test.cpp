@@ -18,28 +18,21 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <random>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "support/random_floats.hpp"
 #include "support/rounded_weights.hpp"
 
 using namespace axiform;
+using test::random_floats;
 
 namespace {
 
 struct Rows : DynamicAxis {};
 struct Width : DynamicAxis {};
-
-std::vector<float> random_floats(std::size_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  std::vector<float> values(count);
-  for (float& value : values) value = uniform(generator);
-  return values;
-}
 
 std::vector<float> rounded(WeightFormat format, std::vector<float> values, std::size_t columns) {
   test::round_weights(format, values, columns);
