@@ -63,53 +63,21 @@ Tokenizer unigram_named(std::string const& name) {
   throw std::runtime_error("no tokenizer " + name);
 }
 
-/// As `all_texts` of make_unigram.py has them.
-std::vector<std::string> unigram_texts() {
-  static constexpr std::string_view between[] = {" ", "", "  ", "\n", "</s>", "\u00ad", "\u2581", "\u0301"};
-  std::vector<std::string> texts = recorded_texts();
-  for (Json const& text : json_lines("piece_texts.jsonl")) texts.push_back(text.get<std::string>());
-  std::size_t const count = texts.size();
-  for (std::size_t i = 0; i < count; ++i) texts.push_back(texts[i] + std::string(between[i % 8]) + texts[(7 * i + 3) % count]);
-  return texts;
-}
-
-/// As `piece_case` of make_fixtures.py has it.
-std::uint32_t unigram_case(Tokenizer const& tokenizer, std::vector<std::string> const& texts, std::size_t i) {
-  EncodeOptions const options{.add_special_tokens = i % 2 == 0};
-  Encoding const encoding =
-      i % 8 == 1 ? tokenizer.encode_pair(texts[i], texts[(7 * i + 3) % texts.size()], options) : tokenizer.encode(texts[i], options);
-  std::string words;
-  bool is_first = true;
-  for (auto const& word : tokenizer.word_ids(encoding)) {
-    (is_first ? words : words += ',') += word ? std::to_string(*word) : "";
-    is_first = false;
-  }
-  return crc32(all_of(tokenizer, encoding) + '\x1e' + words);
-}
-
 }  // namespace
 
 TEST_CASE("unigram: ids, offsets, words and text are the pinned crate's, with every normalizer and pre-tokenizer that its files have") {
-  auto const texts = unigram_texts();
-  CHECK(texts.size() > 2500);
+  CHECK(all_texts().size() > 2500);
   auto const variants = json_lines("unigram.jsonl");
   CHECK(variants.size() >= 18);
   for (Json const& variant : variants) {
     CAPTURE(variant["name"].get<std::string>());
     Tokenizer const tokenizer = unigram_variant(variant);
-    auto const groups = variant["groups"].get<std::vector<std::uint32_t>>();
-    REQUIRE(groups.size() == (texts.size() + 7) / 8);
-    for (std::size_t group = 0; group < groups.size(); ++group) {
-      CAPTURE(texts[8 * group]);
-      std::vector<std::uint32_t> sums;
-      for (std::size_t i = 8 * group; i < std::min(8 * group + 8, texts.size()); ++i) sums.push_back(unigram_case(tokenizer, texts, i));
-      CHECK(crc32(numbers(sums)) == groups[group]);
-    }
+    check_groups(tokenizer, variant["groups"]);
   }
 }
 
 TEST_CASE("unigram: byte places are the code points' places, a batch gives what its texts give, streaming what decoding gives") {
-  auto const texts = unigram_texts();
+  auto const& texts = all_texts();
   for (std::string const name : {"XLM-R", "bytes for what is unknown", "a space before the first piece"}) {
     CAPTURE(name);
     Tokenizer const tokenizer = unigram_named(name);
