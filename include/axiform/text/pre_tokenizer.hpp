@@ -80,6 +80,13 @@ inline std::vector<PreTokenizerStep> byte_level_steps(bool add_prefix_space, boo
   return steps;
 }
 
+/// The pre-tokenizer `Metaspace`: a mark for each space, and before pieces, each of which a mark begins.
+inline std::vector<PreTokenizerStep> marked_words(PrependScheme prepend, std::string const& mark = "\u2581") {
+  using enum PreTokenizerStep::Kind;
+  return {{.kind = marks, .pattern = mark, .prepend = prepend},
+          {.kind = literal, .pattern = mark, .behavior = SplitBehavior::merged_with_next}};
+}
+
 /// A text after normalisation, and where each of its bytes comes from.
 struct AlignedText {
   std::string_view text;       // Valid UTF-8.
