@@ -100,7 +100,9 @@ TEST_CASE("attention: in every form a sequence has the same bits alone, in any b
   });
 }
 
-TEST_CASE("attention: in texts of many windows, forms agree with float64 and a sequence has the same bits alone, whatever the longest of the batch") {
+TEST_CASE(
+    "attention: in texts of many windows, forms agree with float64 and a sequence has the same bits alone, whatever the longest of the "
+    "batch") {
   for (auto mask : {AttentionMask::none, AttentionMask::causal})
     for (std::size_t window : {3U, 65U, 150U}) {
       CAPTURE(mask);

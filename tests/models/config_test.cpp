@@ -111,8 +111,11 @@ TEST_CASE("config: RoBERTa and DistilBERT have their own names and defaults") {
                  "max_position_embeddings: found 10, expected more than pad_token_id + 1, 10"));
 }
 
-TEST_CASE("config: ModernBERT's as transformers 4 wrote it, of ModernBERT-base, -large and gte-modernbert-base, and as transformers 5 writes it") {
-  auto const published = [](char const* architecture, std::size_t hidden, std::size_t inner, std::size_t heads, std::size_t layers, char const* more) {
+TEST_CASE(
+    "config: ModernBERT's as transformers 4 wrote it, of ModernBERT-base, -large and gte-modernbert-base, and as transformers 5 writes "
+    "it") {
+  auto const published = [](char const* architecture, std::size_t hidden, std::size_t inner, std::size_t heads, std::size_t layers,
+                            char const* more) {
     return modernbert(R"({"architectures":[")" + std::string(architecture) +
                       R"("],"attention_bias":false,"attention_dropout":0.0,"bos_token_id":50281,"classifier_activation":"gelu",
       "classifier_bias":false,"classifier_dropout":0.0,"classifier_pooling":"mean","cls_token_id":50281,"decoder_bias":true,
@@ -123,7 +126,8 @@ TEST_CASE("config: ModernBERT's as transformers 4 wrote it, of ModernBERT-base, 
       "max_position_embeddings":8192,"mlp_bias":false,"mlp_dropout":0.0,"model_type":"modernbert","norm_bias":false,"norm_eps":1e-05,
       "num_attention_heads":)" +
                       std::to_string(heads) + R"(,"num_hidden_layers":)" + std::to_string(layers) + R"(,"pad_token_id":50283,
-      "position_embedding_type":"absolute",)" + more + R"("sep_token_id":50282,"tie_word_embeddings":true,"torch_dtype":"float32",
+      "position_embedding_type":"absolute",)" +
+                      more + R"("sep_token_id":50282,"tie_word_embeddings":true,"torch_dtype":"float32",
       "transformers_version":"4.47.0.dev0","vocab_size":50368})");
   };
   auto const base = published("ModernBertForMaskedLM", 768, 1152, 12, 22, "");
@@ -138,8 +142,9 @@ TEST_CASE("config: ModernBERT's as transformers 4 wrote it, of ModernBERT-base, 
   auto const large = published("ModernBertForMaskedLM", 1024, 2624, 16, 28, "");
   CHECK(large.sizes == ModernBertLarge::sizes);
   CHECK(large.dimensions.inner == 2624);
-  auto const gte = published("ModernBertModel", 768, 1152, 12, 22,
-                             R"("reference_compile":false,"repad_logits_with_grad":false,"sparse_pred_ignore_index":-100,"sparse_prediction":false,)");
+  auto const gte =
+      published("ModernBertModel", 768, 1152, 12, 22,
+                R"("reference_compile":false,"repad_logits_with_grad":false,"sparse_pred_ignore_index":-100,"sparse_prediction":false,)");
   CHECK(gte.sizes == ModernBertBase::sizes);
 
   auto const absent = modernbert(R"({"model_type":"modernbert"})");
@@ -163,7 +168,8 @@ TEST_CASE("config: ModernBERT's as transformers 4 wrote it, of ModernBERT-base, 
     return message_of<CheckpointError>([&] { modernbert(R"({"model_type":"modernbert",)" + std::string(settings) + "}"); });
   };
   CHECK(contains(refusal(R"("decoder_bias":false)"), "decoder_bias: found false"));
-  CHECK(contains(refusal(R"("classifier_pooling":"max")"), "classifier_pooling: found \"max\", which is not supported; expected \"cls\" or \"mean\""));
+  CHECK(contains(refusal(R"("classifier_pooling":"max")"),
+                 "classifier_pooling: found \"max\", which is not supported; expected \"cls\" or \"mean\""));
   CHECK(contains(refusal(R"("rope_parameters":{"full_attention":{"rope_type":"yarn","factor":4}})"),
                  "config.json: rope_parameters: full_attention: rope_type: found \"yarn\""));
   CHECK(contains(refusal(R"("num_hidden_layers":1,"layer_types":["chunked_attention"])"), "layer_types: found \"chunked_attention\""));

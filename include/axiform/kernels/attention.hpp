@@ -276,16 +276,21 @@ struct AttentionRun {
     for (std::size_t key = seen_by(0).begin / panel_width * panel_width; key < keys;) {
       WideTile wide = tiles == 1 ? wide_tile(row_of(1)) : WideTile{nullptr, 1};
       if (key + wide.panels * panel_width > keys) wide.panels = 1;
-      operands.b = packed.keys + key * size;
       for (std::size_t i = 0, row = 0; i < tiles; ++i) {
         std::size_t const next = row_of(i + 1);
         if (std::size_t const end = seen_by(next - 1).end; end > key && seen_by(row).begin < key + wide.panels * panel_width) {
           operands.a = query + row * query_stride;
-          operands.c = scores + row * stride + key;
-          if (wide.panels > 1)
+          if (wide.panels > 1) {
+            operands.b = packed.keys + key * size;
+            operands.c = scores + row * stride + key;
             wide.tile(operands);
-          else
-            narrow_tile(next - row, (std::min(panel_width, end - key) + simd::lanes - 1) / simd::lanes)(operands);
+          } else {
+            // The vectors of the panel in which a row of the tile sees a key.
+            std::size_t const skipped = std::max(seen_by(row).begin, key) - key, first = skipped / simd::lanes * simd::lanes;
+            operands.b = packed.keys + key * size + first;
+            operands.c = scores + row * stride + key + first;
+            narrow_tile(next - row, (std::min(panel_width, end - key) - first + simd::lanes - 1) / simd::lanes)(operands);
+          }
         }
         row = next;
       }

@@ -42,8 +42,8 @@ struct ModernBertSettings {
   std::vector<std::size_t> windows = {};
   /// Tied where a masked-LM head computes with the token table, which is then packed for products.
   HeadWeights head_weights = HeadWeights::own;
-  Activation head_activation = Activation::gelu;                                 ///< Of a head's transform.
-  ClassifierPooling classifier_pooling = ClassifierPooling::first_token;         ///< What a classifier of texts sees of one.
+  Activation head_activation = Activation::gelu;                          ///< Of a head's transform.
+  ClassifierPooling classifier_pooling = ClassifierPooling::first_token;  ///< What a classifier of texts sees of one.
   /// What only the module tree shows.
   PrintedSettings printed = {.class_prefix = "ModernBert",
                              .embedding_dropout = "0.0",
@@ -87,11 +87,11 @@ struct ModernBert {
   using States = Tensor<float, axes::Tokens, typename D::Hidden>;  ///< Hidden states of packed tokens.
   static constexpr ModelHead kind = ModelHead::none;               ///< It has no head.
 
-  D dimensions;                         ///< The widths.
-  ModelSizes sizes;                     ///< Layers, vocabulary, and positions of the longest text.
-  ModernBertEmbeddings<D> embeddings;   ///< What enters the first layer.
-  Stack<D, ModernBertRecipe> encoder;   ///< The layers, and the norm behind the last.
-  PrintedSettings printed;              ///< What only the module tree shows.
+  D dimensions;                        ///< The widths.
+  ModelSizes sizes;                    ///< Layers, vocabulary, and positions of the longest text.
+  ModernBertEmbeddings<D> embeddings;  ///< What enters the first layer.
+  Stack<D, ModernBertRecipe> encoder;  ///< The layers, and the norm behind the last.
+  PrintedSettings printed;             ///< What only the module tree shows.
 
   /// A ModernBERT with zero weights, to be loaded or initialised.
   /// @throws ArgumentError when windows are given, and not one for each layer.
@@ -113,9 +113,7 @@ struct ModernBert {
             settings.printed};
   }
   /// The same where the type has all dimensions.
-  static constexpr ModernBert create(ModernBertSettings const& settings = {})
-    requires NamedDimensions<D>
-  {
+  static constexpr ModernBert create(ModernBertSettings const& settings = {}) requires NamedDimensions<D> {
     return create(D{}, D::sizes, settings);
   }
 

@@ -254,7 +254,8 @@ Tensor<float, axes::Tokens, axes::Labels> ModernBertForTokenClassification<D>::o
 #if defined(AXIFORM_COMPILED)
 AXIFORM_INSTANCE(models)
 Tensor<float, axes::Tokens, axes::VocabularyEntries> ModernBertForMaskedLm<>::operator()(TokenBatch const&, Context&) const;
-AXIFORM_INSTANCE(models) Tensor<float, axes::Tokens, Const<2>> ModernBertForQuestionAnswering<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, Const<2>> ModernBertForQuestionAnswering<>::operator()(TokenBatch const&, Context&) const;
 AXIFORM_INSTANCE(models)
 Tensor<float, axes::Sequences, axes::Labels> ModernBertForSequenceClassification<>::operator()(TokenBatch const&, Context&) const;
 AXIFORM_INSTANCE(models)

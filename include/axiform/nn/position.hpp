@@ -127,7 +127,7 @@ class Rotary {
 template <DimensionsLike D, RotaryPairs pairs = RotaryPairs::halves>
 class RotaryByLayer {
  public:
-  using Places = typename Rotary<D, pairs>::Places;        ///< The angles of one layer.
+  using Places = typename Rotary<D, pairs>::Places;          ///< The angles of one layer.
   using Pass = Tensor<float, axes::Tokens, axes::HeadSize>;  ///< Those of all tokens by the first settings, then by the next.
 
   /// @param layers The settings of each layer.
@@ -167,7 +167,8 @@ class RotaryByLayer {
   template <class Angles>
   auto part_of(Angles& angles, std::size_t kind) const {
     std::size_t const tokens = angles.rows() / rotaries_.size();
-    using Part = std::conditional_t<std::is_const_v<Angles>, View<axes::Tokens, axes::HeadSize>, TensorView<float, axes::Tokens, axes::HeadSize>>;
+    using Part =
+        std::conditional_t<std::is_const_v<Angles>, View<axes::Tokens, axes::HeadSize>, TensorView<float, axes::Tokens, axes::HeadSize>>;
     return Part(angles.data() + kind * tokens * angles.columns(), Shape<axes::Tokens, axes::HeadSize>(tokens, angles.columns()));
   }
 

@@ -64,9 +64,9 @@ struct ModernBertConfig {
   DynamicDimensions dimensions = {.hidden = 768, .heads = 12, .head_size = 64, .inner = 1152};
   /// `num_hidden_layers`, `vocab_size`, and `max_position_embeddings`, which bounds texts and sizes no table.
   ModelSizes sizes = {.layers = 22, .vocabulary = 50368, .positions = 8192, .token_types = 0};
-  double norm_epsilon = 1e-5;                               ///< Added to the variance: `norm_eps`.
-  Activation activation = Activation::gelu;                 ///< Of the gate: `hidden_activation`.
-  Activation head_activation = Activation::gelu;            ///< Of a head: `classifier_activation`.
+  double norm_epsilon = 1e-5;                                             ///< Added to the variance: `norm_eps`.
+  Activation activation = Activation::gelu;                               ///< Of the gate: `hidden_activation`.
+  Activation head_activation = Activation::gelu;                          ///< Of a head: `classifier_activation`.
   ClassifierPooling classifier_pooling = ClassifierPooling::first_token;  ///< `classifier_pooling`.
   /// Of layers that see all tokens: `global_rope_theta`, or `rope_parameters`.
   PositionSettings global_position = {.rotary_base = 160000.0};
@@ -189,7 +189,8 @@ struct ModernBertPlan {
   /// With a token table that a masked-LM head shares where the two are tied.
   static ModernBertPlan with_masked_lm(ModelDirectory const& directory, Checkpoint const& checkpoint) {
     auto const [config, names] = read_family_config<ModernBert<>, ModernBertConfig>(directory);
-    auto const weights = head_weights(config.head_weights, checkpoint, names(HeadWeights::own), "embeddings.words.weight", "decoder.weight");
+    auto const weights =
+        head_weights(config.head_weights, checkpoint, names(HeadWeights::own), "embeddings.words.weight", "decoder.weight");
     return {directory, config, weights, names(weights)};
   }
 
@@ -267,11 +268,13 @@ namespace internal {
 
 // Positions of layers that see all, or of those that see a window: `rope_parameters` has them by the type of layers (transformers 5), else the base
 // stands under a key of its own and `rope_scaling` is for both.
-inline PositionSettings read_modernbert_position(ConfigReader const& reader, PositionSettings settings, char const* layer_type, char const* key) {
+inline PositionSettings read_modernbert_position(ConfigReader const& reader, PositionSettings settings, char const* layer_type,
+                                                 char const* key) {
   settings.rotary_base = get_or<double>(reader.config, key, settings.rotary_base, reader.file);
   if (!(settings.rotary_base > 0)) throw FormatError(detail::message({reader.file, ": ", key, ": expected a number above 0"}));
   auto const read = [&](Json const* parameters, std::string name) {
-    if (parameters != nullptr && !parameters->is_null()) read_rotary_kind({*parameters, detail::message({reader.file, ": ", name})}, settings);
+    if (parameters != nullptr && !parameters->is_null())
+      read_rotary_kind({*parameters, detail::message({reader.file, ": ", name})}, settings);
   };
   if (Json const* const all = find_member(reader.config, "rope_parameters", reader.file); all != nullptr && !all->is_null()) {
     std::string const file = detail::message({reader.file, ": rope_parameters"});
