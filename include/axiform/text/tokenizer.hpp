@@ -73,7 +73,8 @@ struct TokenizerParts;  // axiform/text/tokenizer_parts.hpp
 class Tokenizer {
  public:
   /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), or vocab.json and merges.txt (GPT-2, RoBERTa) under
-  /// these names or GPT-2's first ones (encoder.json, vocab.bpe), with what tokenizer_config.json, special_tokens_map.json and
+  /// these names or GPT-2's first ones (encoder.json, vocab.bpe), or a SentencePiece model (sentencepiece.bpe.model, spiece.model,
+  /// tokenizer.model: XLM-R, ALBERT, T5, Llama, or by its own rules), with what tokenizer_config.json, special_tokens_map.json and
   /// added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of tokenizer_config.json, then config.json's
   /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the metadata of a GGUF file: byte-level BPE,
   /// WordPiece, and what SentencePiece trained as BPE. Include <axiform/text/tokenizer_files.hpp>.
@@ -87,6 +88,10 @@ class Tokenizer {
   /// GPT-2's tokenizer from its vocabulary and merges. Throws as `from_directory`.
   static Tokenizer from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
                                          Gpt2TokenizerOptions const& options = {});
+
+  /// From a model that SentencePiece has trained, Unigram or BPE, by the rules that it carries, without anything round a text. Throws as
+  /// `from_directory`.
+  static Tokenizer from_sentencepiece_model(std::filesystem::path const& file);
 
   /// From parts. `name` says in messages where they come from. @throws FormatError when they do not fit together.
   explicit Tokenizer(TokenizerParts parts, std::string const& name = "tokenizer");
