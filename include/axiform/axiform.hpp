@@ -127,8 +127,10 @@
 #include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
+#include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/roberta.hpp>
+#include <axiform/models/families/rotary_settings.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/gpt2.hpp>
@@ -138,9 +140,13 @@
 #include <axiform/models/load_options.hpp>
 #include <axiform/models/model_head.hpp>
 #include <axiform/models/model_loader.hpp>
+#include <axiform/models/modernbert.hpp>
+#include <axiform/models/modernbert_heads.hpp>
+#include <axiform/models/modernbert_recipe.hpp>
 #include <axiform/models/one_of.hpp>
 #include <axiform/models/printed_settings.hpp>
 #include <axiform/nn/attention.hpp>
+#include <axiform/nn/bias.hpp>
 #include <axiform/nn/block.hpp>
 #include <axiform/nn/cross_attention.hpp>
 #include <axiform/nn/decoder.hpp>
@@ -166,6 +172,7 @@
 #include <axiform/ops/gate.hpp>
 #include <axiform/ops/layer_norm.hpp>
 #include <axiform/ops/linear.hpp>
+#include <axiform/ops/mean_rows.hpp>
 #include <axiform/ops/packed_matrix.hpp>
 #include <axiform/ops/rms_norm.hpp>
 #include <axiform/ops/rotary.hpp>

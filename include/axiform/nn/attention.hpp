@@ -2,6 +2,7 @@
 /// `Attention`: tokens that attend to tokens of their own sequence.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -105,6 +106,11 @@ class Attention {
   constexpr std::size_t key_width() const noexcept { return key_heads_ * head_size_; }
   constexpr std::size_t key_heads() const noexcept { return key_heads_; }  ///< Heads of keys and values.
   constexpr std::size_t head_size() const noexcept { return head_size_; }  ///< Columns of one head.
+  /// Of `keys` keys, those that one query sees at most: all of them, unless there is a window.
+  constexpr std::size_t most_keys(std::size_t keys) const noexcept {
+    std::size_t const reach = is_causal ? window_ : 2 * window_ - 1;
+    return window_ == 0 ? keys : std::min(keys, reach);
+  }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {
