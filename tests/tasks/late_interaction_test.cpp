@@ -65,7 +65,8 @@ TEST_CASE("late interaction: tokens, vectors and scores are those of colbert-ai 
   for (std::string const name : {"colbert", "pylate"}) {
     CAPTURE(name);
     auto const model = LateInteraction<>::from_directory(retrieval / name, context);
-    for (std::size_t i = 0; i < queries.size(); ++i) CHECK(model.tokens().query(queries[i]).ids == golden.ids(name + ".query" + std::to_string(i) + ".ids"));
+    for (std::size_t i = 0; i < queries.size(); ++i)
+      CHECK(model.tokens().query(queries[i]).ids == golden.ids(name + ".query" + std::to_string(i) + ".ids"));
     for (std::size_t i = 0; i < documents.size(); ++i) {
       auto const tokens = model.tokens().document(documents[i]);
       CHECK(tokens.ids == golden.ids(name + ".document" + std::to_string(i) + ".ids"));
@@ -86,6 +87,43 @@ TEST_CASE("late interaction: tokens, vectors and scores are those of colbert-ai 
     CHECK(hits[0].score == *std::ranges::max_element(scores.row(2)));
     CHECK(model.rank(queries[2], documents, context).size() == documents.size());
   }
+}
+
+TEST_CASE("late interaction: tokens that nothing attends to change no bit of the others, and have a probability of 0") {
+  auto context = Context::with_threads(2);
+  auto const bert = load<Bert<>>(retrieval / "colbert", context);
+  std::vector<TokenId> const ids{4, 1, 9, 12, 5, 6, 6, 6, 4, 2, 20, 21, 22, 5};
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({8, 6});
+  std::vector<std::size_t> const attended{5, 6};
+  auto const states = bert({.ids = ids, .sequences = sequences, .attended = attended}, context);
+  std::vector<TokenId> const seen{4, 1, 9, 12, 5, 4, 2, 20, 21, 22, 5};
+  auto const seen_sequences = SequenceOffsets<axes::Tokens>::of_lengths({5, 6});
+  auto const alone = bert({.ids = seen, .sequences = seen_sequences}, context);
+  CHECK(std::memcmp(states.data(), alone.data(), 5 * 16 * sizeof(float)) == 0);
+  CHECK(std::memcmp(states.row(8).data(), alone.row(5).data(), 6 * 16 * sizeof(float)) == 0);
+  // Any number of them is seen by none of them, either.
+  std::vector<TokenId> const fewer(ids.begin(), ids.begin() + 6);
+  auto const one = SequenceOffsets<axes::Tokens>::single(6);
+  auto const shorter = bert({.ids = fewer, .sequences = one, .attended = std::span(attended).first(1)}, context);
+  CHECK(std::memcmp(states.data(), shorter.data(), 6 * 16 * sizeof(float)) == 0);
+  Capture capture;
+  Context observed;
+  observed.observe(&capture);
+  bert({.ids = std::span(ids).first(8), .sequences = SequenceOffsets<axes::Tokens>::single(8), .attended = std::span(attended).first(1)},
+       observed);
+  auto const& probabilities = capture.attention(0);
+  REQUIRE(probabilities.elements().size() == 2 * 8 * 8);
+  for (std::size_t row = 0; row < 16; ++row) {
+    double sum = 0;
+    for (std::size_t key = 0; key < 8; ++key) {
+      float const p = probabilities.elements()[row * 8 + key];
+      CHECK((key < 5 ? p > 0 : p == 0));
+      sum += static_cast<double>(p);
+    }
+    CHECK(std::abs(sum - 1) < 1e-6);
+  }
+  CHECK_THROWS_WITH_AS(bert({.ids = ids, .sequences = sequences, .attended = std::span(attended).first(1)}, context),
+                       "token batch: found 1 numbers of attended tokens for 2 sequences", ShapeError);
 }
 
 TEST_CASE("late interaction: without expansion a query has its own tokens, and without words to skip a document has all") {
@@ -128,14 +166,16 @@ TEST_CASE("late interaction: directories that are something else are refused by 
   auto config = read_late_interaction_config(retrieval / "colbert");
   CHECK_THROWS_WITH_AS(LateInteraction<PlainEncoder>(Tokenizer::from_directory(retrieval / "colbert"),
                                                      PlainEncoder{load<Bert<>>(retrieval / "colbert", context)}, config, context),
-                       "late interaction: found queries with tokens that nothing attends to, which this encoder does not have", CheckpointError);
+                       "late interaction: found queries with tokens that nothing attends to, which this encoder does not have",
+                       CheckpointError);
   std::stop_source source;
   source.request_stop();
   auto const model = LateInteraction<>::from_directory(retrieval / "colbert", context);
   CHECK_THROWS_AS(model.embed_documents({"a", "b"}, {.stop = source.get_token()}, context), StoppedError);
 }
 
-TEST_CASE("multi vectors: scores are those of a float64 loop for every remainder, and search finds the best of them on any number of threads") {
+TEST_CASE(
+    "multi vectors: scores are those of a float64 loop for every remainder, and search finds the best of them on any number of threads") {
   Context context;
   auto threads = Context::with_threads(3);
   auto const queries = random_multi_vectors({3, 0, 1, 7, 32}, 19, 1);

@@ -31,16 +31,16 @@ enum class QueryExpansion {
 
 /// What a directory of a ColBERT says.
 struct LateInteractionConfig {
-  ModelDirectory transformer = {};                            ///< The directory of the transformer and its tokenizer.
-  std::vector<DenseConfig> projections = {};                  ///< What maps each token's hidden state, in order.
-  std::string query_marker = "[unused0]";                     ///< The token behind [CLS] in queries; none when empty.
-  std::string document_marker = "[unused1]";                  ///< The token behind [CLS] in documents; none when empty.
-  std::size_t query_length = 32;                              ///< Tokens of a query, marker and special ones included.
-  std::size_t document_length = 220;                          ///< Tokens of a document at most, likewise.
-  QueryExpansion expansion = QueryExpansion::unattended;      ///< Of short queries.
-  std::vector<std::string> skipped_words = {};                ///< Tokens of documents that are not compared: punctuation.
-  LowerCase lower_case = LowerCase::as_tokenizer;             ///< `do_lower_case`.
-  std::filesystem::path settings = {};                        ///< The file that says in which case; none when empty.
+  ModelDirectory transformer = {};                        ///< The directory of the transformer and its tokenizer.
+  std::vector<DenseConfig> projections = {};              ///< What maps each token's hidden state, in order.
+  std::string query_marker = "[unused0]";                 ///< The token behind [CLS] in queries; none when empty.
+  std::string document_marker = "[unused1]";              ///< The token behind [CLS] in documents; none when empty.
+  std::size_t query_length = 32;                          ///< Tokens of a query, marker and special ones included.
+  std::size_t document_length = 220;                      ///< Tokens of a document at most, likewise.
+  QueryExpansion expansion = QueryExpansion::unattended;  ///< Of short queries.
+  std::vector<std::string> skipped_words = {};            ///< Tokens of documents that are not compared: punctuation.
+  LowerCase lower_case = LowerCase::as_tokenizer;         ///< `do_lower_case`.
+  std::filesystem::path settings = {};                    ///< The file that says in which case; none when empty.
 };
 
 /// Reads the directory of a ColBERT in either of two formats: PyLate's, with `modules.json` (Transformer, Dense) and the prefixes, lengths and words of
@@ -96,7 +96,8 @@ inline LateInteractionConfig read_colbert(ModelDirectory const& directory) {
 
 /// PyLate's files.
 inline LateInteractionConfig read_pylate(ModelDirectory const& directory) {
-  LateInteractionConfig config{.query_marker = "[Q] ", .document_marker = "[D] ", .document_length = 180, .skipped_words = punctuation_words()};
+  LateInteractionConfig config{
+      .query_marker = "[Q] ", .document_marker = "[D] ", .document_length = 180, .skipped_words = punctuation_words()};
   std::string const file = (directory / "modules.json").string();
   Json const& modules = directory.json("modules.json");
   if (!modules.is_array()) throw FormatError(message({file, ": found ", describe_json(modules), ", expected a list of modules"}));

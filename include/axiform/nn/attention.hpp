@@ -90,7 +90,8 @@ class Attention {
     internal::observe_operation(context, LayerOperation::query, query);
     internal::observe_operation(context, LayerOperation::key, key);
     internal::observe_operation(context, LayerOperation::value, value);
-    AttentionSettings const options{.mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias(), .attended = input.attended};
+    AttentionSettings const options{
+        .mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias(), .attended = input.attended};
     auto const attended = attend(query, key, value, input, options, context);
     internal::observe_operation(context, LayerOperation::attended, attended);
     return output_(attended, context, epilogues...);

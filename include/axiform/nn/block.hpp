@@ -84,7 +84,8 @@ struct Block {
   template <RowsOf<typename D::Hidden> X>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, Input<RowAxis<X>> const& input, Context& context) const {
     auto const h = with_norm(attention_norm, x, context, [&](auto const& y, auto const& residual) {
-      return attention(y, {.sequences = input.sequences, .places = input.places, .past = input.past, .attended = input.attended}, context, residual);
+      return attention(y, {.sequences = input.sequences, .places = input.places, .past = input.past, .attended = input.attended}, context,
+                       residual);
     });
     auto const feed_forward = [&](auto const& y, auto const& residual) { return mlp(y, context, residual); };
     if constexpr (has_source) {
@@ -207,8 +208,12 @@ struct Stack {
     std::optional<Tensor<float, RowAxis<X>, typename D::Hidden>> states;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       if (Observer* const observer = context.observer()) observer->begin_layer(i);
-      typename BlockType::template Input<RowAxis<X>> const layer_input{
-          .sequences = input.sequences, .source = input.source, .places = placed, .past = {input.cache, i}, .layer = i, .attended = input.attended};
+      typename BlockType::template Input<RowAxis<X>> const layer_input{.sequences = input.sequences,
+                                                                       .source = input.source,
+                                                                       .places = placed,
+                                                                       .past = {input.cache, i},
+                                                                       .layer = i,
+                                                                       .attended = input.attended};
       states.emplace(states ? layers[i](*states, layer_input, context) : layers[i](x, layer_input, context));
       if (i + 1 == layers.size() && final_norm) states.emplace((*final_norm)(*states, context));
       internal::observe_hidden_states(context, i + 1, *states);

@@ -117,7 +117,8 @@ class LateInteraction {
   /// The passages by their scores, best first, equals by index. To ask more than once, embed the passages once and use `multi_vector_search`.
   /// @throws As `embed_queries`; ArgumentError also when `top_k` is 0.
   template <TextRange Texts>
-  std::vector<SearchHit> rank(std::string_view query, Texts const& passages, LateInteractionOptions const& options, Context& context) const {
+  std::vector<SearchHit> rank(std::string_view query, Texts const& passages, LateInteractionOptions const& options,
+                              Context& context) const {
     auto const documents = embed_documents(passages, options, context);
     if (documents.count() == 0) return {};
     auto const asked = embed_queries({query}, {.batch_size = options.batch_size, .stop = options.stop}, context);
@@ -130,10 +131,10 @@ class LateInteraction {
     return rank(query, passages, {}, context);
   }
 
-  LateInteractionTokens const& tokens() const noexcept { return tokens_; }                ///< What the model reads of a text.
-  Model const& model() const noexcept { return model_; }                                  ///< What reads the tokens.
-  LateInteractionConfig const& config() const noexcept { return config_; }                ///< What its directory says.
-  std::size_t dimensions() const noexcept { return width_; }                              ///< Numbers of a vector.
+  LateInteractionTokens const& tokens() const noexcept { return tokens_; }            ///< What the model reads of a text.
+  Model const& model() const noexcept { return model_; }                              ///< What reads the tokens.
+  LateInteractionConfig const& config() const noexcept { return config_; }            ///< What its directory says.
+  std::size_t dimensions() const noexcept { return width_; }                          ///< Numbers of a vector.
   std::size_t query_length() const noexcept { return tokens_.query_length(); }        ///< Tokens of a query.
   std::size_t document_length() const noexcept { return tokens_.document_length(); }  ///< Tokens of a document at most.
 

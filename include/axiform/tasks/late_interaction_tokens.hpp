@@ -27,10 +27,10 @@ namespace axiform {
 
 /// One text as a ColBERT reads it.
 struct MarkedTokens {
-  std::vector<TokenId> ids;          ///< [CLS], the marker, the text, [SEP], and what a query is filled up with.
-  std::vector<TokenId> type_ids;     ///< The segment of each.
-  std::size_t attended = 0;          ///< How many of them, the first, are attended to.
-  std::vector<std::uint32_t> kept;   ///< Those whose vectors are compared.
+  std::vector<TokenId> ids;         ///< [CLS], the marker, the text, [SEP], and what a query is filled up with.
+  std::vector<TokenId> type_ids;    ///< The segment of each.
+  std::size_t attended = 0;         ///< How many of them, the first, are attended to.
+  std::vector<std::uint32_t> kept;  ///< Those whose vectors are compared.
 };
 
 /// The tokenizer of a ColBERT: its tokens with markers, expansion and a list of marks that are left out. Constant once made.
@@ -43,7 +43,7 @@ class LateInteractionTokens {
   MarkedTokens query(std::string_view text) const;     ///< A query, cut or filled up to the length of queries.
   MarkedTokens document(std::string_view text) const;  ///< A document, cut at the length of documents.
 
-  Tokenizer const& tokenizer() const noexcept { return tokenizer_; }             ///< What cuts the texts.
+  Tokenizer const& tokenizer() const noexcept { return tokenizer_; }         ///< What cuts the texts.
   std::size_t query_length() const noexcept { return query_length_; }        ///< Tokens of a query.
   std::size_t document_length() const noexcept { return document_length_; }  ///< Tokens of a document at most.
 
@@ -103,7 +103,8 @@ AXIFORM_INLINE std::optional<TokenId> LateInteractionTokens::marker(std::string 
   if (token.empty()) return std::nullopt;
   auto const id = tokenizer_.token_to_id(token);
   if (!id || id == tokenizer_.special_tokens().unk)
-    throw CheckpointError("late interaction: the tokenizer has no token " + detail::in_quotes(token) + ", which marks queries or documents");
+    throw CheckpointError("late interaction: the tokenizer has no token " + detail::in_quotes(token) +
+                          ", which marks queries or documents");
   return id;
 }
 

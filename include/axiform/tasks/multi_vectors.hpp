@@ -37,7 +37,7 @@ struct MultiVectors {
   Tensor<float, axes::Tokens, axes::Hidden> vectors{std::size_t{0}, std::size_t{0}};  ///< [Tokens, Hidden], of all texts.
   SequenceOffsets<axes::Tokens> texts;                                                ///< Where each text begins.
 
-  std::size_t count() const noexcept { return texts.count(); }         ///< Texts.
+  std::size_t count() const noexcept { return texts.count(); }           ///< Texts.
   std::size_t dimensions() const noexcept { return vectors.columns(); }  ///< Numbers of a vector.
   /// The vectors of one text, valid as long as this object. @throws ArgumentError when there is no such text.
   View<axes::Tokens, axes::Hidden> text(std::size_t index) const& {
@@ -55,10 +55,10 @@ enum class MaxSim {
 
 /// What is searched for.
 struct MultiVectorSearchOptions {
-  std::size_t top_k = 10;            ///< Hits for each query at most.
-  MaxSim score = MaxSim::sum;        ///< What closeness is.
-  std::stop_token stop = {};         ///< Ends the search with a `StoppedError`.
-  ProgressCallback progress = {};    ///< Is told how many queries are done.
+  std::size_t top_k = 10;          ///< Hits for each query at most.
+  MaxSim score = MaxSim::sum;      ///< What closeness is.
+  std::stop_token stop = {};       ///< Ends the search with a `StoppedError`.
+  ProgressCallback progress = {};  ///< Is told how many queries are done.
 };
 
 }  // namespace axiform
@@ -70,7 +70,8 @@ namespace axiform::inline AXIFORM_ARCH {
 /// @return [queries, documents]. A query without vectors is at 0 to everything, and a document without vectors at minus infinity to any other query.
 ///         The same bits whatever is scored with it, on any number of threads.
 /// @throws ShapeError when the vectors differ in length.
-Tensor<float, axes::Queries, axes::Keys> max_sim(MultiVectors const& queries, MultiVectors const& documents, MaxSim score, Context& context);
+Tensor<float, axes::Queries, axes::Keys> max_sim(MultiVectors const& queries, MultiVectors const& documents, MaxSim score,
+                                                 Context& context);
 /// The same with the sum.
 inline Tensor<float, axes::Queries, axes::Keys> max_sim(MultiVectors const& queries, MultiVectors const& documents, Context& context) {
   return max_sim(queries, documents, MaxSim::sum, context);
@@ -139,13 +140,14 @@ AXIFORM_INLINE std::vector<std::vector<SearchHit>> multi_vector_search(MultiVect
   std::vector<std::vector<SearchHit>> result;
   for (std::size_t first = 0; first < queries.count(); first += queries_at_a_time) {
     std::size_t const count = std::min(queries_at_a_time, queries.count() - first);
-    auto found = internal::best_in_parts<SearchHit>(
-        count, documents.count(), documents_at_a_time, options.top_k, context.executor(), options.stop,
-        [&](std::vector<internal::BestOf<SearchHit>>& best, std::size_t begin, std::size_t size) {
-          internal::MaxSimScorer scorer{queries, documents, options.score};
-          for (std::size_t d = begin; d < begin + size; ++d)
-            for (std::size_t q = 0; q < count; ++q) best[q].offer({.index = d, .score = scorer(first + q, d)}, options.top_k);
-        });
+    auto found =
+        internal::best_in_parts<SearchHit>(count, documents.count(), documents_at_a_time, options.top_k, context.executor(), options.stop,
+                                           [&](std::vector<internal::BestOf<SearchHit>>& best, std::size_t begin, std::size_t size) {
+                                             internal::MaxSimScorer scorer{queries, documents, options.score};
+                                             for (std::size_t d = begin; d < begin + size; ++d)
+                                               for (std::size_t q = 0; q < count; ++q)
+                                                 best[q].offer({.index = d, .score = scorer(first + q, d)}, options.top_k);
+                                           });
     if (options.stop.stop_requested())
       throw StoppedError("search: stopped at query " + std::to_string(first) + " of " + std::to_string(queries.count()));
     std::ranges::move(found, std::back_inserter(result));
