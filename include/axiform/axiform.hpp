@@ -85,6 +85,7 @@
 #include <axiform/io/file.hpp>
 #include <axiform/io/gguf.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/late_interaction_config.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
@@ -97,6 +98,7 @@
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/sentence_config.hpp>
+#include <axiform/io/sparse_config.hpp>
 #include <axiform/io/tensor_file.hpp>
 #include <axiform/io/torch_file.hpp>
 #include <axiform/kernels/activation.hpp>
@@ -192,6 +194,12 @@
 #include <axiform/tasks/fill_mask.hpp>
 #include <axiform/tasks/generated_text.hpp>
 #include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/late_interaction.hpp>
+#include <axiform/tasks/late_interaction_tokens.hpp>
+#include <axiform/tasks/m3_embedding.hpp>
+#include <axiform/tasks/m3_heads.hpp>
+#include <axiform/tasks/m3_scores.hpp>
+#include <axiform/tasks/multi_vectors.hpp>
 #include <axiform/tasks/next_sentence.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
 #include <axiform/tasks/quantized_embeddings.hpp>
@@ -202,6 +210,8 @@
 #include <axiform/tasks/sentence_dense.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/tasks/similarity.hpp>
+#include <axiform/tasks/sparse_embedding.hpp>
+#include <axiform/tasks/sparse_vectors.hpp>
 #include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_chunks.hpp>
 #include <axiform/tasks/text_classification.hpp>

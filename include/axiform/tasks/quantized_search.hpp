@@ -251,7 +251,7 @@ namespace axiform::inline AXIFORM_ARCH::internal {
 AXIFORM_INLINE Candidates find_by_scores(std::size_t first, std::size_t count, std::size_t queries, std::size_t rows, std::size_t limit,
                                          Executor& executor, std::stop_token const& stop,
                                          FunctionRef<void(std::size_t, std::size_t, std::size_t, std::size_t, std::int32_t*)> score) {
-  auto result = best_in_parts<Candidate>(count, rows, limit, executor, stop,
+  auto result = best_in_parts<Candidate>(count, rows, corpus_block, limit, executor, stop,
                                          [&](std::vector<BestOf<Candidate>>& own, std::size_t begin, std::size_t size) {
                                            std::array<std::int32_t, query_block * corpus_block> scores;
                                            for (std::size_t q = 0; q < count; q += query_block) {
