@@ -10,3 +10,4 @@
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/sentence_config.hpp>
+#include <axiform/io/sha256.hpp>
