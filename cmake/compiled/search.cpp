@@ -4,6 +4,7 @@
 #include <axiform/search/bm25.hpp>
 #include <axiform/search/corpus.hpp>
 #include <axiform/search/fusion.hpp>
+#include <axiform/search/index_codes.hpp>
 #include <axiform/search/model_identity.hpp>
 #include <axiform/search/passage_index.hpp>
 #include <axiform/search/passages.hpp>

@@ -1,6 +1,7 @@
 // Indexes of folders: made, saved, reopened, brought up to date, damaged.
 #include <doctest/doctest.h>
 #include <axiform/search/corpus.hpp>
+#include <axiform/search/index_codes.hpp>
 #include <axiform/search/model_identity.hpp>
 #include <axiform/search/passage_index.hpp>
 #include <axiform/search/update_index.hpp>
@@ -18,6 +19,7 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/tasks/quantized_search.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/text/tokenizer_files.hpp>
@@ -309,7 +311,8 @@ TEST_CASE("passage index: a file that is damaged, cut short, or none is refused 
   CHECK(test::contains(changed("\\\"version\\\":1", "\\\"version\\\":2"), "version: found 2, expected 1 (make the index anew)"));
   CHECK(test::contains(changed("\\\"version\\\":1", "\\\"version\\\":-"), "axiform_index"));
   CHECK(test::contains(changed("paragraphs\\\"", "paragrap_s\\\""), "split: found \"paragrap_s\", expected \"paragraphs\" or \"lines\""));
-  CHECK(test::contains(changed("\\\"dimensions\\\":3", "\\\"dimensions\\\":4"), "embeddings: found the shape [3, 3], expected 4 columns"));
+  CHECK(test::contains(changed("\\\"dimensions\\\":3", "\\\"dimensions\\\":4"),
+                       "embeddings.floats: found the shape [3, 3], expected rows of 4"));
   CHECK(test::contains(changed("\\\"dimensions\\\":3", "\\\"dimensions\\\":0"), "found no hash or no dimensions"));
   CHECK(test::contains(changed("\"files.sizes\"", "\"files.other\""), "files.sizes: is missing"));
   CHECK(test::contains(changed("\"dtype\":\"I64\"", "\"dtype\":\"U64\""), "files.times: found the element type U64, expected I64"));
@@ -375,4 +378,35 @@ TEST_CASE("passage index: a model's embeddings are found again in a saved index,
     CHECK(std::memcmp(index.embeddings().row(i).data(), expected.data(), sizeof(float) * expected.size()) == 0);
     CHECK(semantic_search(expected, index.embeddings(), {.top_k = 1}, context).front().index == i);
   }
+}
+
+TEST_CASE("passage index: codes of a byte and of a bit are those of the embeddings, and are saved with them") {
+  Folder folder;
+  folder.update();
+  Context context;
+  auto const index = folder.known();
+  CHECK(index.int8_embeddings().codes.rows() == 0);
+  CHECK(index.binary_embeddings().bits.rows() == 0);
+  auto const coded =
+      with_codes(with_codes(index, CodePrecision::int8, ScoreFunction::dot, context), CodePrecision::binary, ScoreFunction::dot, context);
+  coded.save(folder.saved);
+  auto const reopened = folder.known();
+  auto const expected = quantize_int8(index.embeddings(), context);
+  auto const expected_bits = quantize_binary(index.embeddings(), context);
+  CHECK(std::ranges::equal(reopened.arrays().codes, expected.codes.elements()));
+  CHECK(std::ranges::equal(reopened.arrays().code_ranges, expected.ranges.elements()));
+  CHECK(std::ranges::equal(reopened.arrays().bits, expected_bits.bits.elements()));
+  Tensor<float, axes::Hidden> query(std::size_t{3});
+  std::ranges::copy(index.embeddings().row(1), query.data());
+  auto const exact = semantic_search(query, index.embeddings(), {.top_k = 3}, context);
+  QuantizedSearchOptions const options{.top_k = 3};
+  auto const by_bytes = quantized_search(query, reopened.int8_embeddings(), reopened.embeddings(), options, context);
+  auto const by_bits = quantized_search(query, reopened.binary_embeddings(), reopened.embeddings(), options, context);
+  for (auto const& found : {by_bytes, by_bits})
+    CHECK(
+        std::ranges::equal(found, exact, [](SearchHit const& a, SearchHit const& b) { return a.index == b.index && a.score == b.score; }));
+  write_old(folder.files / "a.txt", "changed");
+  folder.update();
+  CHECK(folder.known().arrays().bits.empty());
+  CHECK(with_codes(PassageIndex(), CodePrecision::int8, ScoreFunction::cosine, context).size() == 0);
 }

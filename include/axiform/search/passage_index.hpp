@@ -29,6 +29,7 @@
 #include <axiform/search/bm25.hpp>
 #include <axiform/search/model_identity.hpp>
 #include <axiform/search/passages.hpp>
+#include <axiform/tasks/quantized_embeddings.hpp>
 
 #if AXIFORM_DEFINES(search)
 #include <algorithm>
@@ -91,6 +92,9 @@ struct IndexArrays {
   std::span<std::uint64_t const> ends;               ///< Behind the last.
   std::span<std::uint64_t const> lines;              ///< Of the first byte, from 1.
   std::span<float const> embeddings;                 ///< [passages, dimensions].
+  std::span<std::int8_t const> codes = {};           ///< The same in a byte a number, as `Int8View`; empty where nobody asked for it.
+  std::span<float const> code_ranges = {};           ///< [2, dimensions], of these codes.
+  std::span<std::uint8_t const> bits = {};           ///< The same in a bit a number, as `BinaryView`; empty where nobody asked for it.
   Bm25Arrays words;                                  ///< Of all passages.
 };
 
@@ -125,11 +129,25 @@ class PassageIndex {
   Bm25 const& words() const noexcept { return words_; }  ///< The search by words; its texts are the passages.
   /// [passages, dimensions]; of no length where there are none. It lasts as long as this object or a copy.
   View<axes::Sequences, axes::Hidden> embeddings() const {
-    return {arrays_.embeddings.data(), Shape<axes::Sequences, axes::Hidden>(manifest_.dimensions == 0 ? 0 : size(), manifest_.dimensions)};
+    return matrix<axes::Sequences, axes::Hidden>(arrays_.embeddings, manifest_.dimensions);
   }
+  /// The embeddings in a byte a number; of no length unless `with_codes` (search/index_codes.hpp) made them.
+  Int8View<axes::Hidden> int8_embeddings() const {
+    return {matrix<axes::Sequences, axes::Hidden>(arrays_.codes, manifest_.dimensions),
+            {arrays_.code_ranges.data(), Shape<Const<2>, axes::Hidden>::of({2, arrays_.codes.empty() ? 0 : manifest_.dimensions})}};
+  }
+  /// The embeddings in a bit a number; of no length unless `with_codes` made them.
+  BinaryView<axes::Hidden> binary_embeddings() const {
+    return {matrix<axes::Sequences, axes::PackedBits>(arrays_.bits, (manifest_.dimensions + 7) / 8), manifest_.dimensions};
+  }
+  IndexArrays const& arrays() const noexcept { return arrays_; }  ///< All there is, for as long as this object or a copy lives.
 
  private:
   [[noreturn]] void refuse(std::string const& what) const;
+  template <Axis Rows, Axis Columns, class T>
+  TensorView<T const, Rows, Columns> matrix(std::span<T const> elements, std::size_t columns) const {
+    return {elements.data(), Shape<Rows, Columns>(elements.empty() ? std::size_t{0} : size(), columns)};
+  }
 
   IndexManifest manifest_;
   IndexArrays arrays_;
@@ -147,25 +165,29 @@ namespace detail {
 inline constexpr char index_key[] = "axiform_index";
 inline constexpr std::uint64_t index_version = 1;
 
-/// Calls `use(name, array)` for each array of an index, by its name in the file.
-void for_each_index_array(auto& arrays, auto const& use) {
-  use("files.names", arrays.file_names);
-  use("files.name_ends", arrays.file_name_ends);
-  use("files.sizes", arrays.file_sizes);
-  use("files.times", arrays.file_times);
-  use("files.hashes", arrays.file_hashes);
-  use("files.passage_ends", arrays.file_passage_ends);
-  use("passages.texts", arrays.texts);
-  use("passages.text_ends", arrays.text_ends);
-  use("passages.begins", arrays.begins);
-  use("passages.ends", arrays.ends);
-  use("passages.lines", arrays.lines);
-  use("words.words", arrays.words.words);
-  use("words.word_ends", arrays.words.word_ends);
-  use("words.posting_ends", arrays.words.posting_ends);
-  use("words.passages", arrays.words.texts);
-  use("words.counts", arrays.words.counts);
-  use("words.lengths", arrays.words.lengths);
+/// Calls `use(name, array, columns)` for each array of an index, by its name in the file; with no columns it is a vector there, else a matrix.
+void for_each_index_array(auto& arrays, std::size_t dimensions, auto const& use) {
+  use("files.names", arrays.file_names, std::size_t{0});
+  use("files.name_ends", arrays.file_name_ends, std::size_t{0});
+  use("files.sizes", arrays.file_sizes, std::size_t{0});
+  use("files.times", arrays.file_times, std::size_t{0});
+  use("files.hashes", arrays.file_hashes, sizeof(Sha256Digest));
+  use("files.passage_ends", arrays.file_passage_ends, std::size_t{0});
+  use("passages.texts", arrays.texts, std::size_t{0});
+  use("passages.text_ends", arrays.text_ends, std::size_t{0});
+  use("passages.begins", arrays.begins, std::size_t{0});
+  use("passages.ends", arrays.ends, std::size_t{0});
+  use("passages.lines", arrays.lines, std::size_t{0});
+  use("embeddings.floats", arrays.embeddings, dimensions);
+  use("embeddings.codes", arrays.codes, dimensions);
+  use("embeddings.code_ranges", arrays.code_ranges, dimensions);
+  use("embeddings.bits", arrays.bits, dimensions / 8 + (dimensions % 8 != 0));
+  use("words.words", arrays.words.words, std::size_t{0});
+  use("words.word_ends", arrays.words.word_ends, std::size_t{0});
+  use("words.posting_ends", arrays.words.posting_ends, std::size_t{0});
+  use("words.passages", arrays.words.texts, std::size_t{0});
+  use("words.counts", arrays.words.counts, std::size_t{0});
+  use("words.lengths", arrays.words.lengths, std::size_t{0});
 }
 
 template <class T>
@@ -173,6 +195,7 @@ inline constexpr ElementType index_element = std::is_same_v<T, std::uint64_t>   
                                              : std::is_same_v<T, std::int64_t>  ? ElementType::i64
                                              : std::is_same_v<T, std::uint32_t> ? ElementType::u32
                                              : std::is_same_v<T, float>         ? ElementType::f32
+                                             : std::is_same_v<T, std::int8_t>   ? ElementType::i8
                                                                                 : ElementType::u8;
 
 constexpr std::string_view name_of_split(PassageSplit split) { return split == PassageSplit::lines ? "lines" : "paragraphs"; }
@@ -214,13 +237,15 @@ inline IndexManifest index_manifest_of(Json const& json, std::string const& wher
 
 /// A tensor's elements where they lie in a mapped file.
 template <class T>
-std::span<T const> mapped_elements(SafetensorsFile const& file, FileMapping const& mapping, std::string const& name, std::size_t rank) {
+std::span<T const> mapped_elements(SafetensorsFile const& file, FileMapping const& mapping, std::string const& name, std::size_t columns) {
   auto const refuse = [&](std::string const& what) { throw FormatError(message({file.path().string(), ": ", name, ": ", what})); };
   TensorInfo const* const info = file.find(name);
   if (info == nullptr) refuse("is missing: this is no index, or one of another version");
   if (info->element_type != index_element<T>)
     refuse(message({"found the element type ", info->type_name(), ", expected ", name_of(index_element<T>)}));
-  if (info->shape.size() != rank) refuse(message({"found the shape ", shape_to_string(info->shape), ", expected ", rank, " axes"}));
+  if (info->shape.size() != (columns == 0 ? 1 : 2) || (columns != 0 && info->shape[1] != columns))
+    refuse(message({"found the shape ", shape_to_string(info->shape), ", expected ", columns == 0 ? "one axis" : "rows of ",
+                    columns == 0 ? "" : std::to_string(columns)}));
   if (info->begin % alignof(T) != 0) refuse("does not lie at a multiple of its elements' size");
   if (info->bytes == 0) return {};
   auto const bytes = mapping.bytes().subspan(info->begin, info->bytes);
@@ -263,9 +288,15 @@ AXIFORM_INLINE PassageIndex::PassageIndex(IndexManifest manifest, IndexArrays co
   check_count("passages.ends", arrays_.ends.size(), size());
   check_count("passages.lines", arrays_.lines.size(), size());
   check_count("words.lengths", words_.size(), size());
-  std::size_t const rows = manifest_.dimensions == 0 ? 0 : arrays_.embeddings.size() / manifest_.dimensions;
-  check_count("embeddings", rows, manifest_.dimensions == 0 ? 0 : size());
-  if (rows * manifest_.dimensions != arrays_.embeddings.size()) refuse("embeddings: found a part of a row");
+  std::size_t const width = manifest_.dimensions;
+  auto const check_rows = [&](std::string_view what, std::size_t elements, std::size_t columns, std::size_t expected) {
+    if (elements % std::max<std::size_t>(columns, 1) != 0) refuse(detail::message({what, ": found a part of a row"}));
+    check_count(what, elements / std::max<std::size_t>(columns, 1), expected);
+  };
+  check_rows("embeddings.floats", arrays_.embeddings.size(), width, width == 0 ? 0 : size());
+  if (!arrays_.codes.empty()) check_rows("embeddings.codes", arrays_.codes.size(), width, size());
+  check_rows("embeddings.code_ranges", arrays_.code_ranges.size(), width, arrays_.codes.empty() ? 0 : 2);
+  if (!arrays_.bits.empty()) check_rows("embeddings.bits", arrays_.bits.size(), width / 8 + (width % 8 != 0), size());
 }
 
 AXIFORM_INLINE IndexedFile PassageIndex::file(std::size_t index) const {
@@ -311,22 +342,20 @@ AXIFORM_INLINE PassageIndex PassageIndex::open(std::filesystem::path const& path
   auto manifest = detail::index_manifest_of(parse_json(entry->second, where), where);
   auto const mapping = std::make_shared<FileMapping const>(file.map());
   IndexArrays arrays;
-  detail::for_each_index_array(
-      arrays, [&]<class T>(char const* name, std::span<T const>& array) { array = detail::mapped_elements<T>(file, *mapping, name, 1); });
-  arrays.embeddings = detail::mapped_elements<float>(file, *mapping, "embeddings", 2);
-  if (auto const& shape = file.find("embeddings")->shape; shape[1] != manifest.dimensions)
-    throw FormatError(detail::message(
-        {path.string(), ": embeddings: found the shape ", shape_to_string(shape), ", expected ", manifest.dimensions, " columns"}));
+  detail::for_each_index_array(arrays, manifest.dimensions, [&]<class T>(char const* name, std::span<T const>& array, std::size_t columns) {
+    array = detail::mapped_elements<T>(file, *mapping, name, columns);
+  });
   return {std::move(manifest), arrays, mapping, path.string()};
 }
 
 AXIFORM_INLINE void PassageIndex::save(std::filesystem::path const& path) const {
   std::vector<TensorData> tensors;
-  detail::for_each_index_array(arrays_, [&]<class T>(char const* name, std::span<T const> array) {
-    tensors.push_back({name, detail::index_element<T>, {array.size()}, std::as_bytes(array)});
-  });
-  auto const vectors = embeddings();
-  tensors.push_back({"embeddings", ElementType::f32, {vectors.rows(), vectors.columns()}, std::as_bytes(arrays_.embeddings)});
+  detail::for_each_index_array(arrays_, manifest_.dimensions,
+                               [&]<class T>(char const* name, std::span<T const> array, std::size_t columns) {
+                                 std::vector<std::size_t> shape{array.size()};
+                                 if (columns != 0) shape = {array.size() / columns, columns};
+                                 tensors.push_back({name, detail::index_element<T>, shape, std::as_bytes(array)});
+                               });
   write_safetensors(path, tensors, {{detail::index_key, dump_json(detail::json_of(manifest_))}});
 }
 
