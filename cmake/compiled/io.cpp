@@ -11,4 +11,5 @@
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/sentence_config.hpp>
+#include <axiform/io/sha256.hpp>
 #include <axiform/io/sparse_config.hpp>

@@ -98,6 +98,7 @@
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/sentence_config.hpp>
+#include <axiform/io/sha256.hpp>
 #include <axiform/io/sparse_config.hpp>
 #include <axiform/io/tensor_file.hpp>
 #include <axiform/io/torch_file.hpp>
@@ -182,6 +183,16 @@
 #include <axiform/ops/select_rows.hpp>
 #include <axiform/ops/weight_buffer.hpp>
 #include <axiform/ops/weight_table.hpp>
+#include <axiform/search/best_hits.hpp>
+#include <axiform/search/bm25.hpp>
+#include <axiform/search/corpus.hpp>
+#include <axiform/search/fusion.hpp>
+#include <axiform/search/index_codes.hpp>
+#include <axiform/search/model_identity.hpp>
+#include <axiform/search/passage_index.hpp>
+#include <axiform/search/passages.hpp>
+#include <axiform/search/update_index.hpp>
+#include <axiform/search/words.hpp>
 #include <axiform/simd/arch.hpp>
 #include <axiform/simd/batch.hpp>
 #include <axiform/simd/bytes.hpp>
