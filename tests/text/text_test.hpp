@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <axiform/io/json.hpp>
+#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 #include <axiform/text/tokenizer_json.hpp>
 

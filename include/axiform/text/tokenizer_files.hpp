@@ -19,7 +19,6 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/io/model_directory.hpp>
-#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 #if AXIFORM_DEFINES(text)
@@ -212,6 +211,8 @@ inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directo
 }
 
 }  // namespace detail
+
+AXIFORM_INLINE Tokenizer Tokenizer::from_path(std::filesystem::path const& path) { return from_directory(ModelDirectory(path)); }
 
 AXIFORM_INLINE Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {
   return Tokenizer(detail::parts_from_tokenizer_json(read_json(file), file.string()), file.string());
