@@ -15,6 +15,7 @@
 #include <doctest/doctest.h>
 
 #include <axiform/io/json.hpp>
+#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 #include <axiform/text/tokenizer_json.hpp>
 
