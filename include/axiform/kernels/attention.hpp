@@ -49,6 +49,8 @@ struct AttentionQueries {
   /// 0, or how far a query sees among the keys that the mask leaves: those less than `window` positions from its own
   std::size_t window = 0;
   ScoreBias bias = {};                    ///< of the scaled scores
+  /// null, or how many keys of each sequence, the first, its queries see; with the mask `causal` it is not heeded
+  std::size_t const* attended = nullptr;
   std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
   float const* query = nullptr;           ///< [rows, heads * head_size]
   std::size_t query_stride = 0;           ///< from one query to the next
@@ -150,10 +152,10 @@ struct AttentionRun {
 
   // The keys that query i of a sequence attends to are `visible(s)(i)`.
   struct Visible {
-    std::size_t queries, keys, window;
+    std::size_t queries, keys, attended, window;
     bool causal;
     KeyRange operator()(std::size_t i) const noexcept {
-      std::size_t const end = !causal ? keys : keys + i + 1 > queries ? keys + i + 1 - queries : 0;
+      std::size_t const end = !causal ? attended : keys + i + 1 > queries ? keys + i + 1 - queries : 0;
       if (window == 0) return {0, end};
       std::size_t const behind = causal ? end : i + 1;  // the query's own position, and one
       std::size_t const begin = behind > window ? std::min(behind - window, end) : 0;
@@ -161,7 +163,9 @@ struct AttentionRun {
     }
   };
   Visible visible(std::size_t s) const noexcept {
-    return {query_count(s), key_count(s), queries.window, queries.mask == AttentionMask::causal};
+    std::size_t const keys = key_count(s);
+    std::size_t const attended = queries.attended != nullptr ? std::min(queries.attended[s], keys) : keys;
+    return {query_count(s), keys, attended, queries.window, queries.mask == AttentionMask::causal};
   }
 
   // Multiply-adds, about, of the queries [first, last) of one head.
@@ -278,7 +282,8 @@ struct AttentionRun {
       if (key + wide.panels * panel_width > keys) wide.panels = 1;
       for (std::size_t i = 0, row = 0; i < tiles; ++i) {
         std::size_t const next = row_of(i + 1);
-        if (std::size_t const end = seen_by(next - 1).end; end > key && seen_by(row).begin < key + wide.panels * panel_width) {
+        if (std::size_t const end = seen_by(next - 1).end;
+            std::max(seen_by(row).begin, key) < std::min(end, key + wide.panels * panel_width)) {
           operands.a = query + row * query_stride;
           if (wide.panels > 1) {
             operands.b = packed.keys + key * size;

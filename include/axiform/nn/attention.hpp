@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -47,6 +48,7 @@ class Attention {
     SequenceOffsets<Rows> const& sequences;    ///< Where each sequence begins.
     [[no_unique_address]] Places places = {};  ///< Where tokens stand, from the stack's position.
     Past past = {};                            ///< What came before, to which the tokens are added.
+    std::span<std::size_t const> attended = {};  ///< How many tokens of each sequence, the first, are attended to; empty for all.
   };
 
   /// Zero weights, to be loaded or initialised.
@@ -89,7 +91,8 @@ class Attention {
     internal::observe_operation(context, LayerOperation::query, query);
     internal::observe_operation(context, LayerOperation::key, key);
     internal::observe_operation(context, LayerOperation::value, value);
-    AttentionSettings const options{.mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias()};
+    AttentionSettings const options{
+        .mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias(), .attended = input.attended};
     auto const attended = attend(query, key, value, input, options, context);
     internal::observe_operation(context, LayerOperation::attended, attended);
     return output_(attended, context, epilogues...);

@@ -58,6 +58,7 @@ struct Block {
     [[no_unique_address]] Places places = {};  ///< Where tokens stand, from the stack's position.
     Past past = {};                            ///< What came before, to which the tokens are added.
     std::size_t layer = 0;                     ///< Of the source, where it was projected before.
+    std::span<std::size_t const> attended = {};  ///< How many tokens of each sequence, the first, are attended to; empty for all.
   };
 
   Attention<D, Recipe> attention;                                                                      ///< Within each sequence.
@@ -85,7 +86,8 @@ struct Block {
   template <RowsOf<typename D::Hidden> X>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, Input<RowAxis<X>> const& input, Context& context) const {
     auto const h = with_norm(attention_norm, x, context, [&](auto const& y, auto const& residual) {
-      return attention(y, {.sequences = input.sequences, .places = input.places, .past = input.past}, context, residual);
+      return attention(y, {.sequences = input.sequences, .places = input.places, .past = input.past, .attended = input.attended}, context,
+                       residual);
     });
     auto const feed_forward = [&](auto const& y, auto const& residual) { return mlp(y, context, residual); };
     if constexpr (has_source) {
@@ -179,6 +181,7 @@ struct Stack {
     SequenceOffsets<Rows> const& sequences;    ///< Where each sequence begins.
     [[no_unique_address]] Source source = {};  ///< What the blocks attend to besides.
     KeyValueCache* cache = nullptr;            ///< What came before, to which the tokens are added; null for whole sequences.
+    std::span<std::size_t const> attended = {};  ///< How many tokens of each sequence, the first, are attended to; empty for all.
   };
 
   std::vector<BlockType> layers;                                                 ///< First to last.
@@ -214,8 +217,12 @@ struct Stack {
     std::optional<Tensor<float, RowAxis<X>, typename D::Hidden>> states;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       if (Observer* const observer = context.observer()) observer->begin_layer(i);
-      typename BlockType::template Input<RowAxis<X>> const layer_input{
-          .sequences = input.sequences, .source = input.source, .places = places_in(placed, i), .past = {input.cache, i}, .layer = i};
+      typename BlockType::template Input<RowAxis<X>> const layer_input{.sequences = input.sequences,
+                                                                       .source = input.source,
+                                                                       .places = places_in(placed, i),
+                                                                       .past = {input.cache, i},
+                                                                       .layer = i,
+                                                                       .attended = input.attended};
       states.emplace(states ? layers[i](*states, layer_input, context) : layers[i](x, layer_input, context));
       if (i + 1 == layers.size() && final_norm) states.emplace((*final_norm)(*states, context));
       internal::observe_hidden_states(context, i + 1, *states);

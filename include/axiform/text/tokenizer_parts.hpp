@@ -18,10 +18,13 @@
 #include <axiform/text/byte_bpe.hpp>
 #include <axiform/text/character_bpe.hpp>
 #include <axiform/text/decoder.hpp>
+#include <axiform/text/encoding.hpp>
 #include <axiform/text/normalizer.hpp>
+#include <axiform/text/padding.hpp>
 #include <axiform/text/post_processor.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/special_tokens.hpp>
+#include <axiform/text/unigram.hpp>
 #include <axiform/text/vocabulary.hpp>
 #include <axiform/text/word_piece.hpp>
 
@@ -30,7 +33,7 @@ namespace axiform {
 /// What a tokenizer is made of. The loaders of text/tokenizer_files.hpp fill it; a program may do so itself.
 struct TokenizerParts {
   Vocabulary vocabulary;  ///< The model's tokens, then added tokens that the model does not have.
-  std::variant<WordPieceOptions, ByteBpeOptions, CharacterBpeOptions> model;  ///< How words become tokens.
+  std::variant<WordPieceOptions, ByteBpeOptions, CharacterBpeOptions, UnigramOptions> model;  ///< How words become tokens.
   detail::BpeMerges merges;                                                   ///< Of BPE, by rank.
   std::vector<NormalizerStep> normalizer;                                     ///< In place of the model's own, when there are any.
   std::vector<PreTokenizerStep> pre_tokenizer;                                ///< The same; of byte-level BPE, with `bytes` among them.
@@ -39,6 +42,8 @@ struct TokenizerParts {
   DecoderOptions decoder;                                                     ///< How tokens become text again.
   SpecialTokens special_tokens;                                               ///< Those that have a part to play.
   std::optional<std::size_t> model_max_length;                                ///< From tokenizer_config.json; encoding does not heed it.
+  EncodeOptions options;   ///< What the files say of truncation; encoding does not heed it.
+  PaddingOptions padding;  ///< What they say of padding.
   std::vector<std::string> notes;                                             ///< What of the files was passed over, a sentence each.
 };
 
