@@ -85,6 +85,7 @@
 #include <axiform/io/file.hpp>
 #include <axiform/io/gguf.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/late_interaction_config.hpp>
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
@@ -98,6 +99,7 @@
 #include <axiform/io/safetensors_writer.hpp>
 #include <axiform/io/sentence_config.hpp>
 #include <axiform/io/sha256.hpp>
+#include <axiform/io/sparse_config.hpp>
 #include <axiform/io/tensor_file.hpp>
 #include <axiform/io/torch_file.hpp>
 #include <axiform/kernels/activation.hpp>
@@ -128,8 +130,10 @@
 #include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
+#include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/roberta.hpp>
+#include <axiform/models/families/rotary_settings.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/gpt2.hpp>
@@ -139,9 +143,13 @@
 #include <axiform/models/load_options.hpp>
 #include <axiform/models/model_head.hpp>
 #include <axiform/models/model_loader.hpp>
+#include <axiform/models/modernbert.hpp>
+#include <axiform/models/modernbert_heads.hpp>
+#include <axiform/models/modernbert_recipe.hpp>
 #include <axiform/models/one_of.hpp>
 #include <axiform/models/printed_settings.hpp>
 #include <axiform/nn/attention.hpp>
+#include <axiform/nn/bias.hpp>
 #include <axiform/nn/block.hpp>
 #include <axiform/nn/cross_attention.hpp>
 #include <axiform/nn/decoder.hpp>
@@ -167,6 +175,7 @@
 #include <axiform/ops/gate.hpp>
 #include <axiform/ops/layer_norm.hpp>
 #include <axiform/ops/linear.hpp>
+#include <axiform/ops/mean_rows.hpp>
 #include <axiform/ops/packed_matrix.hpp>
 #include <axiform/ops/rms_norm.hpp>
 #include <axiform/ops/rotary.hpp>
@@ -196,6 +205,12 @@
 #include <axiform/tasks/fill_mask.hpp>
 #include <axiform/tasks/generated_text.hpp>
 #include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/late_interaction.hpp>
+#include <axiform/tasks/late_interaction_tokens.hpp>
+#include <axiform/tasks/m3_embedding.hpp>
+#include <axiform/tasks/m3_heads.hpp>
+#include <axiform/tasks/m3_scores.hpp>
+#include <axiform/tasks/multi_vectors.hpp>
 #include <axiform/tasks/next_sentence.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
 #include <axiform/tasks/quantized_embeddings.hpp>
@@ -206,6 +221,8 @@
 #include <axiform/tasks/sentence_dense.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/tasks/similarity.hpp>
+#include <axiform/tasks/sparse_embedding.hpp>
+#include <axiform/tasks/sparse_vectors.hpp>
 #include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_chunks.hpp>
 #include <axiform/tasks/text_classification.hpp>

@@ -131,6 +131,21 @@ class Tokenize(ExampleTest):
         self.assertEqual(self.json("--model", MINILM, "")[0]["ids"], [101, 102])
         self.assertEqual([e["ids"] for e in self.json("--model", MINILM, "--no-special", "a", "b")], [[1037], [1038]])
 
+    def test_lengths_padding_and_units(self):
+        text = "\N{GRINNING FACE} naïve"
+        for unit, places in (("characters", [[0, 1], [2, 7]]), ("bytes", [[0, 4], [5, 11]]), ("utf16", [[0, 2], [3, 8]])):
+            (encoding,) = self.json("--model", MINILM, "--no-special", "--offsets", unit, text)
+            self.assertEqual(encoding["offsets"], places)
+        padded = self.json("--model", MINILM, "--max-length", "5", "--pad-to", "6", SENTENCE, "hi")
+        self.assertEqual(padded[0]["ids"], [*SENTENCE_IDS[:4], 102, 0])
+        self.assertEqual(padded[1]["attention_mask"], [1, 1, 1, 0, 0, 0])
+        self.assertEqual(padded[1]["tokens"], ["[CLS]", "hi", "[SEP]", "[PAD]", "[PAD]", "[PAD]"])
+        self.assertEqual(padded[1]["offsets"][3:], [[0, 0]] * 3)
+        self.assertIn("[PAD]", self.output("--model", MINILM, "--pad-to", "6", "hi"))
+        self.check_error(1, "encoding 1 has 20 tokens", "--model", MINILM, "--pad-to", "6", "hi", SENTENCE)
+        self.check_error(1, "max_length: found 1", "--model", MINILM, "--max-length", "1", "hi")
+        self.check_error(2, "--offsets", "--model", MINILM, "--offsets", "words", "hi")
+
     def test_lines_are_what_arguments_are(self):
         texts = [SENTENCE, "", "naïve café", "\N{GRINNING FACE} 日本", "a\u0000b"]
         lines = self.output("--model", MINILM, "--jsonl", stdin="".join(json.dumps(text) + "\n" for text in texts).encode()).splitlines()
@@ -1069,6 +1084,16 @@ class Tokens(ExampleTest):
         lines = self.output(MINILM).splitlines()
         self.assertEqual(lines[0], '"puru" is not in the vocabulary')
         self.assertEqual([int(word) for word in lines[1].split()], SENTENCE_IDS)
+        self.assertEqual(self.run_raw("nowhere").returncode, 1)
+
+
+class TokenizerExample(ExampleTest):
+    program = "tokenizer"
+
+    def test_words_that_take_most_tokens(self):
+        lines = self.output(MINILM, stdin="The unaffable tokenizer\n\nis naïve.".encode()).splitlines()
+        self.assertEqual(lines, ["3 lines, 6 words, 9 tokens", "3  unaffable", "2  tokenizer"])
+        self.assertEqual(self.output(MINILM), "0 lines, 0 words, 0 tokens\n")
         self.assertEqual(self.run_raw("nowhere").returncode, 1)
 
 

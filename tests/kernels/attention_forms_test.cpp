@@ -100,6 +100,25 @@ TEST_CASE("attention: in every form a sequence has the same bits alone, in any b
   });
 }
 
+TEST_CASE(
+    "attention: in texts of many windows, forms agree with float64 and a sequence has the same bits alone, whatever the longest of the "
+    "batch") {
+  for (auto mask : {AttentionMask::none, AttentionMask::causal})
+    for (std::size_t window : {3U, 65U, 150U}) {
+      CAPTURE(mask);
+      CAPTURE(window);
+      std::vector<std::size_t> const lengths{330, 7, 190, 700};
+      Form const form{2, window, false};  // the bias of these tests has fewer positions
+      check_batch({2, 12, mask, {330, 7, 190}, {330, 7, 190}, unsigned(window), form});
+      Batch const batch(2, 12, mask, lengths, lengths, unsigned(window), form);
+      TestExecutor executor(3);
+      auto const whole = run(batch, executor);
+      SerialExecutor serial;
+      for (std::size_t s = 0; s < batch.sequences(); ++s)
+        CHECK(same_bits(run(batch.alone(s), serial), rows_of(whole, batch, batch.query_offsets[s], batch.queries(s))));
+    }
+}
+
 TEST_CASE("attention: in every form a query has the same bits among few queries, by itself, and with all others") {
   for_each_form({0, 1, 7, 33}, [&](AttentionMask mask, Form form) {
     std::size_t const tokens = 75;

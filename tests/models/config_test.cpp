@@ -1,4 +1,6 @@
+#include <axiform/models/dimensions.hpp>
 #include <axiform/models/known.hpp>
+#include <axiform/models/modernbert.hpp>
 
 #include <doctest/doctest.h>
 
@@ -10,6 +12,7 @@ using namespace axiform::test;
 namespace {
 
 BertConfig bert(std::string const& text) { return read_bert_config(parse_json(text, "config.json"), "config.json"); }
+ModernBertConfig modernbert(std::string const& text) { return read_modernbert_config(parse_json(text, "config.json"), "config.json"); }
 Gpt2Config gpt2(std::string const& text) { return read_gpt2_config(parse_json(text, "config.json"), "config.json"); }
 
 }  // namespace
@@ -108,6 +111,72 @@ TEST_CASE("config: RoBERTa and DistilBERT have their own names and defaults") {
                  "max_position_embeddings: found 10, expected more than pad_token_id + 1, 10"));
 }
 
+TEST_CASE(
+    "config: ModernBERT's as transformers 4 wrote it, of ModernBERT-base, -large and gte-modernbert-base, and as transformers 5 writes "
+    "it") {
+  auto const published = [](char const* architecture, std::size_t hidden, std::size_t inner, std::size_t heads, std::size_t layers,
+                            char const* more) {
+    return modernbert(R"({"architectures":[")" + std::string(architecture) +
+                      R"("],"attention_bias":false,"attention_dropout":0.0,"bos_token_id":50281,"classifier_activation":"gelu",
+      "classifier_bias":false,"classifier_dropout":0.0,"classifier_pooling":"mean","cls_token_id":50281,"decoder_bias":true,
+      "deterministic_flash_attn":false,"embedding_dropout":0.0,"eos_token_id":50282,"global_attn_every_n_layers":3,
+      "global_rope_theta":160000.0,"gradient_checkpointing":false,"hidden_activation":"gelu","hidden_size":)" +
+                      std::to_string(hidden) + R"(,"initializer_cutoff_factor":2.0,"initializer_range":0.02,"intermediate_size":)" +
+                      std::to_string(inner) + R"(,"layer_norm_eps":1e-05,"local_attention":128,"local_rope_theta":10000.0,
+      "max_position_embeddings":8192,"mlp_bias":false,"mlp_dropout":0.0,"model_type":"modernbert","norm_bias":false,"norm_eps":1e-05,
+      "num_attention_heads":)" +
+                      std::to_string(heads) + R"(,"num_hidden_layers":)" + std::to_string(layers) + R"(,"pad_token_id":50283,
+      "position_embedding_type":"absolute",)" +
+                      more + R"("sep_token_id":50282,"tie_word_embeddings":true,"torch_dtype":"float32",
+      "transformers_version":"4.47.0.dev0","vocab_size":50368})");
+  };
+  auto const base = published("ModernBertForMaskedLM", 768, 1152, 12, 22, "");
+  CHECK(base.dimensions.head_size == 64);
+  CHECK(base.sizes == ModernBertBase::sizes);
+  CHECK(base.classifier_pooling == ClassifierPooling::mean);
+  CHECK(base.global_position.rotary_base == 160000);
+  CHECK(base.local_position.rotary_base == 10000);
+  CHECK(base.windows == modernbert_windows(22));
+  CHECK(base.norm_epsilon == 1e-5);
+  CHECK(base.printed.padding_id == 50283);
+  auto const large = published("ModernBertForMaskedLM", 1024, 2624, 16, 28, "");
+  CHECK(large.sizes == ModernBertLarge::sizes);
+  CHECK(large.dimensions.inner == 2624);
+  auto const gte =
+      published("ModernBertModel", 768, 1152, 12, 22,
+                R"("reference_compile":false,"repad_logits_with_grad":false,"sparse_pred_ignore_index":-100,"sparse_prediction":false,)");
+  CHECK(gte.sizes == ModernBertBase::sizes);
+
+  auto const absent = modernbert(R"({"model_type":"modernbert"})");
+  CHECK(absent.sizes == base.sizes);
+  CHECK(absent.windows == base.windows);
+  CHECK(absent.classifier_pooling == ClassifierPooling::first_token);
+  CHECK(absent.head_weights == HeadWeights::tied);
+  auto const later = modernbert(R"({"model_type":"modernbert","num_hidden_layers":3,"local_attention":7,
+      "layer_types":["sliding_attention","full_attention","full_attention"],
+      "rope_parameters":{"full_attention":{"rope_theta":5e5,"rope_type":"default"},"sliding_attention":{"rope_theta":2e4,"rope_type":"linear","factor":2}}})");
+  CHECK(later.windows == std::vector<std::size_t>{4, 0, 0});
+  CHECK(later.global_position.rotary_base == 5e5);
+  CHECK(later.local_position.rotary_base == 2e4);
+  CHECK(later.local_position.rotary_scaling == RotaryScaling{.kind = RotaryScaling::Kind::linear, .factor = 2});
+  CHECK(modernbert(R"({"model_type":"modernbert","num_hidden_layers":3,"global_attn_every_n_layers":1})").windows ==
+        std::vector<std::size_t>{0, 0, 0});
+  for (char const* bias : {"attention_bias", "mlp_bias", "norm_bias", "classifier_bias"})
+    CHECK(contains(message_of<CheckpointError>([&] { modernbert(R"({"model_type":"modernbert",")" + std::string(bias) + R"(":true})"); }),
+                   std::string(bias) + ": found true, which is not supported; expected false"));
+  auto const refusal = [](char const* settings) {
+    return message_of<CheckpointError>([&] { modernbert(R"({"model_type":"modernbert",)" + std::string(settings) + "}"); });
+  };
+  CHECK(contains(refusal(R"("decoder_bias":false)"), "decoder_bias: found false"));
+  CHECK(contains(refusal(R"("classifier_pooling":"max")"),
+                 "classifier_pooling: found \"max\", which is not supported; expected \"cls\" or \"mean\""));
+  CHECK(contains(refusal(R"("rope_parameters":{"full_attention":{"rope_type":"yarn","factor":4}})"),
+                 "config.json: rope_parameters: full_attention: rope_type: found \"yarn\""));
+  CHECK(contains(refusal(R"("num_hidden_layers":1,"layer_types":["chunked_attention"])"), "layer_types: found \"chunked_attention\""));
+  CHECK(contains(message_of<FormatError>([] { modernbert(R"({"model_type":"modernbert","num_attention_heads":256})"); }),
+                 "found heads of 3 columns, expected an even number"));
+}
+
 TEST_CASE("config: rates of dropout are kept as they are written, and each has its default") {
   auto const b = bert(R"({"model_type":"bert","hidden_dropout_prob":0,"attention_probs_dropout_prob":0.0,"pad_token_id":4})").printed;
   CHECK(b.embedding_dropout == "0");
@@ -171,7 +240,7 @@ TEST_CASE("config: what the library does not have is refused by name") {
   };
   for (auto const& [text, message] : std::vector<Case>{
            {R"({"model_type":"t5"})",
-            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, MPNet, GPT-2, Llama, Qwen2 or Qwen3"},
+            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, MPNet, ModernBERT, GPT-2, Llama, Qwen2 or Qwen3"},
            {R"({"architectures":["T5ForConditionalGeneration"]})", "found the architecture \"T5ForConditionalGeneration\""},
            {R"({"model_type":"llama"})", "model_type: found a Llama, which is not supported; expected a BERT"},
            {R"({})", "found no model_type"},

@@ -20,6 +20,7 @@
 #include <axiform/models/load.hpp>
 #include <axiform/models/load_options.hpp>
 #include <axiform/models/model_head.hpp>
+#include <axiform/models/modernbert_heads.hpp>
 #include <axiform/models/one_of.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {

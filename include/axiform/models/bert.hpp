@@ -126,6 +126,7 @@ struct Bert {
   using DimensionsType = D;                             ///< The dimensions that the type has, or leaves free.
   using Settings = BertSettings;                        ///< What it is made with besides.
   static constexpr ModelHead kind = ModelHead::none;    ///< It has no head.
+  static constexpr bool heeds_attended = true;          ///< Whether it takes `TokenBatch::attended`.
 
   D dimensions;                                                          ///< The widths.
   ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
@@ -202,7 +203,7 @@ struct Bert {
 template <DimensionsLike D, RecipeLike Recipe>
 Tensor<float, axes::Tokens, typename D::Hidden> Bert<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
   Context::Pass const pass(context);
-  return encoder(embeddings(batch, context), batch.sequences, context);
+  return encoder(embeddings(batch, context), {.sequences = batch.sequences, .attended = batch.attended}, context);
 }
 
 #if defined(AXIFORM_COMPILED)

@@ -16,6 +16,7 @@
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/llama.hpp>
+#include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/family.hpp>
@@ -27,6 +28,7 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  RobertaFamily,     //
                                  DistilBertFamily,  //
                                  MpnetFamily,       //
+                                 ModernBertFamily,  //
                                  Gpt2Family,        //
                                  LlamaFamily,       //
                                  Qwen2Family,       //
