@@ -67,9 +67,9 @@ def transposed(data, rows, columns, element_bytes):
     return b"".join(items[column::columns].tobytes() for column in range(columns)) if rows else b""
 
 
-def run_converter(name, convert, documentation):
-    """The command line of a converter: two paths."""
-    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+def run_converter(name, convert, documentation, paths=2):
+    """The command line of a converter: so many paths."""
+    if len(sys.argv) != 1 + paths or sys.argv[1].startswith("-"):
         print(documentation.strip(), file=sys.stdout if "--help" in sys.argv else sys.stderr)
         return 0 if "--help" in sys.argv else 2
     try:

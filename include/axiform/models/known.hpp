@@ -16,7 +16,9 @@
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/llama.hpp>
+#include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
+#include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/family.hpp>
 
@@ -27,6 +29,8 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  RobertaFamily,     //
                                  DistilBertFamily,  //
                                  MpnetFamily,       //
+                                 ModernBertFamily,  //
+                                 NomicBertFamily,   //
                                  Gpt2Family,        //
                                  LlamaFamily,       //
                                  Qwen2Family,       //

@@ -43,6 +43,7 @@ struct PrintedSettings {
   PrintedText answer_dropout = "0.1";            ///< DistilBERT's `qa_dropout`.
   std::optional<std::size_t> padding_id = 0;     ///< `pad_token_id`.
   PrintedText activation = {};                   ///< The activation: "GELUActivation()"; empty where no config says.
+  PrintedText head_activation = {};              ///< That of a head, where a config has one for it.
 };
 
 }  // namespace axiform

@@ -20,7 +20,6 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/io/model_directory.hpp>
-#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 #if AXIFORM_DEFINES(text)
@@ -245,6 +244,8 @@ AXIFORM_INLINE Tokenizer Tokenizer::from_sentencepiece_model(std::filesystem::pa
   converter.put_round_text(sentencepiece, parts);
   return Tokenizer(std::move(parts), file.string());
 }
+
+AXIFORM_INLINE Tokenizer Tokenizer::from_path(std::filesystem::path const& path) { return from_directory(ModelDirectory(path)); }
 
 AXIFORM_INLINE Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {
   return Tokenizer(detail::parts_from_tokenizer_json(read_json(file), file.string()), file.string());
