@@ -29,12 +29,15 @@ int search(int argc, char** argv) {
   command.add_text("--rerank", reranker_directory, "Directory of a cross-encoder that orders them once more")->type_name("DIR");
 
   return command.run(argc, argv, [&](Context& context) {
-    if (corpus_file == "-" && command.reads_stdin()) throw CLI::ValidationError("--corpus", "stdin cannot be both the corpus and the questions");
+    if (corpus_file == "-" && command.reads_stdin())
+      throw CLI::ValidationError("--corpus", "stdin cannot be both the corpus and the questions");
     EmbedOptions embed_options{.role = TextRole::passage, .stop = command.stop(), .progress = command.progress()};
     options.stop = command.stop();
     auto const model = SentenceEmbedding<AnyEncoder>::from_directory(command.model(), command.loading(), context);
     std::optional<Reranker<AnyEncoderWith<ModelHead::sequence_classification>>> reranker;
-    if (!reranker_directory.empty()) reranker = Reranker<AnyEncoderWith<ModelHead::sequence_classification>>::from_directory(reranker_directory, command.loading(), context);
+    if (!reranker_directory.empty())
+      reranker =
+          Reranker<AnyEncoderWith<ModelHead::sequence_classification>>::from_directory(reranker_directory, command.loading(), context);
     auto const documents = Command::read_lines(corpus_file);
     std::vector<std::string_view> texts;
     for (InputText const& document : documents) texts.push_back(document.text);
@@ -51,7 +54,8 @@ int search(int argc, char** argv) {
           std::vector<std::string> passages;
           for (SearchHit const& hit : hits) passages.push_back(documents[hit.index].text);
           std::vector<SearchHit> ranked;
-          for (auto const& [index, score] : reranker->rank(questions[q], passages, {}, context)) ranked.push_back({hits[index].index, score});
+          for (auto const& [index, score] : reranker->rank(questions[q], passages, {}, context))
+            ranked.push_back({hits[index].index, score});
           hits = std::move(ranked);
         }
         if (results.wanted()) {
