@@ -171,7 +171,7 @@ TEST_CASE("config: what the library does not have is refused by name") {
   };
   for (auto const& [text, message] : std::vector<Case>{
            {R"({"model_type":"t5"})",
-            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, MPNet, GPT-2, Llama, Qwen2 or Qwen3"},
+            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT, MPNet, GPT-2, Llama, Qwen2 or Qwen3"},
            {R"({"architectures":["T5ForConditionalGeneration"]})", "found the architecture \"T5ForConditionalGeneration\""},
            {R"({"model_type":"llama"})", "model_type: found a Llama, which is not supported; expected a BERT"},
            {R"({})", "found no model_type"},

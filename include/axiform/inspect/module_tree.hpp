@@ -66,7 +66,9 @@ struct CollectValues {
       if (name == "padding_id" && member) number("padding_id", static_cast<std::size_t>(*member));
     } else if constexpr (Layer<T const>) {
       if constexpr (requires { describe(member), member.epsilon(); }) {
-        values.try_emplace("norm", describe(member).description);
+        auto const hidden = values.find("hidden");  // embeddings may be narrower
+        if (hidden == values.end() || hidden->second == std::to_string(member.columns()))
+          values.try_emplace("norm", describe(member).description);
         std::ostringstream epsilon;
         epsilon << member.epsilon();
         values.try_emplace("epsilon", std::move(epsilon).str());
@@ -145,6 +147,8 @@ AXIFORM_INLINE void add_printed(PrintedSettings const& printed, ModelValues& fou
   values["classifier_dropout"] = printed.classifier_dropout;
   values["token_classifier_dropout"] = printed.token_classifier_dropout;
   values["answer_dropout"] = printed.answer_dropout;
+  values["layer_groups"] = std::to_string(printed.layer_groups);
+  values["inner_layers"] = std::to_string(printed.inner_layers);
   if (std::string_view const activation = printed.activation; !activation.empty()) values["activation"] = activation;
   // RoBERTa computes with its padding id, the others only print theirs.
   if (printed.padding_id) values.try_emplace("padding_id", std::to_string(*printed.padding_id));
