@@ -1,8 +1,11 @@
-// Semantic search and paraphrase mining over embeddings as wide as MiniLM's, whose numbers mean nothing.
+// Semantic search, in floats, bytes and bits, and paraphrase mining, over embeddings as wide as MiniLM's, whose numbers mean nothing.
+#include <random>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
+#include <axiform/kernels/pooling.hpp>
+#include <axiform/tasks/quantized_search.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 
 #include "limits.hpp"
@@ -29,6 +32,40 @@ void search(benchmark::State& state, std::size_t queries, std::size_t threads) {
   }
 }
 
+// Rows around a few hundred centres, and queries near rows: something is close to a query, as in a corpus of texts, so that recall means something.
+Tensor<float, axes::Sequences, axes::Hidden> clustered(std::size_t count, unsigned seed) {
+  std::mt19937 common(7), own(seed);
+  std::normal_distribution<float> normal;
+  Tensor<float, axes::Sequences, axes::Hidden> centres(300, width), result(count, width);
+  for (std::size_t i = 0; i < centres.size(); ++i) centres.data()[i] = normal(common);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto const row = result.row(i);
+    auto const centre = centres.row(own() % 300);
+    for (std::size_t k = 0; k < width; ++k) row[k] = centre[k] + normal(own);
+    kernels::normalize_row(row.data(), width);
+  }
+  return result;
+}
+
+// One query is bound by reading the codes, if no cache holds them. For many the peak of fma is what there is to compare with: products of bytes and of
+// bits have other peaks.
+void search_codes(benchmark::State& state, std::size_t queries, std::size_t threads, auto const& quantize, std::size_t bytes_of_row) {
+  Context context = Context::with_threads(threads);
+  static auto const corpus = clustered(100'000, 1);
+  auto const asked = clustered(queries, 2);
+  auto const codes = quantize(corpus, context);
+  auto const work = [&] { benchmark::DoNotOptimize(quantized_search(asked, codes, corpus, {}, context)); };
+  if (queries == 1) {
+    bench::against_streaming(state, context.executor(), 1e5 * double(bytes_of_row), work);
+  } else {
+    bench::against_peak(state, context.executor(), 2.0 * double(queries) * 1e5 * width, work);
+  }
+  auto const exact = semantic_search(asked, corpus, {}, context);
+  for (std::size_t multiplier : {1, 4, 16})
+    state.counters["recall x" + std::to_string(multiplier)] =
+        search_recall(quantized_search(asked, codes, corpus, {.rescore_multiplier = multiplier}, context), exact);
+}
+
 void mine(benchmark::State& state, std::size_t threads) {
   Context context = Context::with_threads(threads);
   auto corpus = bench::floats(10'000 * width);
@@ -43,8 +80,18 @@ void mine(benchmark::State& state, std::size_t threads) {
           ->UseManualTime()
           ->Unit(benchmark::kMillisecond);
     };
-    for (std::size_t queries : {1, 100})
-      add("search/" + std::to_string(queries) + "x100000x384", [=](benchmark::State& state) { search(state, queries, threads); });
+    for (std::size_t queries : {1, 100}) {
+      std::string const shape = std::to_string(queries) + "x100000x384";
+      add("search/" + shape, [=](benchmark::State& state) { search(state, queries, threads); });
+      add("search/int8/" + shape, [=](benchmark::State& state) {
+        search_codes(
+            state, queries, threads, [](auto const& rows, Context& context) { return quantize_int8(rows, context); }, width);
+      });
+      add("search/binary/" + shape, [=](benchmark::State& state) {
+        search_codes(
+            state, queries, threads, [](auto const& rows, Context& context) { return quantize_binary(rows, context); }, width / 8);
+      });
+    }
     add("mine/10000x384", [=](benchmark::State& state) { mine(state, threads); });
   }
   return 0;

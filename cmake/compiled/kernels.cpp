@@ -2,6 +2,7 @@
 #define AXIFORM_COMPILING_kernels 1
 
 #include <axiform/kernels/attention.hpp>
+#include <axiform/kernels/codes.hpp>
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/kernels/layer_norm.hpp>
 #include <axiform/kernels/packed_blocks.hpp>

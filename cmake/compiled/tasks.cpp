@@ -6,6 +6,8 @@
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/generation_config.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
+#include <axiform/tasks/quantized_embeddings.hpp>
+#include <axiform/tasks/quantized_search.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 #include <axiform/tasks/sentence_dense.hpp>
 #include <axiform/tasks/similarity.hpp>

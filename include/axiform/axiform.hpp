@@ -101,6 +101,7 @@
 #include <axiform/io/torch_file.hpp>
 #include <axiform/kernels/activation.hpp>
 #include <axiform/kernels/attention.hpp>
+#include <axiform/kernels/codes.hpp>
 #include <axiform/kernels/elements.hpp>
 #include <axiform/kernels/elementwise.hpp>
 #include <axiform/kernels/gelu.hpp>
@@ -176,6 +177,7 @@
 #include <axiform/ops/weight_table.hpp>
 #include <axiform/simd/arch.hpp>
 #include <axiform/simd/batch.hpp>
+#include <axiform/simd/bytes.hpp>
 #include <axiform/tasks/answer_spans.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/chat.hpp>
@@ -187,6 +189,8 @@
 #include <axiform/tasks/generation_config.hpp>
 #include <axiform/tasks/next_sentence.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
+#include <axiform/tasks/quantized_embeddings.hpp>
+#include <axiform/tasks/quantized_search.hpp>
 #include <axiform/tasks/question_answering.hpp>
 #include <axiform/tasks/reranker.hpp>
 #include <axiform/tasks/semantic_search.hpp>
@@ -203,6 +207,7 @@
 #include <axiform/tasks/texts.hpp>
 #include <axiform/tasks/token_classification.hpp>
 #include <axiform/tasks/token_labels.hpp>
+#include <axiform/tasks/truncate_embeddings.hpp>
 #include <axiform/tasks/windows.hpp>
 #include <axiform/text/chat_template.hpp>
 #include <axiform/text/chat_template_files.hpp>

@@ -2,7 +2,10 @@
 #include <cmath>
 #include <iostream>
 
-#include <axiform/axiform.hpp>
+#include <axiform/core/context.hpp>
+#include <axiform/nn/initialize.hpp>
+#include <axiform/nn/linear.hpp>
+#include <axiform/version.hpp>
 
 int main() {
   auto context = axiform::Context::with_threads(2);

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <axiform/tasks/sentence_embedding.hpp>
 #include <axiform/tasks/text_embedder.hpp>
+#include <axiform/tasks/truncate_embeddings.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -271,6 +272,30 @@ TEST_CASE("sentence embedding: parts that do not fit together are refused") {
                          CheckpointError);
     cased.remove(name);
   }
+}
+
+TEST_CASE("sentence embedding: the first dimensions alone are sentence-transformers' when they are scaled again") {
+  Context context;
+  goldens::Goldens const golden(std::filesystem::path(AXIFORM_FIXTURES) / "retrieval" / "truncated.safetensors");
+  sentences::Assembled const normal("several", "bert-mlm");
+  normal.write("config_sentence_transformers.json", R"({"truncate_dim": 7})");
+  auto const model = SentenceEmbedding<>::from_directory(normal.path(), context);
+  CHECK(model.dimensions() == 7);
+  check_close(model.embed(texts(), context), golden, "saved");
+  check_close(model.embed(texts(), {.dimensions = 20}, context), golden, "asked");
+  auto const whole = model.embed(texts(), {.dimensions = 48}, context);
+  check_close(truncate_embeddings(whole, 7, Normalization::none), golden, "saved.unscaled");
+  check_close(truncate_embeddings(whole, 7, Normalization::unit_length), golden, "saved");
+  CHECK_THROWS_WITH_AS(model.embed(texts(), {.dimensions = 49}, context), "embed: dimensions: found 49, expected 1 to 48", ArgumentError);
+  CHECK_THROWS_WITH_AS(truncate_embeddings(whole, 0, Normalization::none), "truncate_embeddings: dimensions: found 0, expected 1 to 48",
+                       ArgumentError);
+  sentences::Assembled const plain("mean_tokens", "bert-mlm");
+  auto const other = SentenceEmbedding<>::from_directory(plain.path(), context);
+  CHECK(other.dimensions() == 16);
+  check_close(other.embed(texts(), {.dimensions = 5}, context), golden, "plain");
+  check_close(other.embed(texts(), {.normalization = Normalization::unit_length, .dimensions = 5}, context), golden, "plain.normalized");
+  plain.write("config_sentence_transformers.json", R"({"truncate_dim": 0})");
+  CHECK_THROWS_AS(SentenceEmbedding<>::from_directory(plain.path(), context), FormatError);
 }
 
 TEST_CASE("text embedder: gives the bits of the model that it hides") {

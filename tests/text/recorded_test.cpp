@@ -31,14 +31,6 @@ void check_recorded(Tokenizer const& tokenizer, std::string const& fixture) {
   }
 }
 
-Tokenizer variant_of(Json const& variant) {
-  auto const base = variant["base"].get<std::string>();
-  Json description = read_json((base == "minilm" ? minilm_directory : fixtures / base) / "tokenizer.json");
-  if (variant.contains("patch")) merge_patch(description, variant["patch"]);
-  if (variant.contains("replace")) description.update(variant["replace"]);
-  return Tokenizer(detail::parts_from_tokenizer_json(description, variant["name"]));
-}
-
 /// The case `i` as `variant_case` of make_fixtures.py has it.
 std::string variant_case(Tokenizer const& tokenizer, std::size_t i) {
   auto const& texts = recorded_texts();

@@ -13,6 +13,7 @@
 
 #include <axiform/io/json.hpp>
 #include <axiform/text/tokenizer_files.hpp>
+#include <axiform/text/tokenizer_json.hpp>
 
 #include "support/files.hpp"
 
@@ -53,6 +54,15 @@ inline void merge_patch(Json& json, Json const& patch) {
     else
       merge_patch(json[key], value);
   }
+}
+
+/// The tokenizer that a line of a fixture describes: another with some settings in the place of its own.
+inline Tokenizer variant_of(Json const& variant) {
+  auto const base = variant["base"].get<std::string>();
+  Json description = read_json((base == "minilm" ? minilm_directory : fixtures / base) / "tokenizer.json");
+  if (variant.contains("patch")) merge_patch(description, variant["patch"]);
+  if (variant.contains("replace")) description.update(variant["replace"]);
+  return Tokenizer(detail::parts_from_tokenizer_json(description, variant["name"]));
 }
 
 inline std::vector<std::string> const& recorded_texts() {

@@ -24,7 +24,11 @@
 #endif
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512CD__) && defined(__AVX512VL__)
+#if defined(__AVX512VNNI__)
+#define AXIFORM_ARCH avx512_vnni
+#else
 #define AXIFORM_ARCH avx512
+#endif
 #elif defined(__AVX2__) && defined(__FMA__)
 #define AXIFORM_ARCH avx2_fma
 #elif defined(__AVX2__)

@@ -62,6 +62,7 @@ struct SentenceConfig {
   std::optional<std::size_t> max_sequence_length = {};     ///< Tokens, special ones included; longer texts are cut.
   std::map<std::string, std::string> prompts = {};         ///< What is put before a text, by name: "query", "passage".
   std::optional<std::string> default_prompt_name = {};     ///< The prompt of a text that is given none.
+  std::optional<std::size_t> dimensions = {};              ///< `truncate_dim`: how many numbers of an embedding there shall be, the first.
   std::optional<ScoreFunction> score = {};                 ///< How its embeddings are to be compared, where the file says.
   LowerCase lower_case = LowerCase::as_tokenizer;          ///< `do_lower_case`.
   std::filesystem::path settings = {};                     ///< The file that says how long and in which case; none when empty.
@@ -259,6 +260,8 @@ inline void read_prompts(ModelDirectory const& directory, SentenceConfig& config
   if (config.default_prompt_name && !config.prompts.contains(*config.default_prompt_name))
     throw CheckpointError(message(
         {file, ": default_prompt_name: found ", in_quotes(*config.default_prompt_name), ", expected the name of one of the prompts"}));
+  config.dimensions = get_optional<std::size_t>(json, "truncate_dim", file);
+  if (config.dimensions == std::size_t{0}) throw FormatError(message({file, ": truncate_dim: found 0, expected at least 1"}));
   auto const score = get_optional<std::string>(json, "similarity_fn_name", file);
   if (score == "cosine") config.score = ScoreFunction::cosine;
   if (score == "dot") config.score = ScoreFunction::dot;

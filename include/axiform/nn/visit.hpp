@@ -188,15 +188,9 @@ constexpr bool takes_members(std::index_sequence<Index...>) {
   return requires { T{(static_cast<void>(Index), AnyMember{})...}; };
 }
 
-// The greatest number of initialisers that T takes. Members without a default value make every smaller number ill-formed.
-template <class T, std::size_t Most = 32>
-constexpr std::size_t count_members() {
-  if constexpr (Most == 0 || takes_members<T>(std::make_index_sequence<Most>{})) {
-    return Most;
-  } else {
-    return count_members<T, Most - 1>();
-  }
-}
+// Whether T has `count` members: it takes so many initialisers and no more.
+template <class T, std::size_t count>
+inline constexpr bool has_members = takes_members<T>(std::make_index_sequence<count>{}) && !takes_members<T>(std::make_index_sequence<count + 1>{});
 
 struct CountMembers {
   std::size_t& count;
@@ -229,9 +223,7 @@ template <Layer L>
 constexpr void visit_members(L& layer, auto&& visitor) {
   using T = std::remove_cvref_t<L>;
   if constexpr (std::is_aggregate_v<T>) {
-    constexpr std::size_t members = internal::count_members<T>();
-    constexpr std::size_t visited = internal::count_visited<T>();
-    static_assert(members == visited, "visit() must name every member of the layer exactly once");
+    static_assert(internal::has_members<T, internal::count_visited<T>()>, "visit() must name every member of the layer exactly once");
   }
   T::visit(layer, visitor);
 }

@@ -25,6 +25,9 @@ struct EmbedOptions {
   TextRole role = TextRole::text;                ///< Chooses the prompt.
   std::optional<std::string> prompt{};           ///< What is put before each text, whatever its role; "" for nothing.
   std::optional<Normalization> normalization{};  ///< In the place of what the model's files say: `unit_length` is done last.
+  /// The first numbers of each embedding alone, for models that are trained so that these say most (Matryoshka). Of a model that gives unit length they are
+  /// scaled to it again. When not given, it is what the model's files say (`truncate_dim`), or all.
+  std::optional<std::size_t> dimensions{};
   std::stop_token stop{};                        ///< Ends the call with a `StoppedError`.
   ProgressCallback progress{};                   ///< Is told how many texts are done.
 };

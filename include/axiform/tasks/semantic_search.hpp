@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
@@ -22,8 +23,9 @@
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/executor.hpp>
-#include <axiform/core/tensor.hpp>
+#include <axiform/core/function_ref.hpp>
 #include <axiform/core/progress.hpp>
+#include <axiform/core/tensor.hpp>
 #include <axiform/tasks/similarity.hpp>
 
 namespace axiform {
@@ -76,10 +78,11 @@ inline bool is_better(ParaphrasePair const& a, ParaphrasePair const& b) {
   return std::tuple(-a.score, a.first, a.second) < std::tuple(-b.score, b.first, b.second);
 }
 
-// The best `limit` of what is offered.
-class BestHits {
+// The best of what is offered: hits of any kind that `is_better` orders.
+template <class Hit>
+class BestOf {
  public:
-  void offer(SearchHit const& hit, std::size_t limit) {
+  void offer(Hit const& hit, std::size_t limit) {
     if (hits_.size() < limit) {
       hits_.push_back(hit);
     } else if (is_better(hit, hits_.front())) {
@@ -90,20 +93,42 @@ class BestHits {
     }
     std::ranges::push_heap(hits_, is_worst_first);
   }
-  std::vector<SearchHit> const& hits() const { return hits_; }
+  std::vector<Hit> const& hits() const { return hits_; }
 
  private:
-  static bool is_worst_first(SearchHit const& a, SearchHit const& b) { return is_better(a, b); }  // the front of the heap is the worst
-  std::vector<SearchHit> hits_;
+  static bool is_worst_first(Hit const& a, Hit const& b) { return is_better(a, b); }  // the front of the heap is the worst
+  std::vector<Hit> hits_;
 };
-
-// Whether a row of a corpus may be found by itself.
-enum class SelfMatch { kept, left_out };
 
 // Rows of queries that are searched for together, and of the corpus that stay in cache meanwhile.
 inline constexpr std::size_t search_chunk = 256, query_block = 32, corpus_block = 128;
 
-// The best hits, best first, of the queries [first, first + count). Threads take parts of the corpus; the best of their bests are the best.
+// The best `limit` hits of each query, best first. Threads take parts of the corpus; the best of their bests are the best. `search_block(best, begin, size)`
+// offers what the rows [begin, begin + size) are to each query. When told to stop, the result is that of some rows.
+template <class Hit>
+std::vector<std::vector<Hit>> best_in_parts(std::size_t queries, std::size_t rows, std::size_t limit, Executor& executor,
+                                            std::stop_token const& stop,
+                                            FunctionRef<void(std::vector<BestOf<Hit>>&, std::size_t, std::size_t)> search_block) {
+  std::size_t const parts = std::clamp<std::size_t>(rows / corpus_block, 1, executor.concurrency());
+  std::vector<std::vector<BestOf<Hit>>> best(parts, std::vector<BestOf<Hit>>(queries));
+  executor.parallel_for(parts, [&](std::size_t part) {
+    std::size_t const end = rows * (part + 1) / parts;
+    for (std::size_t begin = rows * part / parts; begin < end && !stop.stop_requested(); begin += corpus_block)
+      search_block(best[part], begin, std::min(corpus_block, end - begin));
+  });
+  std::vector<std::vector<Hit>> result(queries);
+  for (std::size_t q = 0; q < queries; ++q) {
+    for (auto const& part : best) result[q].insert(result[q].end(), part[q].hits().begin(), part[q].hits().end());
+    std::ranges::sort(result[q], [](Hit const& a, Hit const& b) { return is_better(a, b); });
+    result[q].resize(std::min(result[q].size(), limit));
+  }
+  return result;
+}
+
+// Whether a row of a corpus may be found by itself.
+enum class SelfMatch { kept, left_out };
+
+// The best hits, best first, of the queries [first, first + count).
 std::vector<std::vector<SearchHit>> search_rows(ScoredRows const& queries, std::size_t first, std::size_t count, ScoredRows const& corpus,
                                                 ScoreFunction function, std::size_t top_k, SelfMatch self, Executor& executor,
                                                 std::stop_token const& stop);
@@ -151,35 +176,23 @@ class BestPairs {
 AXIFORM_INLINE std::vector<std::vector<SearchHit>> search_rows(ScoredRows const& queries, std::size_t first, std::size_t count,
                                                                ScoredRows const& corpus, ScoreFunction function, std::size_t top_k,
                                                                SelfMatch self, Executor& executor, std::stop_token const& stop) {
-  std::size_t const parts = std::clamp<std::size_t>(corpus.rows / corpus_block, 1, executor.concurrency());
-  std::vector<std::vector<BestHits>> best(parts, std::vector<BestHits>(count));
   auto const query_lengths = queries.lengths(first, count, function);
-  auto const search_block = [&](std::vector<BestHits>& own, std::vector<float>& scores, std::size_t begin, std::size_t size) {
-    auto const lengths = corpus.lengths(begin, size, function);  // while the rows are in cache
-    for (std::size_t q = 0; q < count; q += query_block) {
-      std::size_t const rows = std::min(query_block, count - q);
-      score_rows(queries, first + q, rows, query_lengths.data() + (lengths.empty() ? 0 : q), corpus, begin, size, lengths, scores.data(),
-                 corpus_block);
-      for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < size; ++j)
-          if (self == SelfMatch::kept || first + q + i != begin + j)
-            own[q + i].offer({.index = begin + j, .score = scores[i * corpus_block + j]}, top_k);
-    }
-  };
-  executor.parallel_for(parts, [&](std::size_t part) {
-    std::vector<float> scores(query_block * corpus_block);
-    std::size_t const end = corpus.rows * (part + 1) / parts;
-    for (std::size_t begin = corpus.rows * part / parts; begin < end && !stop.stop_requested(); begin += corpus_block)
-      search_block(best[part], scores, begin, std::min(corpus_block, end - begin));
-  });
+  auto result = best_in_parts<SearchHit>(count, corpus.rows, top_k, executor, stop,
+                                         [&](std::vector<BestOf<SearchHit>>& own, std::size_t begin, std::size_t size) {
+                                           std::array<float, query_block * corpus_block> scores;
+                                           auto const lengths = corpus.lengths(begin, size, function);  // while the rows are in cache
+                                           for (std::size_t q = 0; q < count; q += query_block) {
+                                             std::size_t const rows = std::min(query_block, count - q);
+                                             score_rows(queries, first + q, rows, query_lengths.data() + (lengths.empty() ? 0 : q), corpus,
+                                                        begin, size, lengths, scores.data(), corpus_block);
+                                             for (std::size_t i = 0; i < rows; ++i)
+                                               for (std::size_t j = 0; j < size; ++j)
+                                                 if (self == SelfMatch::kept || first + q + i != begin + j)
+                                                   own[q + i].offer({.index = begin + j, .score = scores[i * corpus_block + j]}, top_k);
+                                           }
+                                         });
   if (stop.stop_requested())
     throw StoppedError("search: stopped at query " + std::to_string(first) + " of " + std::to_string(queries.rows));
-  std::vector<std::vector<SearchHit>> result(count);
-  for (std::size_t q = 0; q < count; ++q) {
-    for (auto const& part : best) result[q].insert(result[q].end(), part[q].hits().begin(), part[q].hits().end());
-    std::ranges::sort(result[q], [](SearchHit const& a, SearchHit const& b) { return is_better(a, b); });
-    result[q].resize(std::min(result[q].size(), top_k));
-  }
   return result;
 }
 

@@ -80,6 +80,8 @@ class SentenceEmbedding {
         modules_.emplace_back(std::get<Normalization>(module));
       }
     }
+    full_width_ = width_;
+    width_ = std::min(width_, config_.dimensions.value_or(width_));
     if (StaticAxis<Width> && width_ != hidden)
       throw CheckpointError("sentence embedding: found embeddings of " + std::to_string(width_) + " numbers, expected the " +
                             std::to_string(hidden) + " of the type's hidden size; SentenceEmbedding<> takes any");
@@ -100,7 +102,7 @@ class SentenceEmbedding {
   /// One embedding for each text. Long texts are cut at the model's maximum; empty ones are the special tokens alone.
   ///
   /// @return [Sequences, Width], on the heap, in the order of the texts.
-  /// @throws ArgumentError when the batch size is 0; StoppedError when told to stop; what the progress callback throws.
+  /// @throws ArgumentError when the batch size is 0, or an embedding has not as many dimensions as are asked for; StoppedError when told to stop; what the progress callback throws.
   template <TextRange Texts>
   Embeddings embed(Texts const& texts, EmbedOptions const& options, Context& context) const {
     std::string const prompt = prompt_of(options);
@@ -158,7 +160,7 @@ class SentenceEmbedding {
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts.
   Model const& model() const noexcept { return model_; }              ///< What reads the tokens.
   SentenceConfig const& config() const noexcept { return config_; }   ///< What makes a vector of the states.
-  std::size_t dimensions() const noexcept { return width_; }          ///< Numbers of an embedding.
+  std::size_t dimensions() const noexcept { return width_; }          ///< Numbers of an embedding, when the options ask for no other.
   /// Tokens at which a text is cut, special ones included: what the model's files say, and no more than it has positions.
   std::size_t max_length() const noexcept {
     return std::min(config_.max_sequence_length.value_or(tokenizer_.model_max_length().value_or(model_.positions())), model_.positions());
@@ -232,20 +234,36 @@ class SentenceEmbedding {
   template <class Append>
   Embeddings embed_sequences(std::span<std::size_t const> lengths, std::string const& prompt, EmbedOptions const& options, Context& context,
                              Append const& append) const {
-    Embeddings embeddings(Shape<axes::Sequences, Width>::of({lengths.size(), width_}));
+    std::size_t const width = width_of(options);
+    Embeddings embeddings(Shape<axes::Sequences, Width>::of({lengths.size(), width}));
     std::size_t const skipped = tokens_skipped(prompt);
     internal::BatchRun const how{.what = "embed", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress};
     internal::for_each_batch(lengths, how, context, [&](std::span<std::size_t const> batch, Context& own) {
       internal::PackedEncodings packed(model_.token_types());
       for (std::size_t const i : batch) append(i, packed);
       auto pooled = pool_sequences(model_(packed.batch(), own), packed.sequences(), config_.pooling, skipped, own);
-      apply_modules(pooled, options, own);
-      for (std::size_t i = 0; i < batch.size(); ++i) std::ranges::copy(pooled.row(i), embeddings.row(batch[i]).begin());
+      bool const is_normal = apply_modules(pooled, options, own) == Normalization::unit_length;
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        std::ranges::copy(pooled.row(i).first(width), embeddings.row(batch[i]).begin());
+        if (is_normal && width < full_width_) kernels::normalize_row(embeddings.row(batch[i]).data(), width);
+      }
     });
     return embeddings;
   }
 
-  void apply_modules(Tensor<float, axes::Sequences, axes::Hidden>& vectors, EmbedOptions const& options, Context& context) const {
+  // Numbers of an embedding.
+  std::size_t width_of(EmbedOptions const& options) const {
+    std::size_t const width = options.dimensions.value_or(width_);
+    if (width == 0 || width > full_width_)
+      throw ArgumentError("embed: dimensions: found " + std::to_string(width) + ", expected 1 to " + std::to_string(full_width_));
+    if (StaticAxis<Width> && width != full_width_)
+      throw ArgumentError("embed: dimensions: found " + std::to_string(width) + ", expected the " + std::to_string(full_width_) +
+                          " of the type; SentenceEmbedding<> gives fewer");
+    return width;
+  }
+
+  // @return Whether the vectors are of unit length then because somebody asked for it.
+  Normalization apply_modules(Tensor<float, axes::Sequences, axes::Hidden>& vectors, EmbedOptions const& options, Context& context) const {
     auto const normalize = [&] {
       for (std::size_t i = 0; i < vectors.rows(); ++i) kernels::normalize_row(vectors.row(i).data(), vectors.columns());
     };
@@ -259,14 +277,16 @@ class SentenceEmbedding {
         is_normal = is_last;
       }
     }
-    if (options.normalization == Normalization::unit_length && !is_normal) normalize();
+    if (options.normalization == Normalization::unit_length && !is_normal) normalize(), is_normal = true;
+    return is_normal ? Normalization::unit_length : Normalization::none;
   }
 
   Tokenizer tokenizer_;
   Model model_;
   SentenceConfig config_;
   std::vector<Module> modules_;
-  std::size_t width_ = 0;
+  std::size_t full_width_ = 0;  // of what the modules give
+  std::size_t width_ = 0;       // of an embedding
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

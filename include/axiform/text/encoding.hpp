@@ -25,7 +25,8 @@ struct Offset {
 struct Encoding {
   std::vector<TokenId> ids;  ///< In the vocabulary, as the model takes them.
   std::vector<TokenId> type_ids;     ///< The segment: 0, or 1 for the second text of a pair (BERT).
-  std::vector<Offset> offsets;       ///< In code points of the original text, as Hugging Face gives them; {0, 0} for special tokens.
+  /// In code points of the original text, as Hugging Face gives them, or in the unit of `EncodeOptions::offset_unit`; {0, 0} for special tokens.
+  std::vector<Offset> offsets;
   std::vector<Offset> byte_offsets;  ///< The same places in bytes of the original text, invalid ones included.
   std::vector<std::uint8_t> special_tokens_mask;  ///< 1 for tokens that the tokenizer added, 0 for tokens of the text.
 
@@ -52,6 +53,12 @@ enum class Truncation : std::uint8_t {
 /// The end that is cut.
 enum class TruncationSide : std::uint8_t { right, left };
 
+/// What `Encoding::offsets` count. (`Encoding::byte_offsets` are there in any case.)
+enum class OffsetUnit : std::uint8_t {
+  code_points,  ///< Characters as Python counts them, and Hugging Face.
+  utf16,        ///< Units of UTF-16, as JavaScript, Java, C# and Qt count them: two for a character beyond U+FFFF.
+};
+
 /// What stands before a text that is encoded. Tokenizers that put a space before texts put none where one goes on.
 enum class TextBefore : std::uint8_t {
   nothing,      ///< The text begins.
@@ -65,10 +72,12 @@ struct EncodeOptions {
   std::size_t max_length = std::numeric_limits<std::size_t>::max();  ///< Tokens at most, special ones included.
   Truncation truncation = Truncation::longest_first;                 ///< Which text of a pair is cut.
   TruncationSide truncation_side = TruncationSide::right;            ///< At which end.
+  std::size_t stride = 0;                                            ///< Tokens that two windows share; of `encode_windows` alone.
   /// Parts of the text, as bytes and in order, in which added tokens are not found: in what somebody wrote, `<|im_end|>` is ten characters. For
   /// valid UTF-8, and for one text.
   std::span<Offset const> plain_parts = {};
-  TextBefore before = TextBefore::nothing;  ///< What the text goes on with; of one text.
+  TextBefore before = TextBefore::nothing;           ///< What the text goes on with; of one text.
+  OffsetUnit offset_unit = OffsetUnit::code_points;  ///< What `Encoding::offsets` count.
 };
 
 /// Whether decoding closes the gaps that tokenizing English opens: "it 's ." becomes "it's.".

@@ -68,6 +68,13 @@ class Section {
   [[noreturn]] void refuse(std::string_view key, Json const& value) const {
     throw CheckpointError(where_ + ": the setting " + in_quotes(key) + ", here " + describe_json(value) + ", is not supported");
   }
+  /// Whether a side is `left`: "Left" or "Right" in tokenizer.json, "left" or "right" in tokenizer_config.json; right when it is absent or null.
+  bool is_left(std::string_view key) const {
+    auto const side = get_or<std::string>(key, "Right");
+    if (side == "Left" || side == "left") return true;
+    if (side != "Right" && side != "right") refuse(key, json_[key]);
+    return false;
+  }
   /// The `type`, which must be one of these.
   std::string type(std::initializer_list<std::string_view> types) const {
     auto found = require<std::string>("type");

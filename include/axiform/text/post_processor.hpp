@@ -77,22 +77,38 @@ namespace detail {
 /// One text's tokens with both kinds of offsets.
 struct EncodedText {
   TokenSink tokens;             // Places in bytes of the valid text.
-  std::vector<Offset> offsets;  // In code points.
+  std::vector<Offset> offsets;  // In code points or units of UTF-16.
 };
 
-/// Code-point offsets from places in bytes; the begins of places never go back.
-inline void count_offsets(std::string_view text, EncodedText& encoded) {
+/// What the byte of a valid text adds to offsets in a unit: those of a character are counted with its first.
+template <OffsetUnit Unit>
+std::uint32_t units_of(char byte) noexcept {
+  std::uint32_t const units = begins_character(byte);
+  if constexpr (Unit == OffsetUnit::utf16) return units + (static_cast<unsigned char>(byte) >= 0xF0);
+  return units;
+}
+
+template <OffsetUnit Unit>
+void count_offsets(std::string_view text, EncodedText& encoded) {
   auto const& places = encoded.tokens.places;
   encoded.offsets.resize(places.size());
   std::size_t byte = 0;
   std::uint32_t point = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
     auto const [begin, end] = places[i];
-    for (; byte < begin; ++byte) point += begins_character(text[byte]);
+    for (; byte < begin; ++byte) point += units_of<Unit>(text[byte]);
     std::uint32_t last = point;
-    for (std::size_t k = begin; k < end; ++k) last += begins_character(text[k]);
+    for (std::size_t k = begin; k < end; ++k) last += units_of<Unit>(text[k]);
     encoded.offsets[i] = {point, last};
   }
+}
+
+/// Offsets from places in bytes; the begins of places never go back.
+inline void count_offsets(std::string_view text, OffsetUnit unit, EncodedText& encoded) {
+  if (unit == OffsetUnit::utf16)
+    count_offsets<OffsetUnit::utf16>(text, encoded);
+  else
+    count_offsets<OffsetUnit::code_points>(text, encoded);
 }
 
 /// Spaces that a byte-level token begins and ends with.
@@ -120,7 +136,8 @@ inline SpaceCounts count_spaces(std::string_view token) noexcept {
 
 /// Takes them out of the offsets as the crate does: counted in code points, each of them one byte unless an added token took others along.
 template <class SpacesOf>
-void trim_offsets(std::string_view text, bool add_prefix_space, SpacesOf spaces_of, EncodedText& encoded) {
+void trim_offsets(std::string_view text, bool add_prefix_space, OffsetUnit unit, SpacesOf spaces_of, EncodedText& encoded) {
+  auto const width = [&](std::uint32_t place) { return unit == OffsetUnit::utf16 ? units_of<OffsetUnit::utf16>(text[place]) : 1; };
   for (std::size_t i = 0; i < encoded.offsets.size(); ++i) {
     auto [leading, trailing] = spaces_of(i);
     Offset& offset = encoded.offsets[i];
@@ -128,70 +145,95 @@ void trim_offsets(std::string_view text, bool add_prefix_space, SpacesOf spaces_
     if (leading > 0) {
       if ((i == 0 || offset.begin == 0) && add_prefix_space && leading == 1) leading = 0;
       for (; leading > 0 && offset.begin < offset.end; --leading) {
-        ++offset.begin;
+        offset.begin += width(place.begin);
         place.begin += decode_valid_utf8(text.data() + place.begin).length;
       }
     }
     if (offset.end < trailing) continue;
     for (; trailing > 0 && offset.end > offset.begin; --trailing) {
-      --offset.end;
       do --place.end;
       while ((text[place.end] & '\xC0') == '\x80');
+      offset.end -= width(place.end);
     }
   }
 }
 
-/// Keeps `length` tokens; offsets are counted later.
+/// The tokens [first, last), with their offsets where they have been counted.
+inline EncodedText tokens_between(EncodedText const& text, std::size_t first, std::size_t last) {
+  EncodedText part;
+  auto const copy = [&](auto const& from, auto& to) {
+    if (!from.empty()) to.assign(from.begin() + static_cast<std::ptrdiff_t>(first), from.begin() + static_cast<std::ptrdiff_t>(last));
+  };
+  copy(text.tokens.ids, part.tokens.ids);
+  copy(text.tokens.places, part.tokens.places);
+  copy(text.offsets, part.offsets);
+  copy(text.tokens.words, part.tokens.words);
+  part.tokens.next_word = text.tokens.next_word;
+  for (auto const& [index, spelling] : text.tokens.spellings)
+    if (first <= index && index < last) part.tokens.spellings.push_back({index - first, spelling});
+  return part;
+}
+
+/// Keeps `length` tokens, with their offsets where they have been counted.
 inline void truncate(EncodedText& text, std::size_t length, TruncationSide side) {
   std::size_t const size = text.tokens.ids.size();
   if (length >= size) return;
   std::size_t const first = side == TruncationSide::left ? size - length : 0;
   auto const cut = [&](auto& values) {
+    if (values.empty()) return;
     values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(first));
     values.resize(length);
   };
   cut(text.tokens.ids);
   cut(text.tokens.places);
-  if (!text.tokens.words.empty()) cut(text.tokens.words);
+  cut(text.offsets);
+  cut(text.tokens.words);
   std::erase_if(text.tokens.spellings, [&](Encoding::Spelling const& s) { return s.index < first || s.index >= first + length; });
   for (Encoding::Spelling& spelling : text.tokens.spellings) spelling.index -= first;
 }
 
-/// Cuts a text, or a pair (`second` not null), to `length` tokens in all.
+/// How many tokens of each text stay.
+struct KeptTokens {
+  std::size_t first;
+  std::size_t second;
+};
+
+/// What of texts of `n` and `m` tokens, or of one text (`is_pair` false), stays within `length` tokens in all.
 /// @throws ArgumentError when the strategy cannot reach it.
-inline void truncate(EncodedText& first, EncodedText* second, std::size_t length, EncodeOptions const& options) {
-  std::size_t const n = first.tokens.ids.size();
-  std::size_t const m = second == nullptr ? 0 : second->tokens.ids.size();
-  if (n + m <= length) return;
-  auto const cut = [&](EncodedText& text, std::size_t keep) { truncate(text, keep, options.truncation_side); };
-  if (length == 0) {
-    cut(first, 0);
-    if (second != nullptr) cut(*second, 0);
-    return;
-  }
-  if (options.truncation != Truncation::longest_first) {
-    bool const cuts_first = options.truncation == Truncation::only_first;
-    if (!cuts_first && second == nullptr) throw ArgumentError("Truncation::only_second needs a pair of texts, and there is one text");
+inline KeptTokens kept_tokens(std::size_t n, bool is_pair, std::size_t m, std::size_t length, Truncation truncation) {
+  if (n + m <= length) return {n, m};
+  if (length == 0) return {0, 0};
+  if (truncation != Truncation::longest_first) {
+    bool const cuts_first = truncation == Truncation::only_first;
+    if (!cuts_first && !is_pair) throw ArgumentError("Truncation::only_second needs a pair of texts, and there is one text");
     std::size_t const size = cuts_first ? n : m;
     std::size_t const excess = n + m - length;
     if (size <= excess)
       throw ArgumentError(std::string(cuts_first ? "Truncation::only_first: the first" : "Truncation::only_second: the second") +
                           " text has " + std::to_string(size) + " tokens, and " + std::to_string(excess) + " would have to go");
-    cut(cuts_first ? first : *second, size - excess);
-    return;
+    return cuts_first ? KeptTokens{n - excess, m} : KeptTokens{n, m - excess};
   }
-  if (second == nullptr) {
-    cut(first, length);
-    return;
-  }
+  if (!is_pair) return {length, 0};
   std::size_t shorter = std::min(n, m);
   std::size_t longer = shorter > length ? shorter : std::max(shorter, length - shorter);
   if (shorter + longer > length) {
     shorter = length / 2;
     longer = shorter + length % 2;
   }
-  cut(first, n > m ? longer : shorter);
-  cut(*second, n > m ? shorter : longer);
+  return n > m ? KeptTokens{longer, shorter} : KeptTokens{shorter, longer};
+}
+
+/// Windows of `length` tokens over `size`, each sharing `stride` of them with the one before; those of a text that is cut at its begin are
+/// counted from its end. As the crate has them.
+inline std::vector<Offset> windows_over(std::size_t size, std::size_t length, std::size_t stride, TruncationSide side) {
+  std::vector<Offset> windows;
+  for (std::size_t done = 0;; done += length - stride) {
+    std::size_t const end = std::min(done + length, size);
+    Offset const window{static_cast<std::uint32_t>(done), static_cast<std::uint32_t>(end)};
+    auto const mirrored = [&](std::uint32_t place) { return static_cast<std::uint32_t>(size) - place; };
+    windows.push_back(side == TruncationSide::right ? window : Offset{mirrored(window.end), mirrored(window.begin)});
+    if (end == size) return windows;
+  }
 }
 
 /// Whether `parts` have the first text once, then the second `seconds` times; `assemble` takes no others.

@@ -12,7 +12,7 @@ namespace axiform {
 struct SpecialTokens {
   std::optional<TokenId> cls = {};   ///< Begins an encoding.
   std::optional<TokenId> sep = {};   ///< Ends a text.
-  std::optional<TokenId> pad = {};   ///< Fills up batches elsewhere; nothing is padded here.
+  std::optional<TokenId> pad = {};   ///< Fills up batches (`Tokenizer::pad`).
   std::optional<TokenId> mask = {};  ///< Stands for a word to be guessed.
   std::optional<TokenId> unk = {};   ///< What a word that is in no token becomes.
   std::optional<TokenId> bos = {};   ///< Begins a document.

@@ -13,12 +13,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <axiform/core/config.hpp>
@@ -26,6 +27,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/padding.hpp>
 #include <axiform/text/special_tokens.hpp>
 
 namespace axiform {
@@ -33,8 +35,14 @@ namespace axiform {
 class ModelDirectory;  // axiform/io/model_directory.hpp
 
 namespace detail {
+
 class TokenDecoder;  // axiform/text/decoder.hpp
-}
+
+/// What `begin` and `end` give texts of: a vector of strings, an array of string views, a list of literals.
+template <class Range>
+concept TextRange = std::convertible_to<decltype(*std::begin(std::declval<Range const&>())), std::string_view>;
+
+}  // namespace detail
 
 /// How text becomes tokens when only vocab.txt is there: BERT's tokenizer, under the names of tokenizer_config.json.
 struct BertTokenizerOptions {
@@ -43,7 +51,7 @@ struct BertTokenizerOptions {
   bool tokenize_chinese_chars = true;                ///< Makes each ideograph a word.
   std::string unk_token = "[UNK]";                   ///< What a word that is in no token becomes.
   std::string sep_token = "[SEP]";                   ///< Ends a text.
-  std::string pad_token = "[PAD]";                   ///< Fills up batches elsewhere; here nothing is padded.
+  std::string pad_token = "[PAD]";                   ///< Fills up batches (`Tokenizer::pad`).
   std::string cls_token = "[CLS]";                   ///< Begins an encoding.
   std::string mask_token = "[MASK]";                 ///< Stands for a word to be guessed.
 };
@@ -71,7 +79,8 @@ class Tokenizer {
   /// WordPiece, and what SentencePiece trained as BPE. Include <axiform/text/tokenizer_files.hpp>.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
   static Tokenizer from_directory(ModelDirectory const& directory);
-  /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller. Throws as `from_directory`.
+  /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller (`configured_options`, `configured_padding`). Throws as
+  /// `from_directory`.
   static Tokenizer from_tokenizer_json(std::filesystem::path const& file);
   /// BERT's tokenizer from its vocabulary, one token a line. Throws as `from_directory`.
   static Tokenizer from_vocab_txt(std::filesystem::path const& vocabulary, BertTokenizerOptions const& options = {});
@@ -90,27 +99,65 @@ class Tokenizer {
   /// @throws ArgumentError as `encode`, and when the truncation asked for cannot reach `max_length`.
   Encoding encode_pair(std::string_view first, std::string_view second, EncodeOptions const& options = {}) const;
 
+  /// The whole text in windows of `max_length` tokens, special ones included, each of which begins with the last `stride` tokens of the one
+  /// before: the first is what `encode` gives, the others are Hugging Face's `overflowing`, in its order (from the end where
+  /// `truncation_side` is left). Offsets are those in the whole text.
+  /// @throws ArgumentError as `encode`, and when `stride` is not below the number of the text's tokens in a window.
+  std::vector<Encoding> encode_windows(std::string_view text, EncodeOptions const& options) const;
+
+  /// The same of two texts, of which one, as `truncation` says, goes on from window to window; the other stands in each.
+  /// @throws ArgumentError as `encode_pair` and `encode_windows`, and when both would be cut.
+  std::vector<Encoding> encode_pair_windows(std::string_view first, std::string_view second, EncodeOptions const& options) const;
+
+  /// The tokens of a text that has been split into words before: a range of strings or string views. Each word is encoded by itself; offsets are
+  /// those in the word, and `word_ids` gives the word's index. (Hugging Face's `is_pretokenized` and `is_split_into_words`.) Throws as `encode`.
+  template <detail::TextRange Words>
+  Encoding encode_words(Words const& words, EncodeOptions const& options = {}) const {
+    return encode_word_views(std::vector<std::string_view>(std::begin(words), std::end(words)), options);
+  }
+  /// The same of a list.
+  Encoding encode_words(std::initializer_list<std::string_view> words, EncodeOptions const& options = {}) const {
+    return encode_word_views(std::span(words.begin(), words.size()), options);
+  }
+
   /// The tokens of each text: a range of strings or string views. With an executor, its threads share the work.
-  template <class Texts>
-    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view> std::vector<Encoding> encode_batch(
-        Texts const& texts, EncodeOptions const& options = {})
-  const {
+  template <detail::TextRange Texts>
+  std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options = {}) const {
     SerialExecutor executor;
     return encode_batch(texts, options, executor);
   }
   /// The same on the threads of `executor`.
-  template <class Texts>
-    requires std::convertible_to<std::ranges::range_reference_t<Texts const&>, std::string_view> std::vector<Encoding> encode_batch(
-        Texts const& texts, EncodeOptions const& options, Executor& executor)
-  const {
-    std::vector<std::string_view> views(std::ranges::begin(texts), std::ranges::end(texts));
-    return encode_views(views, options, executor);
+  template <detail::TextRange Texts>
+  std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options, Executor& executor) const {
+    return encode_views(std::vector<std::string_view>(std::begin(texts), std::end(texts)), options, executor);
   }
-
   /// The same of a list.
   std::vector<Encoding> encode_batch(std::initializer_list<std::string_view> texts, EncodeOptions const& options = {}) const {
     SerialExecutor executor;
     return encode_views(std::span(texts.begin(), texts.size()), options, executor);
+  }
+
+  /// The tokens of pairs: of each text of `firsts` with the one of `seconds` in its place.
+  /// @throws ArgumentError as `encode_pair`, and when they are not as many.
+  template <detail::TextRange Firsts, detail::TextRange Seconds>
+  std::vector<Encoding> encode_pair_batch(Firsts const& firsts, Seconds const& seconds, EncodeOptions const& options = {}) const {
+    SerialExecutor executor;
+    return encode_pair_batch(firsts, seconds, options, executor);
+  }
+  /// The same on the threads of `executor`.
+  template <detail::TextRange Firsts, detail::TextRange Seconds>
+  std::vector<Encoding> encode_pair_batch(Firsts const& firsts, Seconds const& seconds, EncodeOptions const& options,
+                                          Executor& executor) const {
+    return encode_pair_views(std::vector<std::string_view>(std::begin(firsts), std::end(firsts)),
+                             std::vector<std::string_view>(std::begin(seconds), std::end(seconds)), options, executor);
+  }
+
+  /// Encodings as rows of one length, filled up with the padding token: `auto const batch = tokenizer.pad(encodings, {.multiple_of = 8});`
+  /// The token `i` of an encoding is in column `i` of its row, or, with padding on the left, in column `length - size() + i`.
+  /// @throws ArgumentError when an encoding is longer than the length asked for, or the tokenizer has no padding token and `options` name none.
+  template <class Integer = std::int64_t>
+  PaddedBatch<Integer> pad(std::span<Encoding const> encodings, PaddingOptions const& options = {}) const {
+    return detail::pad_to<Integer>(padding_of(encodings, options), encodings);
   }
 
   /// The text that `ids` stand for; a hole in the vocabulary stands for none. Bytes that are not UTF-8 together become U+FFFD.
@@ -153,6 +200,11 @@ class Tokenizer {
   std::size_t added_to_pair() const noexcept;
   /// tokenizer_config.json's `model_max_length`, where it is a number of tokens.
   std::optional<std::size_t> model_max_length() const noexcept;
+  /// What the files say of truncation, to be handed to `encode` and its kin by who wants it: `max_length`, strategy, side and stride of
+  /// tokenizer.json's `truncation`, and the side that tokenizer_config.json names (`truncation_side`). The defaults where they say nothing.
+  EncodeOptions const& configured_options() const noexcept;
+  /// What they say of padding, to be handed to `pad`: tokenizer.json's `padding`, and the side that tokenizer_config.json names (`padding_side`).
+  PaddingOptions const& configured_padding() const noexcept;
   /// What of the files was passed over when they were read, a sentence each: settings that are not known, ids that could not be kept.
   std::vector<std::string> const& notes() const noexcept;
 
@@ -162,6 +214,10 @@ class Tokenizer {
   struct Scratch;  // What encoding needs of memory, from text to text.
 
   std::vector<Encoding> encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const;
+  std::vector<Encoding> encode_pair_views(std::span<std::string_view const> firsts, std::span<std::string_view const> seconds,
+                                          EncodeOptions const& options, Executor& executor) const;
+  Encoding encode_word_views(std::span<std::string_view const> words, EncodeOptions const& options) const;
+  detail::Padding padding_of(std::span<Encoding const> encodings, PaddingOptions const& options) const;
   void append_decoded(TokenId id, DecodeOptions const& options, detail::TokenDecoder& decoder, std::string& text) const;
   detail::TokenDecoder decoder_after(TokenIds const& before, DecodeOptions const& options) const;
   std::string decode_with(detail::TokenDecoder decoder, TokenIds const& ids, DecodeOptions const& options) const;

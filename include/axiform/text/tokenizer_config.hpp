@@ -195,7 +195,6 @@ inline constexpr std::string_view keys_without_effect[] = {"_commit_hash",
                                                            "pad_token_id",
                                                            "pad_token_type_id",
                                                            "padding",
-                                                           "padding_side",
                                                            "pretrained_model_name_or_path",
                                                            "processor_class",
                                                            "remove_space",
@@ -221,7 +220,6 @@ inline constexpr std::string_view keys_without_effect[] = {"_commit_hash",
                                                            "transformers_version",
                                                            "trim_offsets",
                                                            "truncation",
-                                                           "truncation_side",
                                                            "truncation_strategy",
                                                            "trust_remote_code",
                                                            "unk_id",
@@ -278,6 +276,10 @@ inline void apply_tokenizer_config(Section const& config, TokenizerSource source
         throw_json_type(value, key, "a number", config.where());
     } else if (key == "clean_up_tokenization_spaces") {
       parts.decoder.clean_up_tokenization_spaces = config.get_or<bool>(key, false) && bpe == nullptr;  // Byte-level text has no such gaps.
+    } else if (key == "padding_side" && !is_unset(value)) {
+      parts.padding.side = config.is_left(key) ? PaddingSide::left : PaddingSide::right;
+    } else if (key == "truncation_side" && !is_unset(value)) {
+      parts.options.truncation_side = config.is_left(key) ? TruncationSide::left : TruncationSide::right;
     } else if (key == "split_special_tokens") {
       if (!is_unset(value)) config.refuse(key, value);
     } else if (word_piece != nullptr && key == "do_lower_case") {

@@ -29,6 +29,7 @@
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/normalizer.hpp>
+#include <axiform/text/padding.hpp>
 #include <axiform/text/post_processor.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/tokenizer.hpp>
@@ -97,8 +98,14 @@ struct Tokenizer::State {
   Encoding encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const;
   void encode_text(std::string_view text, Scratch& scratch, detail::TokenizedText& result) const;
   void encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const;
+  Encoding encode_words(std::span<std::string_view const> words, EncodeOptions const& options) const;
+  std::vector<Encoding> windows(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const;
+  detail::KeptTokens kept_tokens(detail::TokenizedText const& first, detail::TokenizedText const* second,
+                                 EncodeOptions const& options) const;
   Encoding finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const;
-  void finish_text(detail::TokenizedText& text) const;
+  void count_offsets(detail::TokenizedText& text, OffsetUnit unit) const;
+  void finish_text(detail::TokenizedText const& text, OffsetUnit unit, detail::EncodedText& encoded) const;
+  Encoding assemble(detail::EncodedText& first, detail::EncodedText* second, EncodeOptions const& options) const;
   std::string const& id_to_token(TokenId id) const;
   std::uint32_t number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,
                                         std::span<std::optional<std::uint32_t>> words) const;
@@ -122,6 +129,8 @@ struct Tokenizer::State {
   DecoderOptions decoder;                   ///< How tokens become text again.
   SpecialTokens special_tokens;             ///< Those that have a part to play.
   std::optional<std::size_t> model_max_length;
+  EncodeOptions configured_options;
+  PaddingOptions configured_padding;
   std::vector<std::string> notes;
 
  private:
@@ -250,6 +259,8 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
       model_max_length(parts.model_max_length),
+      configured_options(parts.options),
+      configured_padding(parts.padding),
       notes(std::move(parts.notes)) {
   add_tokens(parts.added_tokens, name);
   auto const check = [&](TokenId id) {
@@ -262,6 +273,7 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
   for (auto const& id : {special_tokens.cls, special_tokens.sep, special_tokens.pad, special_tokens.mask, special_tokens.unk,
                          special_tokens.bos, special_tokens.eos})
     if (id) check(*id);
+  if (configured_padding.id) check(*configured_padding.id);
   if (!detail::is_template(post_processor.single, 0) || !detail::is_template(post_processor.pair, 1))
     throw FormatError(name + ": post_processor: expected a template with the first text once, and one with the second text once after it");
   if (!post_processor.trim_offsets) return;
@@ -355,33 +367,106 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
   }
 }
 
-inline void Tokenizer::State::finish_text(detail::TokenizedText& text) const {
+inline void Tokenizer::State::count_offsets(detail::TokenizedText& text, OffsetUnit unit) const {
   if (text.is_ascii)
     text.encoded.offsets = text.encoded.tokens.places;
   else
-    detail::count_offsets(text.valid, text.encoded);
-  if (post_processor.trim_offsets) {
-    detail::TokenSink const& sink = text.encoded.tokens;
-    auto spelling = sink.spellings.begin();
-    auto const spaces_of = [&](std::size_t i) {
-      if (spelling == sink.spellings.end() || spelling->index != i) return spaces[static_cast<std::size_t>(sink.ids[i])];
-      return detail::count_spaces((spelling++)->text);
-    };
-    detail::trim_offsets(text.valid, post_processor.add_prefix_space, spaces_of, text.encoded);
-  }
-  if (!text.replacements.empty()) detail::restore_places(text, text.encoded.tokens.places);
+    detail::count_offsets(text.valid, unit, text.encoded);
 }
 
-inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const {
+/// Makes of places and counted offsets what a user gets. `encoded` is all of the text, or a window.
+inline void Tokenizer::State::finish_text(detail::TokenizedText const& text, OffsetUnit unit, detail::EncodedText& encoded) const {
+  if (post_processor.trim_offsets) {
+    auto spelling = encoded.tokens.spellings.begin();
+    auto const spaces_of = [&](std::size_t i) {
+      if (spelling == encoded.tokens.spellings.end() || spelling->index != i)
+        return spaces[static_cast<std::size_t>(encoded.tokens.ids[i])];
+      return detail::count_spaces((spelling++)->text);
+    };
+    detail::trim_offsets(text.valid, post_processor.add_prefix_space, unit, spaces_of, encoded);
+  }
+  if (!text.replacements.empty()) detail::restore_places(text, encoded.tokens.places);
+}
+
+inline Encoding Tokenizer::State::assemble(detail::EncodedText& first, detail::EncodedText* second, EncodeOptions const& options) const {
+  return detail::assemble(second == nullptr ? post_processor.single : post_processor.pair, first, second, options.add_special_tokens);
+}
+
+inline detail::KeptTokens Tokenizer::State::kept_tokens(detail::TokenizedText const& first, detail::TokenizedText const* second,
+                                                        EncodeOptions const& options) const {
   auto const& parts = second == nullptr ? post_processor.single : post_processor.pair;
   std::size_t const added = options.add_special_tokens ? PostProcessor::count_special(parts) : 0;
   if (options.max_length < added)
     throw ArgumentError("max_length: found " + std::to_string(options.max_length) + ", and the special tokens alone are " +
                         std::to_string(added));
-  detail::truncate(first.encoded, second == nullptr ? nullptr : &second->encoded, options.max_length - added, options);
-  finish_text(first);
-  if (second != nullptr) finish_text(*second);
-  return detail::assemble(parts, first.encoded, second == nullptr ? nullptr : &second->encoded, options.add_special_tokens);
+  return detail::kept_tokens(first.encoded.tokens.ids.size(), second != nullptr, second == nullptr ? 0 : second->encoded.tokens.ids.size(),
+                             options.max_length - added, options.truncation);
+}
+
+inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const {
+  auto const kept = kept_tokens(first, second, options);
+  auto const finish_one = [&](detail::TokenizedText& text, std::size_t length) {
+    detail::truncate(text.encoded, length, options.truncation_side);
+    count_offsets(text, options.offset_unit);
+    finish_text(text, options.offset_unit, text.encoded);
+  };
+  finish_one(first, kept.first);
+  if (second != nullptr) finish_one(*second, kept.second);
+  return assemble(first.encoded, second == nullptr ? nullptr : &second->encoded, options);
+}
+
+inline std::vector<Encoding> Tokenizer::State::windows(detail::TokenizedText& first, detail::TokenizedText* second,
+                                                       EncodeOptions const& options) const {
+  auto const kept = kept_tokens(first, second, options);
+  std::size_t const first_size = first.encoded.tokens.ids.size(), second_size = second == nullptr ? 0 : second->encoded.tokens.ids.size();
+  bool const cuts_first = kept.first < first_size, cuts_second = kept.second < second_size;
+  if (!cuts_first && !cuts_second) {
+    std::vector<Encoding> whole;
+    whole.push_back(finish(first, second, options));
+    return whole;
+  }
+  if (cuts_first && cuts_second)
+    throw ArgumentError("max_length: found " + std::to_string(options.max_length) +
+                        ", and both texts would be cut; expected Truncation::only_first or only_second, to say which goes on in windows");
+  std::size_t const length = cuts_first ? kept.first : kept.second;
+  if (options.stride >= length)
+    throw ArgumentError("stride: found " + std::to_string(options.stride) + ", expected fewer than the " + std::to_string(length) +
+                        " tokens of the text that a window has room for");
+  count_offsets(first, options.offset_unit);  // Once: windows are cut from what has been counted.
+  if (second != nullptr) count_offsets(*second, options.offset_unit);
+  std::vector<Encoding> result;
+  for (auto const& [begin, end] :
+       detail::windows_over(cuts_first ? first_size : second_size, length, options.stride, options.truncation_side)) {
+    auto one = cuts_first ? detail::tokens_between(first.encoded, begin, end) : first.encoded;
+    finish_text(first, options.offset_unit, one);
+    detail::EncodedText two;
+    if (second != nullptr) {
+      two = cuts_second ? detail::tokens_between(second->encoded, begin, end) : second->encoded;
+      finish_text(*second, options.offset_unit, two);
+    }
+    result.push_back(assemble(one, second == nullptr ? nullptr : &two, options));
+  }
+  return result;
+}
+
+inline Encoding Tokenizer::State::encode_words(std::span<std::string_view const> words, EncodeOptions const& options) const {
+  Scratch scratch(*this);
+  detail::TokenizedText all;
+  detail::EncodedText& joined = all.encoded;
+  for (std::size_t word = 0; word < words.size(); ++word) {
+    encode_text(words[word], scratch, scratch.first);
+    count_offsets(scratch.first, options.offset_unit);
+    finish_text(scratch.first, options.offset_unit, scratch.first.encoded);
+    detail::TokenSink const& sink = scratch.first.encoded.tokens;
+    for (Encoding::Spelling const& spelling : sink.spellings)
+      joined.tokens.spellings.push_back({joined.tokens.ids.size() + spelling.index, spelling.text});
+    joined.tokens.ids.insert(joined.tokens.ids.end(), sink.ids.begin(), sink.ids.end());
+    joined.tokens.places.insert(joined.tokens.places.end(), sink.places.begin(), sink.places.end());
+    joined.offsets.insert(joined.offsets.end(), scratch.first.encoded.offsets.begin(), scratch.first.encoded.offsets.end());
+    joined.tokens.words.resize(joined.tokens.ids.size(), static_cast<std::uint32_t>(word));
+  }
+  detail::truncate(joined, kept_tokens(all, nullptr, options).first, options.truncation_side);
+  return assemble(joined, nullptr, options);
 }
 
 inline Encoding Tokenizer::State::encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const {
@@ -437,6 +522,52 @@ AXIFORM_INLINE Encoding Tokenizer::encode_pair(std::string_view first, std::stri
   state_->encode_text(second, scratch, scratch.second);
   return state_->finish(scratch.first, &scratch.second, options);
 }
+
+AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_windows(std::string_view text, EncodeOptions const& options) const {
+  Scratch scratch(*state_);
+  scratch.plain_parts = options.plain_parts;
+  scratch.before = options.before;
+  state_->encode_text(text, scratch, scratch.first);
+  return state_->windows(scratch.first, nullptr, options);
+}
+
+AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_pair_windows(std::string_view first, std::string_view second,
+                                                                    EncodeOptions const& options) const {
+  Scratch scratch(*state_);
+  state_->encode_text(first, scratch, scratch.first);
+  state_->encode_text(second, scratch, scratch.second);
+  return state_->windows(scratch.first, &scratch.second, options);
+}
+
+AXIFORM_INLINE Encoding Tokenizer::encode_word_views(std::span<std::string_view const> words, EncodeOptions const& options) const {
+  return state_->encode_words(words, options);
+}
+
+AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_pair_views(std::span<std::string_view const> firsts,
+                                                                  std::span<std::string_view const> seconds, EncodeOptions const& options,
+                                                                  Executor& executor) const {
+  if (firsts.size() != seconds.size())
+    throw ArgumentError("encode_pair_batch: found " + std::to_string(firsts.size()) + " first texts and " + std::to_string(seconds.size()) +
+                        " second ones, expected as many");
+  std::vector<Encoding> result(firsts.size());
+  std::size_t const shares = std::min(firsts.size(), 8 * executor.concurrency());
+  executor.parallel_for(shares, [&](std::size_t share) {
+    Scratch scratch(*state_);
+    for (std::size_t i = firsts.size() * share / shares; i < firsts.size() * (share + 1) / shares; ++i) {
+      state_->encode_text(firsts[i], scratch, scratch.first);
+      state_->encode_text(seconds[i], scratch, scratch.second);
+      result[i] = state_->finish(scratch.first, &scratch.second, options);
+    }
+  });
+  return result;
+}
+
+AXIFORM_INLINE detail::Padding Tokenizer::padding_of(std::span<Encoding const> encodings, PaddingOptions const& options) const {
+  return detail::padding_of(encodings, options, state_->configured_padding, state_->special_tokens.pad);
+}
+
+AXIFORM_INLINE EncodeOptions const& Tokenizer::configured_options() const noexcept { return state_->configured_options; }
+AXIFORM_INLINE PaddingOptions const& Tokenizer::configured_padding() const noexcept { return state_->configured_padding; }
 
 AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_views(std::span<std::string_view const> texts, EncodeOptions const& options,
                                                              Executor& executor) const {

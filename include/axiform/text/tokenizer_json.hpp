@@ -1,8 +1,8 @@
 /// @file
 /// tokenizer.json, the file that Hugging Face's tokenizers write, into `TokenizerParts`.
 ///
-/// Every setting is honoured or refused by name; what is ignored in silence would be wrong ids in silence. `truncation` and `padding` alone
-/// are left to the caller, who says both when encoding.
+/// Every setting is honoured or refused by name; what is ignored in silence would be wrong ids in silence. `truncation` and `padding` are kept
+/// for callers who ask for them.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,10 @@
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/added_token_list.hpp>
+#include <axiform/text/encoding.hpp>
 #include <axiform/text/json_section.hpp>
 #include <axiform/text/normalizer.hpp>
+#include <axiform/text/padding.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/split_expression.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
@@ -429,6 +431,39 @@ inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedToke
   return result;
 }
 
+/// `truncation`, into options of encoding.
+inline EncodeOptions truncation_from(Section const& truncation) {
+  truncation.allow({"direction", "max_length", "strategy", "stride"});
+  EncodeOptions options;
+  options.max_length = truncation.require<std::size_t>("max_length");
+  options.stride = truncation.get_or<std::size_t>("stride", 0);
+  auto const strategy = truncation.get_or<std::string>("strategy", "LongestFirst");
+  if (strategy == "OnlyFirst")
+    options.truncation = Truncation::only_first;
+  else if (strategy == "OnlySecond")
+    options.truncation = Truncation::only_second;
+  else if (strategy != "LongestFirst")
+    truncation.refuse("strategy", truncation.json()["strategy"]);
+  if (truncation.is_left("direction")) options.truncation_side = TruncationSide::left;
+  return options;
+}
+
+/// `padding`.
+inline PaddingOptions padding_from(Section const& padding) {
+  padding.allow({"direction", "pad_id", "pad_to_multiple_of", "pad_token", "pad_type_id", "strategy"});
+  PaddingOptions options;
+  Json const* const strategy = find_member(padding.json(), "strategy", padding.where());
+  if (strategy != nullptr && strategy->is_object())
+    options.length = padding.section("strategy").require<std::size_t>("Fixed");
+  else if (strategy != nullptr && *strategy != "BatchLongest")
+    padding.refuse("strategy", *strategy);
+  options.multiple_of = std::max<std::size_t>(padding.get_or<std::size_t>("pad_to_multiple_of", 1), 1);  // The crate takes 0 for none.
+  options.side = padding.is_left("direction") ? PaddingSide::left : PaddingSide::right;
+  options.id = padding.require<TokenId>("pad_id");
+  options.type_id = padding.get_or<TokenId>("pad_type_id", 0);
+  return options;
+}
+
 /// The parts that a tokenizer.json describes. `name` says in messages where it comes from.
 inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string const& name) {
   Section const file(json, name);
@@ -449,6 +484,8 @@ inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string co
   if (added != nullptr && !added->is_null())
     for (Section const& token : file.sections("added_tokens"))
       added_tokens.add(added_token_from(token, token.require<TokenId>("id")), name);
+  if (auto const truncation = file.optional_section("truncation")) parts.options = truncation_from(*truncation);
+  if (auto const padding = file.optional_section("padding")) parts.padding = padding_from(*padding);
   if (auto const processor = file.optional_section("post_processor")) read_post_processor(*processor, parts.post_processor);
   if (auto const decoder = file.optional_section("decoder")) parts.decoder = decoder_from(*decoder);
   parts.special_tokens = usual_special_tokens(parts, added_tokens);

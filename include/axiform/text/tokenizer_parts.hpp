@@ -18,7 +18,9 @@
 #include <axiform/text/byte_bpe.hpp>
 #include <axiform/text/character_bpe.hpp>
 #include <axiform/text/decoder.hpp>
+#include <axiform/text/encoding.hpp>
 #include <axiform/text/normalizer.hpp>
+#include <axiform/text/padding.hpp>
 #include <axiform/text/post_processor.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/special_tokens.hpp>
@@ -39,6 +41,8 @@ struct TokenizerParts {
   DecoderOptions decoder;                                                     ///< How tokens become text again.
   SpecialTokens special_tokens;                                               ///< Those that have a part to play.
   std::optional<std::size_t> model_max_length;                                ///< From tokenizer_config.json; encoding does not heed it.
+  EncodeOptions options;   ///< What the files say of truncation; encoding does not heed it.
+  PaddingOptions padding;  ///< What they say of padding.
   std::vector<std::string> notes;                                             ///< What of the files was passed over, a sentence each.
 };
 
