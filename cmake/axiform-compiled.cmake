@@ -4,7 +4,7 @@
 # All units of a program must be compiled for one instruction set then: options such as -march belong in CMAKE_CXX_FLAGS or in the preset, not to one
 # target (units that disagree do not link).
 add_library(axiform_compiled STATIC EXCLUDE_FROM_ALL)
-foreach(room text models io inspect tasks generate kernels algebra core)  # what takes longest first
+foreach(room text models io inspect tasks search generate kernels algebra core)  # what takes longest first
   target_sources(axiform_compiled PRIVATE "${CMAKE_CURRENT_LIST_DIR}/compiled/${room}.cpp")
 endforeach()
 target_link_libraries(axiform_compiled PUBLIC axiform::axiform)

@@ -2,4 +2,5 @@
 #define AXIFORM_COMPILING_text 1
 
 #include <axiform/text/chat_template_files.hpp>
+#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer_files.hpp>

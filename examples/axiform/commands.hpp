@@ -3,7 +3,9 @@
 
 int tokenize(int argc, char** argv);
 int embed(int argc, char** argv);
+int similarity(int argc, char** argv);
 int search(int argc, char** argv);
+int rerank(int argc, char** argv);
 int fill_mask(int argc, char** argv);
 int next_sentence(int argc, char** argv);
 int answer(int argc, char** argv);

@@ -19,7 +19,9 @@ struct Entry {
 constexpr Entry entries[] = {
     {"tokenize", "Cut texts into tokens", tokenize},
     {"embed", "Turn texts into vectors, and say how similar they are", embed},
-    {"search", "Find the lines of a file that are closest to a question", search},
+    {"similarity", "Say how close in meaning two texts are, or all pairs of many", similarity},
+    {"search", "Find the lines of a file, or passages of a folder, that are closest to a question", search},
+    {"rerank", "Order passages by how well they answer a question", rerank},
     {"fill-mask", "Guess masked words", fill_mask},
     {"next-sentence", "Say whether one sentence follows another", next_sentence},
     {"answer", "Find the answer to a question in a text", answer},

@@ -9,7 +9,11 @@ using namespace axiform;
 TEST_CASE("build info: the unit says what its macros say") {
   BuildInfo const build = build_info();
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512CD__) && defined(__AVX512VL__)
+#if defined(__AVX512VNNI__)
+  CHECK(build.compiled_for == InstructionSet::avx512_vnni);
+#else
   CHECK(build.compiled_for == InstructionSet::avx512);
+#endif
 #elif defined(__AVX2__) && defined(__FMA__)
   CHECK(build.compiled_for == InstructionSet::avx2_fma);
 #elif defined(__SSE4_2__) && !defined(__AVX__)

@@ -131,6 +131,21 @@ class Tokenize(ExampleTest):
         self.assertEqual(self.json("--model", MINILM, "")[0]["ids"], [101, 102])
         self.assertEqual([e["ids"] for e in self.json("--model", MINILM, "--no-special", "a", "b")], [[1037], [1038]])
 
+    def test_lengths_padding_and_units(self):
+        text = "\N{GRINNING FACE} naïve"
+        for unit, places in (("characters", [[0, 1], [2, 7]]), ("bytes", [[0, 4], [5, 11]]), ("utf16", [[0, 2], [3, 8]])):
+            (encoding,) = self.json("--model", MINILM, "--no-special", "--offsets", unit, text)
+            self.assertEqual(encoding["offsets"], places)
+        padded = self.json("--model", MINILM, "--max-length", "5", "--pad-to", "6", SENTENCE, "hi")
+        self.assertEqual(padded[0]["ids"], [*SENTENCE_IDS[:4], 102, 0])
+        self.assertEqual(padded[1]["attention_mask"], [1, 1, 1, 0, 0, 0])
+        self.assertEqual(padded[1]["tokens"], ["[CLS]", "hi", "[SEP]", "[PAD]", "[PAD]", "[PAD]"])
+        self.assertEqual(padded[1]["offsets"][3:], [[0, 0]] * 3)
+        self.assertIn("[PAD]", self.output("--model", MINILM, "--pad-to", "6", "hi"))
+        self.check_error(1, "encoding 1 has 20 tokens", "--model", MINILM, "--pad-to", "6", "hi", SENTENCE)
+        self.check_error(1, "max_length: found 1", "--model", MINILM, "--max-length", "1", "hi")
+        self.check_error(2, "--offsets", "--model", MINILM, "--offsets", "words", "hi")
+
     def test_lines_are_what_arguments_are(self):
         texts = [SENTENCE, "", "naïve café", "\N{GRINNING FACE} 日本", "a\u0000b"]
         lines = self.output("--model", MINILM, "--jsonl", stdin="".join(json.dumps(text) + "\n" for text in texts).encode()).splitlines()
@@ -503,6 +518,155 @@ class Search(ExampleTest):
                 self.assertEqual(sorted((hit["line"], hit["text"]) for hit in found["hits"]), [(3, "A man is eating food."), (7, "Someone plays the violin.")])
             lines = self.output("--model", MINILM, "--corpus", corpus, "--top-k", "9", "Who makes music?").splitlines()
             self.assertEqual([line.split()[1] for line in lines], ["7", "3"])
+
+    def test_a_folder_is_searched_by_vectors_by_words_and_by_both(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            (folder / "sub").mkdir()
+            (folder / "sub" / "one.md").write_text("# The man\n\nthe man is eating food .\n\n# Paris\n\nshe was in paris .\n")
+            (folder / "two.txt").write_text("one\n\nshe was eating\n")
+            (folder / "picture.png").write_bytes(b"\x89PNG\0\0")
+            search = ["--model", TINY_BERT, "--corpus", folder, "--glob", "*.md", "--glob", "*.txt", "--top-k", "2"]
+            for mode in ("dense", "bm25", "hybrid"):
+                (found,) = self.json(*search, "--mode", mode, "# Paris she was in paris .")
+                first, second = found["hits"]
+                self.assertEqual((first["file"], first["line"], first["text"]), ("sub/one.md", 5, "# Paris\n\nshe was in paris ."), mode)
+                self.assertEqual((folder / first["file"]).read_bytes()[first["begin"] : first["end"]].decode(), first["text"])
+                self.assertGreater(first["score"], second["score"])
+                line = self.output(*search, "--mode", mode, "# Paris she was in paris .").splitlines()[0]
+                self.assertIn(f"{folder / 'sub/one.md'}:7  she was in paris .", line)  # the line that has most of the words
+            self.assertAlmostEqual(self.json(*search, "--mode", "dense", "# Paris she was in paris .")[0]["hits"][0]["score"], 1, delta=1e-5)
+            self.assertEqual(self.json(*search, "--mode", "bm25", "nobody says this")[0]["hits"], [])
+            (found,) = self.json(*search, "--mode", "hybrid", "--rerank", FIXTURES / "models" / "bert-regression", "eating")
+            self.assertEqual(len(found["hits"]), 2)
+            lines = self.json("--model", TINY_BERT, "--corpus", folder, "--glob", "sub/*", "--split", "lines", "--top-k", "9", "man")[0]["hits"]
+            self.assertEqual(sorted(hit["line"] for hit in lines), [1, 3, 5, 7])
+            noted = self.run_raw("--model", TINY_BERT, "--corpus", folder, "--mode", "bm25", "paris")
+            self.assertEqual(noted.stderr, b"axiform search: note: picture.png: is no text: it has a zero byte; left out\n")
+
+    def test_an_index_is_kept_up_to_date_and_is_its_models(self):
+        with tempfile.TemporaryDirectory() as folder:
+            corpus, index = Path(folder) / "corpus", Path(folder) / "saved.index"
+            corpus.mkdir()
+            (corpus / "a.txt").write_text("the man is eating food .")
+            (corpus / "b.txt").write_text("she was in paris .")
+            model = ["--model", TINY_BERT]
+            kept = [*model, "--corpus", corpus, "--index", index]
+            self.check_error(1, "there is no index", *model, "--index", index, "paris")
+            self.check_error(1, "there is no index", *kept, "--no-update", "paris")
+            self.assertEqual(self.json(*kept), {"files": 2, "passages": 2})
+            self.assertEqual(self.output(*model, "--index", index), "2 passages of 2 files\n")
+            before = index.read_bytes()
+            (found,) = self.json(*kept, "she was in paris .")
+            self.assertEqual([hit["file"] for hit in found["hits"]], ["b.txt", "a.txt"])
+            self.assertEqual(index.read_bytes(), before)
+            (corpus / "b.txt").unlink()
+            (corpus / "c.txt").write_text("she was in london .")
+            self.assertEqual(self.json(*kept, "--no-update", "paris")[0]["hits"][1]["file"], "b.txt")  # as it was, the text too
+            self.assertEqual([hit["file"] for hit in self.json(*kept, "she was in london .")[0]["hits"]], ["c.txt", "a.txt"])
+            self.assertEqual(sorted(path.name for path in Path(folder).iterdir()), ["corpus", "saved.index"])
+            self.check_error(1, "found embeddings of the model bert-tiny", *kept[2:], "--model", FIXTURES / "models" / "distilbert", "a")
+            (corpus / "a.txt").write_text("the man was eating food .")
+            self.check_error(1, "expected one of paragraphs of 64 tokens", *kept, "--passage-tokens", "64", "a")
+            (Path(folder) / "other").mkdir()
+            self.check_error(1, "is it another corpus's?", *model, "--corpus", Path(folder) / "other", "--index", index, "a")
+            index.write_bytes(before[: len(before) // 2])
+            self.check_error(1, "saved.index", *kept, "a")
+            index.write_bytes(b"no index")
+            self.check_error(1, "saved.index", *kept, "a")
+            # Of words alone: no model is loaded for it, and none can search it by vectors.
+            words = Path(folder) / "words.index"
+            self.assertEqual(self.json(*model, "--corpus", corpus, "--index", words, "--mode", "bm25", "london")[0]["hits"][0]["file"], "c.txt")
+            self.assertEqual(self.json("--model", "nowhere", "--index", words, "--mode", "bm25", "london")[0]["hits"][0]["file"], "c.txt")
+            self.check_error(1, "found an index of words alone", *model, "--index", words, "london")
+
+    def test_codes_find_what_floats_find_and_say_their_recall(self):
+        with tempfile.TemporaryDirectory() as folder:
+            corpus, index = Path(folder) / "corpus.txt", Path(folder) / "saved.index"
+            corpus.write_text("".join(f"the man {a} {b} food .\n" for a in ("is", "was", "in") for b in ("eating", "paris", "she", "and")))
+            kept = ["--model", TINY_BERT, "--corpus", corpus, "--index", index, "--top-k", "3"]
+            expected = self.json(*kept, "the man was eating food .")
+            for precision in ("int8", "binary", "int8"):
+                self.assertEqual(self.json(*kept, "--precision", precision, "the man was eating food ."), expected)
+                said = self.run_raw(*kept, "--precision", precision, "--recall", "the man was eating food .")
+                self.assertEqual(said.stderr, b"axiform search: recall 1.0000 of the closest vectors\n")
+            graph = self.run_raw(*kept, "--approximate", "--recall", "--json", "the man was eating food .")
+            if graph.returncode == 0:
+                self.assertEqual(json.loads(graph.stdout), expected)
+            else:
+                self.assertIn(b"built without hnswlib", graph.stderr)
+
+    def test_wrong_usage(self):
+        with tempfile.TemporaryDirectory() as folder:
+            corpus = Path(folder) / "corpus.txt"
+            corpus.write_text("the man\n")
+            model = ["--model", TINY_BERT]
+            self.check_error(2, "--corpus", *model, "a")
+            self.check_error(2, "expected one of: texts", *model, "--corpus", corpus)
+            self.check_error(2, "--index", *model, "--corpus", "-", "--index", Path(folder) / "i", "a")
+            self.check_error(2, "--no-update", *model, "--corpus", corpus, "--no-update", "a")
+            self.check_error(2, "--recall", *model, "--corpus", corpus, "--recall", "a")
+            self.check_error(2, "--mode", *model, "--corpus", corpus, "--mode", "best", "a")
+            self.check_error(2, "--precision", *model, "--corpus", corpus, "--approximate", "--precision", "int8", "a")
+            self.check_error(1, "chunk length: found 1000", *model, "--corpus", corpus, "--passage-tokens", "1000", "a")
+
+
+class Rerank(ExampleTest):
+    program = "axiform rerank"
+
+    def test_the_order_is_that_of_the_scores(self):
+        cases = json.loads((FIXTURES / "sentences" / "cases.json").read_text())
+        golden = read_safetensors(FIXTURES / "sentences" / "goldens.safetensors")
+        model, query, passages = ["--model", FIXTURES / "models" / "bert-regression"], cases["texts"][0], cases["passages"]
+        found = self.json(*model, "--query", query, "--", *passages)
+        self.assertEqual([hit["line"] - 1 for hit in found], list(golden["reranker.order"]))
+        self.check_close([hit["score"] for hit in found], [golden["reranker.scores"][i] for i in golden["reranker.order"]], 1e-5)
+        self.assertEqual(self.json(*model, "--query", query, "--top-k", "2", "--", *passages), found[:2])
+        lines = "".join(json.dumps({"query": query, "passage": passage}) + "\n" for passage in passages)
+        scores = [json.loads(line)["score"] for line in self.output(*model, "--jsonl", stdin=lines.encode()).splitlines()]
+        self.check_close(scores, golden["reranker.scores"], 1e-5)
+
+    def test_files_usage_and_models(self):
+        model = ["--model", FIXTURES / "models" / "bert-regression"]
+        lines = self.output(*model, "--query", "the man", "--file", "-", stdin=b"she was\n\nthe man is eating\n").splitlines()
+        self.assertEqual(sorted(line.split()[1] for line in lines), ["1", "3"])
+        self.check_error(2, "--query", *model, "a")
+        self.check_error(2, "--query", *model, "--jsonl", "--query", "a")
+        self.check_error(1, "line 1: found the string", *model, "--jsonl", stdin=b'"a"\n')
+        self.check_error(1, "top_k", *model, "--query", "a", "--top-k", "0", "b")
+        self.check_error(1, "3 labels", "--model", FIXTURES / "models" / "bert-single-label", "--query", "a", "b")
+        self.check_common(*model, "--query", "a", "b")
+        self.check_models("--query", "a", "b")
+
+
+class Similarity(ExampleTest):
+    program = "axiform similarity"
+
+    def test_a_cosine_all_pairs_and_a_stream_of_pairs(self):
+        texts = ["the man is eating food .", "she was in paris .", "the man was in paris ."]
+        model = ["--model", TINY_BERT]
+        found = self.json(*model, *texts)
+        self.assertEqual(sorted((pair["first"], pair["second"]) for pair in found), [(1, 2), (1, 3), (2, 3)])
+        self.assertEqual([pair["score"] for pair in found], sorted((pair["score"] for pair in found), reverse=True))
+        subprocess_rows = json.loads(subprocess.run([PROGRAMS / "axiform", "embed", "--json", *model, *texts], stdout=subprocess.PIPE, timeout=120).stdout)["embeddings"]
+        cosine = lambda a, b: sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+        for pair in found:
+            self.assertAlmostEqual(pair["score"], cosine(subprocess_rows[pair["first"] - 1], subprocess_rows[pair["second"] - 1]), delta=1e-5)
+        two = next(pair["score"] for pair in found if (pair["first"], pair["second"]) == (1, 2))
+        self.assertEqual(self.output(*model, *texts[:2]), f"{two:.4f}\n")
+        lines = (json.dumps({"text": texts[0], "text_pair": texts[1]}) + "\n" + json.dumps({"sentence1": texts[0], "sentence2": texts[0]})).encode()
+        scores = [json.loads(line)["score"] for line in self.output(*model, "--jsonl", stdin=lines).splitlines()]
+        self.check_close(scores, [two, 1], 1e-5)
+        self.assertEqual(self.json(*model, "--top-k", "1", "--file", "-", stdin="\n".join(["", *texts]).encode()),
+                         [{"first": found[0]["first"] + 1, "second": found[0]["second"] + 1, "score": found[0]["score"]}])
+        self.assertIn("  |  ", self.output(*model, *texts))
+
+    def test_usage_and_models(self):
+        model = ["--model", TINY_BERT]
+        self.check_error(1, "found one text", *model, "a")
+        self.check_error(1, "max_pairs", *model, "--top-k", "0", "a", "b")
+        self.check_common(*model, "a", "b")
+        self.check_models("a", "b")
 
 
 class FillMask(ExampleTest):
@@ -923,6 +1087,16 @@ class Tokens(ExampleTest):
         self.assertEqual(self.run_raw("nowhere").returncode, 1)
 
 
+class TokenizerExample(ExampleTest):
+    program = "tokenizer"
+
+    def test_words_that_take_most_tokens(self):
+        lines = self.output(MINILM, stdin="The unaffable tokenizer\n\nis naïve.".encode()).splitlines()
+        self.assertEqual(lines, ["3 lines, 6 words, 9 tokens", "3  unaffable", "2  tokenizer"])
+        self.assertEqual(self.output(MINILM), "0 lines, 0 words, 0 tokens\n")
+        self.assertEqual(self.run_raw("nowhere").returncode, 1)
+
+
 class AttentionTableExample(ExampleTest):
     program = "attention_table"
 
@@ -1012,6 +1186,25 @@ class SimilarSentences(Cell):
 
     def check(self, printed):
         self.assertIn("0.908  A man is eating food. | A man eats a meal.", printed)
+
+
+class LateInteractionExample(Cell):
+    program, directory = "late_interaction", FIXTURES / "retrieval" / "colbert"
+
+    def check(self, printed):
+        question, *hits = printed.splitlines()[:4]
+        self.assertEqual(question, "Where was she eating?")
+        self.assertEqual([float(line.split()[0]) for line in hits], sorted((float(line.split()[0]) for line in hits), reverse=True))
+        self.assertIn("[unused0] -> ", printed)
+
+
+class ThreeScores(Cell):
+    program, directory = "three_scores", FIXTURES / "retrieval" / "m3"
+
+    def check(self, printed):
+        rows = [[float(number) for number in line.split()[:4]] for line in printed.splitlines()[2:5]]
+        for dense, sparse, vectors, mean in rows:
+            self.assertAlmostEqual(0.4 * dense + 0.2 * sparse + 0.4 * vectors, mean, delta=0.002)
 
 
 class Gpt2Assemble(ExampleTest):

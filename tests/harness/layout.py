@@ -27,6 +27,7 @@ ROOMS = {
     "models": ["nn", "io"],
     "generate": ["core"],
     "tasks": ["models", "text", "generate"],
+    "search": ["tasks"],
     "train": ["models", "text"],
     "inspect": ["models", "text"],
 }

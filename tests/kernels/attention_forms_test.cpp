@@ -76,6 +76,7 @@ TEST_CASE("attention: forms agree with float64 for any number of queries and key
     Form const form{1 + n % 2, 1 + n % 19, n % 3 == 0};
     check_batch({2, 17, AttentionMask::none, {n}, {n}, unsigned(n), form});
     check_batch({2, 17, AttentionMask::none, {n + 9}, {n}, unsigned(n), form});  // the last queries' windows lie behind the last key
+    check_batch({2, 8, AttentionMask::none, {n + 40}, {n}, unsigned(n), {1, 1 + n % 5, false}});  // whole tiles of queries see no key
     check_batch({2, 8, AttentionMask::causal, {n * 5 % 14 + 1}, {n}, unsigned(n), form});
   }
   for (std::size_t window = 1; window <= 70; ++window)
@@ -98,6 +99,25 @@ TEST_CASE("attention: in every form a sequence has the same bits alone, in any b
     for (std::size_t s = 0; s < batch.sequences(); ++s)
       CHECK(same_bits(run(batch.alone(s), serial), rows_of(whole, batch, batch.query_offsets[s], batch.queries(s))));
   });
+}
+
+TEST_CASE(
+    "attention: in texts of many windows, forms agree with float64 and a sequence has the same bits alone, whatever the longest of the "
+    "batch") {
+  for (auto mask : {AttentionMask::none, AttentionMask::causal})
+    for (std::size_t window : {3U, 65U, 150U}) {
+      CAPTURE(mask);
+      CAPTURE(window);
+      std::vector<std::size_t> const lengths{330, 7, 190, 700};
+      Form const form{2, window, false};  // the bias of these tests has fewer positions
+      check_batch({2, 12, mask, {330, 7, 190}, {330, 7, 190}, unsigned(window), form});
+      Batch const batch(2, 12, mask, lengths, lengths, unsigned(window), form);
+      TestExecutor executor(3);
+      auto const whole = run(batch, executor);
+      SerialExecutor serial;
+      for (std::size_t s = 0; s < batch.sequences(); ++s)
+        CHECK(same_bits(run(batch.alone(s), serial), rows_of(whole, batch, batch.query_offsets[s], batch.queries(s))));
+    }
 }
 
 TEST_CASE("attention: in every form a query has the same bits among few queries, by itself, and with all others") {

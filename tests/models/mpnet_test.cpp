@@ -90,7 +90,8 @@ TEST_CASE("mpnet: a model of another family is refused, and the message names bo
   CHECK(refusal([&] { load<Mpnet<>>(goldens::models / "bert-tiny", context); })
             .ends_with("config.json: model_type: found a BERT, which is not supported; expected an MPNet"));
   CHECK(refusal([&] { load<AnyEncoder>(goldens::models / "gpt2-tiny", context); })
-            .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT or MPNet"));
+            .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA, "
+                       "ALBERT, MPNet, ModernBERT or nomic-bert"));
 }
 
 TEST_CASE("mpnet: one of several models has the bits of the model that it is") {

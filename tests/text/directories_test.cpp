@@ -64,9 +64,11 @@ TEST_CASE("directories: RoBERTa is never taken for GPT-2, nor the other way roun
             .ids == in_roberta);
   CHECK(contains(refusal<CheckpointError>(files), "vocab.json: has \"<s>\" and \"</s>\", so it may be RoBERTa's"));
   CHECK(contains(refusal<CheckpointError>(with({{"config.json", {{"model_type", "xlm-roberta"}}}})),
-                 "config.json: the model_type \"xlm-roberta\" has no tokenizer that is supported without tokenizer.json"));
+                 "config.json: the model_type \"xlm-roberta\": expected tokenizer.json, or a SentencePiece model"));
   CHECK(contains(refusal<CheckpointError>(with({{"config.json", {{"architectures", Json::array({"XLMRobertaModel"})}}}})),
-                 "config.json: the architecture \"XLMRobertaModel\" has no tokenizer"));
+                 "config.json: the architecture \"XLMRobertaModel\": expected tokenizer.json, or a SentencePiece model"));
+  CHECK(contains(refusal<CheckpointError>(with({{"config.json", {{"model_type", "camembert"}}}})),
+                 "config.json: the model_type \"camembert\" has no tokenizer that is supported without tokenizer.json"));
   CHECK(contains(refusal<CheckpointError>(with({{"config.json", {{"model_type", "bert"}}}})), "expected tokenizer.json or vocab.txt in"));
   CHECK(
       contains(refusal<FormatError>({{"vocab.json", {{"a", 0}}}, {"merges.txt", no_merges}, {"config.json", {{"model_type", "roberta"}}}}),

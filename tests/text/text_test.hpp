@@ -2,6 +2,7 @@
 /// What the tests of text/ share: the fixtures' tokenizers and texts, and the checksums of tests/fixtures/text/make_fixtures.py.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include <axiform/io/json.hpp>
+#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 #include <axiform/text/tokenizer_json.hpp>
 
@@ -131,6 +135,46 @@ inline std::string_view code_points(std::string_view text, std::size_t begin, st
     ++count;
   }
   return text.substr(first, last - first);
+}
+
+/// As `all_texts` of make_unigram.py has them.
+inline std::vector<std::string> const& all_texts() {
+  static std::vector<std::string> const all = [] {
+    static constexpr std::string_view between[] = {" ", "", "  ", "\n", "</s>", "\u00ad", "\u2581", "\u0301"};
+    std::vector<std::string> texts = recorded_texts();
+    for (Json const& text : json_lines("piece_texts.jsonl")) texts.push_back(text.get<std::string>());
+    std::size_t const count = texts.size();
+    for (std::size_t i = 0; i < count; ++i) texts.push_back(texts[i] + std::string(between[i % 8]) + texts[(7 * i + 3) % count]);
+    return texts;
+  }();
+  return all;
+}
+
+/// The checksum of the text `i` of `texts`, now and then with another, as `piece_case` of make_fixtures.py has it: ids, offsets, text and words.
+inline std::uint32_t piece_case(Tokenizer const& tokenizer, std::vector<std::string> const& texts, std::size_t i) {
+  EncodeOptions const options{.add_special_tokens = i % 2 == 0};
+  Encoding const encoding =
+      i % 8 == 1 ? tokenizer.encode_pair(texts[i], texts[(7 * i + 3) % texts.size()], options) : tokenizer.encode(texts[i], options);
+  std::string words;
+  bool is_first = true;
+  for (auto const& word : tokenizer.word_ids(encoding)) {
+    (is_first ? words : words += ',') += word ? std::to_string(*word) : "";
+    is_first = false;
+  }
+  return crc32(all_of(tokenizer, encoding) + '\x1e' + words);
+}
+
+/// Checks `all_texts`, of which each eight have one checksum.
+inline void check_groups(Tokenizer const& tokenizer, Json const& recorded) {
+  auto const& texts = all_texts();
+  auto const groups = recorded.get<std::vector<std::uint32_t>>();
+  REQUIRE(groups.size() == (texts.size() + 7) / 8);
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    CAPTURE(texts[8 * group]);
+    std::vector<std::uint32_t> sums;
+    for (std::size_t i = 8 * group; i < std::min(8 * group + 8, texts.size()); ++i) sums.push_back(piece_case(tokenizer, texts, i));
+    CHECK(crc32(numbers(sums)) == groups[group]);
+  }
 }
 
 }  // namespace axiform::test

@@ -42,8 +42,8 @@ namespace internal {
 
 template <class T>
 inline constexpr bool is_norm = false;
-template <Axis Columns>
-inline constexpr bool is_norm<LayerNorm<Columns>> = true;
+template <Axis Columns, Bias bias>
+inline constexpr bool is_norm<LayerNorm<Columns, bias>> = true;
 template <Axis Columns>
 inline constexpr bool is_norm<RmsNorm<Columns>> = true;
 template <class T>
@@ -112,6 +112,13 @@ struct CostWalk {
     // What is left are settings: numbers and enumerations.
   }
 
+  // Of an attention's keys, those that one of its queries sees at most.
+  template <class T>
+  static std::size_t keys_seen(T const& attention, std::size_t keys) {
+    if constexpr (requires { attention.most_keys(keys); }) return attention.most_keys(keys);
+    return keys;
+  }
+
   template <class T>
   static ModuleCost cost_of(T const& layer, std::size_t rows, CostOptions const& options) {
     ModuleCost result{.kind = DescribeMembers::class_name<T>()};
@@ -129,7 +136,7 @@ struct CostWalk {
     if constexpr (is_norm<T> || is_embedding<T> || is_token_embedding<T>)
       result.result_bytes += rows * layer.columns() * sizeof(float);
     if constexpr (is_attention<T>) {
-      result.flops += 4 * rows * keys * layer.width();
+      result.flops += 4 * rows * keys_seen(layer, keys) * layer.width();
       result.result_bytes += rows * layer.width() * sizeof(float);
       if (is_causal_attention<T>) result.cache_bytes += 2 * rows * layer.key_width() * sizeof(float);
     }
@@ -140,7 +147,7 @@ struct CostWalk {
 }  // namespace internal
 
 /// What a model costs for one sequence, and each of its parts. Two operations for each weight of a product and row, and in attention four for
-/// each query, key and column, causal or not; norms, activations and sums are left out, as `flops_per_token` does. All parts are taken to
+/// each query, key and column, causal or not, of as many keys as a window leaves; norms, activations and sums are left out, as `flops_per_token` does. All parts are taken to
 /// run: GPT-2's head for every token, and also where a model has another head in its place.
 template <Layer L>
 ModuleCost module_costs(L const& layer, CostOptions const& options = {}) {

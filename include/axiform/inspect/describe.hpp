@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <axiform/inspect/module_node.hpp>
+#include <axiform/nn/bias.hpp>
 #include <axiform/nn/layer_norm.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/rms_norm.hpp>
@@ -54,11 +55,12 @@ ModuleNode describe(RmsNorm<Columns> const& norm) {
   return module_leaf(std::move(text).str());
 }
 
-/// "LayerNorm((768,), eps=1e-12, elementwise_affine=True)"
-template <Axis Columns>
-ModuleNode describe(LayerNorm<Columns> const& norm) {
+/// "LayerNorm((768,), eps=1e-12, elementwise_affine=True)", and ", bias=False" where it has none.
+template <Axis Columns, Bias bias>
+ModuleNode describe(LayerNorm<Columns, bias> const& norm) {
   std::ostringstream text;
-  text << "LayerNorm((" << norm.columns() << ",), eps=" << norm.epsilon() << ", elementwise_affine=True)";
+  text << "LayerNorm((" << norm.columns() << ",), eps=" << norm.epsilon() << ", elementwise_affine=True"
+       << (bias == Bias::present ? ")" : ", bias=False)");
   return module_leaf(std::move(text).str());
 }
 

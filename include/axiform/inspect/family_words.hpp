@@ -5,15 +5,15 @@
 ///       (bert): <Model>                                      the part of that name
 ///       <pooler> where pooler.weight                         its lines, where the model has that parameter
 ///       (layer): ModuleList(
-///         (*): @Layer(                                       once for each layer; (*groups): as often as the value `groups` says
+///         (*): @Layer(                                       once for each layer, but for those that stand before it: (0); (*groups): as often as the value says
 ///           (dense): Linear(in_features={hidden}, …)         a value of the model
 ///       …
 ///       (classifier): Linear(…, out_features={classifier.weight}, bias=True)     the rows of that parameter
 ///     )
 ///
-/// Values: hidden, heads, width, key_width, head_size, inner, vocabulary, positions, token_types, norm (the line of a norm), epsilon (its), activation
-/// (the line of an activation),
-/// padding (", padding_idx=1" or nothing), and the rates of `PrintedSettings`: hidden_dropout and the like.
+/// Values: hidden, heads, width, key_width, fused_width (those of queries, keys and values), head_size, inner, fused_inner (twice that), vocabulary,
+/// positions, token_types, norm (the line of a norm), epsilon (its), activation and head_activation (the lines of activations), padding
+/// (", padding_idx=1" or nothing), the rates of `PrintedSettings`, hidden_dropout and the like, and attention_dropout_or_identity (the line of a module).
 #pragma once
 
 #include <algorithm>
@@ -115,7 +115,7 @@ class WordFiller {
       parent.add(std::string(name), child);
     } else {
       std::size_t const count = name.size() == 1 ? values_.layers : std::stoul(value_of(name.substr(1)));
-      for (std::size_t i = 0; i < count; ++i) parent.add(std::to_string(i), child);
+      for (std::size_t i = parent.children.size(); i < count; ++i) parent.add(std::to_string(i), child);
     }
   }
 

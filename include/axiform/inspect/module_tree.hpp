@@ -60,6 +60,8 @@ struct CollectValues {
       number("key_width", member.key_width());
       number("head_size", member.head_size);
       number("inner", member.inner);
+      number("fused_width", member.width() + 2 * member.key_width());
+      number("fused_inner", 2 * member.inner);
     } else if constexpr (std::is_same_v<T, Activation>) {
       values.try_emplace("activation", activation_leaf(member).description);
     } else if constexpr (std::is_same_v<T, std::optional<TokenId>>) {
@@ -150,6 +152,15 @@ AXIFORM_INLINE void add_printed(PrintedSettings const& printed, ModelValues& fou
   values["layer_groups"] = std::to_string(printed.layer_groups);
   values["inner_layers"] = std::to_string(printed.inner_layers);
   if (std::string_view const activation = printed.activation; !activation.empty()) values["activation"] = activation;
+  if (std::string_view const activation = printed.head_activation; !activation.empty()) {
+    values["head_activation"] = activation;
+  } else if (auto const found_activation = values.find("activation"); found_activation != values.end()) {
+    values["head_activation"] = found_activation->second;
+  }
+  // A module only where there is something to drop, as ModernBERT has it.
+  std::string const rate(std::string_view(printed.attention_dropout));
+  bool const is_zero = rate.find_first_of("123456789") == rate.npos;
+  values["attention_dropout_or_identity"] = is_zero ? "Identity()" : "Dropout(p=" + rate + ", inplace=False)";
   // RoBERTa computes with its padding id, the others only print theirs.
   if (printed.padding_id) values.try_emplace("padding_id", std::to_string(*printed.padding_id));
   auto const padding = values.find("padding_id");

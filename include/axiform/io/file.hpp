@@ -1,7 +1,8 @@
 /// @file
 /// Files: positioned reads that many threads may make at once, and writes that leave either the old file or the new one.
 ///
-/// Nothing is mapped: a file that shrinks while it is read is an error here, and would be a fatal signal with a mapping.
+/// Files are read, not mapped: one that shrinks while it is read is an error here, and is a fatal signal with a mapping. `File::map` is for files
+/// that nobody changes in place, as those that `write_file_atomically` makes.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 
 #if AXIFORM_DEFINES(io)
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +31,30 @@
 #endif
 
 namespace axiform {
+
+/// The bytes of a file as memory: pages come from the disk when they are looked at, and nothing is copied. It stays what it is when another file
+/// takes the file's name.
+class FileMapping {
+ public:
+  /// Of nothing.
+  FileMapping() noexcept = default;
+  /// Takes over; `other` is of nothing then.
+  FileMapping(FileMapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+  /// Exchanges the two.
+  FileMapping& operator=(FileMapping&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~FileMapping();
+
+  std::span<std::byte const> bytes() const& noexcept { return bytes_; }  ///< All of the file, as long as this object lives.
+  void bytes() const&& = delete;                                         ///< The span would dangle: give the owner a name.
+
+ private:
+  friend class File;
+  explicit FileMapping(std::span<std::byte const> bytes) noexcept : bytes_(bytes) {}
+  std::span<std::byte const> bytes_;
+};
 
 /// A regular file that is open for reading. `read_at` is const and may be called by any number of threads at once.
 class File {
@@ -54,6 +80,10 @@ class File {
   /// Fills `out` from the bytes at `offset`.
   /// @throws FileError when the file ends before `out` is full, also when it has shrunk since it was opened.
   void read_at(std::size_t offset, std::span<std::byte> out) const;
+
+  /// All of it as memory. Whoever looks at bytes that the file has lost since gets a fatal signal.
+  /// @throws FileError when the system cannot map it.
+  FileMapping map() const;
 
  private:
   File(std::filesystem::path path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
@@ -133,6 +163,17 @@ AXIFORM_INLINE void File::read_at(std::size_t offset, std::span<std::byte> out) 
                                        " (it had ", size_, " bytes when it was opened)"}));
     done += static_cast<std::size_t>(count);
   }
+}
+
+AXIFORM_INLINE FileMapping File::map() const {
+  if (size_ == 0) return {};
+  void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor_, 0);
+  if (mapped == MAP_FAILED) detail::throw_file_error(path_, "cannot be mapped", errno);
+  return FileMapping({static_cast<std::byte const*>(mapped), size_});
+}
+
+AXIFORM_INLINE FileMapping::~FileMapping() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 AXIFORM_INLINE std::string read_file(std::filesystem::path const& path, std::size_t largest) {

@@ -139,11 +139,17 @@ void require_setting(Json const& json, std::string_view key, Value const& expect
         message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
 }
 
-inline DenseConfig read_dense(ModelDirectory const& directory) {
+/// What a module maps: what the pooling gave, or each token.
+enum class DenseInput { sentence, tokens };
+
+inline DenseConfig read_dense(ModelDirectory const& directory, DenseInput input) {
   std::string const file = (directory / "config.json").string();
   Json const& json = directory.json("config.json");
-  require_setting<std::string>(json, "module_input_name", "sentence_embedding", file);
-  require_setting<std::string>(json, "module_output_name", "sentence_embedding", file);
+  for (char const* key : {"module_input_name", "module_output_name"}) {
+    // PyLate's modules map tokens, whatever they say.
+    if (input == DenseInput::tokens && get_or<std::string>(json, key, "token_embeddings", file) == "token_embeddings") continue;
+    require_setting<std::string>(json, key, "sentence_embedding", file);
+  }
   DenseConfig dense{.directory = directory};
   constexpr std::size_t widest = 1 << 20;
   auto const width = [&](std::string_view key) {
@@ -200,7 +206,7 @@ class SentenceModules {
     } else if (name == "Normalize" || name == "Dense" || name == "Dropout") {
       expect(has_pooling_, "before the pooling");
       if (name == "Normalize") read_normalize(module_directory(directory_, module, file_));
-      if (name == "Dense") config_.modules.push_back(read_dense(module_directory(directory_, module, file_)));
+      if (name == "Dense") config_.modules.push_back(read_dense(module_directory(directory_, module, file_), DenseInput::sentence));
     } else {  // A Dropout does nothing when a model runs.
       throw CheckpointError(
           message({file_, ": found the module ", printable(type), ", expected Transformer, Pooling, Dense, Normalize or Dropout"}));

@@ -94,6 +94,9 @@ class TensorFile {
   /// @throws As `read_floats`.
   void read_integers(TensorInfo const& info, std::size_t first, std::span<std::int64_t> out) const;
 
+  /// The whole file as memory, where each tensor lies from its `begin` on. @throws As `File::map`, whose warning holds here.
+  FileMapping map() const { return file_.map(); }
+
  protected:
   explicit TensorFile(File file) : file_(std::move(file)) {}
   TensorFile(TensorFile&&) = default;

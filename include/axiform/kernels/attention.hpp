@@ -49,6 +49,8 @@ struct AttentionQueries {
   /// 0, or how far a query sees among the keys that the mask leaves: those less than `window` positions from its own
   std::size_t window = 0;
   ScoreBias bias = {};                    ///< of the scaled scores
+  /// null, or how many keys of each sequence, the first, its queries see; with the mask `causal` it is not heeded
+  std::size_t const* attended = nullptr;
   std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
   float const* query = nullptr;           ///< [rows, heads * head_size]
   std::size_t query_stride = 0;           ///< from one query to the next
@@ -92,11 +94,11 @@ void attention(AttentionQueries const& queries, CachedKeys const* keys, float* s
 
 namespace detail {
 
-// Queries of a block: their scores against all keys stay in L2 beside the values (128 KiB for 512 keys). The size changes no bit.
-inline std::size_t query_block(std::size_t most_keys) noexcept {
-  constexpr std::size_t most = 10 * tile_rows;
+// Queries of a block: their scores against all keys that they see stay in L2 beside the values (128 KiB for 512 keys). The size changes no bit.
+inline constexpr std::size_t most_block_queries = 10 * tile_rows;
+inline std::size_t query_block(std::size_t keys_of_block) noexcept {
   constexpr std::size_t score_floats = 32 * 1024;
-  return std::clamp(score_floats / (most_keys + 1) / tile_rows * tile_rows, tile_rows, most);
+  return std::clamp(score_floats / (keys_of_block + 1) / tile_rows * tile_rows, tile_rows, most_block_queries);
 }
 
 // The keys and values of one head of one sequence.
@@ -121,14 +123,21 @@ struct AttentionRun {
   AttentionRun(AttentionQueries const& all, AttentionKeys const* from_rows, CachedKeys const* from_cache) noexcept
       : queries(all), rows(from_rows), cached(from_cache), most_keys(0), block(0) {
     for (std::size_t s = 0; s < queries.sequences; ++s) most_keys = std::max(most_keys, key_count(s));
-    block = query_block(most_keys);
+    block = query_block(keys_of_block(most_block_queries));
+  }
+
+  // Keys of any sequence that a block of so many queries sees at most, counted from a panel's begin. Windows of neighbours lie one key further each.
+  std::size_t keys_of_block(std::size_t count) const noexcept {
+    if (queries.window == 0) return most_keys;
+    std::size_t const window = std::min(queries.window, most_keys);
+    return std::min(most_keys, 2 * window + count + panel_width);
   }
 
   std::size_t query_count(std::size_t s) const noexcept { return queries.offsets[s + 1] - queries.offsets[s]; }
   std::size_t key_count(std::size_t s) const noexcept {
     return cached != nullptr ? cached[s].count : rows->offsets[s + 1] - rows->offsets[s];
   }
-  std::size_t score_stride() const noexcept { return panel_count(most_keys) * panel_width; }
+  std::size_t score_stride() const noexcept { return panel_count(keys_of_block(block)) * panel_width; }
   std::size_t score_floats() const noexcept { return std::min(block, longest_query()) * score_stride(); }
   KeyValueLayout scratch_layout() const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, most_keys); }
   std::size_t longest_query() const noexcept {
@@ -143,10 +152,10 @@ struct AttentionRun {
 
   // The keys that query i of a sequence attends to are `visible(s)(i)`.
   struct Visible {
-    std::size_t queries, keys, window;
+    std::size_t queries, keys, attended, window;
     bool causal;
     KeyRange operator()(std::size_t i) const noexcept {
-      std::size_t const end = !causal ? keys : keys + i + 1 > queries ? keys + i + 1 - queries : 0;
+      std::size_t const end = !causal ? attended : keys + i + 1 > queries ? keys + i + 1 - queries : 0;
       if (window == 0) return {0, end};
       std::size_t const behind = causal ? end : i + 1;  // the query's own position, and one
       std::size_t const begin = behind > window ? std::min(behind - window, end) : 0;
@@ -154,7 +163,9 @@ struct AttentionRun {
     }
   };
   Visible visible(std::size_t s) const noexcept {
-    return {query_count(s), key_count(s), queries.window, queries.mask == AttentionMask::causal};
+    std::size_t const keys = key_count(s);
+    std::size_t const attended = queries.attended != nullptr ? std::min(queries.attended[s], keys) : keys;
+    return {query_count(s), keys, attended, queries.window, queries.mask == AttentionMask::causal};
   }
 
   // Multiply-adds, about, of the queries [first, last) of one head.
@@ -206,26 +217,32 @@ struct AttentionRun {
     return {scratch + layout.keys_of(0), scratch + layout.values_of(0), layout.capacity};
   }
 
-  void run_block(std::size_t s, std::size_t head, std::size_t first, std::size_t last, PackedHead const& packed,
-                 float* scores) const noexcept {
+  void run_block(std::size_t s, std::size_t head, std::size_t first, std::size_t last, PackedHead packed, float* scores) const noexcept {
     Visible const seen = visible(s);
     std::size_t const count = last - first;
-    std::size_t const stride = panel_count(seen(last - 1).end) * panel_width;
+    // The panel of keys where the block's first window begins. Scores are those of the keys from there on, and what follows counts keys from there.
+    std::size_t const origin = seen(first).begin / panel_width * panel_width;
+    packed.keys += origin * queries.head_size;
+    packed.values += origin * KeyValueLayout{1, queries.head_size, 0}.value_width();
+    std::size_t const stride = panel_count(seen(last - 1).end - origin) * panel_width;
     std::size_t const tiles = (count + tile_rows - 1) / tile_rows;
     float const* const query = queries.query + (queries.offsets[s] + first) * queries.query_stride + head * queries.head_size;
     float* const output = queries.output + (queries.offsets[s] + first) * queries.output_stride + head * queries.head_size;
     // Rows of the i-th tile, from the block's first: heights differ by at most one.
     auto const row_of = [&](std::size_t i) { return i * (count / tiles) + std::min(i, count % tiles); };
-    auto const seen_by = [&](std::size_t row) { return seen(first + row); };
+    auto const seen_by = [&](std::size_t row) {
+      KeyRange const keys = seen(first + row);
+      return KeyRange{keys.begin - origin, keys.end - origin};
+    };
 
     score(query, row_of, tiles, packed, scores, stride, seen_by);
-    for (std::size_t row = 0; row < count; ++row) weigh_scores(scores + row * stride, seen, head, first + row);
+    for (std::size_t row = 0; row < count; ++row) weigh_scores(scores + row * stride, seen_by(row), seen, head, first + row);
     if (queries.probabilities != nullptr && queries.probabilities[s] != nullptr)
       for (std::size_t row = 0; row < count; ++row) {
-        KeyRange const keys = seen_by(row);
+        KeyRange const keys = seen(first + row), in_scores = seen_by(row);
         float* const target = queries.probabilities[s] + (head * query_count(s) + first + row) * seen.keys;
         std::fill_n(target, keys.begin, 0.0f);
-        std::copy(scores + row * stride + keys.begin, scores + row * stride + keys.end, target + keys.begin);
+        std::copy(scores + row * stride + in_scores.begin, scores + row * stride + in_scores.end, target + keys.begin);
         std::fill_n(target + keys.end, seen.keys - keys.end, 0.0f);
       }
     for (std::size_t i = 0; i < tiles; ++i) {
@@ -235,18 +252,18 @@ struct AttentionRun {
     }
   }
 
-  // From the scores of a query to its probabilities, in place.
-  void weigh_scores(float* scores, Visible const& seen, std::size_t head, std::size_t query) const noexcept {
-    KeyRange const keys = seen(query);
-    std::size_t const count = keys.end - keys.begin;
+  // From the scores of a query to its probabilities, in place. `in_scores` are the keys that it sees, where their scores lie.
+  void weigh_scores(float* scores, KeyRange in_scores, Visible const& seen, std::size_t head, std::size_t query) const noexcept {
+    std::size_t const count = in_scores.end - in_scores.begin;
     if (count == 0) return;
-    scores += keys.begin;
+    scores += in_scores.begin;
     // What lies behind the last key up to a whole vector is written too, where the row begins at one.
-    std::size_t const padded = keys.begin == 0 ? (count + simd::lanes - 1) / simd::lanes * simd::lanes : count;
+    std::size_t const padded = in_scores.begin == 0 ? (count + simd::lanes - 1) / simd::lanes * simd::lanes : count;
     if (queries.bias.data == nullptr) return softmax_row(scores, count, padded, queries.scale);
     std::size_t const position = seen.causal ? seen.keys + query - seen.queries : query;
     float const* const bias = queries.bias.data + static_cast<std::ptrdiff_t>(head) * queries.bias.head_stride +
-                              static_cast<std::ptrdiff_t>(position) * queries.bias.query_stride + static_cast<std::ptrdiff_t>(keys.begin);
+                              static_cast<std::ptrdiff_t>(position) * queries.bias.query_stride +
+                              static_cast<std::ptrdiff_t>(seen(query).begin);
     scale_and_add_row(scores, queries.scale, bias, count);
     softmax_row(scores, count, padded, 1.0F);
   }
@@ -263,16 +280,22 @@ struct AttentionRun {
     for (std::size_t key = seen_by(0).begin / panel_width * panel_width; key < keys;) {
       WideTile wide = tiles == 1 ? wide_tile(row_of(1)) : WideTile{nullptr, 1};
       if (key + wide.panels * panel_width > keys) wide.panels = 1;
-      operands.b = packed.keys + key * size;
       for (std::size_t i = 0, row = 0; i < tiles; ++i) {
         std::size_t const next = row_of(i + 1);
-        if (std::size_t const end = seen_by(next - 1).end; end > key && seen_by(row).begin < key + wide.panels * panel_width) {
+        if (std::size_t const end = seen_by(next - 1).end;
+            std::max(seen_by(row).begin, key) < std::min(end, key + wide.panels * panel_width)) {
           operands.a = query + row * query_stride;
-          operands.c = scores + row * stride + key;
-          if (wide.panels > 1)
+          if (wide.panels > 1) {
+            operands.b = packed.keys + key * size;
+            operands.c = scores + row * stride + key;
             wide.tile(operands);
-          else
-            narrow_tile(next - row, (std::min(panel_width, end - key) + simd::lanes - 1) / simd::lanes)(operands);
+          } else {
+            // The vectors of the panel in which a row of the tile sees a key.
+            std::size_t const skipped = std::max(seen_by(row).begin, key) - key, first = skipped / simd::lanes * simd::lanes;
+            operands.b = packed.keys + key * size + first;
+            operands.c = scores + row * stride + key + first;
+            narrow_tile(next - row, (std::min(panel_width, end - key) - first + simd::lanes - 1) / simd::lanes)(operands);
+          }
         }
         row = next;
       }

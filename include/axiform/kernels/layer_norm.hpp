@@ -57,7 +57,7 @@ struct Normalization {
 /// 3072 columns whose mean is up to 1000 deviations from zero are within 1e-6 of a float64 reference.
 ///
 /// @param x    [rows, columns], rows `x_stride` floats apart.
-/// @param weight,bias [columns].
+/// @param weight,bias [columns]; a null bias adds nothing.
 /// @param y    [rows, columns], rows `y_stride` floats apart; may be x.
 void layer_norm(float const* x, std::size_t x_stride, float const* weight, float const* bias, float epsilon, float* y, std::size_t y_stride,
                 std::size_t rows, std::size_t columns) noexcept;
@@ -69,6 +69,7 @@ void layer_norm(float const* x, std::size_t x_stride, float const* weight, float
 AXIFORM_INLINE void layer_norm(float const* x, std::size_t x_stride, float const* weight, float const* bias, float epsilon, float* y,
                                std::size_t y_stride, std::size_t rows, std::size_t columns) noexcept {
   std::size_t const whole = columns / simd::lanes * simd::lanes, rest = columns - whole;
+  simd::Floats const none = simd::broadcast(0.0F);
   for (std::size_t row = 0; row < rows; ++row, x += x_stride, y += y_stride) {
     auto const normalization = detail::normalization_of(x, columns, epsilon);
     simd::Floats const shift = simd::broadcast(normalization.shift), scale = simd::broadcast(normalization.scale),
@@ -77,12 +78,12 @@ AXIFORM_INLINE void layer_norm(float const* x, std::size_t x_stride, float const
       return simd::fma(simd::fma(value - shift, scale, offset), w, b);
     };
     for (std::size_t i = 0; i < whole; i += simd::lanes)
-      simd::store(y + i, normalized(simd::load(x + i), simd::load(weight + i), simd::load(bias + i)));
+      simd::store(y + i, normalized(simd::load(x + i), simd::load(weight + i), bias != nullptr ? simd::load(bias + i) : none));
     if (rest != 0)
-      simd::store_partial(
-          y + whole,
-          normalized(simd::load_partial(x + whole, rest), simd::load_partial(weight + whole, rest), simd::load_partial(bias + whole, rest)),
-          rest);
+      simd::store_partial(y + whole,
+                          normalized(simd::load_partial(x + whole, rest), simd::load_partial(weight + whole, rest),
+                                     bias != nullptr ? simd::load_partial(bias + whole, rest) : none),
+                          rest);
   }
 }
 

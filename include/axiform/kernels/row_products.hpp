@@ -24,6 +24,10 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 void row_products(float const* a, std::size_t a_stride, std::size_t a_rows, float const* b, std::size_t b_stride, std::size_t b_rows,
                   std::size_t columns, float* result, std::size_t result_stride) noexcept;
 
+/// target[i] = the greatest number of row i. Which numbers count when some are NaN depends on the instruction set.
+/// @param values [rows, columns], rows `stride` floats apart. @pre columns > 0.
+void greatest_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns, float* target) noexcept;
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if AXIFORM_DEFINES(kernels)
@@ -76,6 +80,22 @@ AXIFORM_INLINE void row_products(float const* a, std::size_t a_stride, std::size
     detail::row_products_strip<4>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
   for (std::size_t i = whole; i < a_rows; ++i)
     detail::row_products_strip<1>(a + i * a_stride, a_stride, b, b_stride, b_rows, columns, result + i * result_stride, result_stride);
+}
+
+AXIFORM_INLINE void greatest_of_rows(float const* values, std::size_t stride, std::size_t rows, std::size_t columns,
+                                     float* target) noexcept {
+  std::size_t const whole = columns / simd::lanes * simd::lanes;
+  for (std::size_t i = 0; i < rows; ++i) {
+    float const* const row = values + i * stride;
+    float greatest = row[0];
+    if (whole != 0) {
+      simd::Floats greatest_of_lanes = simd::load(row);
+      for (std::size_t j = simd::lanes; j < whole; j += simd::lanes) greatest_of_lanes = simd::max(greatest_of_lanes, simd::load(row + j));
+      greatest = simd::max_lanes(greatest_of_lanes);
+    }
+    for (std::size_t j = whole; j < columns; ++j) greatest = std::max(greatest, row[j]);
+    target[i] = greatest;
+  }
 }
 
 #endif  // AXIFORM_DEFINES(kernels)

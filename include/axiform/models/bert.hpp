@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,7 +46,7 @@ struct BertEmbeddings {
   using Embedded = EmbeddedAxis<D>;  ///< Their width.
 
   TokenEmbedding<axes::VocabularyEntries, Embedded> words;  ///< One row a token of the vocabulary; a masked-LM head may share it.
-  Embedding<axes::Positions, Embedded> positions;           ///< One row a position.
+  Embedding<axes::Positions, Embedded> positions;           ///< One row a position; none where attention sees them.
   Embedding<axes::TokenTypes, Embedded> token_types;        ///< One row a segment; none in DistilBERT.
   LayerNorm<Embedded> norm;                                 ///< Of their sum.
   std::optional<TokenId> padding_id;                            ///< Where positions begin behind it (RoBERTa); else empty.
@@ -60,8 +61,9 @@ struct BertEmbeddings {
             padding_id};
   }
 
-  /// The longest sequence, in tokens: 512 of RoBERTa's 514 positions.
+  /// The longest sequence, in tokens: 512 of RoBERTa's 514 positions; of any length where there are none.
   std::size_t longest() const noexcept {
+    if (positions.rows() == 0) return std::numeric_limits<std::size_t>::max();
     std::size_t const skipped = padding_id ? static_cast<std::size_t>(*padding_id) + 1 : 0;
     return positions.rows() - std::min(positions.rows(), skipped);
   }
@@ -79,7 +81,7 @@ struct BertEmbeddings {
     }
     if (padding_id) {
       add_positions_behind_padding(batch, sum.view());
-    } else {
+    } else if (positions.rows() != 0) {
       positions.add_positions(batch.sequences, sum.view());
     }
     return norm(sum, context);
@@ -137,6 +139,7 @@ struct Bert {
   using DimensionsType = D;                             ///< The dimensions that the type has, or leaves free.
   using Settings = BertSettings;                        ///< What it is made with besides.
   static constexpr ModelHead kind = ModelHead::none;    ///< It has no head.
+  static constexpr bool heeds_attended = true;          ///< Whether it takes `TokenBatch::attended`.
 
   D dimensions;                                                          ///< The widths.
   ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
@@ -151,9 +154,11 @@ struct Bert {
   static constexpr Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
     Length<EmbeddedAxis<D>> const width(settings.embedded.value_or(d.hidden));
     bool const has_order = !settings.order.of_step.empty();
+    ModelSizes tables = sizes;
+    if (Recipe::position_table == PositionTable::absent) tables.positions = 0;
     Bert bert{d,
               sizes,
-              BertEmbeddings<D>::create(width, sizes, settings.layers.layer_norm_epsilon, settings.padding_id, settings.head_weights),
+              BertEmbeddings<D>::create(width, tables, settings.layers.layer_norm_epsilon, settings.padding_id, settings.head_weights),
               std::nullopt,
               Stack<D, Recipe>::create(d, has_order ? settings.order.layers : sizes.layers, settings.layers),
               std::nullopt,
@@ -192,7 +197,8 @@ struct Bert {
     return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, activate(Activation::tanh));
   }
 
-  std::size_t positions() const noexcept { return embeddings.longest(); }      ///< The longest sequence, in tokens.
+  /// The longest sequence, in tokens.
+  std::size_t positions() const noexcept { return std::min(embeddings.longest(), sizes.positions); }
   std::size_t token_types() const noexcept { return sizes.token_types; }       ///< Segments that it tells apart; 0 where it has none.
   std::size_t hidden_size() const noexcept { return dimensions.hidden; }       ///< Width of the hidden states.
 
@@ -221,9 +227,12 @@ struct Bert {
 template <DimensionsLike D, RecipeLike Recipe>
 Tensor<float, axes::Tokens, typename D::Hidden> Bert<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
   Context::Pass const pass(context);
+  check_batch(batch, positions());
   auto embedded = embeddings(batch, context);
-  if (projection) return encoder((*projection)(embedded, context), batch.sequences, context);
-  return encoder(relabel<EmbeddedAxis<D>, typename D::Hidden>(std::move(embedded)), batch.sequences, context);
+  using Input = typename Stack<D, Recipe>::template Input<axes::Tokens>;
+  Input const input{.sequences = batch.sequences, .attended = batch.attended};
+  if (projection) return encoder((*projection)(embedded, context), input, context);
+  return encoder(relabel<EmbeddedAxis<D>, typename D::Hidden>(std::move(embedded)), input, context);
 }
 
 #if defined(AXIFORM_COMPILED)

@@ -18,7 +18,9 @@
 #include <axiform/models/families/electra.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/llama.hpp>
+#include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
+#include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/family.hpp>
 
@@ -31,6 +33,8 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  ElectraFamily,     //
                                  AlbertFamily,      //
                                  MpnetFamily,       //
+                                 ModernBertFamily,  //
+                                 NomicBertFamily,   //
                                  Gpt2Family,        //
                                  LlamaFamily,       //
                                  Qwen2Family,       //

@@ -25,6 +25,12 @@ AXIFORM_INSTANCE(models) Loaded<Gpt2ForSequenceClassification<>> load_with_repor
 AXIFORM_INSTANCE(models) Loaded<Llama<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Qwen2<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Qwen3<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<ModernBert<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<ModernBertForMaskedLm<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<ModernBertForQuestionAnswering<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<ModernBertForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<ModernBertForTokenClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Mpnet<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models)
 Loaded<BertForMaskedLm<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
@@ -34,6 +40,15 @@ AXIFORM_INSTANCE(models)
 Loaded<BertForSequenceClassification<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models)
 Loaded<BertForTokenClassification<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<NomicBert<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForMaskedLm<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&,
+                                                                                           Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForTokenClassification<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&,
+                                                                                        Context&);
 
 }  // namespace axiform::inline AXIFORM_ARCH
 #endif

@@ -45,6 +45,7 @@ struct PrintedSettings {
   std::size_t layer_groups = 1;                  ///< ALBERT's `num_hidden_groups`.
   std::size_t inner_layers = 1;                  ///< ALBERT's `inner_group_num`.
   PrintedText activation = {};                   ///< The activation: "GELUActivation()"; empty where no config says.
+  PrintedText head_activation = {};              ///< That of a head, where a config has one for it.
 };
 
 }  // namespace axiform

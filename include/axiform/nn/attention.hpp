@@ -2,8 +2,10 @@
 /// `Attention`: tokens that attend to tokens of their own sequence.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -46,6 +48,7 @@ class Attention {
     SequenceOffsets<Rows> const& sequences;    ///< Where each sequence begins.
     [[no_unique_address]] Places places = {};  ///< Where tokens stand, from the stack's position.
     Past past = {};                            ///< What came before, to which the tokens are added.
+    std::span<std::size_t const> attended = {};  ///< How many tokens of each sequence, the first, are attended to; empty for all.
   };
 
   /// Zero weights, to be loaded or initialised.
@@ -88,7 +91,8 @@ class Attention {
     internal::observe_operation(context, LayerOperation::query, query);
     internal::observe_operation(context, LayerOperation::key, key);
     internal::observe_operation(context, LayerOperation::value, value);
-    AttentionSettings const options{.mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias()};
+    AttentionSettings const options{
+        .mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias(), .attended = input.attended};
     auto const attended = attend(query, key, value, input, options, context);
     internal::observe_operation(context, LayerOperation::attended, attended);
     return output_(attended, context, epilogues...);
@@ -105,6 +109,11 @@ class Attention {
   constexpr std::size_t key_width() const noexcept { return key_heads_ * head_size_; }
   constexpr std::size_t key_heads() const noexcept { return key_heads_; }  ///< Heads of keys and values.
   constexpr std::size_t head_size() const noexcept { return head_size_; }  ///< Columns of one head.
+  /// Of `keys` keys, those that one query sees at most: all of them, unless there is a window.
+  constexpr std::size_t most_keys(std::size_t keys) const noexcept {
+    std::size_t const reach = is_causal ? window_ : 2 * window_ - 1;
+    return window_ == 0 ? keys : std::min(keys, reach);
+  }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {

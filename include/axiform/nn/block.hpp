@@ -42,6 +42,8 @@ struct NoSource {};
 template <DimensionsLike D, RecipeLike Recipe>
 struct Block {
   using Norm = typename Recipe::template Norm<typename D::Hidden>;                            ///< Its norms.
+  /// That of the attention, which a first block may lack.
+  using AttentionNorm = std::conditional_t<Recipe::first_norm == FirstNorm::present, Norm, std::optional<Norm>>;
   using FeedForward = typename Recipe::template FeedForward<D>;                               ///< Its feed-forward block.
   using Places = typename Attention<D, Recipe>::Places;                                       ///< What a pass says of positions.
   static constexpr bool has_source = Recipe::cross_attention == CrossAttentionPart::present;  ///< Whether it attends to an encoder, too.
@@ -57,10 +59,11 @@ struct Block {
     [[no_unique_address]] Places places = {};  ///< Where tokens stand, from the stack's position.
     Past past = {};                            ///< What came before, to which the tokens are added.
     std::size_t layer = 0;                     ///< Of the source, where it was projected before.
+    std::span<std::size_t const> attended = {};  ///< How many tokens of each sequence, the first, are attended to; empty for all.
   };
 
   Attention<D, Recipe> attention;                                                                      ///< Within each sequence.
-  Norm attention_norm;                                                                                 ///< Of the attention.
+  AttentionNorm attention_norm;                                                                        ///< Of the attention.
   [[no_unique_address]] internal::MemberIf<has_source, CrossAttention<D, Recipe>, 0> cross_attention;  ///< To the source.
   [[no_unique_address]] internal::MemberIf<has_source, Norm, 1> cross_attention_norm;                  ///< Of the cross-attention.
   FeedForward mlp;                                                                                     ///< The feed-forward block.
@@ -84,7 +87,8 @@ struct Block {
   template <RowsOf<typename D::Hidden> X>
   Tensor<float, RowAxis<X>, typename D::Hidden> operator()(X const& x, Input<RowAxis<X>> const& input, Context& context) const {
     auto const h = with_norm(attention_norm, x, context, [&](auto const& y, auto const& residual) {
-      return attention(y, {.sequences = input.sequences, .places = input.places, .past = input.past}, context, residual);
+      return attention(y, {.sequences = input.sequences, .places = input.places, .past = input.past, .attended = input.attended}, context,
+                       residual);
     });
     auto const feed_forward = [&](auto const& y, auto const& residual) { return mlp(y, context, residual); };
     if constexpr (has_source) {
@@ -124,6 +128,11 @@ struct Block {
   }
 
  private:
+  template <class X, class Part>
+  static auto with_norm(std::optional<Norm> const& norm, X const& x, Context& context, Part const& part) {
+    static_assert(Recipe::placement == NormPlacement::before, "a block that normalises behind its parts has every norm");
+    return norm ? with_norm(*norm, x, context, part) : part(x, add_residual(x));
+  }
   template <class X, class Part>
   static auto with_norm(Norm const& norm, X const& x, Context& context, Part const& part) {
     if constexpr (Recipe::placement == NormPlacement::after) {
@@ -179,6 +188,7 @@ struct Stack {
     SequenceOffsets<Rows> const& sequences;    ///< Where each sequence begins.
     [[no_unique_address]] Source source = {};  ///< What the blocks attend to besides.
     KeyValueCache* cache = nullptr;            ///< What came before, to which the tokens are added; null for whole sequences.
+    std::span<std::size_t const> attended = {};  ///< How many tokens of each sequence, the first, are attended to; empty for all.
   };
 
   std::vector<BlockType> layers;                                                 ///< First to last.
@@ -192,9 +202,11 @@ struct Stack {
   }
   /// The same where layers differ, in how far they see, say. `shared` has what is the stack's: positions, and the epsilon of the final norm.
   static constexpr Stack create(D const& d, std::span<LayerSettings const> layers, LayerSettings const& shared) {
-    Stack stack{{}, {}, Position::create(d, shared.position), {}};
+    Stack stack{{}, {}, make_position(d, layers, shared), {}};
     stack.layers.reserve(layers.size());
     for (LayerSettings const& layer : layers) stack.layers.push_back(BlockType::create(d, layer));
+    if constexpr (Recipe::first_norm == FirstNorm::absent)
+      if (!stack.layers.empty()) stack.layers.front().attention_norm.reset();
     if (Recipe::placement == NormPlacement::before) stack.final_norm.emplace(d.hidden, shared.layer_norm_epsilon);
     return stack;
   }
@@ -211,7 +223,7 @@ struct Stack {
   /// Steps that a pass takes: its layers, or more where some run more than once.
   constexpr std::size_t steps() const noexcept { return order.of_step.empty() ? layers.size() : order.of_step.size(); }
   /// What runs at a step.
-  BlockType const& layer(std::size_t step) const { return layers[order.of_step.empty() ? step : order.of_step[step]]; }
+  BlockType const& layer(std::size_t step) const { return layers[index_of(step)]; }
   /// Steps at which a layer runs.
   std::size_t runs_of(std::size_t layer) const {
     return order.of_step.empty() ? 1 : static_cast<std::size_t>(std::ranges::count(order.of_step, layer));
@@ -231,8 +243,12 @@ struct Stack {
     std::optional<Tensor<float, RowAxis<X>, typename D::Hidden>> states;
     for (std::size_t i = 0; i < steps(); ++i) {
       if (Observer* const observer = context.observer()) observer->begin_layer(i);
-      typename BlockType::template Input<RowAxis<X>> const layer_input{
-          .sequences = input.sequences, .source = input.source, .places = placed, .past = {input.cache, i}, .layer = i};
+      typename BlockType::template Input<RowAxis<X>> const layer_input{.sequences = input.sequences,
+                                                                       .source = input.source,
+                                                                       .places = places_in(placed, index_of(i)),
+                                                                       .past = {input.cache, i},
+                                                                       .layer = i,
+                                                                       .attended = input.attended};
       states.emplace(states ? layer(i)(*states, layer_input, context) : layer(i)(x, layer_input, context));
       if (i + 1 == steps() && final_norm) states.emplace((*final_norm)(*states, context));
       internal::observe_hidden_states(context, i + 1, *states);
@@ -275,6 +291,32 @@ struct Stack {
     visitor("final_norm", self.final_norm);
     visitor("position", self.position);
     visitor("order", self.order);
+  }
+
+ private:
+  std::size_t index_of(std::size_t step) const { return order.of_step.empty() ? step : order.of_step[step]; }
+
+  static constexpr bool has_position_by_layer = requires(D const& d, std::span<PositionSettings const> settings) {
+    Position::create(d, settings);
+  };
+
+  static constexpr Position make_position(D const& d, [[maybe_unused]] std::span<LayerSettings const> layers,
+                                          [[maybe_unused]] LayerSettings const& shared) {
+    if constexpr (has_position_by_layer) {
+      std::vector<PositionSettings> positions;
+      for (LayerSettings const& layer : layers) positions.push_back(layer.position);
+      return Position::create(d, positions);
+    } else {
+      return Position::create(d, shared.position);
+    }
+  }
+  template <class Pass>
+  typename BlockType::Places places_in(Pass const& pass, [[maybe_unused]] std::size_t layer) const {
+    if constexpr (has_position_by_layer) {
+      return position.places(pass, layer);
+    } else {
+      return pass;
+    }
   }
 };
 

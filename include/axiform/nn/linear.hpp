@@ -7,14 +7,12 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/tensor.hpp>
+#include <axiform/nn/bias.hpp>
 #include <axiform/nn/parameter.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/linear.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
-
-/// Whether a product adds a bias.
-enum class Bias { present, absent };
 
 /// An affine map from `In` to `Out`; a linear one where `bias` is absent.
 ///

@@ -32,6 +32,8 @@ struct PositionSettings {
   RotaryScaling rotary_scaling = {};  ///< How the frequencies are lowered: `rope_scaling`.
   std::size_t buckets = 32;         ///< Of a relative bias: `relative_attention_num_buckets`.
   std::size_t most_distance = 128;  ///< From where on all distances share a bucket: `relative_attention_max_distance`.
+
+  friend constexpr bool operator==(PositionSettings const&, PositionSettings const&) = default;  ///< Equal settings.
 };
 
 /// Attention does not see where tokens stand.
@@ -69,6 +71,9 @@ class Rotary {
     template <Axis Rows>
     Places(Tensor<float, Rows, axes::HeadSize> const& angles)
         : angles_(angles.data(), Shape<axes::Tokens, axes::HeadSize>(angles.rows(), angles.columns())) {}
+
+    /// The same as a view, one row a token.
+    explicit Places(View<axes::Tokens, axes::HeadSize> angles) : angles_(angles) {}
 
     /// Turns the first columns of each head, in place.
     /// @throws ShapeError when there are not as many angles as rows.
@@ -109,10 +114,66 @@ class Rotary {
     return rotary_angles(frequencies_, sequences, past, context);
   }
 
+  std::span<float const> frequencies() const noexcept { return frequencies_; }  ///< How much each pair turns from one position to the next.
+
  private:
   constexpr explicit Rotary(std::vector<float> frequencies) : frequencies_(std::move(frequencies)) {}
 
   std::vector<float> frequencies_;
+};
+
+/// The same where the frequencies differ from layer to layer, as between layers that see all and those that see a window (ModernBERT). Layers of the
+/// same settings share their angles.
+template <DimensionsLike D, RotaryPairs pairs = RotaryPairs::halves>
+class RotaryByLayer {
+ public:
+  using Places = typename Rotary<D, pairs>::Places;          ///< The angles of one layer.
+  using Pass = Tensor<float, axes::Tokens, axes::HeadSize>;  ///< Those of all tokens by the first settings, then by the next.
+
+  /// @param layers The settings of each layer.
+  /// @throws ArgumentError when not all layers turn as many columns; else as `Rotary::create`.
+  static constexpr RotaryByLayer create(D const& d, std::span<PositionSettings const> layers) {
+    RotaryByLayer result;
+    std::vector<PositionSettings> kinds;
+    for (PositionSettings const& layer : layers) {
+      std::size_t kind = 0;
+      while (kind < kinds.size() && !(kinds[kind] == layer)) ++kind;
+      result.kinds_.push_back(kind);
+      if (kind < kinds.size()) continue;
+      if (layer.rotary_columns != layers.front().rotary_columns)
+        throw ArgumentError("rotary: found a layer that turns " + std::to_string(layer.rotary_columns) + " columns, expected " +
+                            std::to_string(layers.front().rotary_columns) + " as in the first");
+      kinds.push_back(layer);
+      result.rotaries_.push_back(Rotary<D, pairs>::create(d, layer));
+    }
+    return result;
+  }
+  /// The angles of a pass's tokens.
+  /// @param past How many tokens came before those of each sequence; none when empty.
+  template <Axis Rows>
+  Pass operator()(SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past, Context& context) const {
+    std::size_t const tokens = sequences.total(), columns = rotaries_.empty() ? 0 : 2 * rotaries_.front().frequencies().size();
+    auto angles = make_tensor<float>(context, Shape<axes::Tokens, axes::HeadSize>(rotaries_.size() * tokens, columns));
+    for (std::size_t kind = 0; kind < rotaries_.size(); ++kind)
+      write_rotary_angles(rotaries_[kind].frequencies(), sequences, past, part_of(angles, kind));
+    return angles;
+  }
+  /// What a layer needs of a pass.
+  Places places(Pass const& angles, std::size_t layer) const { return Places(part_of(angles, kinds_[layer])); }
+
+ private:
+  constexpr RotaryByLayer() = default;
+
+  template <class Angles>
+  auto part_of(Angles& angles, std::size_t kind) const {
+    std::size_t const tokens = angles.rows() / rotaries_.size();
+    using Part =
+        std::conditional_t<std::is_const_v<Angles>, View<axes::Tokens, axes::HeadSize>, TensorView<float, axes::Tokens, axes::HeadSize>>;
+    return Part(angles.data() + kind * tokens * angles.columns(), Shape<axes::Tokens, axes::HeadSize>(tokens, angles.columns()));
+  }
+
+  std::vector<Rotary<D, pairs>> rotaries_;  // of each settings that some layers share
+  std::vector<std::size_t> kinds_;          // which of them each layer has
 };
 
 /// Which way a relative bias looks.

@@ -43,8 +43,20 @@ enum class QueryKeyNorm {
   by_head  ///< By the block's norm over the columns of a head, learned once for all heads (Qwen3).
 };
 
+/// Whether the first block of a pre-norm stack normalises what enters its attention.
+enum class FirstNorm {
+  present,  ///< As every block does.
+  absent    ///< No: what enters the stack was normalised just before (ModernBERT).
+};
+
 /// Whether a block attends to an encoder's output, too.
 enum class CrossAttentionPart { absent, present };
+
+/// Whether a model has a learned row for each position.
+enum class PositionTable {
+  present,  ///< Yes, added to the embeddings of tokens.
+  absent    ///< No: attention alone sees where tokens stand.
+};
 
 /// What a block is made of. These are an encoder's block of Vaswani et al. 2017: derive, and say what differs.
 ///
@@ -76,8 +88,10 @@ struct BlockRecipe {
   static constexpr AttentionMask mask = AttentionMask::none;                         ///< Which keys a token sees.
   static constexpr AttentionBiases biases = {};                                      ///< Of attention's products.
   static constexpr QueryKeyNorm query_key_norm = QueryKeyNorm::none;                 ///< Of queries and keys.
+  static constexpr FirstNorm first_norm = FirstNorm::present;                        ///< Of the first block's attention.
   static constexpr CrossAttentionPart cross_attention = CrossAttentionPart::absent;  ///< To an encoder's output.
   static constexpr MemberOrder order = MemberOrder::norms_behind;                    ///< Of its members' names.
+  static constexpr PositionTable position_table = PositionTable::present;            ///< Of a `Bert` of such blocks.
 };
 
 /// A struct derived from `BlockRecipe`, or it itself.
@@ -90,7 +104,8 @@ struct LayerSettings {
   float layer_norm_epsilon = 1e-5f;           ///< Of the norms.
   std::size_t window = 0;                     ///< How far self-attention sees, as `AttentionSettings::window` says; 0 for all.
   std::optional<float> attention_scale = {};  ///< Of the scores; 1 / sqrt(head size) where it is not given.
-  PositionSettings position = {};             ///< Of the stack.
+  /// Of the stack. Where the recipe's position differs from layer to layer (`RotaryByLayer`), each layer's own.
+  PositionSettings position = {};
 };
 
 namespace internal {

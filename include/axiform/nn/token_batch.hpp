@@ -17,6 +17,9 @@ struct TokenBatch {
   std::span<TokenId const> ids;                    ///< All tokens, one sequence after another.
   SequenceOffsets<axes::Tokens> const& sequences;  ///< Where each sequence begins.
   std::span<TokenId const> token_types = {};       ///< The segment of each token; empty where there is but one.
+  /// How many tokens of each sequence, the first, are attended to; those behind attend to them and are not seen. Empty for all, as it is everywhere but
+  /// in ColBERT's queries. Only models whose `heeds_attended` is true take it.
+  std::span<std::size_t const> attended = {};
 };
 
 /// @param positions The longest sequence that the model takes.
@@ -26,6 +29,9 @@ inline void check_batch(TokenBatch const& batch, std::size_t positions) {
   if (!batch.token_types.empty() && batch.token_types.size() != batch.ids.size())
     throw ShapeError("token batch: found " + std::to_string(batch.token_types.size()) + " token types for " +
                      std::to_string(batch.ids.size()) + " ids");
+  if (!batch.attended.empty() && batch.attended.size() != batch.sequences.count())
+    throw ShapeError("token batch: found " + std::to_string(batch.attended.size()) + " numbers of attended tokens for " +
+                     std::to_string(batch.sequences.count()) + " sequences");
   for (std::size_t s = 0; s < batch.sequences.count(); ++s)
     if (batch.sequences.length(s) > positions)
       throw ArgumentError("sequence " + std::to_string(s) + ": found " + std::to_string(batch.sequences.length(s)) +

@@ -28,6 +28,8 @@ struct AttentionSettings {
   std::size_t window = 0;
   std::optional<float> scale = {};  ///< Of the scores, above 0; 1 / sqrt(head size) where it is not given.
   ScoreBias bias = {};              ///< Added to the scaled scores.
+  /// How many keys of each sequence, the first, its queries see; empty for all. With the mask `causal` it is not heeded.
+  std::span<std::size_t const> attended = {};
 };
 
 /// One layer of a key-value cache, as attention uses it. Nothing is owned.
@@ -81,6 +83,9 @@ kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads,
   if (key_heads == 0 || key_heads * head_size != key_columns || heads % key_heads != 0)
     throw ShapeError("attention: found " + std::to_string(heads) + " heads of " + std::to_string(head_size) + " for " +
                      std::to_string(key_columns) + " columns of keys, expected each head of keys to serve as many heads");
+  if (!options.attended.empty() && options.attended.size() != sequences.count())
+    throw ShapeError("attention: found " + std::to_string(options.attended.size()) + " numbers of attended keys for " +
+                     std::to_string(sequences.count()) + " sequences");
   if (options.scale && !(*options.scale > 0))
     throw ArgumentError("attention: found a scale of " + std::to_string(*options.scale) + ", expected a number above 0");
   return {.sequences = sequences.count(),
@@ -91,6 +96,7 @@ kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads,
           .group = heads / key_heads,
           .window = options.window,
           .bias = options.bias,
+          .attended = options.attended.empty() ? nullptr : options.attended.data(),
           .offsets = sequences.data(),
           .query = query.data(),
           .query_stride = query.row_stride(),

@@ -32,6 +32,8 @@ struct RotaryScaling {
   double low_frequency_factor = 1;        ///< Frequencies of fewer turns than this within `original_positions` are low: `low_freq_factor`.
   double high_frequency_factor = 4;       ///< Those of more turns than this are high: `high_freq_factor`.
   std::size_t original_positions = 8192;  ///< The longest text of the first training: `original_max_position_embeddings`.
+
+  friend constexpr bool operator==(RotaryScaling const&, RotaryScaling const&) = default;  ///< Equal settings.
 };
 
 namespace internal {
@@ -64,20 +66,23 @@ inline std::vector<float> rotary_frequencies(std::size_t columns, double base, R
   return frequencies;
 }
 
-/// The angles of packed tokens, one row a token: cosines, then sines, [Rows, 2 * frequencies].
-/// @param past Tokens that came before those of each sequence; none when empty.
-/// @throws ShapeError when `past` has too few sequences.
-template <Axis Rows>
-Tensor<float, Rows, axes::HeadSize> rotary_angles(std::span<float const> frequencies, SequenceOffsets<Rows> const& sequences,
-                                                  std::span<std::size_t const> past, Context& context) {
+/// Writes the angles of packed tokens, one row a token: cosines, then sines.
+/// @param past   Tokens that came before those of each sequence; none when empty.
+/// @param target [tokens, 2 * frequencies].
+/// @throws ShapeError when `past` has too few sequences, or the target another shape.
+template <Axis Rows, Axis TargetRows>
+void write_rotary_angles(std::span<float const> frequencies, SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past,
+                         TensorView<float, TargetRows, axes::HeadSize> target) {
   if (!past.empty() && past.size() < sequences.count())
     throw ShapeError("rotary: found the past of " + std::to_string(past.size()) + " sequences, expected " +
                      std::to_string(sequences.count()));
   std::size_t const pairs = frequencies.size();
-  auto angles = make_tensor<float>(context, Shape<Rows, axes::HeadSize>::of({sequences.total(), 2 * pairs}));
+  if (target.rows() != sequences.total() || target.columns() != 2 * pairs)
+    throw ShapeError("rotary: found a target " + target.shape().to_string() + ", expected [" + std::to_string(sequences.total()) + ", " +
+                     std::to_string(2 * pairs) + "]");
   for (std::size_t s = 0; s < sequences.count(); ++s)
     for (std::size_t i = 0; i < sequences.length(s); ++i) {
-      auto const row = angles.row(sequences.offset(s) + i);
+      auto const row = target.row(sequences.offset(s) + i);
       auto const position = static_cast<float>((past.empty() ? 0 : past[s]) + i);
       for (std::size_t pair = 0; pair < pairs; ++pair) {
         auto const angle = static_cast<double>(position * frequencies[pair]);  // rounded, as transformers does
@@ -85,6 +90,15 @@ Tensor<float, Rows, axes::HeadSize> rotary_angles(std::span<float const> frequen
         row[pairs + pair] = static_cast<float>(std::sin(angle));
       }
     }
+}
+
+/// The angles of packed tokens, as `write_rotary_angles` writes them, [Rows, 2 * frequencies].
+/// @throws ShapeError when `past` has too few sequences.
+template <Axis Rows>
+Tensor<float, Rows, axes::HeadSize> rotary_angles(std::span<float const> frequencies, SequenceOffsets<Rows> const& sequences,
+                                                  std::span<std::size_t const> past, Context& context) {
+  auto angles = make_tensor<float>(context, Shape<Rows, axes::HeadSize>::of({sequences.total(), 2 * frequencies.size()}));
+  write_rotary_angles(frequencies, sequences, past, angles.view());
   return angles;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/sentence_config.hpp>
 #include <axiform/models/known.hpp>
 #include <axiform/models/model_head.hpp>
 #include <axiform/tasks/texts.hpp>
@@ -31,6 +33,10 @@ std::string text_name(std::size_t index, std::size_t count);
 
 /// @throws ArgumentError when the encoding has no token, or more than `longest`.
 void check_length(Encoding const& encoding, std::size_t longest, char const* task, std::size_t index = 0, std::size_t count = 1);
+
+/// `do_lower_case` beside the tokenizer's own settings: nothing is to be done where the tokenizer lower-cases.
+/// @throws CheckpointError, naming the file `settings`, when the tokenizer does not and it is required.
+void check_lower_case(Tokenizer const& tokenizer, LowerCase lower_case, std::filesystem::path const& settings);
 
 /// "a", "b" or "c": what messages expect.
 std::string one_of(std::vector<std::string> const& names);
@@ -62,6 +68,13 @@ AXIFORM_INLINE void check_length(Encoding const& encoding, std::size_t longest, 
   if (encoding.size() > longest)
     throw ArgumentError(std::string(task) + ": " + text_name(index, count) + "found " + std::to_string(encoding.size()) +
                         " tokens, expected at most the model's " + std::to_string(longest));
+}
+
+AXIFORM_INLINE void check_lower_case(Tokenizer const& tokenizer, LowerCase lower_case, std::filesystem::path const& settings) {
+  if (lower_case == LowerCase::as_tokenizer) return;
+  if (tokenizer.encode("THE QUICK BROWN FOX JUMPS OVER A LAZY DOG").ids !=
+      tokenizer.encode("the quick brown fox jumps over a lazy dog").ids)
+    throw CheckpointError(settings.string() + ": do_lower_case: found true for a tokenizer that keeps capitals, which is not supported");
 }
 
 AXIFORM_INLINE std::string one_of(std::vector<std::string> const& names) {

@@ -74,21 +74,20 @@ struct BinaryView {
 
 namespace detail {
 template <class T, class Element>
-concept TensorOf = TensorLike<T> && std::same_as<std::remove_const_t<typename T::element_type>, Element>;
+concept HasElements = TensorLike<T> && std::same_as<std::remove_const_t<typename T::element_type>, Element>;
 }  // namespace detail
 
 /// `Int8Embeddings`, `Int8View`, or what else has codes and ranges.
 template <class T>
 concept Int8Rows = requires(T const& embeddings) {
-  requires detail::TensorOf<std::remove_cvref_t<decltype(embeddings.codes)>, std::int8_t>;
-  requires detail::TensorOf < std::remove_cvref_t<decltype(embeddings.ranges)>,
-  float > ;
+  requires detail::HasElements<std::remove_cvref_t<decltype(embeddings.codes)>, std::int8_t>;
+  requires detail::HasElements<std::remove_cvref_t<decltype(embeddings.ranges)>, float>;
 };
 
 /// `BinaryEmbeddings`, `BinaryView`, or what else has bits.
 template <class T>
 concept BinaryRows = requires(T const& embeddings) {
-  requires detail::TensorOf<std::remove_cvref_t<decltype(embeddings.bits)>, std::uint8_t>;
+  requires detail::HasElements<std::remove_cvref_t<decltype(embeddings.bits)>, std::uint8_t>;
   { embeddings.dimensions } -> std::convertible_to<std::size_t>;
 };
 

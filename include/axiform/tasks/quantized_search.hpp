@@ -144,7 +144,7 @@ std::vector<std::vector<SearchHit>> search_codes(ScoredRows const& queries, Code
 /// @return  [rows of a, rows of b].
 /// @throws ShapeError when the rows differ in length, or are longer than 65 536, beyond which a product may not fit.
 template <TensorLike A, TensorLike B>
-  requires(detail::TensorOf<A, std::int8_t>&& detail::TensorOf<B, std::int8_t>)
+  requires(detail::HasElements<A, std::int8_t>&& detail::HasElements<B, std::int8_t>)
 Tensor<std::int32_t, axes::Queries, axes::Keys> int8_dot(A const& a, B const& b) {
   auto const left = as_view(a), right = as_view(b);
   internal::check_widths("int8_dot", left.columns(), right.columns());
@@ -161,7 +161,7 @@ Tensor<std::int32_t, axes::Queries, axes::Keys> int8_dot(A const& a, B const& b)
 /// @return  [rows of a, rows of b].
 /// @throws ShapeError when the rows differ in length.
 template <TensorLike A, TensorLike B>
-  requires(detail::TensorOf<A, std::uint8_t>&& detail::TensorOf<B, std::uint8_t>)
+  requires(detail::HasElements<A, std::uint8_t>&& detail::HasElements<B, std::uint8_t>)
 Tensor<std::int32_t, axes::Queries, axes::Keys> hamming_distances(A const& a, B const& b) {
   auto const left = as_view(a), right = as_view(b);
   internal::check_widths("hamming_distances", left.columns(), right.columns());
@@ -251,7 +251,7 @@ namespace axiform::inline AXIFORM_ARCH::internal {
 AXIFORM_INLINE Candidates find_by_scores(std::size_t first, std::size_t count, std::size_t queries, std::size_t rows, std::size_t limit,
                                          Executor& executor, std::stop_token const& stop,
                                          FunctionRef<void(std::size_t, std::size_t, std::size_t, std::size_t, std::int32_t*)> score) {
-  auto result = best_in_parts<Candidate>(count, rows, limit, executor, stop,
+  auto result = best_in_parts<Candidate>(count, rows, corpus_block, limit, executor, stop,
                                          [&](std::vector<BestOf<Candidate>>& own, std::size_t begin, std::size_t size) {
                                            std::array<std::int32_t, query_block * corpus_block> scores;
                                            for (std::size_t q = 0; q < count; q += query_block) {

@@ -104,17 +104,17 @@ class BestOf {
 inline constexpr std::size_t search_chunk = 256, query_block = 32, corpus_block = 128;
 
 // The best `limit` hits of each query, best first. Threads take parts of the corpus; the best of their bests are the best. `search_block(best, begin, size)`
-// offers what the rows [begin, begin + size) are to each query. When told to stop, the result is that of some rows.
+// offers what the rows [begin, begin + size), `block` at most, are to each query. When told to stop, the result is that of some rows.
 template <class Hit>
-std::vector<std::vector<Hit>> best_in_parts(std::size_t queries, std::size_t rows, std::size_t limit, Executor& executor,
+std::vector<std::vector<Hit>> best_in_parts(std::size_t queries, std::size_t rows, std::size_t block, std::size_t limit, Executor& executor,
                                             std::stop_token const& stop,
                                             FunctionRef<void(std::vector<BestOf<Hit>>&, std::size_t, std::size_t)> search_block) {
-  std::size_t const parts = std::clamp<std::size_t>(rows / corpus_block, 1, executor.concurrency());
+  std::size_t const parts = std::clamp<std::size_t>(rows / block, 1, executor.concurrency());
   std::vector<std::vector<BestOf<Hit>>> best(parts, std::vector<BestOf<Hit>>(queries));
   executor.parallel_for(parts, [&](std::size_t part) {
     std::size_t const end = rows * (part + 1) / parts;
-    for (std::size_t begin = rows * part / parts; begin < end && !stop.stop_requested(); begin += corpus_block)
-      search_block(best[part], begin, std::min(corpus_block, end - begin));
+    for (std::size_t begin = rows * part / parts; begin < end && !stop.stop_requested(); begin += block)
+      search_block(best[part], begin, std::min(block, end - begin));
   });
   std::vector<std::vector<Hit>> result(queries);
   for (std::size_t q = 0; q < queries; ++q) {
@@ -177,7 +177,7 @@ AXIFORM_INLINE std::vector<std::vector<SearchHit>> search_rows(ScoredRows const&
                                                                ScoredRows const& corpus, ScoreFunction function, std::size_t top_k,
                                                                SelfMatch self, Executor& executor, std::stop_token const& stop) {
   auto const query_lengths = queries.lengths(first, count, function);
-  auto result = best_in_parts<SearchHit>(count, corpus.rows, top_k, executor, stop,
+  auto result = best_in_parts<SearchHit>(count, corpus.rows, corpus_block, top_k, executor, stop,
                                          [&](std::vector<BestOf<SearchHit>>& own, std::size_t begin, std::size_t size) {
                                            std::array<float, query_block * corpus_block> scores;
                                            auto const lengths = corpus.lengths(begin, size, function);  // while the rows are in cache

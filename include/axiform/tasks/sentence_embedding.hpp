@@ -34,6 +34,7 @@
 #include <axiform/models/bert.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
+#include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/embed_options.hpp>
 #include <axiform/tasks/pool_sequences.hpp>
 #include <axiform/tasks/sentence_dense.hpp>
@@ -85,7 +86,7 @@ class SentenceEmbedding {
     if (StaticAxis<Width> && width_ != hidden)
       throw CheckpointError("sentence embedding: found embeddings of " + std::to_string(width_) + " numbers, expected the " +
                             std::to_string(hidden) + " of the type's hidden size; SentenceEmbedding<> takes any");
-    check_lower_case();
+    detail::check_lower_case(tokenizer_, config_.lower_case, config_.settings);
   }
 
   /// From a Hugging Face directory, with or without `modules.json`.
@@ -202,15 +203,6 @@ class SentenceEmbedding {
   [[noreturn]] static void refuse_width(char const* module, std::size_t found, std::size_t expected) {
     throw CheckpointError("sentence embedding: the module " + std::string(module) + " takes vectors of " + std::to_string(found) +
                           ", expected " + std::to_string(expected));
-  }
-
-  // `do_lower_case` beside the tokenizer's own settings: nothing is to be done where the tokenizer lower-cases.
-  void check_lower_case() const {
-    if (config_.lower_case == LowerCase::as_tokenizer) return;
-    if (tokenizer_.encode("THE QUICK BROWN FOX JUMPS OVER A LAZY DOG").ids !=
-        tokenizer_.encode("the quick brown fox jumps over a lazy dog").ids)
-      throw CheckpointError(config_.settings.string() +
-                            ": do_lower_case: found true for a tokenizer that keeps capitals, which is not supported");
   }
 
   std::string prompt_of(EmbedOptions const& options) const { return options.prompt ? *options.prompt : prompt(options.role); }

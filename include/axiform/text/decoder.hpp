@@ -24,13 +24,15 @@ struct DecoderOptions {
     spaces,      ///< No decoder: tokens with spaces between.
     word_piece,  ///< Spaces between words; continuing tokens lose their prefix.
     byte_level,  ///< The bytes that the tokens stand for.
-    marks,       ///< Tokens as they are, with spaces where they have the mark U+2581.
+    marks,       ///< Tokens as they are, with spaces where they have `mark`.
   };
   Kind kind = Kind::spaces;    ///< How tokens are joined.
   std::string prefix = "##";   ///< Of `word_piece`.
   bool cleanup = true;         ///< Of `word_piece`: closes gaps before punctuation and contractions, token by token.
   bool byte_fallback = false;  ///< Of `marks`: tokens such as `<0xE2>` are bytes, each of them U+FFFD where a run is not UTF-8.
   std::size_t strip_left = 0;  ///< Of `marks`: spaces that the text loses at its begin, at most.
+  std::string mark = "\u2581";                ///< Of `marks`: how tokens write a space.
+  bool drops_first = false;                   ///< Of `marks`: the first token loses its marks, wherever they stand in it.
   bool clean_up_tokenization_spaces = false;  ///< Closes them in the whole text.
 };
 
@@ -124,9 +126,10 @@ inline void decode_token(DecoderOptions const& options, std::string_view token, 
       break;
     case DecoderOptions::Kind::marks: {
       std::size_t const before = text.size();
+      std::string_view const space = is_first && options.drops_first ? "" : " ";
       text.append(token);
-      for (std::size_t i = text.find(space_mark, before); i != text.npos; i = text.find(space_mark, i + 1))
-        text.replace(i, space_mark.size(), " ");
+      for (std::size_t i = text.find(options.mark, before); i != text.npos; i = text.find(options.mark, i + space.size()))
+        text.replace(i, options.mark.size(), space);
       break;
     }
   }

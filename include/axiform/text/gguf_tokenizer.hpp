@@ -15,11 +15,11 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
-#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/gguf.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/added_token_list.hpp>
+#include <axiform/text/derived_merges.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/split_expression.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
@@ -176,11 +176,6 @@ class GgufTokenizerReader {
   // The file has scores in the place of merges. Hugging Face derives the merges of tokenizer.json from the same scores, or where there are none from
   // the order of the tokens: each way to make a token of two others is one, and ranks where the token does (transformers' `generate_merges`).
   BpeMerges merges_by_score(Vocabulary const& vocabulary, std::vector<std::int32_t> const& types) const {
-    struct Merge {
-      std::size_t id;
-      std::size_t split;        // Bytes of the left token.
-      std::size_t left, right;  // Characters of both.
-    };
     std::vector<float> scores;
     if (auto const value = find("scores")) scores = value->as<std::vector<float>>();
     if (!scores.empty() && scores.size() != vocabulary.size())
@@ -193,32 +188,13 @@ class GgufTokenizerReader {
       if (types[id] == static_cast<std::int32_t>(GgufTokenType::normal)) normal.push_back(scores[id]);
     }
     bool const says_nothing = std::ranges::adjacent_find(normal, std::ranges::not_equal_to{}) == normal.end();
-    std::vector<Merge> found;
-    for (std::size_t id = 0; id < vocabulary.size(); ++id) {
-      std::string_view const token = vocabulary.tokens()[id];
-      if (token.size() > longest_token)
-        throw CheckpointError(message({where(), ": tokenizer.ggml.tokens: token ", id, " has ", token.size(), " bytes, expected at most ",
-                                       longest_token, " where merges follow from scores"}));
-      std::size_t const characters = count_code_points(token);
-      for (std::size_t split = 1, left = 0; split < token.size(); ++split) {
-        if (!begins_character(token[split])) continue;
-        ++left;
-        if (vocabulary.find(token.substr(0, split)) && vocabulary.find(token.substr(split)))
-          found.push_back({id, split, left, characters - left});
-      }
-    }
     // The best score first, and of equal ones the longest left token; the first token first, and of that the shortest left one.
-    stable_sort(found, [&](Merge const& a, Merge const& b) {
-      if (says_nothing) return std::tie(a.id, a.left, a.right) < std::tie(b.id, b.left, b.right);
-      return std::tie(scores[b.id], b.left, b.right) < std::tie(scores[a.id], a.left, a.right);
-    });
-    BpeMerges merges;
-    merges.reserve(found.size());
-    for (Merge const& merge : found) {
-      std::string const& token = vocabulary.tokens()[merge.id];
-      merges.emplace_back(token.substr(0, merge.split), token.substr(merge.split));
-    }
-    return merges;
+    return derive_merges(
+        vocabulary, message({where(), ": tokenizer.ggml.tokens"}), [](std::size_t) { return true; },
+        [&](DerivedMerge const& a, DerivedMerge const& b) {
+          if (says_nothing) return std::tie(a.id, a.left, a.right) < std::tie(b.id, b.left, b.right);
+          return std::tie(scores[b.id], b.left, b.right) < std::tie(scores[a.id], a.left, a.right);
+        });
   }
 
   // Llama 2's, Mistral's, Phi-3's and Gemma's, with what llama.cpp takes for granted.
@@ -280,8 +256,6 @@ class GgufTokenizerReader {
     parts.post_processor = PostProcessor::bert(*special.cls, *special.sep);
     return parts;
   }
-
-  static constexpr std::size_t longest_token = 1024;  // Looking at all halves of a token takes its length squared.
 
   GgufFile const& file_;
 };

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +16,9 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/text/bert_normalizer.hpp>
+#include <axiform/text/charsmap.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/grapheme_clusters.hpp>
 #include <axiform/text/normal_forms.hpp>
 #include <axiform/text/unicode.hpp>
 #include <axiform/text/utf8.hpp>
@@ -33,14 +38,19 @@ struct NormalizerStep {
     strip_nonspacing_marks,  ///< Drops nonspacing marks, as `BertNormalizer` does.
     clean_text,              ///< Drops control characters, makes all whitespace spaces, as `BertNormalizer` does.
     space_ideographs,        ///< Puts spaces round each ideograph, as `BertNormalizer` does.
-    replace,                 ///< `content` for each `pattern`.
-    prepend,                 ///< `content` before text that is not empty.
-    strip_left,              ///< Drops whitespace at the begin.
-    strip_right,             ///< Drops whitespace at the end.
+    nmt,            ///< Drops control characters, makes spaces of line ends and of what is invisible, as SentencePiece's nmt rules do.
+    precompiled,    ///< What SentencePiece's character map says, whose bytes are `content`.
+    replace,        ///< `content` for each `pattern`.
+    replace_runs,   ///< `content` for each run of two or more spaces.
+    replace_begin,  ///< `content` for the `pattern` that the text begins with.
+    prepend,        ///< `content` before text that is not empty.
+    strip_left,     ///< Drops whitespace at the begin.
+    strip_right,    ///< Drops whitespace at the end.
+    strip_spaces,   ///< Drops U+0020 at both ends, and no other whitespace.
   };
   Kind kind = Kind::nfc;     ///< What it does.
-  std::string pattern = {};  ///< Of `replace`, not empty.
-  std::string content = {};  ///< Of `replace` and `prepend`.
+  std::string pattern = {};  ///< Of `replace` and `replace_begin`, not empty.
+  std::string content = {};  ///< Of `replace` and its kin, `prepend` and `precompiled`.
 };
 
 namespace detail {
@@ -75,29 +85,38 @@ class Normalizer {
     std::vector<NormalizedCodePoint> next;
     Decomposer decomposer;
     Composer composer;
+    std::string bytes;  // Of a grapheme cluster.
   };
 
   Normalizer() = default;
-  /// @throws FormatError for a text to replace that is empty. Texts are valid UTF-8.
+  /// @throws FormatError for a text to replace that is empty, or a character map that cannot be read. Texts are valid UTF-8.
   Normalizer(std::vector<NormalizerStep> const& steps, std::string const& where) {
     using enum NormalizerStep::Kind;
-    if (!steps.empty()) unchanged_below_ = 0xCC;
     for (NormalizerStep const& step : steps) {
-      if (step.kind == replace && step.pattern.empty()) throw FormatError(where + ": a normalizer that replaces the empty text");
-      steps_.push_back({step.kind, code_points_of(step.pattern), code_points_of(step.content), {}});
-      if (step.kind == replace) steps_.back().borders = borders_of(steps_.back().pattern);
-      bool const is_form =
-          step.kind == nfd || step.kind == nfkc || step.kind == nfkd || step.kind == strip_accents || step.kind == strip_nonspacing_marks;
-      // No code point below U+0300, which begins with the byte 0xCC, is changed by composition alone.
-      unchanged_below_ = step.kind == nfc ? unchanged_below_ : is_form ? std::min(unchanged_below_, 0x80u) : 0;
+      if ((step.kind == replace || step.kind == replace_begin) && step.pattern.empty())
+        throw FormatError(where + ": a normalizer that replaces the empty text");
+      Step& added = steps_.emplace_back();
+      added.kind = step.kind;
+      added.pattern = code_points_of(step.pattern);
+      if (step.kind == precompiled)
+        added.charsmap.emplace(step.content, where);
+      else
+        added.content = code_points_of(step.content);
+      if (step.kind == replace) added.borders = borders_of(added.pattern);
+      note_changes(step, added);
     }
   }
 
   /// Whether it is known at a glance that `text` is its own normal form.
   bool keeps(std::string_view text) const noexcept {
-    if (steps_.empty()) return true;
-    if (unchanged_below_ == 0x80) return is_ascii(text);
-    return unchanged_below_ != 0 && std::ranges::all_of(text, [this](char c) { return static_cast<unsigned char>(c) < unchanged_below_; });
+    if (steps_.empty() || text.empty()) return true;
+    if (changes_ends_ && (is_space_or_more(text.front()) || is_space_or_more(text.back()))) return false;
+    char previous = '\0';
+    for (char const c : text) {
+      if (changes_[static_cast<unsigned char>(c)] || (changes_runs_ && c == ' ' && previous == ' ')) return false;
+      previous = c;
+    }
+    return true;
   }
 
   /// The normal form of `text`, which is valid UTF-8 and begins at byte `base` of the original, in `scratch.points`. Nothing is prepended to a
@@ -124,7 +143,57 @@ class Normalizer {
     std::u32string pattern;
     std::u32string content;
     std::vector<std::size_t> borders;  // For each prefix of `pattern`, the longest that it also ends with (Knuth, Morris, Pratt 1977).
+    std::optional<Charsmap> charsmap;
   };
+
+  static bool is_space_or_more(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r') || static_cast<unsigned char>(c) >= 0x80; }
+
+  /// Notes which bytes a text must not have to be its own normal form.
+  void note_changes(NormalizerStep const& step, Step const& ready) {
+    using enum NormalizerStep::Kind;
+    auto const change = [this](unsigned first, unsigned end) { std::fill(changes_.begin() + first, changes_.begin() + end, true); };
+    switch (step.kind) {
+      case nfc:  // No code point below U+0300, which begins with the byte 0xCC, is changed by composition alone.
+        change(0xCC, 0x100);
+        break;
+      case nfd:
+      case nfkc:
+      case nfkd:
+      case strip_accents:
+      case strip_nonspacing_marks:
+        change(0x80, 0x100);
+        break;
+      case precompiled:
+        for (unsigned c = 0; c < 0x80; ++c) {
+          char const character = static_cast<char>(c);
+          if (ready.charsmap->find({&character, 1})) change(c, c + 1);
+        }
+        change('\r', '\r' + 1);  // Which with a line end is one cluster.
+        change(0x80, 0x100);
+        break;
+      case replace:
+      case replace_begin: {
+        auto const first = static_cast<unsigned char>(step.pattern.front());
+        change(first, first + 1u);
+        break;
+      }
+      case replace_runs:
+        changes_runs_ = true;
+        break;
+      case strip_left:
+      case strip_right:
+      case strip_spaces:
+        changes_ends_ = true;
+        break;
+      case lowercase:
+      case nmt:
+      case clean_text:
+      case space_ideographs:
+      case prepend:
+        change(0, 0x100);
+        break;
+    }
+  }
 
   static std::vector<std::size_t> borders_of(std::u32string const& pattern) {
     std::vector<std::size_t> borders(pattern.size(), 0);
@@ -194,22 +263,43 @@ class Normalizer {
           if (is_ideograph) output.push_back({U' ', p.begin, p.end});
         });
         break;
+      case nmt:
+        std::erase_if(points, [](NormalizedCodePoint const& p) { return is_nmt_control(p.value); });
+        for (NormalizedCodePoint& p : points)
+          if (is_nmt_space(p.value)) p.value = U' ';
+        break;
+      case precompiled:
+        map_clusters(*step.charsmap, scratch, limit);
+        break;
       case replace:
         replace_all(step, scratch, limit);
         break;
-      case prepend: {
-        auto const [first, begin, end] = points.front();
-        check_length(points.size() + step.content.size(), limit);
-        points.insert(points.begin(), step.content.size(), {U' ', begin, end});
-        for (std::size_t i = 0; i < step.content.size(); ++i) points[i].value = step.content[i];
+      case replace_runs:
+        replace_space_runs(step, scratch, limit);
         break;
-      }
+      case replace_begin:
+        if (points.size() >= step.pattern.size() &&
+            std::ranges::equal(step.pattern, points | std::views::take(step.pattern.size()), {}, {}, &NormalizedCodePoint::value)) {
+          NormalizedCodePoint const last = points[step.pattern.size() - 1];
+          points.erase(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(step.pattern.size()));
+          insert_content(step, last, points, limit);
+        }
+        break;
+      case prepend:
+        insert_content(step, points.front(), points, limit);
+        break;
       case strip_left:
         points.erase(points.begin(), std::ranges::find_if_not(points, is_space));
         break;
       case strip_right:
         while (!points.empty() && is_space(points.back())) points.pop_back();
         break;
+      case strip_spaces: {
+        auto const is_blank = [](NormalizedCodePoint const& p) { return p.value == U' '; };
+        points.erase(points.begin(), std::ranges::find_if_not(points, is_blank));
+        while (!points.empty() && is_blank(points.back())) points.pop_back();
+        break;
+      }
     }
   }
 
@@ -218,6 +308,87 @@ class Normalizer {
     scratch.next.clear();
     for (NormalizedCodePoint const& point : scratch.points) one(point, scratch.next);
     scratch.points.swap(scratch.next);
+  }
+
+  /// Puts the content before the points, at the place of one that was or is there.
+  static void insert_content(Step const& step, NormalizedCodePoint place, Points& points, std::size_t limit) {
+    check_length(points.size() + step.content.size(), limit);
+    points.insert(points.begin(), step.content.size(), place);
+    for (std::size_t i = 0; i < step.content.size(); ++i) points[i].value = step.content[i];
+  }
+
+  static bool is_nmt_control(char32_t c) noexcept {
+    return (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
+  }
+  static bool is_nmt_space(char32_t c) noexcept {
+    return c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 ||
+           c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+  }
+
+  /// Clusters of less than six bytes are looked up whole, else character by character: as the crate does it, which says of itself that this is weird.
+  /// Places are the crate's, too: what is dropped counts for what stands before it, and is forgotten where nothing does.
+  static void map_clusters(Charsmap const& charsmap, Scratch& scratch, std::size_t limit) {
+    Points const& points = scratch.points;
+    Realigner realigner(points, scratch.next);
+    std::optional<char32_t> last;  // What comes next, when it is known how much it takes.
+    std::uint32_t last_taken = 0;
+    auto const put = [&](char32_t c, std::uint32_t taken) {
+      if (last) realigner.put(*last, last_taken);
+      last = c;
+      last_taken = taken;
+    };
+    auto const replace = [&](std::string_view text, std::uint32_t taken) {
+      check_length(scratch.next.size() + text.size(), limit);
+      for (char const *p = text.data(), *const end = p + text.size(); p != end;) {
+        auto const [c, length] = decode_valid_utf8(p);
+        put(c, taken == 0 ? 0 : 1);
+        taken -= taken == 0 ? 0 : 1;
+        p += length;
+      }
+      last_taken += taken;
+    };
+    GraphemeClusters clusters;
+    std::string& bytes = scratch.bytes;
+    for (std::size_t begin = 0, end = 0; begin < points.size(); begin = end) {
+      bytes.clear();
+      if (begin == 0) clusters.begins(points[0].value);
+      do append_utf8(bytes, points[end++].value);
+      while (end < points.size() && !clusters.begins(points[end].value));
+      if (bytes.size() < 6) {
+        if (auto const text = charsmap.find(bytes)) {
+          replace(*text, static_cast<std::uint32_t>(end - begin));
+          continue;
+        }
+      }
+      std::string_view rest = bytes;
+      for (std::size_t i = begin; i < end; ++i) {
+        std::size_t const length = decode_valid_utf8(rest.data()).length;
+        if (auto const text = charsmap.find(rest.substr(0, length)))
+          replace(*text, 1);
+        else
+          put(points[i].value, 1);
+        rest.remove_prefix(length);
+      }
+    }
+    if (last) realigner.put(*last, last_taken);
+    scratch.points.swap(scratch.next);
+  }
+
+  static void replace_space_runs(Step const& step, Scratch& scratch, std::size_t limit) {
+    Points const& points = scratch.points;
+    Points& output = scratch.next;
+    output.clear();
+    for (std::size_t begin = 0, end = 0; begin < points.size(); begin = end) {
+      for (end = begin; end < points.size() && points[end].value == U' ';) ++end;
+      if (end < begin + 2) {
+        output.push_back(points[begin]);
+        end = begin + 1;
+        continue;
+      }
+      check_length(output.size() + step.content.size(), limit);
+      for (char32_t const c : step.content) output.push_back({c, points[end - 1].begin, points[end - 1].end});
+    }
+    scratch.points.swap(output);
   }
 
   /// What stands for a match has the place of the match's last code point.
@@ -239,7 +410,9 @@ class Normalizer {
   }
 
   std::vector<Step> steps_;
-  unsigned unchanged_below_ = 0x100;  // Text whose bytes are all below it is its own normal form.
+  std::array<bool, 256> changes_{};  // Text without these bytes is its own normal form
+  bool changes_runs_ = false;        // if it has no two spaces beside each other
+  bool changes_ends_ = false;        // and no whitespace at its ends, where these say so.
 };
 
 }  // namespace detail

@@ -14,6 +14,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/text/added_tokens.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/normal_forms.hpp>
 #include <axiform/text/split_expression.hpp>
@@ -47,6 +48,7 @@ struct PreTokenizerStep {
     punctuation,   ///< Matches each punctuation mark.
     digits,        ///< Matches each digit.
     literal,       ///< Matches `pattern` itself, which is not empty; not behind `bytes`.
+    any_of,        ///< Matches any of `patterns`, of several the longest; none is empty, and they are not behind `bytes`.
     expression,    ///< Matches the regular expression `pattern`, of `detail::known_expressions`.
     prefix_space,  ///< Puts a space before each piece that does not begin with one.
     marks,         ///< Puts `pattern`, a character that is not a space, in the place of spaces, and before pieces as `prepend` says.
@@ -57,6 +59,7 @@ struct PreTokenizerStep {
   SplitBehavior behavior = SplitBehavior::isolated;  ///< What becomes of the matches.
   bool invert = false;                               ///< What is no match counts as one, and matches do not.
   PrependScheme prepend = PrependScheme::always;     ///< Of `marks`.
+  std::vector<std::string> patterns = {};            ///< Of `any_of`.
 };
 
 namespace detail {
@@ -128,9 +131,10 @@ class PreTokenizer {
     for (PreTokenizerStep& step : steps) {
       if (step.kind == PreTokenizerStep::Kind::literal && step.pattern.empty())
         throw FormatError(where + ": a pre-tokenizer that splits at the empty text");
-      std::optional<SplitExpression> expression;
-      if (step.kind == PreTokenizerStep::Kind::expression) expression.emplace(step.pattern, where);
-      steps_.push_back({std::move(step), std::move(expression)});
+      Step& added = steps_.emplace_back();
+      if (step.kind == PreTokenizerStep::Kind::expression) added.compiled.emplace(step.pattern, where);
+      if (step.kind == PreTokenizerStep::Kind::any_of) added.matcher = matcher_of(step.patterns);
+      static_cast<PreTokenizerStep&>(added) = std::move(step);
     }
   }
 
@@ -158,9 +162,16 @@ class PreTokenizer {
 
  private:
   struct Step : PreTokenizerStep {
-    Step(PreTokenizerStep step, std::optional<SplitExpression> matcher) : PreTokenizerStep(std::move(step)), compiled(std::move(matcher)) {}
     std::optional<SplitExpression> compiled;
+    AddedTokenMatcher matcher = {};
   };
+
+  static AddedTokenMatcher matcher_of(std::vector<std::string> const& patterns) {
+    std::vector<AddedTokenMatcher::Entry> entries;
+    for (std::string const& pattern : patterns)
+      if (!pattern.empty()) entries.push_back({pattern, 0, false, false, false});
+    return AddedTokenMatcher(std::move(entries));
+  }
 
   /// A space that is put before a piece shares the place of the character that it stands before.
   static void add_spaces(PreTokenizerStep const& step, AlignedText& text, TextBefore before, std::vector<Piece> const& pieces,
@@ -292,6 +303,11 @@ class PreTokenizer {
           put_match(rest.data() + found, rest.data() + found + step.pattern.size());
           rest.remove_prefix(found + step.pattern.size());
         }
+        break;
+      case any_of:
+        step.matcher.split(
+            std::string_view(done, static_cast<std::size_t>(last - done)), [](std::size_t, std::size_t) {},
+            [&, first = done](AddedTokenMatcher::Match const& match) { put_match(first + match.begin, first + match.end); });
         break;
       case expression:
         for (char const* p = done; p != last;) {

@@ -1,11 +1,11 @@
 /// @file
-/// `Tokenizer`: text to token ids and back, with Hugging Face's ids and offsets.
+/// `Tokenizer`: text to token ids and back, with Hugging Face's ids and offsets. The whole of it, loading included, is in this header.
 ///
-///     auto const tokenizer = Tokenizer::from_directory("models/minilm-l6");   // declared here, defined in text/tokenizer_files.hpp
+///     auto const tokenizer = Tokenizer::from_directory("models/minilm-l6");
 ///     Encoding const encoding = tokenizer.encode("A man is eating food.");
 ///     std::string const text = tokenizer.decode(encoding.ids, {.skip_special_tokens = true});
 ///
-/// Programs that load a tokenizer from files include <axiform/text/tokenizer_files.hpp>; this header needs no JSON.
+/// docs/tokenizers.md is its guide.
 #pragma once
 
 #include <concepts>
@@ -72,12 +72,18 @@ struct TokenizerParts;  // axiform/text/tokenizer_parts.hpp
 /// Text may hold anything: invalid UTF-8 is replaced as Python's `errors="replace"` does, and empty text gives the special tokens alone.
 class Tokenizer {
  public:
-  /// From a directory as Hugging Face writes it: tokenizer.json, else vocab.txt (BERT), or vocab.json and merges.txt (GPT-2, RoBERTa) under
-  /// these names or GPT-2's first ones (encoder.json, vocab.bpe), with what tokenizer_config.json, special_tokens_map.json and
-  /// added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of tokenizer_config.json, then config.json's
-  /// `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the metadata of a GGUF file: byte-level BPE,
-  /// WordPiece, and what SentencePiece trained as BPE. Include <axiform/text/tokenizer_files.hpp>.
+  /// From a directory as Hugging Face writes it, or the root of a model in its cache: tokenizer.json, else vocab.txt (BERT), or vocab.json and
+  /// merges.txt (GPT-2, RoBERTa) under these names or GPT-2's first ones (encoder.json, vocab.bpe), or a SentencePiece model
+  /// (sentencepiece.bpe.model, spiece.model, tokenizer.model: XLM-R, ALBERT, T5, Llama, or by its own rules), with what tokenizer_config.json,
+  /// special_tokens_map.json and added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of
+  /// tokenizer_config.json, then config.json's `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the
+  /// metadata of a GGUF file: byte-level BPE, WordPiece, and what SentencePiece trained as BPE.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
+  template <std::convertible_to<std::filesystem::path> Path>
+  static Tokenizer from_directory(Path const& path) {
+    return from_path(path);
+  }
+  /// The same of a directory that others read, too (io/model_directory.hpp): what it has parsed is not parsed again.
   static Tokenizer from_directory(ModelDirectory const& directory);
   /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller (`configured_options`, `configured_padding`). Throws as
   /// `from_directory`.
@@ -87,6 +93,10 @@ class Tokenizer {
   /// GPT-2's tokenizer from its vocabulary and merges. Throws as `from_directory`.
   static Tokenizer from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
                                          Gpt2TokenizerOptions const& options = {});
+
+  /// From a model that SentencePiece has trained, Unigram or BPE, by the rules that it carries, without anything round a text. Throws as
+  /// `from_directory`.
+  static Tokenizer from_sentencepiece_model(std::filesystem::path const& file);
 
   /// From parts. `name` says in messages where they come from. @throws FormatError when they do not fit together.
   explicit Tokenizer(TokenizerParts parts, std::string const& name = "tokenizer");
@@ -213,6 +223,7 @@ class Tokenizer {
   struct State;    // What it is made of, and how it works: text/tokenizer_impl.hpp.
   struct Scratch;  // What encoding needs of memory, from text to text.
 
+  static Tokenizer from_path(std::filesystem::path const& path);
   std::vector<Encoding> encode_views(std::span<std::string_view const> texts, EncodeOptions const& options, Executor& executor) const;
   std::vector<Encoding> encode_pair_views(std::span<std::string_view const> firsts, std::span<std::string_view const> seconds,
                                           EncodeOptions const& options, Executor& executor) const;
@@ -229,4 +240,6 @@ class Tokenizer {
 
 #if AXIFORM_DEFINES(text)
 #include <axiform/text/tokenizer_impl.hpp>
+
+#include <axiform/text/tokenizer_files.hpp>
 #endif

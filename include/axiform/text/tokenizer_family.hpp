@@ -23,14 +23,22 @@ enum class TokenizerFamily {
   bert,     ///< WordPiece, `[CLS] A [SEP]`: vocab.txt.
   gpt2,     ///< Byte-level BPE, nothing round the text: vocab.json and merges.txt.
   roberta,  ///< Byte-level BPE, `<s> A </s>`: vocab.json and merges.txt.
+  // The others have a SentencePiece model.
+  xlm_roberta,    ///< Unigram with fairseq's ids, `<s> A </s>`.
+  albert,         ///< Unigram, `[CLS] A [SEP]`.
+  t5,             ///< Unigram with extra ids, `A </s>`.
+  llama,          ///< BPE over characters, with bytes for what is unknown.
+  sentencepiece,  ///< What the model says of itself.
 };
+
+inline bool has_sentencepiece_model(TokenizerFamily family) noexcept { return family >= TokenizerFamily::xlm_roberta; }
 
 struct NamedFamily {
   std::string_view name;
   TokenizerFamily family;
 };
 
-/// transformers' classes that are no more than another name of one of the three, without "Fast".
+/// transformers' classes that are no more than another name of one of these, without "Fast".
 inline constexpr NamedFamily tokenizer_classes[] = {{"BertTokenizer", TokenizerFamily::bert},
                                                     {"DistilBertTokenizer", TokenizerFamily::bert},
                                                     {"ElectraTokenizer", TokenizerFamily::bert},
@@ -48,9 +56,13 @@ inline constexpr NamedFamily tokenizer_classes[] = {{"BertTokenizer", TokenizerF
                                                     {"LongformerTokenizer", TokenizerFamily::roberta},
                                                     {"BartTokenizer", TokenizerFamily::roberta},
                                                     {"LEDTokenizer", TokenizerFamily::roberta},
-                                                    {"MvpTokenizer", TokenizerFamily::roberta}};
+                                                    {"MvpTokenizer", TokenizerFamily::roberta},
+                                                    {"XLMRobertaTokenizer", TokenizerFamily::xlm_roberta},
+                                                    {"AlbertTokenizer", TokenizerFamily::albert},
+                                                    {"T5Tokenizer", TokenizerFamily::t5},
+                                                    {"LlamaTokenizer", TokenizerFamily::llama}};
 
-/// The `model_type`s whose tokenizer is one of the three, as transformers 5.24 maps them (TOKENIZER_MAPPING_NAMES).
+/// The `model_type`s whose tokenizer is one of these, as transformers 5.24 maps them (TOKENIZER_MAPPING_NAMES).
 inline constexpr NamedFamily tokenizer_model_types[] = {{"bert", TokenizerFamily::bert},
                                                         {"distilbert", TokenizerFamily::bert},
                                                         {"electra", TokenizerFamily::bert},
@@ -78,7 +90,15 @@ inline constexpr NamedFamily tokenizer_model_types[] = {{"bert", TokenizerFamily
                                                         {"data2vec-text", TokenizerFamily::roberta},
                                                         {"ibert", TokenizerFamily::roberta},
                                                         {"mvp", TokenizerFamily::roberta},
-                                                        {"roberta-prelayernorm", TokenizerFamily::roberta}};
+                                                        {"roberta-prelayernorm", TokenizerFamily::roberta},
+                                                        {"xlm-roberta", TokenizerFamily::xlm_roberta},
+                                                        {"xlm-roberta-xl", TokenizerFamily::sentencepiece},
+                                                        {"albert", TokenizerFamily::albert},
+                                                        {"t5", TokenizerFamily::t5},
+                                                        {"mt5", TokenizerFamily::t5},
+                                                        {"switch_transformers", TokenizerFamily::t5},
+                                                        {"umt5", TokenizerFamily::sentencepiece},
+                                                        {"llama", TokenizerFamily::llama}};
 
 inline std::optional<TokenizerFamily> find_family(std::span<NamedFamily const> families, std::string_view name) {
   auto const found = std::ranges::find(families, name, &NamedFamily::name);

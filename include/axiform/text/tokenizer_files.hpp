@@ -1,5 +1,6 @@
 /// @file
-/// Tokenizers from files: tokenizer.json, vocab.txt, vocab.json with merges.txt, a GGUF file, or a directory that has one of them.
+/// Tokenizers from files: tokenizer.json, vocab.txt, vocab.json with merges.txt, a SentencePiece model, a GGUF file, or a directory that has one of
+/// them.
 ///
 ///     auto const bert = Tokenizer::from_directory("models/minilm-l6");
 ///     auto const gpt2 = Tokenizer::from_vocab_and_merges("gpt2/vocab.json", "gpt2/merges.txt");
@@ -19,7 +20,6 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/io/model_directory.hpp>
-#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 #if AXIFORM_DEFINES(text)
@@ -29,6 +29,7 @@
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/gguf_tokenizer.hpp>
+#include <axiform/text/sentencepiece_tokenizer.hpp>
 #include <axiform/text/tokenizer_config.hpp>
 #include <axiform/text/tokenizer_family.hpp>
 #include <axiform/text/tokenizer_json.hpp>
@@ -178,10 +179,18 @@ inline std::pair<std::filesystem::path, std::filesystem::path> vocabulary_and_me
   return {};
 }
 
+/// The SentencePiece model, under one of the names that families give it; an empty path when there is none.
+inline std::filesystem::path sentencepiece_file(std::filesystem::path const& directory) {
+  for (char const* const name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "spm.model", "sentencepiece.model"})
+    if (std::filesystem::exists(directory / name)) return directory / name;
+  return {};
+}
+
 /// What the files' names and their tokens say, where no setting says anything.
 inline FamilyFound family_by_files(std::filesystem::path const& directory) {
   if (std::filesystem::exists(directory / "vocab.txt")) return {TokenizerFamily::bert, directory.string() + ": vocab.txt"};
   auto const path = vocabulary_and_merges(directory).first;
+  if (path.empty()) return {TokenizerFamily::sentencepiece, sentencepiece_file(directory).string()};
   Json const vocabulary = read_json(path);
   if (vocabulary.is_object() && vocabulary.contains("<s>") && vocabulary.contains("</s>"))
     throw CheckpointError(path.string() +
@@ -211,7 +220,32 @@ inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directo
                         ", found vocab.txt");
 }
 
+/// Puts the special tokens in their places and what belongs round a text. As in `finish_family`, a default token that stands nowhere is left out.
+inline void finish_sentencepiece(TokenizerFamily family, SentencePieceConverter const& converter, NamedTokens tokens,
+                                 std::string const& name, AddedTokenList& list, TokenizerParts& parts) {
+  NamedTokens const defaults = converter.defaults(family);
+  for (auto const& [key, token] : defaults.named)
+    if (tokens.find(key) == nullptr && list.id_of(token.content)) tokens.set(key, token);
+  tokens.others.insert(tokens.others.begin(), defaults.others.begin(), defaults.others.end());
+  add_special_tokens(tokens, name, list, parts);
+}
+
 }  // namespace detail
+
+AXIFORM_INLINE Tokenizer Tokenizer::from_sentencepiece_model(std::filesystem::path const& file) {
+  using enum detail::TokenizerFamily;
+  Json const nothing = Json::object();
+  detail::Section const settings(nothing, file.string());
+  auto const model = detail::read_sentencepiece_model(read_file(file), file.string());
+  detail::SentencePieceConverter const converter(model, settings, file.string());
+  TokenizerParts parts = converter.parts(sentencepiece);
+  detail::AddedTokenList list(parts);
+  detail::finish_sentencepiece(sentencepiece, converter, {}, file.string(), list, parts);
+  converter.put_round_text(sentencepiece, parts);
+  return Tokenizer(std::move(parts), file.string());
+}
+
+AXIFORM_INLINE Tokenizer Tokenizer::from_path(std::filesystem::path const& path) { return from_directory(ModelDirectory(path)); }
 
 AXIFORM_INLINE Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {
   return Tokenizer(detail::parts_from_tokenizer_json(read_json(file), file.string()), file.string());
@@ -237,15 +271,29 @@ AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directo
   if (GgufFile const* const file = directory.gguf()) return Tokenizer(detail::parts_from_gguf(*file), directory.string());
   if (!std::filesystem::is_directory(directory)) throw FileError(directory.string() + ": is not a directory");
   bool const has_json = std::filesystem::exists(directory / "tokenizer.json");
-  if (!has_json && !std::filesystem::exists(directory / "vocab.txt") && detail::vocabulary_and_merges(directory).first.empty())
-    throw FileError(directory.string() + ": has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
+  if (!has_json && !std::filesystem::exists(directory / "vocab.txt") && detail::vocabulary_and_merges(directory).first.empty() &&
+      detail::sentencepiece_file(directory).empty())
+    throw FileError(directory.string() + ": has no tokenizer: expected tokenizer.json, vocab.txt, vocab.json and merges.txt, or a " +
+                    "SentencePiece model such as tokenizer.model");
   ConfigFile const config = ConfigFile::read(directory, "tokenizer_config.json");
   std::string const name = has_json ? (directory / "tokenizer.json").string() : directory.string();
   std::optional<detail::FamilyFound> found;
   if (!has_json) found = detail::family_of_directory(directory, config);
-  TokenizerParts parts = found ? detail::parts_from_vocabulary(directory, *found) : detail::parts_from_tokenizer_json(read_json(name), name);
-
   detail::Section const settings(config.json, config.name);
+  std::optional<detail::SentencePieceModel> model;
+  std::optional<detail::SentencePieceConverter> converter;
+  if (found && detail::has_sentencepiece_model(found->family)) {
+    auto const file = detail::sentencepiece_file(directory);
+    if (file.empty())
+      throw CheckpointError(found->where + ": expected tokenizer.json, or a SentencePiece model such as sentencepiece.bpe.model, in " +
+                            directory.string() + ", found neither");
+    model = detail::read_sentencepiece_model(read_file(file), file.string());
+    converter.emplace(*model, settings, file.string());
+  }
+  TokenizerParts parts = converter ? converter->parts(found->family)
+                         : found   ? detail::parts_from_vocabulary(directory, *found)
+                                   : detail::parts_from_tokenizer_json(read_json(name), name);
+
   detail::AddedTokenList list(parts);
   detail::NamedTokens tokens;
   detail::read_special_tokens(config.json, config.name, tokens);
@@ -260,13 +308,16 @@ AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directo
     detail::read_added_tokens_json(added_tokens.json, added_tokens.name, tokens, list);
     tokens.others.insert(tokens.others.end(), of_map.others.begin(), of_map.others.end());
   }
-  if (found)
+  if (converter)
+    detail::finish_sentencepiece(found->family, *converter, std::move(tokens), name, list, parts);
+  else if (found)
     detail::finish_family(found->family, std::move(tokens), detail::default_tokens(found->family), name, list, parts);
   else
     detail::add_special_tokens(tokens, config.name, list, parts);
   auto const source = found ? detail::TokenizerSource::vocabulary : detail::TokenizerSource::tokenizer_json;
   detail::apply_tokenizer_config(settings, source, parts);
   if (found && found->family == detail::TokenizerFamily::gpt2) detail::put_ends_round_text(settings, parts);
+  if (converter) converter->put_round_text(found->family, parts);
   return Tokenizer(std::move(parts), name);
 }
 

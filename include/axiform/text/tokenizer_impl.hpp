@@ -34,6 +34,7 @@
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
+#include <axiform/text/unigram.hpp>
 #include <axiform/text/utf8.hpp>
 #include <axiform/text/vocabulary.hpp>
 #include <axiform/text/word_piece.hpp>
@@ -91,7 +92,7 @@ inline void restore_places(TokenizedText const& text, std::vector<Offset>& place
 }  // namespace detail
 
 struct Tokenizer::State {
-  using Model = std::variant<detail::WordPiece, detail::ByteBpe, detail::CharacterBpe>;
+  using Model = std::variant<detail::WordPiece, detail::ByteBpe, detail::CharacterBpe, detail::Unigram>;
 
   State(TokenizerParts parts, std::string const& name);
 
@@ -141,7 +142,7 @@ struct Tokenizer::State {
 };
 
 struct Tokenizer::Scratch {
-  using Model = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch, detail::CharacterBpe::Scratch>;
+  using Model = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch, detail::CharacterBpe::Scratch, detail::Unigram::Scratch>;
 
   struct Steps {
     detail::Normalizer::Scratch normalizer;
@@ -173,6 +174,7 @@ inline Tokenizer::State::Model Tokenizer::State::make_model(Vocabulary const& vo
   if (auto* const bpe = std::get_if<ByteBpeOptions>(&parts.model)) return detail::ByteBpe(vocabulary, parts.merges, std::move(*bpe), name);
   if (auto* const bpe = std::get_if<CharacterBpeOptions>(&parts.model))
     return detail::CharacterBpe(vocabulary, parts.merges, std::move(*bpe), name);
+  if (auto* const unigram = std::get_if<UnigramOptions>(&parts.model)) return detail::Unigram(vocabulary, std::move(*unigram), name);
   auto unknown = vocabulary.find(word_piece->unk_token);
   if (!unknown) {
     auto const added = std::ranges::find(parts.added_tokens, word_piece->unk_token, &AddedToken::content);
@@ -222,7 +224,9 @@ inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, 
 /// Text goes through steps when the parts have any: then the model's own normalizer and pre-tokenizer are steps, too, where nothing replaces
 /// them.
 inline void Tokenizer::State::complete_steps(TokenizerParts& parts) {
-  if ((parts.normalizer.empty() && parts.pre_tokenizer.empty()) || std::holds_alternative<CharacterBpeOptions>(parts.model)) return;
+  if ((parts.normalizer.empty() && parts.pre_tokenizer.empty()) || std::holds_alternative<CharacterBpeOptions>(parts.model) ||
+      std::holds_alternative<UnigramOptions>(parts.model))
+    return;
   auto const* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
   if (word_piece != nullptr && parts.normalizer.empty()) parts.normalizer = detail::steps_of(word_piece->normalizer);
   if (!parts.pre_tokenizer.empty()) return;
@@ -254,7 +258,8 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
       model(make_model(vocabulary, parts, name)),
       normalizer(parts.normalizer, name),
       pre_tokenizer(std::move(parts.pre_tokenizer), name),
-      runs_steps(!pre_tokenizer.empty() || std::holds_alternative<detail::CharacterBpe>(model)),
+      runs_steps(!pre_tokenizer.empty() || std::holds_alternative<detail::CharacterBpe>(model) ||
+                 std::holds_alternative<detail::Unigram>(model)),
       post_processor(std::move(parts.post_processor)),
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
@@ -359,9 +364,10 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
       word_piece->encode_word(normalized, begin, end, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
     } else if (auto const* const bytes = std::get_if<detail::ByteBpe>(&model)) {
       bytes->encode_word(normalized, begin, end, std::get<detail::ByteBpe::Scratch>(scratch.model), sink);
+    } else if (auto const* const characters = std::get_if<detail::CharacterBpe>(&model)) {
+      characters->encode_word(normalized, begin, end, std::get<detail::CharacterBpe::Scratch>(scratch.model), sink);
     } else {
-      auto const& characters = std::get<detail::CharacterBpe>(model);
-      characters.encode_word(normalized, begin, end, std::get<detail::CharacterBpe::Scratch>(scratch.model), sink);
+      std::get<detail::Unigram>(model).encode_word(normalized, begin, end, std::get<detail::Unigram::Scratch>(scratch.model), sink);
     }
     sink.end_word();
   }

@@ -20,6 +20,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/io/base64.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/added_token_list.hpp>
@@ -113,12 +114,26 @@ inline void flatten(Section const& piece, std::string_view key, std::vector<Sect
   for (Section const& member : piece.sections(key)) flatten(member, key, result, depth + 1);
 }
 
+/// The regular expressions that converters of SentencePiece's models replace by: no others are known.
+inline void add_replaced_expression(Section const& piece, std::string const& expression, std::string content,
+                                    std::vector<NormalizerStep>& steps) {
+  using enum NormalizerStep::Kind;
+  if (expression == " {2,}")
+    steps.push_back({replace_runs, {}, std::move(content)});
+  else if (expression == "\\A +| +\\z" && content.empty())
+    steps.push_back({strip_spaces});
+  else if (expression == "\\A\u2581")
+    steps.push_back({replace_begin, std::string(space_mark), std::move(content)});
+  else
+    throw CheckpointError(piece.where() + ": replacing the regular expression " + in_quotes(expression) + " is not supported");
+}
+
 inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerStep>& steps) {
   using enum NormalizerStep::Kind;
   static constexpr std::pair<std::string_view, NormalizerStep::Kind> plain[] = {
-      {"NFC", nfc}, {"NFD", nfd}, {"NFKC", nfkc}, {"NFKD", nfkd}, {"Lowercase", lowercase}, {"StripAccents", strip_accents}};
-  auto const type =
-      piece.type({"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Replace", "Prepend", "Strip"});
+      {"NFC", nfc}, {"NFD", nfd}, {"NFKC", nfkc}, {"NFKD", nfkd}, {"Nmt", nmt}, {"Lowercase", lowercase}, {"StripAccents", strip_accents}};
+  auto const type = piece.type(
+      {"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents", "Precompiled", "Replace", "Prepend", "Strip"});
   if (type == "BertNormalizer") {
     auto const bert = steps_of(bert_normalizer_from(piece));
     steps.insert(steps.end(), bert.begin(), bert.end());
@@ -126,8 +141,14 @@ inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerSte
     piece.allow({"type", "pattern", "content"});
     auto pattern = pattern_from(piece);
     if (pattern.is_expression)
-      throw CheckpointError(piece.where() + ": replacing the regular expression " + in_quotes(pattern.text) + " is not supported");
-    steps.push_back({replace, std::move(pattern.text), content_from(piece, "content")});
+      add_replaced_expression(piece, pattern.text, content_from(piece, "content"), steps);
+    else
+      steps.push_back({replace, std::move(pattern.text), content_from(piece, "content")});
+  } else if (type == "Precompiled") {
+    piece.allow({"type", "precompiled_charsmap"});
+    auto bytes = decode_base64(piece.require<std::string>("precompiled_charsmap"));
+    if (!bytes) throw FormatError(piece.where() + ": precompiled_charsmap: expected bytes in base64");
+    steps.push_back({precompiled, {}, std::move(*bytes)});
   } else if (type == "Prepend") {
     piece.allow({"type", "prepend"});
     steps.push_back({prepend, {}, content_from(piece, "prepend")});
@@ -159,7 +180,12 @@ inline bool has_bytes(std::vector<PreTokenizerStep> const& steps) {
   return std::ranges::find(steps, PreTokenizerStep::Kind::bytes, &PreTokenizerStep::kind) != steps.end();
 }
 
-inline void add_metaspace_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
+/// What a `Metaspace` says, be it pre-tokenizer or decoder.
+struct Metaspace {
+  std::string mark;
+  PrependScheme prepend;
+};
+inline Metaspace metaspace_from(Section const& piece) {
   static constexpr std::pair<std::string_view, PrependScheme> schemes[] = {
       {"always", PrependScheme::always}, {"first", PrependScheme::first}, {"never", PrependScheme::never}};
   // `str_rep`, which old files have, says what `replacement` says.
@@ -176,6 +202,11 @@ inline void add_metaspace_steps(Section const& piece, std::vector<PreTokenizerSt
   if (!prepends && find_member(piece.json(), "prepend_scheme", piece.where()) != nullptr && scheme->second != PrependScheme::never)
     throw FormatError(piece.where() + ": found the prepend_scheme " + in_quotes(name) +
                       " and no add_prefix_space, expected that they agree");
+  return {mark, prepend};
+}
+
+inline void add_metaspace_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
+  auto const [mark, prepend] = metaspace_from(piece);
   steps.push_back({.kind = PreTokenizerStep::Kind::marks, .pattern = mark, .prepend = prepend});
   if (piece.get_or<bool>("split", true))
     steps.push_back({.kind = PreTokenizerStep::Kind::literal, .pattern = mark, .behavior = SplitBehavior::merged_with_next});
@@ -281,6 +312,30 @@ inline void read_bpe(Section const& file, Section const& model, TokenizerParts& 
   parts.merges.reserve(merges.size());
   for (Json const& merge : merges)
     parts.merges.push_back(merge_from(merge, model.where() + ": merges[" + std::to_string(parts.merges.size()) + "]"));
+}
+
+/// Its vocabulary is an array of tokens with their scores.
+inline void read_unigram(Section const& file, Section const& model, TokenizerParts& parts) {
+  model.allow({"type", "unk_id", "vocab", "byte_fallback"});
+  UnigramOptions options{.unk_id = model.get<TokenId>("unk_id"), .byte_fallback = model.get_or<bool>("byte_fallback", false)};
+  Json const& vocabulary = require_array(model.json(), "vocab", model.where());
+  std::vector<std::string> tokens;
+  tokens.reserve(vocabulary.size());
+  options.scores.reserve(vocabulary.size());
+  for (Json const& entry : vocabulary) {
+    auto const score = entry.is_array() && entry.size() == 2 && entry[0].is_string() ? scalar_from<double>(entry[1]) : std::nullopt;
+    if (!score)
+      throw FormatError(model.where() + ": vocab[" + std::to_string(tokens.size()) + "]: found " + describe_json(entry) +
+                        ", expected a token and its score");
+    tokens.push_back(entry[0].text());
+    options.scores.push_back(*score);
+  }
+  if (tokens.empty()) throw FormatError(model.where() + ": vocab: has no tokens");
+  parts.vocabulary = Vocabulary(tokens, model.where() + ": vocab");
+  for (Section const& piece : normalizers_of(file)) add_normalizer_steps(piece, parts.normalizer);
+  for (Section const& piece : pre_tokenizers_of(file)) add_pre_tokenizer_steps(piece, parts.pre_tokenizer);
+  if (has_bytes(parts.pre_tokenizer)) throw CheckpointError(file.where() + ": pre_tokenizer: ByteLevel is not supported with Unigram");
+  parts.model = std::move(options);
 }
 
 inline AddedToken added_token_from(Section const& token, TokenId id) {
@@ -391,7 +446,7 @@ inline std::optional<DecoderOptions> mark_decoder_from(std::span<Section const> 
 
 inline DecoderOptions decoder_from(Section const& decoder) {
   DecoderOptions options;
-  auto const type = decoder.type({"WordPiece", "ByteLevel", "Sequence"});
+  auto const type = decoder.type({"WordPiece", "ByteLevel", "Metaspace", "Sequence"});
   if (type == "Sequence") {
     std::vector<Section> decoders;
     flatten(decoder, "decoders", decoders);
@@ -399,7 +454,12 @@ inline DecoderOptions decoder_from(Section const& decoder) {
     if (decoders.size() != 1) decoder.refuse("decoders", decoder.json()["decoders"]);
     return decoder_from(decoders.front());
   }
-  if (type == "WordPiece") {
+  if (type == "Metaspace") {
+    auto const [mark, prepend] = metaspace_from(decoder);
+    options.kind = DecoderOptions::Kind::marks;
+    options.mark = mark;
+    options.drops_first = prepend != PrependScheme::never;
+  } else if (type == "WordPiece") {
     decoder.allow({"type", "prefix", "cleanup"});
     options.kind = DecoderOptions::Kind::word_piece;
     options.prefix = decoder.require<std::string>("prefix");
@@ -425,9 +485,15 @@ inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedToke
                        .unk = find({"[UNK]", "<unk>", "<|endoftext|>"}),
                        .bos = find({"<s>", "<|endoftext|>"}),
                        .eos = find({"</s>", "<|endoftext|>"})};
-  bool const is_word_piece = std::holds_alternative<WordPieceOptions>(parts.model);
-  auto const& unk = std::visit([](auto const& model) -> std::string const& { return model.unk_token; }, parts.model);
-  if (is_word_piece || !unk.empty()) result.unk = find({unk});
+  if (auto const* const unigram = std::get_if<UnigramOptions>(&parts.model)) {
+    result.unk = unigram->unk_id;
+  } else if (auto const* const word_piece = std::get_if<WordPieceOptions>(&parts.model)) {
+    result.unk = find({word_piece->unk_token});
+  } else {
+    auto const* const bytes = std::get_if<ByteBpeOptions>(&parts.model);
+    std::string const& unk = bytes != nullptr ? bytes->unk_token : std::get<CharacterBpeOptions>(parts.model).unk_token;
+    if (!unk.empty()) result.unk = find({unk});
+  }
   return result;
 }
 
@@ -472,13 +538,20 @@ inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string co
     throw CheckpointError(name + ": version: found " + in_quotes(version) + ", expected \"1.0\"");
   TokenizerParts parts;
   Section const model = file.section("model");
-  bool const is_typed = model.get<std::string>("type").has_value();  // Files of before 2020 leave the type out.
-  bool const is_bpe = is_typed ? model.type({"WordPiece", "BPE"}) == "BPE" : find_member(model.json(), "merges", model.where()) != nullptr;
-  parts.vocabulary = vocabulary_from(require_object(model.json(), "vocab", model.where()), model.where() + ": vocab");
-  if (is_bpe)
-    read_bpe(file, model, parts);
+  auto type = model.get<std::string>("type");
+  Json const* const vocabulary = find_member(model.json(), "vocab", model.where());
+  if (!type)  // Files of before 2020 leave the type out.
+    type = vocabulary != nullptr && vocabulary->is_array()                 ? "Unigram"
+           : find_member(model.json(), "merges", model.where()) != nullptr ? "BPE"
+                                                                           : "WordPiece";
   else
-    read_word_piece(file, model, parts);
+    model.type({"WordPiece", "BPE", "Unigram"});
+  if (type == "Unigram") {
+    read_unigram(file, model, parts);
+  } else {
+    parts.vocabulary = vocabulary_from(require_object(model.json(), "vocab", model.where()), model.where() + ": vocab");
+    type == "BPE" ? read_bpe(file, model, parts) : read_word_piece(file, model, parts);
+  }
   AddedTokenList added_tokens(parts);
   Json const* const added = find_member(json, "added_tokens", name);
   if (added != nullptr && !added->is_null())

@@ -24,6 +24,7 @@
 #include <axiform/text/post_processor.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/special_tokens.hpp>
+#include <axiform/text/unigram.hpp>
 #include <axiform/text/vocabulary.hpp>
 #include <axiform/text/word_piece.hpp>
 
@@ -32,7 +33,7 @@ namespace axiform {
 /// What a tokenizer is made of. The loaders of text/tokenizer_files.hpp fill it; a program may do so itself.
 struct TokenizerParts {
   Vocabulary vocabulary;  ///< The model's tokens, then added tokens that the model does not have.
-  std::variant<WordPieceOptions, ByteBpeOptions, CharacterBpeOptions> model;  ///< How words become tokens.
+  std::variant<WordPieceOptions, ByteBpeOptions, CharacterBpeOptions, UnigramOptions> model;  ///< How words become tokens.
   detail::BpeMerges merges;                                                   ///< Of BPE, by rank.
   std::vector<NormalizerStep> normalizer;                                     ///< In place of the model's own, when there are any.
   std::vector<PreTokenizerStep> pre_tokenizer;                                ///< The same; of byte-level BPE, with `bytes` among them.

@@ -191,9 +191,9 @@ namespace axiform::inline AXIFORM_ARCH {
 AXIFORM_INLINE BertConfig AlbertFamily::read_config(ConfigReader const& reader) {
   BertConfig config{.dimensions = {.hidden = 4096, .heads = 64, .head_size = 64, .inner = 16384},
                     .sizes = {.layers = 12, .vocabulary = 30000, .positions = 512, .token_types = 2},
-                    .embedded = 128};
-  config = read_bert_settings(
-      reader, config, {.classifier_dropout = "", .usual_activation = "gelu_new", .usual_dropout = "0.0"});
+                    .embedded = 128,
+                    .printed = {.hidden_dropout = "0.0", .attention_dropout = "0.0"}};
+  config = read_bert_settings(reader, config, {.classifier_dropout = "", .usual_activation = "gelu_new"});
   PrintedSettings& printed = config.printed;
   printed.classifier_dropout = reader.dropout("classifier_dropout_prob", "0.1");
   printed.token_classifier_dropout = printed.classifier_dropout;

@@ -134,7 +134,6 @@ struct BertKeys {
   std::string_view attention_dropout = "attention_probs_dropout_prob";  ///< Of probabilities.
   std::string_view classifier_dropout = "classifier_dropout";           ///< Before a classifier.
   std::string_view usual_activation = "gelu";                           ///< Where the config names none.
-  std::string_view usual_dropout = "0.1";                               ///< Where the config says none.
 };
 
 /// Reads what all families on BERT's encoder have. `config` comes with the family's defaults; segments are read where these have some.
@@ -417,9 +416,9 @@ AXIFORM_INLINE BertConfig read_bert_settings(ConfigReader const& reader, BertCon
   PrintedSettings& printed = config.printed;
   printed.activation = printed_activation;
   printed.padding_id = config.padding_id;
-  printed.hidden_dropout = reader.dropout(keys.hidden_dropout, keys.usual_dropout);
+  printed.hidden_dropout = reader.dropout(keys.hidden_dropout, printed.hidden_dropout);
   printed.embedding_dropout = printed.hidden_dropout;
-  printed.attention_dropout = reader.dropout(keys.attention_dropout, keys.usual_dropout);
+  printed.attention_dropout = reader.dropout(keys.attention_dropout, printed.attention_dropout);
   printed.token_classifier_dropout =
       keys.classifier_dropout.empty() ? printed.hidden_dropout : reader.dropout(keys.classifier_dropout, printed.hidden_dropout);
   printed.classifier_dropout = printed.token_classifier_dropout;

@@ -15,6 +15,7 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
+#include <axiform/models/families/rotary_settings.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/llama_recipes.hpp>
@@ -272,76 +273,6 @@ AXIFORM_INLINE NameTable llama_gguf_names(std::string family, HeadWeights weight
 namespace axiform::inline AXIFORM_ARCH {
 
 namespace internal {
-
-// Positions, from `rope_parameters` (transformers 5), or `rope_theta` and `rope_scaling`.
-inline PositionSettings read_rotary_settings(ConfigReader const& reader, std::size_t head_size) {
-  PositionSettings settings;
-  Json const* const parameters = find_member(reader.config, "rope_parameters", reader.file);
-  Json const* const scaling = parameters != nullptr ? parameters : find_member(reader.config, "rope_scaling", reader.file);
-  auto const base_of = [&](ConfigReader const& from, double otherwise) {
-    return get_or<double>(from.config, "rope_theta", otherwise, from.file);
-  };
-  auto const share_of = [&](ConfigReader const& from, double otherwise) {
-    return get_or<double>(from.config, "partial_rotary_factor", otherwise, from.file);
-  };
-  settings.rotary_base = base_of(reader, settings.rotary_base);
-  double share = share_of(reader, 1);
-  if (scaling != nullptr && !scaling->is_null()) {
-    std::string const name = parameters != nullptr ? "rope_parameters" : "rope_scaling";
-    ConfigReader const of_scaling{*scaling, detail::message({reader.file, ": ", name})};
-    settings.rotary_base = base_of(of_scaling, settings.rotary_base);
-    share = share_of(of_scaling, share);
-    auto const type = of_scaling.text("rope_type", of_scaling.text("type", "default"));
-    auto const number = [&](char const* key) {
-      double const value = require<double>(*scaling, key, of_scaling.file);
-      if (!(value > 0)) throw FormatError(detail::message({of_scaling.file, ": ", key, ": expected a number above 0"}));
-      return value;
-    };
-    RotaryScaling& rotary = settings.rotary_scaling;
-    if (type == "linear") {
-      rotary = {.kind = RotaryScaling::Kind::linear, .factor = number("factor")};
-    } else if (type == "llama3") {
-      rotary = {.kind = RotaryScaling::Kind::llama3,
-                .factor = number("factor"),
-                .low_frequency_factor = number("low_freq_factor"),
-                .high_frequency_factor = number("high_freq_factor"),
-                .original_positions = of_scaling.size({"original_max_position_embeddings"}, rotary.original_positions, largest_table)};
-    } else if (type != "default") {
-      of_scaling.refuse("rope_type", detail::in_quotes(type), "\"default\", \"linear\" or \"llama3\"");
-    }
-  }
-  if (!(settings.rotary_base > 0)) throw FormatError(detail::message({reader.file, ": rope_theta: expected a number above 0"}));
-  if (!(share > 0 && share <= 1))
-    throw FormatError(detail::message({reader.file, ": partial_rotary_factor: expected a number above 0, at most 1"}));
-  settings.rotary_columns = reader.size({"rotary_dim"}, static_cast<std::size_t>(static_cast<double>(head_size) * share), largest_width);
-  if (settings.rotary_columns % 2 != 0 || settings.rotary_columns > head_size)
-    throw FormatError(detail::message({reader.file, ": found ", settings.rotary_columns,
-                                       " columns of a head to turn, expected an even number, at most ", "the head's ", head_size}));
-  return settings;
-}
-
-// How far each layer sees: by `layer_types`; else in the layers from `first` on by `sliding_window`.
-inline std::vector<std::size_t> read_windows(ConfigReader const& reader, std::size_t layers, std::optional<std::size_t> window,
-                                             std::size_t first) {
-  auto const types = get_or<std::vector<std::string>>(reader.config, "layer_types", {}, reader.file);
-  if (types.empty() && (!window || first >= layers)) return {};
-  std::vector<std::size_t> windows(layers, 0);
-  if (types.empty()) {
-    for (std::size_t i = first; i < layers; ++i) windows[i] = *window;
-    return windows;
-  }
-  if (types.size() != layers)
-    throw FormatError(
-        detail::message({reader.file, ": layer_types: found ", types.size(), ", expected one for each of ", layers, " layers"}));
-  for (std::size_t i = 0; i < layers; ++i) {
-    if (types[i] == "full_attention") continue;
-    if (types[i] != "sliding_attention")
-      reader.refuse("layer_types", detail::in_quotes(types[i]), "\"full_attention\" or \"sliding_attention\"");
-    if (!window) reader.refuse("sliding_window", "null", "a number, which layer_types asks for");
-    windows[i] = *window;
-  }
-  return windows;
-}
 
 // What all of them have; windows come later.
 inline LlamaConfig read_llama_settings(ConfigReader const& reader) {

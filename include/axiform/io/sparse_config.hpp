@@ -1,0 +1,81 @@
+/// @file
+/// How a model of sparse embeddings (SPLADE) turns texts into weights of words: what its directory says beside the masked-LM model.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include <axiform/io/model_directory.hpp>
+
+#if AXIFORM_DEFINES(io)
+#include <axiform/core/error.hpp>
+#include <axiform/io/json.hpp>
+#include <axiform/io/sentence_config.hpp>
+#endif
+
+namespace axiform {
+
+/// What becomes of the greatest logit of a word.
+enum class SparseActivation {
+  log1p,       ///< log(1 + relu(x)) (Formal et al. 2021).
+  log1p_twice  ///< log(1 + log(1 + relu(x))), which is sparser.
+};
+
+/// What a directory of a SPLADE says.
+struct SparseConfig {
+  ModelDirectory transformer = {};                        ///< The directory of the transformer and its tokenizer.
+  SparseActivation activation = SparseActivation::log1p;  ///< Of the logits.
+  std::optional<std::size_t> max_sequence_length = {};    ///< Tokens, special ones included; longer texts are cut.
+};
+
+/// Reads `modules.json` (a transformer for masked language modelling, and SpladePooling) and what it names, as sentence-transformers 5 and 6 write them. Without
+/// it, the directory is the model's own, as those of naver/splade are.
+/// @throws FileError when a file that is named is missing; FormatError when one is malformed; CheckpointError, by name, for a module or a setting that is not
+///         supported.
+SparseConfig read_sparse_config(ModelDirectory const& directory);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(io)
+
+AXIFORM_INLINE SparseConfig read_sparse_config(ModelDirectory const& directory) {
+  SparseConfig config{.transformer = directory};
+  if (directory.has("modules.json")) {
+    std::string const file = (directory / "modules.json").string();
+    Json const& modules = directory.json("modules.json");
+    if (!modules.is_array()) throw FormatError(detail::message({file, ": found ", describe_json(modules), ", expected a list of modules"}));
+    std::size_t place = 0;
+    for (Json const& module : modules) {
+      auto const type = require<std::string>(module, "type", file);
+      std::string const name = type.substr(type.rfind('.') + 1);
+      ModelDirectory const own = detail::module_directory(directory, module, file);
+      if (place == 0 && (name == "Transformer" || name == "MLMTransformer")) {
+        config.transformer = own;
+      } else if (place == 1 && name == "SpladePooling") {
+        std::string const settings = (own / "config.json").string();
+        Json const& json = own.json("config.json");
+        detail::require_setting<std::string>(json, "pooling_strategy", "max", settings);
+        auto const activation = get_or<std::string>(json, "activation_function", "relu", settings);
+        if (activation != "relu" && activation != "log1p_relu")
+          throw CheckpointError(detail::message(
+              {settings, ": activation_function: found ", detail::in_quotes(activation), ", expected \"relu\" or \"log1p_relu\""}));
+        if (activation == "log1p_relu") config.activation = SparseActivation::log1p_twice;
+      } else {
+        throw CheckpointError(
+            detail::message({file, ": found the module ", detail::printable(type), ", expected a Transformer and a SpladePooling"}));
+      }
+      ++place;
+    }
+    if (place != 2)
+      throw CheckpointError(detail::message({file, ": found ", place, " modules, expected a Transformer and a SpladePooling"}));
+  }
+  if (config.transformer.has("sentence_bert_config.json"))
+    config.max_sequence_length = get_optional<std::size_t>(config.transformer.json("sentence_bert_config.json"), "max_seq_length",
+                                                           (config.transformer / "sentence_bert_config.json").string());
+  return config;
+}
+
+#endif  // AXIFORM_DEFINES(io)
+
+}  // namespace axiform

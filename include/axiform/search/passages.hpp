@@ -1,0 +1,161 @@
+/// @file
+/// A file's text in passages, each of which a model can read whole.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include <axiform/core/config.hpp>
+#include <axiform/tasks/text_chunks.hpp>
+#include <axiform/text/tokenizer.hpp>
+
+#if AXIFORM_DEFINES(search)
+#include <algorithm>
+#include <optional>
+
+#include <axiform/text/unicode.hpp>
+#include <axiform/text/utf8.hpp>
+#endif
+
+namespace axiform {
+
+/// Where a text may be cut.
+enum class PassageSplit {
+  paragraphs,  ///< At blank lines: paragraphs that are short together stay together, and one that begins with `# ` begins a passage (Markdown).
+  lines        ///< Each line is a passage; blank ones are none.
+};
+
+/// How a text is cut into passages.
+struct PassageOptions {
+  PassageSplit split = PassageSplit::paragraphs;  ///< Where. What is longer than a passage is cut between tokens, with an overlap.
+  ChunkOptions chunks{};  ///< How long a passage is at most, in tokens, and how far the parts of what is longer overlap.
+};
+
+/// A part of a text.
+struct TextPassage {
+  std::size_t begin = 0;  ///< Its first byte.
+  std::size_t end = 0;    ///< Behind its last.
+  std::size_t line = 0;   ///< That it begins in, from 1.
+
+  bool operator==(TextPassage const&) const = default;  ///< The same place.
+};
+
+/// The passages of a text, first to last; they overlap where a paragraph, or a line, is longer than one. Blank lines are in none but between the
+/// paragraphs of one, nor are a byte order mark and the ends of lines at the end.
+///
+/// @param prompt  What the model is given before each passage: it counts.
+/// @param longest Tokens that the model takes at most; a passage's length unless the options say less.
+/// @throws As `ChunkedText`.
+std::vector<TextPassage> cut_passages(std::string_view text, Tokenizer const& tokenizer, std::string_view prompt, std::size_t longest,
+                                      PassageOptions const& options);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(search)
+
+namespace detail {
+
+inline bool is_blank_line(std::string_view line) {
+  auto const begin = line.find_first_not_of(" \t\r\n\v\f");
+  if (begin == line.npos) return true;
+  if (static_cast<unsigned char>(line[begin]) < 0x80) return false;
+  std::string const rest = replace_invalid_utf8(line.substr(begin));
+  for (char const *p = rest.data(), *const end = p + rest.size(); p != end;) {
+    auto const [c, length] = decode_valid_utf8(p);
+    if (properties_of(c).regex_class() != RegexClass::space) return false;
+    p += length;
+  }
+  return true;
+}
+
+/// Whether a paragraph begins with a heading of Markdown: one to six number signs and a space.
+inline bool begins_with_heading(std::string_view text) {
+  auto const signs = text.find_first_not_of('#');
+  return signs != text.npos && signs >= 1 && signs <= 6 && text[signs] == ' ';
+}
+
+/// Paragraphs, or lines, of a text.
+inline std::vector<TextPassage> cut_lines(std::string_view text, PassageSplit split) {
+  std::vector<TextPassage> result;
+  bool goes_on = false;
+  std::size_t begin = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  for (std::size_t number = 1; begin < text.size(); ++number) {
+    std::size_t const next = std::min(text.find('\n', begin), text.size());
+    std::size_t const end = next > begin && text[next - 1] == '\r' ? next - 1 : next;
+    bool const is_blank = is_blank_line(text.substr(begin, end - begin));
+    if (!is_blank && goes_on)
+      result.back().end = end;
+    else if (!is_blank)
+      result.push_back({begin, end, number});
+    goes_on = !is_blank && split == PassageSplit::paragraphs;
+    begin = next + 1;
+  }
+  return result;
+}
+
+/// Puts paragraphs together while they are short.
+class PassageJoiner {
+ public:
+  PassageJoiner(std::string_view text, std::size_t room) : text_(text), room_(room) {}
+
+  /// A paragraph of so many tokens.
+  void add(TextPassage const& paragraph, std::size_t tokens) {
+    // What stands between two paragraphs may be a token.
+    bool const fits =
+        open_ && tokens_ + 1 + tokens <= room_ && !begins_with_heading(text_.substr(paragraph.begin, paragraph.end - paragraph.begin));
+    if (fits) {
+      passages_.back().end = paragraph.end;
+      tokens_ += 1 + tokens;
+    } else {
+      passages_.push_back(paragraph);
+      tokens_ = tokens;
+    }
+    open_ = true;
+  }
+  /// A passage that nothing is joined to.
+  void add_whole(TextPassage const& passage) {
+    passages_.push_back(passage);
+    open_ = false;
+  }
+  std::vector<TextPassage> take() && { return std::move(passages_); }
+
+ private:
+  std::string_view text_;
+  std::size_t room_, tokens_ = 0;
+  bool open_ = false;
+  std::vector<TextPassage> passages_;
+};
+
+}  // namespace detail
+
+AXIFORM_INLINE std::vector<TextPassage> cut_passages(std::string_view text, Tokenizer const& tokenizer, std::string_view prompt,
+                                                     std::size_t longest, PassageOptions const& options) {
+  std::optional<detail::PassageJoiner> joiner;
+  for (TextPassage const& paragraph : detail::cut_lines(text, options.split)) {
+    ChunkedText const chunked(tokenizer, prompt, text.substr(paragraph.begin, paragraph.end - paragraph.begin), options.chunks, longest);
+    auto const& chunks = chunked.chunks();
+    std::size_t const tokens = chunks.front().tokens.end - chunks.front().tokens.begin;
+    if (!joiner) joiner.emplace(text, options.chunks.length.value_or(longest) - (chunked.length(0) - tokens));
+    if (chunks.size() == 1 && options.split == PassageSplit::paragraphs) {
+      joiner->add(paragraph, tokens);
+    } else if (chunks.size() == 1) {
+      joiner->add_whole(paragraph);
+    } else {
+      TextPassage part = paragraph;
+      std::size_t counted = paragraph.begin;  // up to here lines are counted
+      for (TextChunk const& chunk : chunks) {
+        part.begin = paragraph.begin + chunk.bytes.begin;
+        part.end = paragraph.begin + chunk.bytes.end;
+        part.line += static_cast<std::size_t>(std::ranges::count(text.substr(counted, part.begin - counted), '\n'));
+        counted = part.begin;
+        joiner->add_whole(part);
+      }
+    }
+  }
+  return joiner ? std::move(*joiner).take() : std::vector<TextPassage>();
+}
+
+#endif  // AXIFORM_DEFINES(search)
+
+}  // namespace axiform
