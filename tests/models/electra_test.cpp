@@ -1,9 +1,9 @@
 // ELECTRA and ALBERT, BERT with embeddings of another width and layers that run more than once, against transformers in float64.
+#include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/inspect/costs.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/models/load.hpp>
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <initializer_list>
@@ -170,9 +170,11 @@ TEST_CASE("electra, albert: the configs of published models give their sizes, an
   CHECK(read.printed.classifier_dropout == "0.1");
   CHECK(parameters_of(albert, Pooler::present) == 11'683'584);
   CHECK(parameters_of(R"({"model_type": "albert", "hidden_size": 4096, "intermediate_size": 16384, "num_attention_heads": 64,
-      "hidden_act": "gelu"})", Pooler::present) == 222'595'584);  // albert-xxlarge-v2
+      "hidden_act": "gelu"})",
+                      Pooler::present) == 222'595'584);  // albert-xxlarge-v2
   CHECK(parameters_of(R"({"model_type": "albert", "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12,
-      "num_hidden_layers": 6})", Pooler::present) == 11'683'584);  // paraphrase-albert-small-v2: as many, in half the steps
+      "num_hidden_layers": 6})",
+                      Pooler::present) == 11'683'584);  // paraphrase-albert-small-v2: as many, in half the steps
 }
 
 TEST_CASE("albert: steps share layers by groups, as transformers divides them") {
@@ -212,7 +214,8 @@ TEST_CASE("electra, albert: what does not fit is refused by name, and a discrimi
   Context context;
   CHECK(test::contains(refusal_of([&] { load<BertForMaskedLm<>>(goldens::models / "electra-tokens", context); }),
                        "generator_predictions.dense.weight"));
-  CHECK(test::contains(refusal_of([&] { load<BertForTokenClassification<>>(goldens::models / "albert-mlm", context); }), "classifier.weight"));
+  CHECK(test::contains(refusal_of([&] { load<BertForTokenClassification<>>(goldens::models / "albert-mlm", context); }),
+                       "classifier.weight"));
   ChangedFixture const more("albert", {{"num_hidden_groups", 3}});
   CHECK(test::contains(refusal_of([&] { load<Bert<>>(more.directory(), context); }),
                        "encoder.albert_layer_groups.2.albert_layers.0.ffn.weight"));
@@ -231,8 +234,9 @@ TEST_CASE("electra, albert: what does not fit is refused by name, and a discrimi
 }
 
 TEST_CASE("electra: embeddings of a width of their own are no BERT whose hidden width the type has") {
-  struct Narrow : Dimensions<Const<16>, Const<2>, Const<8>, Const<20>> {};
-  CHECK_THROWS_AS((Bert<Narrow>::create({}, {.layers = 1, .vocabulary = 3, .positions = 2, .token_types = 2}, {.embedded = 8})), ShapeError);
+  using Narrow = Dimensions<Const<16>, Const<2>, Const<8>, Const<20>>;
+  CHECK_THROWS_AS((Bert<Narrow>::create({}, {.layers = 1, .vocabulary = 3, .positions = 2, .token_types = 2}, {.embedded = 8})),
+                  ShapeError);
   Context context;
   CHECK(load<Bert<Narrow>>(goldens::models / "electra-wide", context).projection.has_value() == false);
 }

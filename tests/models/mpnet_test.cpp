@@ -85,8 +85,10 @@ TEST_CASE("mpnet: a model of another family is refused, and the message names bo
     }
     return std::string("loaded");
   };
-  CHECK(refusal([&] { load<Bert<>>(goldens::models / "mpnet-tiny", context); })
-            .ends_with("config.json: model_type: found an MPNet, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA or ALBERT"));
+  CHECK(
+      refusal([&] { load<Bert<>>(goldens::models / "mpnet-tiny", context); })
+          .ends_with(
+              "config.json: model_type: found an MPNet, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA or ALBERT"));
   CHECK(refusal([&] { load<Mpnet<>>(goldens::models / "bert-tiny", context); })
             .ends_with("config.json: model_type: found a BERT, which is not supported; expected an MPNet"));
   CHECK(refusal([&] { load<AnyEncoder>(goldens::models / "gpt2-tiny", context); })

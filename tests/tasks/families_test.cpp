@@ -164,7 +164,8 @@ TEST_CASE("families: tasks that take a BERT take an ELECTRA, whose embeddings ar
   auto const embedding = SentenceEmbedding<>::from_directory(goldens::models / "electra-tokens", context);  // whatever head it has
   CHECK(embedding.dimensions() == 16);
   auto const found = embedding.embed("the man is eating", context);
-  auto const states = load<Bert<>>(goldens::models / "electra-tokens", context)(embedding.tokenizer().encode("the man is eating").ids, context);
+  auto const states =
+      load<Bert<>>(goldens::models / "electra-tokens", context)(embedding.tokenizer().encode("the man is eating").ids, context);
   double mean = 0;
   for (std::size_t i = 0; i < states.rows(); ++i) mean += static_cast<double>(states(i, 3)) / static_cast<double>(states.rows());
   CHECK(found.elements()[3] == doctest::Approx(mean).epsilon(1e-5));

@@ -45,20 +45,16 @@ template <DimensionsLike D>
 struct BertEmbeddings {
   using Embedded = EmbeddedAxis<D>;  ///< Their width.
 
-  TokenEmbedding<axes::VocabularyEntries, Embedded> words;  ///< One row a token of the vocabulary; a masked-LM head may share it.
-  Embedding<axes::Positions, Embedded> positions;           ///< One row a position; none where attention sees them.
-  Embedding<axes::TokenTypes, Embedded> token_types;        ///< One row a segment; none in DistilBERT.
-  LayerNorm<Embedded> norm;                                 ///< Of their sum.
+  TokenEmbedding<axes::VocabularyEntries, Embedded> words;      ///< One row a token of the vocabulary; a masked-LM head may share it.
+  Embedding<axes::Positions, Embedded> positions;               ///< One row a position; none where attention sees them.
+  Embedding<axes::TokenTypes, Embedded> token_types;            ///< One row a segment; none in DistilBERT.
+  LayerNorm<Embedded> norm;                                     ///< Of their sum.
   std::optional<TokenId> padding_id;                            ///< Where positions begin behind it (RoBERTa); else empty.
 
   /// Tables of zeros, to be loaded or initialised. `head` says whether a head shares the token table.
   static constexpr BertEmbeddings create(Length<Embedded> width, ModelSizes const& sizes, float layer_norm_epsilon,
                                          std::optional<TokenId> padding_id = {}, HeadWeights head = HeadWeights::own) {
-    return {{sizes.vocabulary, width, head},
-            {sizes.positions, width},
-            {sizes.token_types, width},
-            {width, layer_norm_epsilon},
-            padding_id};
+    return {{sizes.vocabulary, width, head}, {sizes.positions, width}, {sizes.token_types, width}, {width, layer_norm_epsilon}, padding_id};
   }
 
   /// The longest sequence, in tokens: 512 of RoBERTa's 514 positions; of any length where there are none.
@@ -103,8 +99,8 @@ struct BertEmbeddings {
       std::size_t next = padding + 1;
       for (std::size_t i = batch.sequences.offset(s); i < batch.sequences.offset(s + 1); ++i) {
         std::size_t const position = batch.ids[i] == *padding_id ? padding : next++;
-        positions.add_row(position, TensorView<float, axes::Tokens, Embedded>(
-                                        sum.row(i).data(), Shape<axes::Tokens, Embedded>::of({1, sum.columns()})));
+        positions.add_row(
+            position, TensorView<float, axes::Tokens, Embedded>(sum.row(i).data(), Shape<axes::Tokens, Embedded>::of({1, sum.columns()})));
       }
     }
   }
@@ -122,7 +118,7 @@ struct BertSettings {
   Activation classifier_activation = Activation::tanh;  ///< Behind the dense layer of a classifier of texts.
   /// Width of embeddings that a linear layer makes hidden states of (ELECTRA, ALBERT); empty where they enter the layers as they are.
   std::optional<std::size_t> embedded = {};
-  LayerOrder order = {};         ///< Which layer runs at each step, where some run more than once (ALBERT).
+  LayerOrder order = {};                                ///< Which layer runs at each step, where some run more than once (ALBERT).
   PrintedSettings printed = {};                         ///< What only the module tree shows.
 };
 

@@ -54,8 +54,8 @@ struct MaskedLmHead {
   /// @throws ArgumentError when the decoder is tied and the encoder was made with its table for look-up alone.
   template <RowsOf<typename D::Hidden> X>
   Tensor<float, RowAxis<X>, axes::VocabularyEntries> operator()(X const& hidden_states,
-                                                          TokenEmbedding<axes::VocabularyEntries, Embedded> const& words,
-                                                          Context& context) const {
+                                                                TokenEmbedding<axes::VocabularyEntries, Embedded> const& words,
+                                                                Context& context) const {
     return decoder(norm(dense(hidden_states, context, activate(activation)), context), words, context);
   }
 

@@ -157,8 +157,8 @@ struct Block {
 
 /// Which layer of a stack runs at each step, where some run more than once (ALBERT's do, Lan et al. 2020).
 struct LayerOrder {
-  std::size_t layers = 0;                     ///< Layers that there are.
-  std::vector<std::size_t> of_step = {};      ///< The layer of each step; empty where each runs once, one after another.
+  std::size_t layers = 0;                 ///< Layers that there are.
+  std::vector<std::size_t> of_step = {};  ///< The layer of each step; empty where each runs once, one after another.
 };
 
 namespace internal {

@@ -201,8 +201,8 @@ AXIFORM_INLINE BertConfig AlbertFamily::read_config(ConfigReader const& reader) 
   std::size_t const layers = config.sizes.layers, groups = reader.size({"num_hidden_groups"}, 1, largest_depth),
                     inner = reader.size({"inner_group_num"}, 1, largest_depth);
   if (layers * inner > largest_depth || groups * inner > largest_depth)
-    throw FormatError(detail::message({reader.file, ": found ", layers, " layers in ", groups, " groups of ", inner, ", expected at most ",
-                                       largest_depth, " in all"}));
+    throw FormatError(detail::message(
+        {reader.file, ": found ", layers, " layers in ", groups, " groups of ", inner, ", expected at most ", largest_depth, " in all"}));
   config.order.layers = groups * inner;
   for (std::size_t layer = 0; layer < layers; ++layer) {
     // As transformers divides, rounding included.
@@ -213,8 +213,9 @@ AXIFORM_INLINE BertConfig AlbertFamily::read_config(ConfigReader const& reader) 
   printed.layer_groups = groups;
   printed.inner_layers = inner;
   for (std::size_t i = 0; inner > 1 && i < groups * inner; ++i) {
-    auto const rules = detail::albert_layer_rules(detail::message({"encoder.layers.", i, "."}),
-                                                  detail::message({"encoder.albert_layer_groups.", i / inner, ".albert_layers.", i % inner, "."}));
+    auto const rules =
+        detail::albert_layer_rules(detail::message({"encoder.layers.", i, "."}),
+                                   detail::message({"encoder.albert_layer_groups.", i / inner, ".albert_layers.", i % inner, "."}));
     config.own_names.insert(config.own_names.end(), rules.begin(), rules.end());
   }
   return config;

@@ -116,8 +116,8 @@ struct BertConfig {
   PositionStart position_start = PositionStart::zero;   ///< Where positions are counted from.
   PositionSettings position = {};                       ///< Of a recipe that sees positions in its attention.
   std::optional<std::size_t> embedded = {};             ///< Width of embeddings that a linear layer makes hidden states of.
-  LayerOrder order = {};                                ///< Which layer runs at each of `sizes.layers` steps, where some run more than once.
-  std::vector<NameRule> own_names = {};                 ///< Before those of the family: names that depend on sizes.
+  LayerOrder order = {};                 ///< Which layer runs at each of `sizes.layers` steps, where some run more than once.
+  std::vector<NameRule> own_names = {};  ///< Before those of the family: names that depend on sizes.
   HeadWeights head_weights = HeadWeights::tied;         ///< `tie_word_embeddings`.
   PrintedSettings printed = {};                         ///< What only a printed module tree shows.
 };
