@@ -132,6 +132,7 @@
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
+#include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/families/rotary_settings.hpp>
 #include <axiform/models/family.hpp>

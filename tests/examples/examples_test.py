@@ -1188,6 +1188,25 @@ class SimilarSentences(Cell):
         self.assertIn("0.908  A man is eating food. | A man eats a meal.", printed)
 
 
+class LateInteractionExample(Cell):
+    program, directory = "late_interaction", FIXTURES / "retrieval" / "colbert"
+
+    def check(self, printed):
+        question, *hits = printed.splitlines()[:4]
+        self.assertEqual(question, "Where was she eating?")
+        self.assertEqual([float(line.split()[0]) for line in hits], sorted((float(line.split()[0]) for line in hits), reverse=True))
+        self.assertIn("[unused0] -> ", printed)
+
+
+class ThreeScores(Cell):
+    program, directory = "three_scores", FIXTURES / "retrieval" / "m3"
+
+    def check(self, printed):
+        rows = [[float(number) for number in line.split()[:4]] for line in printed.splitlines()[2:5]]
+        for dense, sparse, vectors, mean in rows:
+            self.assertAlmostEqual(0.4 * dense + 0.2 * sparse + 0.4 * vectors, mean, delta=0.002)
+
+
 class Gpt2Assemble(ExampleTest):
     program = "gpt2_assemble"
 

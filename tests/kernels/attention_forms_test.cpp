@@ -76,6 +76,7 @@ TEST_CASE("attention: forms agree with float64 for any number of queries and key
     Form const form{1 + n % 2, 1 + n % 19, n % 3 == 0};
     check_batch({2, 17, AttentionMask::none, {n}, {n}, unsigned(n), form});
     check_batch({2, 17, AttentionMask::none, {n + 9}, {n}, unsigned(n), form});  // the last queries' windows lie behind the last key
+    check_batch({2, 8, AttentionMask::none, {n + 40}, {n}, unsigned(n), {1, 1 + n % 5, false}});  // whole tiles of queries see no key
     check_batch({2, 8, AttentionMask::causal, {n * 5 % 14 + 1}, {n}, unsigned(n), form});
   }
   for (std::size_t window = 1; window <= 70; ++window)

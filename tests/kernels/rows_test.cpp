@@ -220,6 +220,18 @@ TEST_CASE("layer norm: a row has the same bits alone, among others and in place"
   }
 }
 
+TEST_CASE("layer norm: without a bias it has the bits of a bias of zeros") {
+  std::size_t const rows = 3;
+  for (std::size_t const columns : {1U, 16U, 83U}) {
+    auto const x = random_values(rows * columns, 3), weight = random_values(columns, 4);
+    std::vector<float> const zeros(columns, 0.0F);
+    std::vector<float> with(x.size()), without(x.size());
+    kernels::layer_norm(x.data(), columns, weight.data(), zeros.data(), 1e-5F, with.data(), columns, rows, columns);
+    kernels::layer_norm(x.data(), columns, weight.data(), nullptr, 1e-5F, without.data(), columns, rows, columns);
+    CHECK(same_bits(with, without));
+  }
+}
+
 TEST_CASE("layer norm: NaN and infinity stay in their row") {
   std::size_t const columns = 20;
   std::vector<float> const weight(columns, 1.0F), bias(columns, 0.0F);

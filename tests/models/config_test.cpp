@@ -13,6 +13,9 @@ namespace {
 
 BertConfig bert(std::string const& text) { return read_bert_config(parse_json(text, "config.json"), "config.json"); }
 ModernBertConfig modernbert(std::string const& text) { return read_modernbert_config(parse_json(text, "config.json"), "config.json"); }
+BertConfig nomic_bert(std::string const& text) {
+  return read_family_config<NomicBert<>, BertConfig>(parse_json(text, "config.json"), "config.json").config;
+}
 Gpt2Config gpt2(std::string const& text) { return read_gpt2_config(parse_json(text, "config.json"), "config.json"); }
 
 }  // namespace
@@ -177,6 +180,63 @@ TEST_CASE(
                  "found heads of 3 columns, expected an even number"));
 }
 
+TEST_CASE("config: nomic-bert's of nomic-embed-text-v1.5, as transformers 5 writes it, and what is refused") {
+  std::string const published = R"({"activation_function":"swiglu","architectures":["NomicBertModel"],"attn_pdrop":0.0,
+      "auto_map":{"AutoConfig":"nomic-ai/nomic-bert-2048--configuration_hf_nomic_bert.NomicBertConfig"},"bos_token_id":null,"causal":false,
+      "dense_seq_output":true,"embd_pdrop":0.0,"eos_token_id":null,"fused_bias_fc":true,"fused_dropout_add_ln":true,"initializer_range":0.02,
+      "layer_norm_epsilon":1e-12,"max_trained_positions":2048,"mlp_fc1_bias":false,"mlp_fc2_bias":false,"model_type":"nomic_bert","n_embd":768,
+      "n_head":12,"n_inner":3072,"n_layer":12,"n_positions":8192,"pad_vocab_size_multiple":64,"parallel_block":false,
+      "parallel_block_tied_norm":false,"prenorm":false,"qkv_proj_bias":false,"reorder_and_upcast_attn":false,"resid_pdrop":0.0,
+      "rotary_emb_base":1000,"rotary_emb_fraction":1.0,"rotary_emb_interleaved":false,"rotary_emb_scale_base":null,
+      "rotary_scaling_factor":null,"scale_attn_by_inverse_layer_idx":false,"scale_attn_weights":true,"summary_activation":null,
+      "summary_first_dropout":0.0,"summary_proj_to_labels":true,"summary_type":"cls_index","summary_use_proj":true,"torch_dtype":"float32",
+      "transformers_version":"4.37.2","type_vocab_size":2,"use_cache":true,"use_flash_attn":true,"use_rms_norm":false,"use_xentropy":true,
+      "vocab_size":30528})";
+  auto const nomic = nomic_bert(published);
+  CHECK(nomic.sizes == NomicEmbed::sizes);
+  CHECK(nomic.dimensions.hidden == 768);
+  CHECK(nomic.dimensions.inner == 3072);
+  CHECK(nomic.dimensions.head_size == 64);
+  CHECK(nomic.layer_norm_epsilon == 1e-12);
+  CHECK(nomic.activation == Activation::silu);
+  CHECK(nomic.position.rotary_base == 1000);
+  CHECK(nomic.position.rotary_columns == 64);
+  auto const with = [&](char const* changes) {
+    auto config = parse_json(published, "config.json");
+    config.update(parse_json(changes, "changes"));
+    return dump_json(config);
+  };
+  CHECK(nomic_bert(with(R"({"rotary_emb_fraction":0.5,"activation_function":"geglu"})")).position.rotary_columns == 32);
+  CHECK(nomic_bert(with(R"({"activation_function":"geglu"})")).activation == Activation::gelu);
+
+  auto const native = nomic_bert(R"({"model_type":"nomic_bert","hidden_size":48,"num_attention_heads":4,"head_dim":8,"num_hidden_layers":3,
+      "intermediate_size":60,"max_position_embeddings":99,"hidden_act":"gelu","layer_norm_eps":1e-5,"hidden_dropout_prob":0.25,
+      "rope_parameters":{"rope_theta":2000.0,"rope_type":"default"}})");
+  CHECK(native.dimensions.head_size == 8);
+  CHECK(native.sizes == ModelSizes{.layers = 3, .vocabulary = 30528, .positions = 99, .token_types = 2});
+  CHECK(native.activation == Activation::gelu);
+  CHECK(native.position.rotary_base == 2000);
+  CHECK(native.printed.hidden_dropout == "0.25");
+  CHECK(native.printed.attention_dropout == "0.0");
+  CHECK(nomic_bert(R"({"model_type":"nomic_bert"})").position.rotary_base == 1000);
+  CHECK(nomic_bert(R"({"model_type":"nomic_bert"})").sizes.positions == 2048);
+  struct Case {
+    char const *changes, *message;
+  };
+  for (auto const& [changes, message] :
+       {Case{R"({"num_experts":8,"moe_every_n_layers":2})", "num_experts: found 8, which is not supported; expected none"},
+        Case{R"({"qkv_proj_bias":true})", "qkv_proj_bias: found true"}, Case{R"({"mlp_fc1_bias":true})", "mlp_fc1_bias: found true"},
+        Case{R"({"prenorm":true})", "prenorm: found true"}, Case{R"({"use_rms_norm":true})", "use_rms_norm: found true"},
+        Case{R"({"activation_function":"gelu"})",
+             "activation_function: found \"gelu\", which is not supported; expected \"swiglu\" or \"geglu\""},
+        Case{R"({"rotary_emb_interleaved":true})", "rotary_emb_interleaved: found true"},
+        Case{R"({"rotary_scaling_factor":2})", "rotary_scaling_factor: found 2"},
+        Case{R"({"rotary_emb_fraction":0.0})", "rotary_emb_fraction: found 0"}}) {
+    CAPTURE(changes);
+    CHECK(contains(message_of<CheckpointError>([&] { nomic_bert(with(changes)); }), message));
+  }
+}
+
 TEST_CASE("config: rates of dropout are kept as they are written, and each has its default") {
   auto const b = bert(R"({"model_type":"bert","hidden_dropout_prob":0,"attention_probs_dropout_prob":0.0,"pad_token_id":4})").printed;
   CHECK(b.embedding_dropout == "0");
@@ -240,7 +300,8 @@ TEST_CASE("config: what the library does not have is refused by name") {
   };
   for (auto const& [text, message] : std::vector<Case>{
            {R"({"model_type":"t5"})",
-            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, MPNet, ModernBERT, GPT-2, Llama, Qwen2 or Qwen3"},
+            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, MPNet, ModernBERT, nomic-bert, GPT-2, Llama, Qwen2 or "
+            "Qwen3"},
            {R"({"architectures":["T5ForConditionalGeneration"]})", "found the architecture \"T5ForConditionalGeneration\""},
            {R"({"model_type":"llama"})", "model_type: found a Llama, which is not supported; expected a BERT"},
            {R"({})", "found no model_type"},

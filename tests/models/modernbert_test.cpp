@@ -87,6 +87,12 @@ TEST_CASE("ModernBERT: hidden states and attentions are transformers', in texts 
     auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"));
     auto const states = modernbert({.ids = ids, .sequences = sequences}, context);
     CHECK(largest_difference(states.elements(), golden.reals("batch.last_hidden_state")) < modernbert_tolerance);
+
+    auto const partly = golden.ids("attended.ids");
+    auto const one = SequenceOffsets<axes::Tokens>::single(partly.size());
+    std::size_t const attended[]{20};
+    auto const seen = modernbert({.ids = partly, .sequences = one, .attended = attended}, context);
+    CHECK(largest_difference(seen.elements(), golden.reals("attended.last_hidden_state")) < modernbert_tolerance);
   }
 }
 

@@ -2,32 +2,134 @@
 #include <doctest/doctest.h>
 #include <axiform/models/any.hpp>
 #include <axiform/tasks/fill_mask.hpp>
+#include <axiform/tasks/question_answering.hpp>
+#include <axiform/tasks/reranker.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
+#include <axiform/tasks/text_classification.hpp>
+#include <axiform/tasks/token_classification.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/goldens.hpp"
 
 using namespace axiform;
 
-TEST_CASE("families: a sentence embedding of an MPNet is the mean of its hidden states") {
+namespace {
+
+// The lines of a fixture that record what a tokenizer gives, with `ids`, or a pipeline, with `result`.
+std::vector<Json> recorded_lines(std::string const& fixture, char const* key) {
+  std::vector<Json> lines;
+  std::ifstream file(goldens::models / fixture / "tasks.jsonl");
+  for (std::string line; std::getline(file, line);)
+    if (auto value = parse_json(line, fixture); value.contains(key)) lines.push_back(std::move(value));
+  REQUIRE(!lines.empty());
+  return lines;
+}
+
+void check_recorded_ids(Tokenizer const& tokenizer, std::string const& fixture) {
+  for (Json const& line : recorded_lines(fixture, "ids")) {
+    auto const text = line["text"].get<std::string>();
+    CAPTURE(text);
+    auto const found = line.contains("pair") ? tokenizer.encode_pair(text, line["pair"].get<std::string>()) : tokenizer.encode(text);
+    CHECK(found.ids == line["ids"].get<std::vector<TokenId>>());
+  }
+}
+
+template <class Encoder>
+void check_mean_embedding(std::string const& fixture) {
+  CAPTURE(fixture);
   Context context;
-  auto const directory = goldens::models / "mpnet-tiny";
+  auto const directory = goldens::models / fixture;
   auto const task = SentenceEmbedding<AnyEncoder>::from_directory(directory, context);
-  auto const mpnet = load<Mpnet<>>(directory, context);
+  auto const encoder = load<Encoder>(directory, context);
   for (std::string const text : {"The man is eating food.", "hello"}) {
     CAPTURE(text);
     auto const found = task.embed(text, context);
-    auto const states = mpnet(task.tokenizer().encode(text).ids, context);
+    auto const states = encoder(task.tokenizer().encode(text).ids, context);
     REQUIRE(found.elements().size() == states.columns());
     for (std::size_t column = 0; column < states.columns(); ++column) {
       double mean = 0;
       for (std::size_t row = 0; row < states.rows(); ++row) mean += static_cast<double>(states(row, column)) / static_cast<double>(states.rows());
       CHECK(found.elements()[column] == doctest::Approx(mean).epsilon(1e-5));
     }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("families: a sentence embedding of an MPNet, a ModernBERT and a nomic-bert is the mean of its hidden states") {
+  check_mean_embedding<Mpnet<>>("mpnet-tiny");
+  check_mean_embedding<ModernBert<>>("modernbert-mlm");
+  check_mean_embedding<NomicBert<>>("nomic-mlm");
+}
+
+TEST_CASE("families: a ModernBERT fills masks and labels texts and tokens as transformers' pipelines, and has their ids") {
+  Context context = Context::with_threads(2);
+  auto const fill = FillMask<AnyModelWith<ModelHead::masked_lm>>::from_directory(goldens::models / "modernbert-mlm", context);
+  check_recorded_ids(fill.tokenizer(), "modernbert-mlm");
+  for (Json const& line : recorded_lines("modernbert-mlm", "result")) {
+    auto const text = line["text"].get<std::string>();
+    CAPTURE(text);
+    Json const& result = line["result"];
+    bool const is_one = !result[0].is_array();  // of several masks a list each
+    auto const masks = fill.fill(text, context).masks;
+    REQUIRE(masks.size() == (is_one ? 1 : result.size()));
+    for (std::size_t mask = 0; mask < masks.size(); ++mask)
+      for (std::size_t i = 0; i < 5; ++i) {
+        Json const& expected = is_one ? result[i] : result[mask][i];
+        CHECK(masks[mask].at(i).token == expected["token"].get<TokenId>());
+        CHECK(std::abs(masks[mask][i].score - expected["score"].get<double>()) < 1e-5);
+      }
+  }
+
+  auto const classifier = TextClassification<AnyModelWith<ModelHead::sequence_classification>>::from_directory(
+      goldens::models / "modernbert-classifier", context);
+  check_recorded_ids(classifier.tokenizer(), "modernbert-classifier");
+  for (Json const& line : recorded_lines("modernbert-classifier", "result")) {
+    auto const found = classifier.classify(line["text"].get<std::string>(), {.top_k = std::nullopt}, context);
+    REQUIRE(found.size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+      CHECK(found[i].label == line["result"][i]["label"].get<std::string>());
+      CHECK(std::abs(found[i].score - line["result"][i]["score"].get<double>()) < 1e-5);
+    }
+  }
+
+  auto const tagger =
+      TokenClassification<AnyModelWith<ModelHead::token_classification>>::from_directory(goldens::models / "modernbert-tokens", context);
+  for (Json const& line : recorded_lines("modernbert-tokens", "result")) {
+    auto const found = tagger.label(line["text"].get<std::string>(), {.aggregation = Aggregation::none}, context);
+    REQUIRE(found.size() == line["result"].size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      Json const& expected = line["result"][i];
+      CHECK(found[i].label == expected["entity"].get<std::string>());
+      CHECK(found[i].start == expected["start"].get<std::size_t>());
+      CHECK(found[i].end == expected["end"].get<std::size_t>());
+      CHECK(std::abs(found[i].score - expected["score"].get<double>()) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("families: a ModernBERT answers questions, and scores passages with transformers' logits") {
+  Context context;
+  auto const answers =
+      QuestionAnswering<AnyModelWith<ModelHead::question_answering>>::from_directory(goldens::models / "modernbert-qa", context);
+  std::string const text = "The man is eating food in Paris, and it is so fun.";
+  auto const answer = answers.answer("Where is the man?", text, context).at(0);
+  CHECK(text.substr(answer.byte_start, answer.byte_end - answer.byte_start) == answer.answer);
+  CHECK(answer.score > 0);
+  std::string const classifier = "modernbert-classifier-mean";
+  auto const ranker = Reranker<AnyModelWith<ModelHead::sequence_classification>>::from_directory(goldens::models / classifier, context);
+  for (Json const& line : recorded_lines(classifier, "logits")) {
+    std::vector<std::string> const passages{line["pair"].get<std::string>()};
+    auto const scores = ranker.scores(line["text"].get<std::string>(), passages, {.activation = ScoreActivation::none}, context);
+    CHECK(std::abs(scores.at(0) - line["logits"][0].get<double>()) < 2e-5);
   }
 }
 

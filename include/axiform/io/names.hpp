@@ -55,6 +55,7 @@ struct NameRule {
   std::size_t parts = 1;       ///< Parameters that the tensor holds.
   std::string otherwise = {};  ///< Pattern of the name in files that lack the first; it needs the same wildcards.
   std::size_t heads = 1;       ///< Heads that the rows of an `interleaved` matrix are shared among.
+  std::size_t otherwise_parts = 0;  ///< Parameters that the tensor under the other name holds: 1 where only this one; 0 for as many.
 };
 
 /// Another spelling of names in files, tried beside the first.
@@ -184,7 +185,9 @@ AXIFORM_INLINE std::vector<NameCandidate> name_candidates_otherwise(NameTable co
     auto const texts = match_pattern(rule.canonical, canonical);
     if (!texts) continue;
     if (rule.otherwise.empty()) return {};
-    return detail::spelled_out(table, {fill_pattern(rule.otherwise, *texts), rule.arrangement, rule.part, rule.parts, rule.heads});
+    bool const is_alone = rule.otherwise_parts == 1;
+    return detail::spelled_out(
+        table, {fill_pattern(rule.otherwise, *texts), rule.arrangement, is_alone ? 0 : rule.part, is_alone ? 1 : rule.parts, rule.heads});
   }
   return {};
 }

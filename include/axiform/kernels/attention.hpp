@@ -282,7 +282,8 @@ struct AttentionRun {
       if (key + wide.panels * panel_width > keys) wide.panels = 1;
       for (std::size_t i = 0, row = 0; i < tiles; ++i) {
         std::size_t const next = row_of(i + 1);
-        if (std::size_t const end = seen_by(next - 1).end; end > key && seen_by(row).begin < key + wide.panels * panel_width) {
+        if (std::size_t const end = seen_by(next - 1).end;
+            std::max(seen_by(row).begin, key) < std::min(end, key + wide.panels * panel_width)) {
           operands.a = query + row * query_stride;
           if (wide.panels > 1) {
             operands.b = packed.keys + key * size;

@@ -159,6 +159,16 @@ Tensor<float, axes::Sequences, axes::Labels> BertForSequenceClassification<Dynam
 AXIFORM_INSTANCE(models)
 Tensor<float, axes::Tokens, axes::Labels> BertForTokenClassification<DynamicDimensions, MpnetRecipe>::operator()(TokenBatch const&,
                                                                                                                  Context&) const;
+AXIFORM_INSTANCE(models) Tensor<float, axes::Tokens, axes::Hidden> NomicBert<>::operator()(TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, axes::VocabularyEntries> BertForMaskedLm<DynamicDimensions, NomicBertRecipe>::operator()(TokenBatch const&,
+                                                                                                                     Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Sequences, axes::Labels> BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>::operator()(
+    TokenBatch const&, Context&) const;
+AXIFORM_INSTANCE(models)
+Tensor<float, axes::Tokens, axes::Labels> BertForTokenClassification<DynamicDimensions, NomicBertRecipe>::operator()(TokenBatch const&,
+                                                                                                                     Context&) const;
 AXIFORM_INSTANCE(models) Loaded<AnyEncoder> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<AnyBody> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<AnyModelWith<ModelHead::masked_lm>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,7 +39,7 @@ namespace axiform::inline AXIFORM_ARCH {
 template <DimensionsLike D>
 struct BertEmbeddings {
   TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary; a masked-LM head may share it.
-  Embedding<axes::Positions, typename D::Hidden> positions;           ///< One row a position.
+  Embedding<axes::Positions, typename D::Hidden> positions;           ///< One row a position; none where attention sees them.
   Embedding<axes::TokenTypes, typename D::Hidden> token_types;        ///< One row a segment; none in DistilBERT.
   LayerNorm<typename D::Hidden> norm;                           ///< Of their sum.
   std::optional<TokenId> padding_id;                            ///< Where positions begin behind it (RoBERTa); else empty.
@@ -53,8 +54,9 @@ struct BertEmbeddings {
             padding_id};
   }
 
-  /// The longest sequence, in tokens: 512 of RoBERTa's 514 positions.
+  /// The longest sequence, in tokens: 512 of RoBERTa's 514 positions; of any length where there are none.
   std::size_t longest() const noexcept {
+    if (positions.rows() == 0) return std::numeric_limits<std::size_t>::max();
     std::size_t const skipped = padding_id ? static_cast<std::size_t>(*padding_id) + 1 : 0;
     return positions.rows() - std::min(positions.rows(), skipped);
   }
@@ -72,7 +74,7 @@ struct BertEmbeddings {
     }
     if (padding_id) {
       add_positions_behind_padding(batch, sum.view());
-    } else {
+    } else if (positions.rows() != 0) {
       positions.add_positions(batch.sequences, sum.view());
     }
     return norm(sum, context);
@@ -137,9 +139,11 @@ struct Bert {
 
   /// A BERT with zero weights, to be loaded or initialised.
   static constexpr Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
+    ModelSizes tables = sizes;
+    if (Recipe::position_table == PositionTable::absent) tables.positions = 0;
     Bert bert{d,
               sizes,
-              BertEmbeddings<D>::create(d, sizes, settings.layers.layer_norm_epsilon, settings.padding_id, settings.head_weights),
+              BertEmbeddings<D>::create(d, tables, settings.layers.layer_norm_epsilon, settings.padding_id, settings.head_weights),
               Stack<D, Recipe>::create(d, sizes.layers, settings.layers),
               std::nullopt,
               settings.printed};
@@ -175,7 +179,8 @@ struct Bert {
     return (*pooler)(select_rows(hidden_states, sequences, SequenceRow::first, context), context, activate(Activation::tanh));
   }
 
-  std::size_t positions() const noexcept { return embeddings.longest(); }      ///< The longest sequence, in tokens.
+  /// The longest sequence, in tokens.
+  std::size_t positions() const noexcept { return std::min(embeddings.longest(), sizes.positions); }
   std::size_t token_types() const noexcept { return sizes.token_types; }       ///< Segments that it tells apart; 0 where it has none.
   std::size_t hidden_size() const noexcept { return dimensions.hidden; }       ///< Width of the hidden states.
 
@@ -203,6 +208,7 @@ struct Bert {
 template <DimensionsLike D, RecipeLike Recipe>
 Tensor<float, axes::Tokens, typename D::Hidden> Bert<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
   Context::Pass const pass(context);
+  check_batch(batch, positions());
   return encoder(embeddings(batch, context), {.sequences = batch.sequences, .attended = batch.attended}, context);
 }
 

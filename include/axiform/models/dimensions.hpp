@@ -69,6 +69,12 @@ struct ModernBertLarge : Dimensions<Const<1024>, Const<16>, Const<64>, Const<262
   static constexpr ModelSizes sizes{.layers = 28, .vocabulary = 50368, .positions = 8192, .token_types = 0};
 };
 
+/// nomic-embed-text-v1 and -v1.5.
+struct NomicEmbed : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions, segments.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 30528, .positions = 8192, .token_types = 2};
+};
+
 /// gpt2.
 struct Gpt2Small : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
   /// Layers, vocabulary, positions, segments.

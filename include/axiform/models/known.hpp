@@ -18,6 +18,7 @@
 #include <axiform/models/families/llama.hpp>
 #include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
+#include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/family.hpp>
 
@@ -29,6 +30,7 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  DistilBertFamily,  //
                                  MpnetFamily,       //
                                  ModernBertFamily,  //
+                                 NomicBertFamily,   //
                                  Gpt2Family,        //
                                  LlamaFamily,       //
                                  Qwen2Family,       //

@@ -40,6 +40,15 @@ AXIFORM_INSTANCE(models)
 Loaded<BertForSequenceClassification<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models)
 Loaded<BertForTokenClassification<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<NomicBert<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForMaskedLm<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&,
+                                                                                           Context&);
+AXIFORM_INSTANCE(models)
+Loaded<BertForTokenClassification<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&,
+                                                                                        Context&);
 
 }  // namespace axiform::inline AXIFORM_ARCH
 #endif

@@ -86,6 +86,7 @@ struct ModernBert {
   using Settings = ModernBertSettings;                             ///< What it is made with besides.
   using States = Tensor<float, axes::Tokens, typename D::Hidden>;  ///< Hidden states of packed tokens.
   static constexpr ModelHead kind = ModelHead::none;               ///< It has no head.
+  static constexpr bool heeds_attended = true;                     ///< Whether it takes `TokenBatch::attended`.
 
   D dimensions;                        ///< The widths.
   ModelSizes sizes;                    ///< Layers, vocabulary, and positions of the longest text.
@@ -158,7 +159,7 @@ auto ModernBert<D>::operator()(TokenBatch const& batch, Context& context) const 
   Context::Pass const pass(context);
   check_batch(batch, sizes.positions);
   if (!batch.token_types.empty()) throw ArgumentError("token batch: found token types, expected none: the model has one segment");
-  return encoder(embeddings(batch, context), batch.sequences, context);
+  return encoder(embeddings(batch, context), {.sequences = batch.sequences, .attended = batch.attended}, context);
 }
 
 #if defined(AXIFORM_COMPILED)

@@ -267,8 +267,8 @@ struct Stack {
   }
 
  private:
-  static constexpr bool has_position_by_layer = requires(D const& d, std::span<PositionSettings const> layers) {
-    Position::create(d, layers);
+  static constexpr bool has_position_by_layer = requires(D const& d, std::span<PositionSettings const> settings) {
+    Position::create(d, settings);
   };
 
   static constexpr Position make_position(D const& d, [[maybe_unused]] std::span<LayerSettings const> layers,

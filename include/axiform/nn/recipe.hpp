@@ -52,6 +52,12 @@ enum class FirstNorm {
 /// Whether a block attends to an encoder's output, too.
 enum class CrossAttentionPart { absent, present };
 
+/// Whether a model has a learned row for each position.
+enum class PositionTable {
+  present,  ///< Yes, added to the embeddings of tokens.
+  absent    ///< No: attention alone sees where tokens stand.
+};
+
 /// What a block is made of. These are an encoder's block of Vaswani et al. 2017: derive, and say what differs.
 ///
 ///     struct Qwen2Recipe : BlockRecipe {
@@ -85,6 +91,7 @@ struct BlockRecipe {
   static constexpr FirstNorm first_norm = FirstNorm::present;                        ///< Of the first block's attention.
   static constexpr CrossAttentionPart cross_attention = CrossAttentionPart::absent;  ///< To an encoder's output.
   static constexpr MemberOrder order = MemberOrder::norms_behind;                    ///< Of its members' names.
+  static constexpr PositionTable position_table = PositionTable::present;            ///< Of a `Bert` of such blocks.
 };
 
 /// A struct derived from `BlockRecipe`, or it itself.

@@ -67,6 +67,9 @@ class UnigramTrie {
   void build(std::vector<Entry> entries) {
     sort(entries);
     grow(1);
+    FreePlaces free;
+    free.grow(1);
+    free.take(root);
     std::vector<Range> open{{0, entries.size(), 0, root}};
     std::vector<Range> children;
     while (!open.empty()) {
@@ -85,13 +88,15 @@ class UnigramTrie {
         while (i < last && entries[i].text[depth] == byte) ++i;
         children.push_back({begin, i, depth + 1, static_cast<unsigned char>(byte)});  // Its byte until it has a place.
       }
-      std::uint32_t const base = find_base(children);
+      std::uint32_t const base = find_base(children, free);
+      grow(base + 256);
+      free.grow(units_.size());
       units_[node].base = base;
       for (Range& child : children) {
         child.node += base;
         units_[child.node].parent = node;
+        free.take(child.node);
       }
-      while (is_taken(first_free_)) ++first_free_;
       open.insert(open.end(), children.rbegin(), children.rend());
     }
     units_.resize(last_ + 257);  // A step from any node stays inside, be there a child or not: bases are at most `last_`.
@@ -114,35 +119,66 @@ class UnigramTrie {
     for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = keyed[i].second;
   }
 
-  bool is_taken(std::size_t unit) {
-    if (unit >= units_.size()) grow(unit + 1);
-    return units_[unit].parent != none || unit == root;
-  }
+  /// The places without a node, in order: a list, so that looking for one does not go through all that are taken.
+  class FreePlaces {
+   public:
+    bool has(std::size_t place) const noexcept { return place >= next_.size() || is_free_[place]; }
+    std::size_t first() const noexcept { return first_; }
+    std::size_t next(std::size_t place) const noexcept { return next_[place]; }
+    std::size_t size() const noexcept { return next_.size(); }
+
+    void grow(std::size_t size) {
+      for (std::size_t place = next_.size(); place < size; ++place) {
+        next_.push_back(static_cast<std::uint32_t>(size));  // Behind the last: whoever comes there is at the end.
+        previous_.push_back(last_);
+        is_free_.push_back(true);
+        if (last_ == none)
+          first_ = place;
+        else
+          next_[last_] = static_cast<std::uint32_t>(place);
+        last_ = static_cast<std::uint32_t>(place);
+      }
+    }
+    void take(std::size_t place) {
+      std::uint32_t const before = previous_[place], after = next_[place];
+      before == none ? void(first_ = after) : void(next_[before] = after);
+      after >= next_.size() ? void(last_ = before) : void(previous_[after] = before);
+      is_free_[place] = false;
+    }
+
+   private:
+    std::vector<std::uint32_t> next_;
+    std::vector<std::uint32_t> previous_;
+    std::vector<bool> is_free_;
+    std::size_t first_ = 0;
+    std::uint32_t last_ = none;
+  };
+
   void grow(std::size_t size) {
     if (size <= units_.size()) return;
     units_.resize(std::max(size, 2 * units_.size()));
     ids_.resize(units_.size(), StringTable::absent);
   }
+
   // A base from which all children fall on free places. The first that fits, but a search that takes long ends behind all nodes.
-  std::uint32_t find_base(std::vector<Range> const& children) {
+  std::uint32_t find_base(std::vector<Range> const& children, FreePlaces const& free) {
     std::size_t const least = children.front().node;
-    std::size_t place = std::max(first_free_, least);
-    for (int tries = 0;; ++place) {
-      if (is_taken(place)) continue;
-      if (++tries == 64) place = std::max(place, last_ + 1 + least);
-      std::size_t const base = place - least;
-      bool fits = true;
-      for (std::size_t i = 1; fits && i < children.size(); ++i) fits = !is_taken(base + children[i].node);
-      if (!fits) continue;
-      last_ = std::max(last_, base + children.back().node);
-      is_taken(last_);
-      return static_cast<std::uint32_t>(base);
-    }
+    auto const fits = [&](std::size_t base) {
+      return std::ranges::all_of(children, [&](Range const& child) { return free.has(base + child.node); });
+    };
+    std::size_t base = last_ + 1;
+    int tries = 64;
+    for (std::size_t place = free.first(); place < free.size() && tries > 0; place = free.next(place), --tries)
+      if (place >= least && place - least <= last_ && fits(place - least)) {
+        base = place - least;
+        break;
+      }
+    last_ = std::max(last_, base + children.back().node);
+    return static_cast<std::uint32_t>(base);
   }
 
   std::vector<Unit> units_;
   std::vector<TokenId> ids_;  // By node.
-  std::size_t first_free_ = 1;
   std::size_t last_ = 0;  // The last node.
 };
 

@@ -407,9 +407,9 @@ AXIFORM_INLINE BertConfig read_bert_settings(ConfigReader const& reader, BertCon
   PrintedSettings& printed = config.printed;
   printed.activation = printed_activation;
   printed.padding_id = config.padding_id;
-  printed.hidden_dropout = reader.dropout(keys.hidden_dropout, "0.1");
+  printed.hidden_dropout = reader.dropout(keys.hidden_dropout, printed.hidden_dropout);
   printed.embedding_dropout = printed.hidden_dropout;
-  printed.attention_dropout = reader.dropout(keys.attention_dropout, "0.1");
+  printed.attention_dropout = reader.dropout(keys.attention_dropout, printed.attention_dropout);
   printed.token_classifier_dropout =
       keys.classifier_dropout.empty() ? printed.hidden_dropout : reader.dropout(keys.classifier_dropout, printed.hidden_dropout);
   printed.classifier_dropout = printed.token_classifier_dropout;
