@@ -85,13 +85,15 @@ TEST_CASE("mpnet: a model of another family is refused, and the message names bo
     }
     return std::string("loaded");
   };
-  CHECK(refusal([&] { load<Bert<>>(goldens::models / "mpnet-tiny", context); })
-            .ends_with("config.json: model_type: found an MPNet, which is not supported; expected a BERT, RoBERTa or DistilBERT"));
+  CHECK(
+      refusal([&] { load<Bert<>>(goldens::models / "mpnet-tiny", context); })
+          .ends_with(
+              "config.json: model_type: found an MPNet, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA or ALBERT"));
   CHECK(refusal([&] { load<Mpnet<>>(goldens::models / "bert-tiny", context); })
             .ends_with("config.json: model_type: found a BERT, which is not supported; expected an MPNet"));
   CHECK(refusal([&] { load<AnyEncoder>(goldens::models / "gpt2-tiny", context); })
-            .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT, MPNet, "
-                       "ModernBERT or nomic-bert"));
+            .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA, "
+                       "ALBERT, MPNet, ModernBERT or nomic-bert"));
 }
 
 TEST_CASE("mpnet: one of several models has the bits of the model that it is") {
