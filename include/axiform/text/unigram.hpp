@@ -52,22 +52,12 @@ class Unigram {
     std::uint32_t begin;     // Of the last token.
     UnigramTrie::Node node;  // Where it ends in the trie; `none` for a character that is unknown.
   };
-  /// A word and its tokens, for when it comes again.
-  struct KnownWord {
-    static constexpr std::size_t most_tokens = 4;
-    StringKey key{};
-    std::array<TokenId, most_tokens> ids;
-    std::array<std::uint8_t, most_tokens> ends;
-    std::uint8_t count = 0;
-  };
   /// Buffers of one thread.
   struct Scratch {
     explicit Scratch(Unigram const&) {}
     std::vector<Step> best;  // By place.
     std::vector<std::uint32_t> ends;
-    std::string word;                // With its mark, and sixteen bytes behind it.
-    std::vector<KnownWord> known;    // By a part of the key's hash. Empty until some words were cut, for whoever encodes one short text.
-    std::size_t words_to_come = 64;  // Until then.
+    std::string word;  // With its mark.
   };
 
   /// @throws FormatError when a token has no score or one that is no number, or `unk_id` is none of the tokens.
@@ -140,7 +130,6 @@ class Unigram {
   }
 
  private:
-  static constexpr std::size_t known_words = 8192;
   enum : std::uint8_t { unseen, itself, parts };
 
   /// The crate fuses what has the id of the unknown token, be it this token's own text.
@@ -162,40 +151,13 @@ class Unigram {
       if (b >= shift) return text.place(begin + b - shift, begin + e - shift);
       return {mark_place.begin, text.place(begin, begin + e - shift).end};
     };
-    std::string& buffer = scratch.word;
-    std::size_t const size = shift + (end - begin);
-    if (buffer.size() < size + 16) buffer.resize(size + 16);
-    std::copy_n(space_mark.data(), shift, buffer.data());
-    std::copy(text.text.begin() + static_cast<std::ptrdiff_t>(begin), text.text.begin() + static_cast<std::ptrdiff_t>(end),
-              buffer.begin() + shift);
-    std::string_view const word(buffer.data(), size);
-    StringKey const key = padded_key(word.data(), size);
-    if (scratch.known.empty() && --scratch.words_to_come == 0) scratch.known.resize(known_words);
-    KnownWord* const known = scratch.known.empty() || key.is_long() ? nullptr : &scratch.known[key.hash() % known_words];
-    if (known != nullptr && known->key == key) {
-      std::size_t done = 0;
-      for (std::size_t i = 0; i < known->count; ++i) {
-        auto const [first, last] = place(done, known->ends[i]);
-        sink.add(known->ids[i], first, last);
-        done = known->ends[i];
-      }
-      return;
-    }
-    std::size_t const before = sink.ids.size();
-    bool const has_unknown = add_best(word, place, scratch, sink);  // Their tokens are not one after another.
-    std::size_t const count = sink.ids.size() - before;
-    if (known == nullptr || has_unknown || count > KnownWord::most_tokens) return;
-    known->key = key;
-    known->count = static_cast<std::uint8_t>(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      known->ids[i] = sink.ids[before + i];
-      known->ends[i] = static_cast<std::uint8_t>(scratch.ends[count - 1 - i]);
-    }
+    scratch.word.assign(space_mark).append(text.text.substr(begin, end - begin));
+    add_best(scratch.word, place, scratch, sink);
   }
 
-  /// Appends the tokens of `word`, of whose bytes [b, e) `place(b, e)` says where they lie. Whether some of its characters are unknown.
+  /// Appends the tokens of `word`, of whose bytes [b, e) `place(b, e)` says where they lie.
   template <class Place>
-  bool add_best(std::string_view word, Place place, Scratch& scratch, TokenSink& sink) const {
+  void add_best(std::string_view word, Place place, Scratch& scratch, TokenSink& sink) const {
     auto& ends = scratch.ends;
     ends.clear();
     UnigramTrie::Node const whole = trie_.walk(word);
@@ -203,19 +165,16 @@ class Unigram {
     if (id != StringTable::absent && is_itself_[static_cast<std::size_t>(id)].load(std::memory_order_relaxed) == itself) {
       auto const [first, last] = place(std::size_t{0}, word.size());
       sink.add(id, first, last);
-      ends.push_back(static_cast<std::uint32_t>(word.size()));
-      return false;
+      return;
     }
     find_best(word, scratch.best);
     for (auto end = static_cast<std::uint32_t>(word.size()); end > 0; end = scratch.best[end].begin) ends.push_back(end);
     if (id != StringTable::absent)
       is_itself_[static_cast<std::size_t>(id)].store(ends.size() == 1 && !is_unknown(whole) ? itself : parts, std::memory_order_relaxed);
     std::uint32_t done = 0;
-    bool has_unknown = false;
     for (std::size_t i = ends.size(); i > 0; --i) {
       UnigramTrie::Node const node = scratch.best[ends[i - 1]].node;
       if (is_unknown(node)) {
-        has_unknown = true;
         while (i > 1 && is_unknown(scratch.best[ends[i - 2]].node)) --i;
         add_unknown(word.substr(done, ends[i - 1] - done), place(done, ends[i - 1]), sink);
       } else {
@@ -224,7 +183,6 @@ class Unigram {
       }
       done = ends[i - 1];
     }
-    return has_unknown;
   }
 
   void find_best(std::string_view word, std::vector<Step>& best) const {
