@@ -66,8 +66,8 @@ class Searcher {
       throw FileError(settings.index + ": there is no index; --corpus says what to make it of");
     }
     if (!settings.corpus.empty() && settings.is_updated) command.work([&] { update(); });
-    if (settings.precision != "float32") add_codes();
-    if (settings.is_approximate) graph_.emplace(index_, settings.index, context.executor());
+    if (settings.reads_embeddings() && settings.precision != "float32") add_codes();
+    if (settings.reads_embeddings() && settings.is_approximate) graph_.emplace(index_, settings.index, context.executor());
   }
 
   PassageIndex const& index() const { return index_; }
