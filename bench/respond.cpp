@@ -1,7 +1,7 @@
 // What peers/compare.py talks to: reads `WORK REPETITIONS` a line, runs it on the given number of threads, answers with a JSON list: seconds, or
-// what a limit is. WORK is a benchmark of this folder, smollm2-FORMAT/…, or limit/fma (GFLOP/s) or limit/read (GB/s).
+// what a limit is. WORK is a benchmark of this folder, smollm2-FORMAT/…, e5/sentences, e5-FORMAT/sentences, or limit/fma (GFLOP/s) or limit/read (GB/s).
 //
-//     respond THREADS [MINILM_DIRECTORY SENTENCES]        smollm2-FORMAT.gguf lies beside SENTENCES
+//     respond THREADS [MINILM_DIRECTORY SENTENCES]        smollm2-FORMAT.gguf and multilingual-e5-small lie beside SENTENCES
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -84,12 +84,21 @@ Work smollm2(std::string const& name, std::filesystem::path const& folder, Conte
   return work == "prefill/256" ? prefill(model, 256) : decode(model, 16, 80);
 }
 
-Work sentences(std::string const& directory, std::string const& file, Context& context) {
-  auto const model = std::make_shared<SentenceEmbedding<Bert<MiniLmL6>>>(SentenceEmbedding<Bert<MiniLmL6>>::from_directory(directory, context));
+template <class Embedding>
+Work sentences(Embedding embedding, TextRole role, std::string const& file) {
+  auto const model = std::make_shared<Embedding>(std::move(embedding));
   std::vector<std::string> lines;
   std::ifstream input(file);
   for (std::string line; std::getline(input, line);) lines.push_back(line);
-  return [=](Context& own) { return bench::seconds([&] { benchmark::DoNotOptimize(model->embed(lines, {}, own).data()); }); };
+  return [=](Context& own) { return bench::seconds([&] { benchmark::DoNotOptimize(model->embed(lines, {.role = role}, own).data()); }); };
+}
+
+// e5/sentences as the directory has it, in floats; e5-q4_0/sentences in blocks, which are those that its floats were made of.
+Work multilingual_e5(std::string const& name, std::string const& file, Context& context) {
+  std::string const model = name.substr(0, name.find('/'));
+  LoadOptions const loading{.weights = model == "e5" ? std::nullopt : weight_format_named(model.substr(3))};
+  auto const directory = std::filesystem::path(file).parent_path() / "multilingual-e5-small";
+  return sentences(SentenceEmbedding<>::from_directory(directory, loading, context), TextRole::passage, file);
 }
 
 }  // namespace
@@ -115,7 +124,9 @@ int main(int argc, char** argv) try {
       } else if (name.starts_with("smollm2-")) {
         works[name] = smollm2(name, std::filesystem::path(file).parent_path(), context);
       } else if (name == "minilm/sentences" && !file.empty()) {
-        works[name] = sentences(directory, file, context);
+        works[name] = sentences(SentenceEmbedding<Bert<MiniLmL6>>::from_directory(directory, context), TextRole::text, file);
+      } else if ((name == "e5/sentences" || (name.starts_with("e5-") && name.ends_with("/sentences"))) && !file.empty()) {
+        works[name] = multilingual_e5(name, file, context);
       } else {
         throw ArgumentError("unknown work: " + name);
       }

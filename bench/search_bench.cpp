@@ -1,10 +1,12 @@
-// Semantic search, in floats, bytes and bits, and paraphrase mining, over embeddings as wide as MiniLM's, whose numbers mean nothing.
+// Semantic search, in floats, bytes and bits, late interaction, and paraphrase mining, over embeddings as wide as MiniLM's, whose numbers mean nothing.
+#include <algorithm>
 #include <random>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
 #include <axiform/kernels/pooling.hpp>
+#include <axiform/tasks/multi_vectors.hpp>
 #include <axiform/tasks/quantized_search.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 
@@ -66,6 +68,23 @@ void search_codes(benchmark::State& state, std::size_t queries, std::size_t thre
         search_recall(quantized_search(asked, codes, corpus, {.rescore_multiplier = multiplier}, context), exact);
 }
 
+// Vectors as many and as wide as ColBERT's: 32 of a query, 128 of a document, 128 numbers each.
+void search_tokens(benchmark::State& state, std::size_t threads) {
+  Context context = Context::with_threads(threads);
+  constexpr std::size_t dimensions = 128, documents = 1000, length = 128, query = 32;
+  auto const vectors = [](std::size_t texts, std::size_t tokens) {
+    MultiVectors result;
+    for (std::size_t i = 0; i < texts; ++i) result.texts.append(tokens);
+    result.vectors = Tensor<float, axes::Tokens, axes::Hidden>(texts * tokens, dimensions);
+    auto filled = bench::floats(result.vectors.size());
+    std::copy_n(bench::data(filled), result.vectors.size(), result.vectors.data());
+    return result;
+  };
+  auto const asked = vectors(1, query), found = vectors(documents, length);
+  bench::against_peak(state, context.executor(), 2.0 * query * documents * length * dimensions,
+                      [&] { benchmark::DoNotOptimize(multi_vector_search(asked, found, {}, context)); });
+}
+
 void mine(benchmark::State& state, std::size_t threads) {
   Context context = Context::with_threads(threads);
   auto corpus = bench::floats(10'000 * width);
@@ -92,6 +111,7 @@ void mine(benchmark::State& state, std::size_t threads) {
             state, queries, threads, [](auto const& rows, Context& context) { return quantize_binary(rows, context); }, width / 8);
       });
     }
+    add("search/tokens/32x1000x128x128", [=](benchmark::State& state) { search_tokens(state, threads); });
     add("mine/10000x384", [=](benchmark::State& state) { mine(state, threads); });
   }
   return 0;

@@ -1,7 +1,8 @@
 // Tokenizers, in bytes of text a second: one text a line, one thread, with ids, offsets and special tokens.
 //
 // AXIFORM_BENCH_TEXT names a text file; without it the text is made from the vocabulary. AXIFORM_BENCH_BPE names a directory with
-// vocab.json and merges.txt, such as GPT-2's; without it the small one of the tests is used. `cold` loads the tokenizer before each pass.
+// vocab.json and merges.txt, such as GPT-2's, AXIFORM_BENCH_UNIGRAM one with a Unigram model, such as XLM-R's; without them the small ones of the tests
+// are used. `batch` is all lines at once, on one thread. `cold` loads the tokenizer before each pass.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -32,6 +33,12 @@ Tokenizer load_word_piece() { return Tokenizer::from_directory(root / "models/mi
 Tokenizer load_byte_bpe() {
   auto const given = environment("AXIFORM_BENCH_BPE");
   return Tokenizer::from_directory(given.empty() ? root / "tests/fixtures/text/byte_bpe" : std::filesystem::path(given));
+}
+
+Tokenizer load_unigram() {
+  auto const given = environment("AXIFORM_BENCH_UNIGRAM");
+  if (!given.empty()) return Tokenizer::from_directory(std::filesystem::path(given));
+  return Tokenizer::from_tokenizer_json(root / "tests/fixtures/text/unigram/tokenizer.json");
 }
 
 // Lines of words that follow Zipf's law, some of them in pieces, with punctuation.
@@ -100,6 +107,16 @@ void warm(benchmark::State& state, Tokenizer (*load)()) {
   report(state, tokens);
 }
 
+void batch(benchmark::State& state, Tokenizer (*load)()) {
+  Tokenizer const tokenizer = load();
+  std::size_t tokens = 0;
+  for (auto _ : state) {
+    tokens = 0;
+    for (Encoding const& encoding : tokenizer.encode_batch(lines())) tokens += encoding.size();
+  }
+  report(state, tokens);
+}
+
 void cold(benchmark::State& state, Tokenizer (*load)()) {
   std::size_t tokens = 0;
   for (auto _ : state) {
@@ -120,11 +137,12 @@ void loading(benchmark::State& state, Tokenizer (*load)()) {
     std::string name;
     Tokenizer (*load)();
   };
-  for (auto const& [name, load] : {Kind{"word_piece", load_word_piece}, Kind{"byte_bpe", load_byte_bpe}}) {
+  for (auto const& [name, load] : {Kind{"word_piece", load_word_piece}, Kind{"byte_bpe", load_byte_bpe}, Kind{"unigram", load_unigram}}) {
     auto const add = [load = load](std::string const& full_name, void (*run)(benchmark::State&, Tokenizer(*)())) {
       benchmark::RegisterBenchmark(full_name.c_str(), [=](benchmark::State& state) { run(state, load); })->Unit(benchmark::kMillisecond);
     };
     add("tokenizer/" + name + "/encode", warm);
+    add("tokenizer/" + name + "/encode/batch", batch);
     add("tokenizer/" + name + "/encode/cold", cold);
     add("tokenizer/" + name + "/load", loading);
   }

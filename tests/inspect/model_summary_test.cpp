@@ -1,10 +1,11 @@
 // What models cost, part by part: against the counts that their types know, and as a table.
 #include <doctest/doctest.h>
+#include <axiform/inspect/costs.hpp>
 #include <axiform/inspect/model_summary.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/facts.hpp>
 #include <axiform/models/gpt2.hpp>
-#include <axiform/inspect/costs.hpp>
+#include <axiform/models/modernbert_heads.hpp>
 #include <axiform/nn/decoder.hpp>
 
 #include <sstream>
@@ -19,6 +20,10 @@ struct TinyBert : Dimensions<Const<16>, Const<2>, Const<8>, Const<32>> {
 };
 struct TinyGpt2 : Dimensions<Const<12>, Const<3>, Const<4>, Const<20>> {
   static constexpr ModelSizes sizes{.layers = 2, .vocabulary = 50, .positions = 32};
+};
+
+struct TinyModernBert : Dimensions<Const<16>, Const<2>, Const<8>, Const<24>> {
+  static constexpr ModelSizes sizes{.layers = 4, .vocabulary = 30, .positions = 200};
 };
 
 ModuleCost const& child(ModuleCost const& node, std::string const& name) {
@@ -57,6 +62,17 @@ TEST_CASE("model summary: a BERT's parameters and operations are those that its 
   CHECK(child(attention, "query").flops == 2 * tokens * 16 * 16);
   CHECK(child(layer, "mlp").flops == 4 * tokens * 16 * 32);
   CHECK(child(layer, "mlp_norm").flops == 0);
+}
+
+TEST_CASE("model summary: layers of a ModernBERT that see a window attend to as many keys as that leaves") {
+  constexpr std::size_t tokens = 150;
+  auto const cost = module_costs(ModernBert<TinyModernBert>::create(), {.tokens = tokens});
+  CHECK(cost.parameters == parameter_count<ModernBert<TinyModernBert>>);
+  CHECK(cost.flops == tokens * flops_per_token<ModernBert<TinyModernBert>, tokens>);
+  auto const& layers = child(child(cost, "encoder"), "layers");
+  CHECK(child(layers, "0").flops - child(layers, "1").flops == tokens * 4 * (tokens - 129) * 16);
+  auto const classifier = ModernBertForSequenceClassification<TinyModernBert>::create({}, TinyModernBert::sizes, 3);
+  CHECK(child(module_costs(classifier, {.tokens = tokens}), "head").flops == 2 * (16 * 16 + 16 * 3));  // once a sequence
 }
 
 TEST_CASE("model summary: a GPT-2's operations and cache are those that its type knows") {

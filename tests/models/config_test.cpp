@@ -1,3 +1,4 @@
+#include <axiform/models/bert.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/models/known.hpp>
 #include <axiform/models/modernbert.hpp>
@@ -112,6 +113,44 @@ TEST_CASE("config: RoBERTa and DistilBERT have their own names and defaults") {
   CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":18446744073709551615})"); }), "pad_token_id: found"));
   CHECK(contains(message_of<FormatError>([] { bert(R"({"model_type":"roberta","pad_token_id":9,"max_position_embeddings":10})"); }),
                  "max_position_embeddings: found 10, expected more than pad_token_id + 1, 10"));
+}
+
+TEST_CASE("config: the configs of published multilingual encoders give their sizes and usable positions") {
+  struct Published {
+    char const* config;
+    std::size_t hidden, layers, vocabulary, usable_positions, parameters;
+  };
+  Published const published[] = {
+      // xlm-roberta-base, multilingual-e5-base; multilingual-e5-large; bge-m3
+      {R"({"architectures": ["XLMRobertaModel"], "attention_probs_dropout_prob": 0.1, "bos_token_id": 0, "classifier_dropout": null,
+           "eos_token_id": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 768, "initializer_range": 0.02,
+           "intermediate_size": 3072, "layer_norm_eps": 1e-05, "max_position_embeddings": 514, "model_type": "xlm-roberta",
+           "num_attention_heads": 12, "num_hidden_layers": 12, "output_past": true, "pad_token_id": 1, "position_embedding_type": "absolute",
+           "torch_dtype": "float32", "transformers_version": "4.26.0.dev0", "type_vocab_size": 1, "use_cache": true, "vocab_size": 250002})",
+       768, 12, 250002, 512, 278'043'648},
+      {R"({"architectures": ["XLMRobertaModel"], "hidden_size": 1024, "intermediate_size": 4096, "layer_norm_eps": 1e-05,
+           "max_position_embeddings": 514, "model_type": "xlm-roberta", "num_attention_heads": 16, "num_hidden_layers": 24,
+           "output_past": true, "pad_token_id": 1, "type_vocab_size": 1, "vocab_size": 250002})",
+       1024, 24, 250002, 512, 559'890'432},
+      {R"({"architectures": ["XLMRobertaModel"], "hidden_size": 1024, "intermediate_size": 4096, "layer_norm_eps": 1e-05,
+           "max_position_embeddings": 8194, "model_type": "xlm-roberta", "num_attention_heads": 16, "num_hidden_layers": 24,
+           "pad_token_id": 1, "type_vocab_size": 1, "vocab_size": 250002})",
+       1024, 24, 250002, 8192, 567'754'752},
+      // multilingual-e5-small and paraphrase-multilingual-MiniLM-L12-v2 are BERTs with XLM-R's vocabulary
+      {R"({"architectures": ["BertModel"], "hidden_size": 384, "intermediate_size": 1536, "max_position_embeddings": 512,
+           "model_type": "bert", "num_attention_heads": 12, "num_hidden_layers": 12, "pad_token_id": 0, "tokenizer_class": "XLMRobertaTokenizer",
+           "type_vocab_size": 2, "vocab_size": 250037})",
+       384, 12, 250037, 512, 117'653'760}};
+  for (Published const& each : published) {
+    CAPTURE(each.parameters);
+    auto const config = bert(each.config);
+    CHECK(config.dimensions.hidden == each.hidden);
+    CHECK(config.sizes.layers == each.layers);
+    CHECK(config.sizes.vocabulary == each.vocabulary);
+    std::size_t const before = config.position_start == PositionStart::behind_padding ? *config.padding_id + 1 : 0;
+    CHECK(config.sizes.positions - before == each.usable_positions);
+    CHECK(Bert<>::parameter_count(config.dimensions, config.sizes) == each.parameters);
+  }
 }
 
 TEST_CASE(
@@ -300,8 +339,9 @@ TEST_CASE("config: what the library does not have is refused by name") {
   };
   for (auto const& [text, message] : std::vector<Case>{
            {R"({"model_type":"t5"})",
-            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, MPNet, ModernBERT, nomic-bert, GPT-2, Llama, Qwen2 or "
-            "Qwen3"},
+            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT, MPNet, ModernBERT, nomic-bert, GPT-2, "
+            "Llama, "
+            "Qwen2 or Qwen3"},
            {R"({"architectures":["T5ForConditionalGeneration"]})", "found the architecture \"T5ForConditionalGeneration\""},
            {R"({"model_type":"llama"})", "model_type: found a Llama, which is not supported; expected a BERT"},
            {R"({})", "found no model_type"},

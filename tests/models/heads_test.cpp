@@ -12,42 +12,15 @@
 #include <vector>
 
 #include "support/goldens.hpp"
+#include "support/head_goldens.hpp"
 
 using namespace axiform;
 using goldens::ChangedFixture;
 using goldens::Goldens;
+using goldens::head_tolerance;
 using goldens::largest_difference;
 
 namespace {
-
-// The end-to-end bound of the design; logits of the fixtures are of magnitude 1 to 20.
-constexpr double head_tolerance = 2e-5;
-
-// Runs each case of a fixture, alone and as a packed batch; `check(name, outputs)` compares.
-template <class Model, class Check>
-void check_cases(char const* fixture, Check const& check) {
-  CAPTURE(fixture);
-  Context context = Context::with_threads(2);
-  auto const model = load<Model>(goldens::models / fixture, context);
-  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
-  for (std::string const name : {"case0", "case1", "batch"}) {
-    CAPTURE(name);
-    auto const ids = golden.ids(name + ".ids");
-    auto const token_types = golden.has(name + ".token_types") ? golden.ids(name + ".token_types") : std::vector<TokenId>{};
-    auto const sequences = name == "batch" ? SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"))
-                                           : SequenceOffsets<axes::Tokens>::single(ids.size());
-    check(golden, name, model({.ids = ids, .sequences = sequences, .token_types = token_types}, context), model, sequences, context);
-  }
-}
-
-template <class Model>
-void check_logits(std::initializer_list<char const*> fixtures) {
-  for (char const* fixture : fixtures) {
-    check_cases<Model>(fixture, [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-      CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < head_tolerance);
-    });
-  }
-}
 
 template <class Model>
 std::string refusal(std::filesystem::path const& directory) {
@@ -65,55 +38,46 @@ bool holds(std::string const& text, std::string const& part) { return text.find(
 }  // namespace
 
 TEST_CASE("heads: masked-LM logits are transformers' for all three families, tied, untied and in legacy spelling") {
-  check_logits<BertForMaskedLm<>>({"bert-mlm", "bert-mlm-legacy", "bert-mlm-untied", "roberta-mlm", "roberta-mlm-untied", "xlm-roberta-mlm",
-                                   "distilbert-mlm", "distilbert-mlm-untied"});
+  goldens::check_logits<BertForMaskedLm<>>({"bert-mlm", "bert-mlm-legacy", "bert-mlm-untied", "roberta-mlm", "roberta-mlm-untied",
+                                            "xlm-roberta-mlm", "distilbert-mlm", "distilbert-mlm-untied"});
 }
 
-TEST_CASE("heads: next-sentence logits are transformers'") { check_logits<BertForNextSentence<>>({"bert-nsp"}); }
+TEST_CASE("heads: next-sentence logits are transformers'") { goldens::check_logits<BertForNextSentence<>>({"bert-nsp"}); }
 
 TEST_CASE("heads: logits of sequences are transformers' for each problem type and family") {
-  check_logits<BertForSequenceClassification<>>(
+  goldens::check_logits<BertForSequenceClassification<>>(
       {"bert-single-label", "bert-multi-label", "bert-regression", "roberta-classifier", "distilbert-classifier"});
-  check_logits<Gpt2ForSequenceClassification<>>({"gpt2-classifier"});
+  goldens::check_logits<Gpt2ForSequenceClassification<>>({"gpt2-classifier"});
 }
 
 TEST_CASE("heads: logits of tokens are transformers' for all three families") {
-  check_logits<BertForTokenClassification<>>({"bert-tokens", "roberta-tokens", "distilbert-tokens"});
+  goldens::check_logits<BertForTokenClassification<>>({"bert-tokens", "roberta-tokens", "distilbert-tokens"});
 }
 
 TEST_CASE("heads: both heads of pre-training give transformers' logits, and each loads alone") {
-  check_cases<BertForPreTraining<>>(
+  goldens::check_cases<BertForPreTraining<>>(
       "bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
         CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < head_tolerance);
         CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".seq_relationship_logits")) < head_tolerance);
       });
-  check_cases<BertForMaskedLm<>>("bert-pretraining",
-                                 [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-                                   CHECK(largest_difference(logits.elements(), golden.reals(name + ".prediction_logits")) < head_tolerance);
-                                 });
-  check_cases<BertForNextSentence<>>(
+  goldens::check_cases<BertForMaskedLm<>>(
+      "bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
+        CHECK(largest_difference(logits.elements(), golden.reals(name + ".prediction_logits")) < head_tolerance);
+      });
+  goldens::check_cases<BertForNextSentence<>>(
       "bert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
         CHECK(largest_difference(logits.elements(), golden.reals(name + ".seq_relationship_logits")) < head_tolerance);
       });
 }
 
 TEST_CASE("heads: start and end logits are transformers' for all three families, with and without the prefix") {
-  for (char const* fixture : {"bert-qa", "bert-qa-bare", "roberta-qa", "distilbert-qa"}) {
-    check_cases<BertForQuestionAnswering<>>(fixture,
-                                            [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-                                              std::vector<float> start, end;
-                                              for (std::size_t i = 0; i < logits.rows(); ++i)
-                                                start.push_back(logits(i, 0)), end.push_back(logits(i, 1));
-                                              CHECK(largest_difference(start, golden.reals(name + ".start_logits")) < head_tolerance);
-                                              CHECK(largest_difference(end, golden.reals(name + ".end_logits")) < head_tolerance);
-                                            });
-  }
+  goldens::check_answers<BertForQuestionAnswering<>>({"bert-qa", "bert-qa-bare", "roberta-qa", "distilbert-qa"});
 }
 
 TEST_CASE("heads: RoBERTa and DistilBERT alone give transformers' hidden states, RoBERTa's padding tokens included") {
   for (char const* fixture : {"roberta", "xlm-roberta", "distilbert"}) {
-    check_cases<Bert<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& states, auto const& bert,
-                                    auto const& sequences, Context& context) {
+    goldens::check_cases<Bert<>>(fixture, [](Goldens const& golden, std::string const& name, auto const& states, auto const& bert,
+                                             auto const& sequences, Context& context) {
       CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < head_tolerance);
       CHECK(bert.positions() == 32);
       REQUIRE(bert.pooler.has_value() == golden.has(name + ".pooler_output"));

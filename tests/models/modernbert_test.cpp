@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "support/goldens.hpp"
+#include "support/head_goldens.hpp"
 
 using namespace axiform;
 using goldens::Goldens;
@@ -32,29 +33,6 @@ struct SmallModernBert : Dimensions<Const<32>, Const<4>, Const<8>, Const<24>> {
 };
 
 constexpr double modernbert_tolerance = 2e-5;  // the end-to-end bound, for states and logits of magnitude 1 to 20
-
-template <class Model>
-void check_modernbert_logits(char const* fixture) {
-  CAPTURE(fixture);
-  Context context = Context::with_threads(2);
-  auto const model = load<Model>(goldens::models / fixture, context);
-  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
-  for (std::string const name : {"case0", "case1", "batch"}) {
-    CAPTURE(name);
-    auto const ids = golden.ids(name + ".ids");
-    auto const sequences = name == "batch" ? SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"))
-                                           : SequenceOffsets<axes::Tokens>::single(ids.size());
-    auto const logits = model({.ids = ids, .sequences = sequences}, context);
-    if (golden.has(name + ".logits")) {
-      CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < modernbert_tolerance);
-    } else {
-      auto const start = golden.reals(name + ".start_logits"), end = golden.reals(name + ".end_logits");
-      std::vector<double> both;
-      for (std::size_t i = 0; i < start.size(); ++i) both.insert(both.end(), {start[i], end[i]});
-      CHECK(largest_difference(logits.elements(), both) < modernbert_tolerance);
-    }
-  }
-}
 
 }  // namespace
 
@@ -97,12 +75,10 @@ TEST_CASE("ModernBERT: hidden states and attentions are transformers', in texts 
 }
 
 TEST_CASE("ModernBERT: logits of every head are transformers', tied and untied, of the first token and of the mean") {
-  check_modernbert_logits<ModernBertForMaskedLm<>>("modernbert-mlm");
-  check_modernbert_logits<ModernBertForMaskedLm<>>("modernbert-mlm-untied");
-  check_modernbert_logits<ModernBertForSequenceClassification<>>("modernbert-classifier");
-  check_modernbert_logits<ModernBertForSequenceClassification<>>("modernbert-classifier-mean");
-  check_modernbert_logits<ModernBertForTokenClassification<>>("modernbert-tokens");
-  check_modernbert_logits<ModernBertForQuestionAnswering<>>("modernbert-qa");
+  goldens::check_logits<ModernBertForMaskedLm<>>({"modernbert-mlm", "modernbert-mlm-untied"});
+  goldens::check_logits<ModernBertForSequenceClassification<>>({"modernbert-classifier", "modernbert-classifier-mean"});
+  goldens::check_logits<ModernBertForTokenClassification<>>({"modernbert-tokens"});
+  goldens::check_answers<ModernBertForQuestionAnswering<>>({"modernbert-qa"});
 }
 
 TEST_CASE("ModernBERT: the same bits alone, in any batch and with any number of threads, with its lengths in the type or free") {

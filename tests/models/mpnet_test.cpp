@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/goldens.hpp"
+#include "support/head_goldens.hpp"
 
 using namespace axiform;
 using goldens::Goldens;
@@ -18,29 +19,6 @@ using goldens::largest_difference;
 namespace {
 
 constexpr double mpnet_tolerance = 2e-5;  // the end-to-end bound, for states and logits of magnitude 1 to 20
-
-template <class Model>
-void check_mpnet_logits(char const* fixture) {
-  CAPTURE(fixture);
-  Context context = Context::with_threads(2);
-  auto const model = load<Model>(goldens::models / fixture, context);
-  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
-  for (std::string const name : {"case0", "case1", "batch"}) {
-    CAPTURE(name);
-    auto const ids = golden.ids(name + ".ids");
-    auto const sequences = name == "batch" ? SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"))
-                                           : SequenceOffsets<axes::Tokens>::single(ids.size());
-    auto const logits = model({.ids = ids, .sequences = sequences}, context);
-    if (golden.has(name + ".logits")) {
-      CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < mpnet_tolerance);
-    } else {
-      auto const start = golden.reals(name + ".start_logits"), end = golden.reals(name + ".end_logits");
-      std::vector<double> both;
-      for (std::size_t i = 0; i < start.size(); ++i) both.insert(both.end(), {start[i], end[i]});
-      CHECK(largest_difference(logits.elements(), both) < mpnet_tolerance);
-    }
-  }
-}
 
 }  // namespace
 
@@ -68,11 +46,10 @@ TEST_CASE("mpnet: hidden states, attentions and pooler output are transformers',
 }
 
 TEST_CASE("mpnet: logits of every head are transformers', tied and untied") {
-  check_mpnet_logits<BertForMaskedLm<DynamicDimensions, MpnetRecipe>>("mpnet-mlm");
-  check_mpnet_logits<BertForMaskedLm<DynamicDimensions, MpnetRecipe>>("mpnet-mlm-untied");
-  check_mpnet_logits<BertForSequenceClassification<DynamicDimensions, MpnetRecipe>>("mpnet-classifier");
-  check_mpnet_logits<BertForTokenClassification<DynamicDimensions, MpnetRecipe>>("mpnet-tokens");
-  check_mpnet_logits<BertForQuestionAnswering<DynamicDimensions, MpnetRecipe>>("mpnet-qa");
+  goldens::check_logits<BertForMaskedLm<DynamicDimensions, MpnetRecipe>>({"mpnet-mlm", "mpnet-mlm-untied"});
+  goldens::check_logits<BertForSequenceClassification<DynamicDimensions, MpnetRecipe>>({"mpnet-classifier"});
+  goldens::check_logits<BertForTokenClassification<DynamicDimensions, MpnetRecipe>>({"mpnet-tokens"});
+  goldens::check_answers<BertForQuestionAnswering<DynamicDimensions, MpnetRecipe>>({"mpnet-qa"});
 }
 
 TEST_CASE("mpnet: a model of another family is refused, and the message names both") {
@@ -85,13 +62,15 @@ TEST_CASE("mpnet: a model of another family is refused, and the message names bo
     }
     return std::string("loaded");
   };
-  CHECK(refusal([&] { load<Bert<>>(goldens::models / "mpnet-tiny", context); })
-            .ends_with("config.json: model_type: found an MPNet, which is not supported; expected a BERT, RoBERTa or DistilBERT"));
+  CHECK(
+      refusal([&] { load<Bert<>>(goldens::models / "mpnet-tiny", context); })
+          .ends_with(
+              "config.json: model_type: found an MPNet, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA or ALBERT"));
   CHECK(refusal([&] { load<Mpnet<>>(goldens::models / "bert-tiny", context); })
             .ends_with("config.json: model_type: found a BERT, which is not supported; expected an MPNet"));
   CHECK(refusal([&] { load<AnyEncoder>(goldens::models / "gpt2-tiny", context); })
-            .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT, MPNet, "
-                       "ModernBERT or nomic-bert"));
+            .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA, "
+                       "ALBERT, MPNet, ModernBERT or nomic-bert"));
 }
 
 TEST_CASE("mpnet: one of several models has the bits of the model that it is") {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "support/goldens.hpp"
+#include "support/head_goldens.hpp"
 
 using namespace axiform;
 using goldens::Goldens;
@@ -23,22 +24,6 @@ static_assert(parameter_count<NomicBert<NomicEmbed>> == 136'731'648 + 768 * 768 
 namespace {
 
 constexpr double nomic_tolerance = 2e-5;  // the end-to-end bound, for states and logits of magnitude 1 to 20
-
-template <class Head>
-void check_nomic_logits(char const* fixture) {
-  CAPTURE(fixture);
-  Context context = Context::with_threads(2);
-  auto const model = load<Head>(goldens::models / fixture, context);
-  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
-  for (std::string const name : {"case0", "case1", "batch"}) {
-    CAPTURE(name);
-    auto const ids = golden.ids(name + ".ids"), types = golden.ids(name + ".token_types");
-    auto const sequences = name == "batch" ? SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"))
-                                           : SequenceOffsets<axes::Tokens>::single(ids.size());
-    auto const logits = model({.ids = ids, .sequences = sequences, .token_types = types}, context);
-    CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < nomic_tolerance);
-  }
-}
 
 }  // namespace
 
@@ -82,9 +67,9 @@ TEST_CASE("nomic-bert: hidden states and attentions are transformers', with segm
 }
 
 TEST_CASE("nomic-bert: logits of every head are transformers', under its names in files and in memory") {
-  check_nomic_logits<BertForMaskedLm<DynamicDimensions, NomicBertRecipe>>("nomic-mlm");
-  check_nomic_logits<BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>>("nomic-classifier");
-  check_nomic_logits<BertForTokenClassification<DynamicDimensions, NomicBertRecipe>>("nomic-tokens");
+  goldens::check_logits<BertForMaskedLm<DynamicDimensions, NomicBertRecipe>>({"nomic-mlm"});
+  goldens::check_logits<BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>>({"nomic-classifier"});
+  goldens::check_logits<BertForTokenClassification<DynamicDimensions, NomicBertRecipe>>({"nomic-tokens"});
 }
 
 TEST_CASE("nomic-bert: there is no table of positions, and texts are as long as the config says") {

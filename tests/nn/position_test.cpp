@@ -137,6 +137,28 @@ TEST_CASE("rotary positions: whole sequences, and tokens behind a past, are turn
   CHECK(std::ranges::equal(parts.row(10), whole.row(7)));
 }
 
+TEST_CASE("rotary positions: layers of settings of their own are turned as by these alone") {
+  Context context;
+  using ByLayer = RotaryByLayer<DynamicDimensions>;
+  DynamicDimensions const d{16, 2, 8, 1};
+  std::vector<PositionSettings> const layers{{.rotary_base = 500}, {}, {.rotary_base = 500}};
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({4, 0, 2});
+  std::vector<std::size_t> const past{0, 9, 300};
+  auto const by_layer = ByLayer::create(d, layers);
+  auto const pass = by_layer(sequences, past, context);
+  CHECK(pass.rows() == 2 * 6);  // two settings
+  for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+    Tensor<float, axes::Tokens, axes::Hidden> expected(std::size_t{6}, std::size_t{16}), found(std::size_t{6}, std::size_t{16});
+    for (std::size_t i = 0; i < expected.size(); ++i) expected.data()[i] = found.data()[i] = std::sin(static_cast<float>(i));
+    auto const angles = Rotary<DynamicDimensions>::create(d, layers[layer])(sequences, past, context);
+    Rotary<DynamicDimensions>::Places(angles).turn(expected.view(), 2, context);
+    by_layer.places(pass, layer).turn(found.view(), 2, context);
+    CHECK(std::ranges::equal(found.elements(), expected.elements()));
+  }
+  std::vector<PositionSettings> const uneven{{}, {.rotary_columns = 4}};
+  CHECK_THROWS_AS(ByLayer::create(d, uneven), ArgumentError);
+}
+
 TEST_CASE("rotary positions: settings, pasts and angles that do not fit are refused") {
   Context context;
   using Halves = Rotary<DynamicDimensions>;

@@ -1,5 +1,5 @@
 """Runs `axiform` on those of the fetched models that are here, and compares with what other programs compute (fixtures/scripts/make_real_models.py,
-make_real_decoders.py).
+make_real_decoders.py, make_real_classifiers.py, make_real_e5.py).
 
     python3 real_models_test.py FOLDER_OF_PROGRAMS FIXTURES MODELS
 
@@ -16,6 +16,8 @@ from pathlib import Path
 PROGRAMS, FIXTURES, MODELS = (Path(argument).resolve() for argument in sys.argv[1:4])
 EXPECTED = {name: value for file in ("real_models.json", "real_decoders.json")
             for name, value in json.loads((FIXTURES / "scripts" / file).read_text(encoding="utf-8")).items()}
+CLASSIFIERS = json.loads((FIXTURES / "scripts" / "real_classifiers.json").read_text(encoding="utf-8"))
+E5 = json.loads((FIXTURES / "scripts" / "real_e5.json").read_text(encoding="utf-8"))
 SMOLLM2 = json.loads((FIXTURES / "scripts" / "smollm2.json").read_text(encoding="utf-8"))  # make_smollm2.py
 
 
@@ -24,9 +26,12 @@ def is_here(name):
 
 
 class RealModelsTest(unittest.TestCase):
-    def expected(self, name):
+    def need(self, name):
         if not is_here(name):
             self.skipTest(f"scripts/fetch-model {name} fetches it")
+
+    def expected(self, name):
+        self.need(name)
         return EXPECTED[name]
 
     def axiform(self, command, name, *arguments):
@@ -52,6 +57,16 @@ class RealModelsTest(unittest.TestCase):
     def test_bge_embeds_as_onnx_runtime_from_the_file_that_it_was_made_of(self):
         self.check_embeddings("bge-small-en")
 
+    def test_multilingual_e5_embeds_as_sentence_transformers_in_many_scripts(self):
+        self.need("multilingual-e5-small")
+        for role in "query", "passage":
+            cases = [case for case in E5 if case["role"] == role]
+            found = self.axiform("embed", "multilingual-e5-small", f"--{role}", "--", *(case["text"] for case in cases))["embeddings"]
+            for mine, case in zip(found, cases):
+                with self.subTest(case["text"]):
+                    self.check_close(mine[: len(case["begin"])], case["begin"], 1e-6)
+                    self.assertLess(abs(sum(mine) - case["sum"]), 5e-6)
+
     def test_the_reranker_scores_as_sentence_transformers_and_nearly_as_onnx_runtime(self):
         expected = self.expected("ms-marco-minilm-reranker")
         self.expected("minilm-l6")
@@ -62,6 +77,37 @@ class RealModelsTest(unittest.TestCase):
         scores = [found[passage] for passage in expected["passages"]]
         self.check_close(scores, expected["scores"], 1e-4)  # of numbers around 10, through 12 layers
         self.check_close(scores, expected["scores_with_activations_in_8_bits"], 0.3)
+
+    def test_the_reranker_scores_many_passages_as_transformers_and_nearly_as_onnx_runtime(self):
+        self.need("ms-marco-minilm-reranker")
+        self.need("minilm-l6")
+        for case in CLASSIFIERS["ms-marco-minilm-reranker"]:
+            with self.subTest(case["question"]), tempfile.NamedTemporaryFile("w", suffix=".txt") as corpus:
+                print(*case["passages"], sep="\n", file=corpus, flush=True)
+                (found,) = self.axiform("search", "minilm-l6", "--corpus", corpus.name, "--rerank", MODELS / "ms-marco-minilm-reranker", "--top-k", "10",
+                                        case["question"])
+                hits = [hit["text"] for hit in found["hits"]]
+                scores = {hit["text"]: hit["score"] for hit in found["hits"]}
+                self.check_close([scores[passage] for passage in case["passages"]], case["exact"], 1e-4)
+                self.check_close([scores[passage] for passage in case["passages"]], case["rounded"], 0.4)  # 8 bits in 12 layers
+                self.assertEqual(hits, [passage for _, passage in sorted(zip(case["rounded"], case["passages"]), reverse=True)])
+
+    def check_many_labels(self, name, rounding):
+        """Labels and probabilities of the tokens that have one, against transformers, and against ONNX Runtime as far as it rounds."""
+        self.need(name)
+        for case in CLASSIFIERS[name]:
+            with self.subTest(case["text"]):
+                (found,) = self.axiform("classify", name, "--aggregation=none", case["text"])
+                chosen = [i for i, (label, _) in enumerate(case["exact"]) if label != "O"]
+                for expected, tolerance in ((case["exact"], 2e-6), (case["rounded"], rounding)):
+                    self.assertEqual([each["label"] for each in found], [expected[i][0] for i in chosen])
+                    self.check_close([each["score"] for each in found], [expected[i][1] for i in chosen], tolerance)
+
+    def test_rampart_labels_tokens_of_many_texts_as_transformers_and_onnx_runtime(self):
+        self.check_many_labels("rampart-pii", 2e-6)  # its 4 bits are multiplied as floats
+
+    def test_quire_labels_tokens_of_many_texts_as_transformers_and_nearly_as_onnx_runtime(self):
+        self.check_many_labels("quire-grammar", 0.07)
 
     def check_labels(self, name):
         """Returns the labels of the tokens that have one."""
@@ -129,7 +175,7 @@ class RealModelsTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not any(is_here(name) for name in EXPECTED):
+    if not any(is_here(name) for name in (*EXPECTED, "multilingual-e5-small")):
         print("no model is here: scripts/fetch-model fetches one")
         sys.exit(77)
     unittest.main(argv=sys.argv[:1], verbosity=2)

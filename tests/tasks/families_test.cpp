@@ -149,6 +149,28 @@ TEST_CASE("families: masks are filled by an MPNet and by a BERT, whichever the d
   CHECK(Task::from_directory(goldens::models / "bert-demo", context).mask() == "[MASK]");
 }
 
+TEST_CASE("families: tasks that take a BERT take an ELECTRA, whose embeddings are narrower than its hidden states") {
+  Context context;
+  auto const task = FillMask<>::from_directory(goldens::models / "electra-mlm", context);
+  auto const best = task.fill("she was [MASK].", {.top_k = 1}, context).masks.front().front();
+  auto const model = load<BertForMaskedLm<>>(goldens::models / "electra-mlm", context);
+  auto const ids = task.tokenizer().encode("she was [MASK].").ids;
+  auto const sequences = SequenceOffsets<axes::Tokens>::single(ids.size());
+  auto const logits = model({.ids = ids, .sequences = sequences}, context);
+  auto const place = std::ranges::find(ids, *task.tokenizer().special_tokens().mask) - ids.begin();
+  auto const row = logits.row(static_cast<std::size_t>(place));
+  CHECK(best.token == std::ranges::max_element(row) - row.begin());
+
+  auto const embedding = SentenceEmbedding<>::from_directory(goldens::models / "electra-tokens", context);  // whatever head it has
+  CHECK(embedding.dimensions() == 16);
+  auto const found = embedding.embed("the man is eating", context);
+  auto const states =
+      load<Bert<>>(goldens::models / "electra-tokens", context)(embedding.tokenizer().encode("the man is eating").ids, context);
+  double mean = 0;
+  for (std::size_t i = 0; i < states.rows(); ++i) mean += static_cast<double>(states(i, 3)) / static_cast<double>(states.rows());
+  CHECK(found.elements()[3] == doctest::Approx(mean).epsilon(1e-5));
+}
+
 // The weights are 438 MB: `scripts/fetch-model all-mpnet-base-v2` fetches them, and without them this case is skipped.
 TEST_CASE("families: all-mpnet-base-v2's own weights give sentence-transformers' embeddings, and its masked-LM form says what it lacks" *
           doctest::skip(!std::filesystem::exists(std::filesystem::path(AXIFORM_MODELS) / "all-mpnet-base-v2" / "model.safetensors"))) {

@@ -1,5 +1,6 @@
 // Late interaction against the formulas of colbert-ai and PyLate in float64 (tests/fixtures/retrieval/make_colbert.py).
 #include <doctest/doctest.h>
+#include <axiform/models/any.hpp>
 #include <axiform/tasks/late_interaction.hpp>
 
 #include <algorithm>
@@ -87,6 +88,21 @@ TEST_CASE("late interaction: tokens, vectors and scores are those of colbert-ai 
     CHECK(hits[0].score == *std::ranges::max_element(scores.row(2)));
     CHECK(model.rank(queries[2], documents, context).size() == documents.size());
   }
+}
+
+TEST_CASE("late interaction: an encoder of any family is loaded, and its windows end where nothing attends any more") {
+  Context context;
+  goldens::Goldens const golden(retrieval / "colbert.safetensors");
+  using enum std::filesystem::copy_options;
+  axiform::test::TemporaryDirectory const directory;
+  std::filesystem::copy(goldens::models / "modernbert-mlm", directory.path(), recursive);
+  std::filesystem::copy(retrieval / "pylate-modernbert", directory.path(), recursive | overwrite_existing);
+  auto const model = LateInteraction<AnyEncoder>::from_directory(directory.path(), context);
+  CHECK(model.config().expansion == QueryExpansion::unattended);
+  auto const asked = model.embed_queries(colbert_texts("queries"), {}, context);
+  auto const found = model.embed_documents(colbert_texts("documents"), {}, context);
+  CHECK(goldens::largest_difference(asked.vectors, golden.reals("pylate-modernbert.queries")) < 2e-5);
+  CHECK(goldens::largest_difference(found.vectors, golden.reals("pylate-modernbert.documents")) < 2e-5);
 }
 
 TEST_CASE("late interaction: tokens that nothing attends to change no bit of the others, and have a probability of 0") {

@@ -136,3 +136,17 @@ TEST_CASE("GGUF tokenizers: what is not known is refused by name, and lies are f
   CHECK(refusal_with("gpt2", "rwkv").find("\"llama\" (BPE as SentencePiece has it)") != std::string::npos);
   CHECK(refusal_with("Ġ t", "Ġ_t").find("expected two tokens with one space between") != std::string::npos);
 }
+
+TEST_CASE("GGUF tokenizers: Unigram has the scores and the character map of its file, and XLM-R's forms") {
+  Json description = read_json(fixtures / "unigram/tokenizer.json");
+  Json const runs = {{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", "\u2581"}};
+  description["normalizer"] = {
+      {"type", "Sequence"},
+      {"normalizers", Json::array({description["normalizer"], {{"type", "Strip"}, {"strip_left", false}, {"strip_right", true}}, runs})}};
+  description["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}, {"split", true}};
+  Tokenizer const expected(detail::parts_from_tokenizer_json(description, "unigram"));
+  check_same_ids("unigram", expected);
+  auto const found = Tokenizer::from_directory(fixtures / "gguf/unigram.gguf");
+  CHECK(found.encode_pair("a b", "c").ids == expected.encode_pair("a b", "c").ids);
+  CHECK(found.special_tokens().unk == expected.special_tokens().unk);
+}

@@ -97,10 +97,11 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
   for (auto const& [base, patch, message] : std::vector<Case>{
            {small_bert, R"({"novelty": 1})", "\"novelty\""},
            {small_bert, R"({"version": "2.0"})", "version: found \"2.0\""},
-           {small_bert, R"({"model": {"type": "Unigram"}})", "\"Unigram\""},
+           {small_bert, R"({"model": {"type": "WordLevel"}})", "\"WordLevel\" is not supported, expected WordPiece or BPE or Unigram"},
+           {small_bert, R"({"model": {"type": "Unigram"}})", "\"continuing_subword_prefix\""},
            {small_bert, R"({"model": {"novelty": true}})", "t.json: model: the setting \"novelty\", here true, is not supported"},
-           {small_bert, R"({"normalizer": {"type": "Precompiled"}})",
-            "t.json: normalizer: the type \"Precompiled\" is not supported, expected BertNormalizer or NFC or"},
+           {small_bert, R"({"normalizer": {"type": "ByteLevel"}})",
+            "t.json: normalizer: the type \"ByteLevel\" is not supported, expected BertNormalizer or NFC or"},
            {small_bert, R"({"normalizer": {"novelty": 1}})", "\"novelty\""},
            {small_bert, R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "often"}})",
             "t.json: pre_tokenizer: the prepend_scheme \"often\" is not supported, expected always, first or never"},
@@ -121,7 +122,8 @@ TEST_CASE("tokenizer files: a setting that is not supported is refused by name")
            {small_bpe, R"({"normalizer": {"type": "Prepend", "prepend": ""}})", "\"prepend\""},
            {small_bpe, R"({"normalizer": {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}})",
             "t.json: normalizer: replacing the regular expression \"\\s+\" is not supported"},
-           {small_bpe, R"({"decoder": {"type": "Metaspace"}})", "\"Metaspace\""},
+           {small_bpe, R"({"decoder": {"type": "Metaspace"}})", "\"trim_offsets\""},
+           {small_bpe, R"({"decoder": {"type": "BPEDecoder"}})", "\"BPEDecoder\""},
        }) {
     CAPTURE(patch);
     auto const found = refusal<CheckpointError>(patched(base, patch));
@@ -232,7 +234,7 @@ TEST_CASE("tokenizer files: a sequence is refused by the member that is not supp
 TEST_CASE("tokenizer files: truncation and padding alone are left to the caller") {
   Json json = small_bert;
   json["truncation"] = {{"max_length", 3}, {"strategy", "LongestFirst"}, {"stride", 0}};
-  json["padding"] = {{"strategy", {{"Fixed", 9}}}};
+  json["padding"] = {{"strategy", {{"Fixed", 9}}}, {"pad_id", 0}};
   CHECK(load(json).encode("ab ab ab").ids.size() == 8);
 }
 

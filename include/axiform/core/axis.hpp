@@ -43,6 +43,7 @@ struct Queries : DynamicAxis {};       ///< Tokens that attend.
 struct Keys : DynamicAxis {};          ///< Tokens that are attended to: the past and the present, or the encoder's side.
 
 struct Hidden : DynamicAxis {};             ///< Width of the hidden states, where the checkpoint decides it.
+struct Embedded : DynamicAxis {};           ///< Width of embeddings that a linear layer makes hidden states of.
 struct Heads : DynamicAxis {};              ///< Attention heads, where the checkpoint decides their number.
 struct KeyHeads : DynamicAxis {};           ///< Heads of keys and values, where they may be fewer than those of queries.
 struct HeadSize : DynamicAxis {};           ///< Width of one head, where the checkpoint decides it.

@@ -124,6 +124,8 @@ struct CostWalk {
     ModuleCost result{.kind = DescribeMembers::class_name<T>()};
     std::size_t const keys = is_cross_attention<T> ? options.source_tokens.value_or(options.tokens) : rows;
     visit_members(layer, CostWalk{result, rows, keys, options});
+    if constexpr (requires { layer.runs_of(std::size_t{}); })
+      result.repeat("layers", [&](std::size_t index) { return layer.runs_of(index); });
     if constexpr (is_token_embedding<T>) result.flops = result.result_bytes = 0;  // a tied table's product is the head's
     if constexpr (is_vocabulary_head<T>) {
       if (layer.weights() == HeadWeights::tied) {

@@ -5,7 +5,7 @@
 ///       (bert): <Model>                                      the part of that name
 ///       <pooler> where pooler.weight                         its lines, where the model has that parameter
 ///       (layer): ModuleList(
-///         (*): @Layer(                                       once for each layer, but for those that stand before it: (0)
+///         (*): @Layer(                                       once for each layer, but for those that stand before it: (0); (*groups): as often as the value says
 ///           (dense): Linear(in_features={hidden}, …)         a value of the model
 ///       …
 ///       (classifier): Linear(…, out_features={classifier.weight}, bias=True)     the rows of that parameter
@@ -111,11 +111,19 @@ class WordFiller {
     std::size_t const end = line.find("): ");
     std::string_view const name = line.substr(1, end - 1);
     ModuleNode const child = node(line.substr(end + 3), lines);
-    if (name != "*") {
+    if (!name.starts_with('*')) {
       parent.add(std::string(name), child);
     } else {
-      for (std::size_t i = parent.children.size(); i < values_.layers; ++i) parent.add(std::to_string(i), child);
+      std::size_t const count = name.size() == 1 ? values_.layers : std::stoul(value_of(name.substr(1)));
+      for (std::size_t i = parent.children.size(); i < count; ++i) parent.add(std::to_string(i), child);
     }
+  }
+
+  std::string const& value_of(std::string_view name) const {
+    auto const value = values_.values.find(name);
+    if (value == values_.values.end())
+      throw ArgumentError(message({"module tree: the words name ", in_quotes(name), ", which the model does not have"}));
+    return value->second;
   }
 
   std::string filled(std::string_view text) const {
@@ -125,11 +133,7 @@ class WordFiller {
         result += values_.class_prefix;
       } else if (text[i] == '{') {
         std::size_t const end = text.find('}', i);
-        auto const value = values_.values.find(text.substr(i + 1, end - i - 1));
-        if (value == values_.values.end())
-          throw ArgumentError(
-              message({"module tree: the words name ", in_quotes(text.substr(i + 1, end - i - 1)), ", which the model does not have"}));
-        result += value->second;
+        result += value_of(text.substr(i + 1, end - i - 1));
         i = end;
       } else {
         result += text[i];

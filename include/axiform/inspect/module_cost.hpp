@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,28 @@ struct ModuleCost {
     cache_bytes += child.cache_bytes;
     children.push_back(std::move(child));
     return *this;
+  }
+
+  /// Lets each child of the list `list` run as often as `runs` says of its index.
+  template <class Runs>
+  void repeat(std::string_view list, Runs const& runs) {
+    for (ModuleCost& child : children) {
+      if (child.name != list) continue;
+      for (std::size_t i = 0; i < child.children.size(); ++i) {
+        ModuleCost const repeated = child.children[i].times(runs(i));
+        for (auto const number : {&ModuleCost::flops, &ModuleCost::result_bytes, &ModuleCost::cache_bytes})
+          for (ModuleCost* const whole : {&child, this}) whole->*number += repeated.*number - child.children[i].*number;
+        child.children[i] = repeated;
+      }
+    }
+  }
+
+  /// The costs of running so many times: operations and results are as many times as many, what is learned is not.
+  ModuleCost times(std::size_t runs) const {
+    ModuleCost result = *this;
+    for (std::size_t* const number : {&result.flops, &result.result_bytes, &result.cache_bytes}) *number *= runs;
+    for (ModuleCost& child : result.children) child = child.times(runs);
+    return result;
   }
 };
 

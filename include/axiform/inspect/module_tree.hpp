@@ -68,7 +68,9 @@ struct CollectValues {
       if (name == "padding_id" && member) number("padding_id", static_cast<std::size_t>(*member));
     } else if constexpr (Layer<T const>) {
       if constexpr (requires { describe(member), member.epsilon(); }) {
-        values.try_emplace("norm", describe(member).description);
+        auto const hidden = values.find("hidden");  // embeddings may be narrower
+        if (hidden == values.end() || hidden->second == std::to_string(member.columns()))
+          values.try_emplace("norm", describe(member).description);
         std::ostringstream epsilon;
         epsilon << member.epsilon();
         values.try_emplace("epsilon", std::move(epsilon).str());
@@ -147,6 +149,8 @@ AXIFORM_INLINE void add_printed(PrintedSettings const& printed, ModelValues& fou
   values["classifier_dropout"] = printed.classifier_dropout;
   values["token_classifier_dropout"] = printed.token_classifier_dropout;
   values["answer_dropout"] = printed.answer_dropout;
+  values["layer_groups"] = std::to_string(printed.layer_groups);
+  values["inner_layers"] = std::to_string(printed.inner_layers);
   if (std::string_view const activation = printed.activation; !activation.empty()) values["activation"] = activation;
   if (std::string_view const activation = printed.head_activation; !activation.empty()) {
     values["head_activation"] = activation;

@@ -1,6 +1,6 @@
 /// @file
-/// BERT (Devlin et al. 2019): embeddings, a post-norm encoder, a pooler. RoBERTa (Liu et al. 2019) and DistilBERT (Sanh et al. 2019) are the
-/// same encoder with other embeddings.
+/// BERT (Devlin et al. 2019): embeddings, a post-norm encoder, a pooler. RoBERTa (Liu et al. 2019), DistilBERT (Sanh et al. 2019), ELECTRA (Clark et al.
+/// 2020) and ALBERT (Lan et al. 2020) are the same encoder with other embeddings; ALBERT's layers run more than once.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -32,26 +33,28 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
+/// The axis of embeddings, whose width may be another than that of the hidden states where lengths are free (ELECTRA, ALBERT).
+template <DimensionsLike D>
+using EmbeddedAxis = std::conditional_t<StaticAxis<typename D::Hidden>, typename D::Hidden, axes::Embedded>;
+
 /// Token, position and segment embeddings, summed and normalised.
 ///
 /// BERT counts positions from 0. RoBERTa counts from `padding_id` + 1, and a literal padding token stands at position `padding_id` without
 /// being counted (`create_position_ids_from_input_ids` of transformers).
 template <DimensionsLike D>
 struct BertEmbeddings {
-  TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> words;  ///< One row a token of the vocabulary; a masked-LM head may share it.
-  Embedding<axes::Positions, typename D::Hidden> positions;           ///< One row a position; none where attention sees them.
-  Embedding<axes::TokenTypes, typename D::Hidden> token_types;        ///< One row a segment; none in DistilBERT.
-  LayerNorm<typename D::Hidden> norm;                           ///< Of their sum.
+  using Embedded = EmbeddedAxis<D>;  ///< Their width.
+
+  TokenEmbedding<axes::VocabularyEntries, Embedded> words;      ///< One row a token of the vocabulary; a masked-LM head may share it.
+  Embedding<axes::Positions, Embedded> positions;               ///< One row a position; none where attention sees them.
+  Embedding<axes::TokenTypes, Embedded> token_types;            ///< One row a segment; none in DistilBERT.
+  LayerNorm<Embedded> norm;                                     ///< Of their sum.
   std::optional<TokenId> padding_id;                            ///< Where positions begin behind it (RoBERTa); else empty.
 
   /// Tables of zeros, to be loaded or initialised. `head` says whether a head shares the token table.
-  static constexpr BertEmbeddings create(D const& d, ModelSizes const& sizes, float layer_norm_epsilon, std::optional<TokenId> padding_id = {},
-                               HeadWeights head = HeadWeights::own) {
-    return {{sizes.vocabulary, d.hidden, head},
-            {sizes.positions, d.hidden},
-            {sizes.token_types, d.hidden},
-            {d.hidden, layer_norm_epsilon},
-            padding_id};
+  static constexpr BertEmbeddings create(Length<Embedded> width, ModelSizes const& sizes, float layer_norm_epsilon,
+                                         std::optional<TokenId> padding_id = {}, HeadWeights head = HeadWeights::own) {
+    return {{sizes.vocabulary, width, head}, {sizes.positions, width}, {sizes.token_types, width}, {width, layer_norm_epsilon}, padding_id};
   }
 
   /// The longest sequence, in tokens: 512 of RoBERTa's 514 positions; of any length where there are none.
@@ -61,11 +64,11 @@ struct BertEmbeddings {
     return positions.rows() - std::min(positions.rows(), skipped);
   }
 
-  /// @return [Tokens, Hidden].
+  /// @return [Tokens, Embedded].
   /// @throws ArgumentError when an id or a segment has no row, or a sequence is longer than the positions.
-  Tensor<float, axes::Tokens, typename D::Hidden> operator()(TokenBatch const& batch, Context& context) const {
+  Tensor<float, axes::Tokens, Embedded> operator()(TokenBatch const& batch, Context& context) const {
     check_batch(batch, longest());
-    auto sum = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({batch.ids.size(), words.columns()}));
+    auto sum = make_tensor<float>(context, Shape<axes::Tokens, Embedded>::of({batch.ids.size(), words.columns()}));
     words.write_rows(batch.ids, sum.view(), "token id");
     if (!batch.token_types.empty()) {
       token_types.add_rows(batch.token_types, sum.view(), "token type");
@@ -90,14 +93,14 @@ struct BertEmbeddings {
   }
 
  private:
-  void add_positions_behind_padding(TokenBatch const& batch, TensorView<float, axes::Tokens, typename D::Hidden> sum) const {
+  void add_positions_behind_padding(TokenBatch const& batch, TensorView<float, axes::Tokens, Embedded> sum) const {
     auto const padding = static_cast<std::size_t>(*padding_id);
     for (std::size_t s = 0; s < batch.sequences.count(); ++s) {
       std::size_t next = padding + 1;
       for (std::size_t i = batch.sequences.offset(s); i < batch.sequences.offset(s + 1); ++i) {
         std::size_t const position = batch.ids[i] == *padding_id ? padding : next++;
-        positions.add_row(position, TensorView<float, axes::Tokens, typename D::Hidden>(
-                                        sum.row(i).data(), Shape<axes::Tokens, typename D::Hidden>::of({1, sum.columns()})));
+        positions.add_row(
+            position, TensorView<float, axes::Tokens, Embedded>(sum.row(i).data(), Shape<axes::Tokens, Embedded>::of({1, sum.columns()})));
       }
     }
   }
@@ -113,11 +116,15 @@ struct BertSettings {
   HeadWeights head_weights = HeadWeights::own;
   std::optional<Activation> masked_lm_activation = {};  ///< Of a masked-LM head; that of the layers where it is not given.
   Activation classifier_activation = Activation::tanh;  ///< Behind the dense layer of a classifier of texts.
+  /// Width of embeddings that a linear layer makes hidden states of (ELECTRA, ALBERT); empty where they enter the layers as they are.
+  std::optional<std::size_t> embedded = {};
+  LayerOrder order = {};                                ///< Which layer runs at each step, where some run more than once (ALBERT).
   PrintedSettings printed = {};                         ///< What only the module tree shows.
 };
 
-/// A BERT encoder without a task's head (Hugging Face's BertModel, RobertaModel, XLMRobertaModel, DistilBertModel). What the families do
-/// differently is in the embeddings: RoBERTa's positions, and no segments in DistilBERT.
+/// A BERT encoder without a task's head (Hugging Face's BertModel, RobertaModel, XLMRobertaModel, DistilBertModel, ElectraModel, AlbertModel). What
+/// the families do differently is in the embeddings (RoBERTa's positions, no segments in DistilBERT, another width in ELECTRA and ALBERT), and in how
+/// often a layer runs (ALBERT).
 ///
 ///     auto bert = load<Bert<MiniLmL6>>("models/minilm-l6", context);     // dimensions in the type
 ///     auto bert = load<Bert<>>(directory, context);                      // dimensions and family of the checkpoint
@@ -133,20 +140,27 @@ struct Bert {
   D dimensions;                                                          ///< The widths.
   ModelSizes sizes;                                                      ///< Layers, vocabulary, positions, segments.
   BertEmbeddings<D> embeddings;                                          ///< What enters the first layer.
+  std::optional<Linear<EmbeddedAxis<D>, typename D::Hidden>> projection;  ///< Of embeddings of another width.
   Stack<D, Recipe> encoder;                              ///< The layers.
   std::optional<Linear<typename D::Hidden, typename D::Hidden>> pooler;  ///< Some checkpoints have none.
   PrintedSettings printed;                                               ///< What only the module tree shows.
 
   /// A BERT with zero weights, to be loaded or initialised.
+  /// @throws ShapeError when embeddings have a width of their own and the type has the hidden one.
   static constexpr Bert create(D const& d, ModelSizes const& sizes, BertSettings const& settings = {}) {
+    Length<EmbeddedAxis<D>> const width(settings.embedded.value_or(d.hidden));
+    bool const has_order = !settings.order.of_step.empty();
     ModelSizes tables = sizes;
     if (Recipe::position_table == PositionTable::absent) tables.positions = 0;
     Bert bert{d,
               sizes,
-              BertEmbeddings<D>::create(d, tables, settings.layers.layer_norm_epsilon, settings.padding_id, settings.head_weights),
-              Stack<D, Recipe>::create(d, sizes.layers, settings.layers),
+              BertEmbeddings<D>::create(width, tables, settings.layers.layer_norm_epsilon, settings.padding_id, settings.head_weights),
+              std::nullopt,
+              Stack<D, Recipe>::create(d, has_order ? settings.order.layers : sizes.layers, settings.layers),
               std::nullopt,
               settings.printed};
+    if (has_order) bert.encoder.run_in(settings.order);
+    if (settings.embedded) bert.projection.emplace(width, d.hidden);
     if (settings.pooler == Pooler::present) bert.pooler.emplace(d.hidden, d.hidden);
     return bert;
   }
@@ -199,6 +213,7 @@ struct Bert {
     visitor("dimensions", self.dimensions);
     visitor("sizes", self.sizes);
     visitor("embeddings", self.embeddings);
+    visitor("projection", self.projection);
     visitor("encoder", self.encoder);
     visitor("pooler", self.pooler);
     visitor("printed", self.printed);
@@ -209,7 +224,11 @@ template <DimensionsLike D, RecipeLike Recipe>
 Tensor<float, axes::Tokens, typename D::Hidden> Bert<D, Recipe>::operator()(TokenBatch const& batch, Context& context) const {
   Context::Pass const pass(context);
   check_batch(batch, positions());
-  return encoder(embeddings(batch, context), {.sequences = batch.sequences, .attended = batch.attended}, context);
+  auto embedded = embeddings(batch, context);
+  using Input = typename Stack<D, Recipe>::template Input<axes::Tokens>;
+  Input const input{.sequences = batch.sequences, .attended = batch.attended};
+  if (projection) return encoder((*projection)(embedded, context), input, context);
+  return encoder(relabel<EmbeddedAxis<D>, typename D::Hidden>(std::move(embedded)), input, context);
 }
 
 #if defined(AXIFORM_COMPILED)

@@ -1,11 +1,12 @@
 /// @file
-/// What is built on BERT, RoBERTa and DistilBERT: heads for masked words, next sentences, answers, and labels of texts and tokens.
+/// What is built on BERT and its kin (RoBERTa, DistilBERT, ELECTRA, ALBERT): heads for masked words, next sentences, answers, and labels of texts and tokens.
 ///
 ///     auto const model = load<BertForMaskedLm<>>(directory, context);
 ///     auto const logits = model({.ids = ids, .sequences = sequences}, context);   // [Tokens, VocabularyEntries]
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include <axiform/core/context.hpp>
@@ -28,20 +29,23 @@ namespace axiform::inline AXIFORM_ARCH {
 /// masks alone and nothing else is computed.
 template <DimensionsLike D>
 struct MaskedLmHead {
-  Linear<typename D::Hidden, typename D::Hidden> dense;           ///< Before the norm.
-  Activation activation;                                          ///< Behind the dense layer.
-  LayerNorm<typename D::Hidden> norm;                             ///< Behind the activation.
-  VocabularyHead<typename D::Hidden, axes::VocabularyEntries> decoder;  ///< To the vocabulary.
+  using Embedded = EmbeddedAxis<D>;  ///< The width of the token table.
 
-  /// Zero weights, to be loaded or initialised. `weights` is the encoder's `BertSettings::head_weights`.
+  Linear<typename D::Hidden, Embedded> dense;                 ///< Before the norm.
+  Activation activation;                                      ///< Behind the dense layer.
+  LayerNorm<Embedded> norm;                                   ///< Behind the activation.
+  VocabularyHead<Embedded, axes::VocabularyEntries> decoder;  ///< To the vocabulary.
+
+  /// Zero weights, to be loaded or initialised. `weights` is the encoder's `BertSettings::head_weights`, `embedded` its `BertSettings::embedded`.
   static constexpr MaskedLmHead create(D const& d, std::size_t vocabulary, Activation activation, float layer_norm_epsilon,
-                                       HeadWeights weights) {
-    return {{d.hidden, d.hidden}, activation, {d.hidden, layer_norm_epsilon}, {d.hidden, vocabulary, weights, Bias::present}};
+                                       HeadWeights weights, std::optional<std::size_t> embedded = {}) {
+    Length<Embedded> const width(embedded.value_or(d.hidden));
+    return {{d.hidden, width}, activation, {width, layer_norm_epsilon}, {width, vocabulary, weights, Bias::present}};
   }
   /// That of an encoder with these settings.
   static constexpr MaskedLmHead create(D const& d, ModelSizes const& sizes, BertSettings const& settings) {
     Activation const activation = settings.masked_lm_activation.value_or(settings.layers.activation);
-    return create(d, sizes.vocabulary, activation, settings.layers.layer_norm_epsilon, settings.head_weights);
+    return create(d, sizes.vocabulary, activation, settings.layers.layer_norm_epsilon, settings.head_weights, settings.embedded);
   }
 
   /// @param hidden_states [Rows, Hidden].
@@ -50,8 +54,8 @@ struct MaskedLmHead {
   /// @throws ArgumentError when the decoder is tied and the encoder was made with its table for look-up alone.
   template <RowsOf<typename D::Hidden> X>
   Tensor<float, RowAxis<X>, axes::VocabularyEntries> operator()(X const& hidden_states,
-                                                          TokenEmbedding<axes::VocabularyEntries, typename D::Hidden> const& words,
-                                                          Context& context) const {
+                                                                TokenEmbedding<axes::VocabularyEntries, Embedded> const& words,
+                                                                Context& context) const {
     return decoder(norm(dense(hidden_states, context, activate(activation)), context), words, context);
   }
 
@@ -64,7 +68,7 @@ struct MaskedLmHead {
   }
 };
 
-/// BERT that guesses masked words (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM).
+/// BERT that guesses masked words (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM; ELECTRA's generator, ElectraForMaskedLM).
 template <DimensionsLike D, RecipeLike Recipe>
 struct BertForMaskedLm {
   using DimensionsType = D;  ///< The dimensions that the type has, or leaves free.
@@ -238,7 +242,7 @@ Tensor<float, axes::Tokens, Const<2>> BertForQuestionAnswering<D, Recipe>::opera
 }
 
 /// From a sequence's first hidden state to its labels: dense layer, activation, and a map to the labels. BERT's dense layer is its pooler
-/// (tanh), RoBERTa's is the classifier's own (tanh), DistilBERT's is `pre_classifier` (ReLU).
+/// (tanh), and so is ALBERT's; RoBERTa's is the classifier's own (tanh), and so is ELECTRA's (GELU); DistilBERT's is `pre_classifier` (ReLU).
 template <DimensionsLike D>
 struct SequenceClassificationHead {
   Linear<typename D::Hidden, typename D::Hidden> dense;  ///< On the first token.

@@ -12,8 +12,10 @@
 #include <axiform/core/error.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/models/families/albert.hpp>
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/distilbert.hpp>
+#include <axiform/models/families/electra.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/llama.hpp>
 #include <axiform/models/families/modernbert.hpp>
@@ -28,6 +30,8 @@ namespace axiform::inline AXIFORM_ARCH {
 using KnownFamilies = FamilyList<BertFamily,        //
                                  RobertaFamily,     //
                                  DistilBertFamily,  //
+                                 ElectraFamily,     //
+                                 AlbertFamily,      //
                                  MpnetFamily,       //
                                  ModernBertFamily,  //
                                  NomicBertFamily,   //

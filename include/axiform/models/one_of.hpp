@@ -46,6 +46,9 @@ struct SharedCache<First, Others...> {
 template <class... Models>
 class OneOf : public internal::SharedCache<Models...> {
  public:
+  /// Whether all of them take `TokenBatch::attended`.
+  static constexpr bool heeds_attended = (axiform::heeds_attended<Models> && ...);
+
   /// Takes over a model.
   template <class Model>
     requires(std::same_as<Model, Models> || ...)

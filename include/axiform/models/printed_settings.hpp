@@ -42,6 +42,8 @@ struct PrintedSettings {
   PrintedText token_classifier_dropout = "0.1";  ///< The same of tokens; in DistilBERT it is `dropout`.
   PrintedText answer_dropout = "0.1";            ///< DistilBERT's `qa_dropout`.
   std::optional<std::size_t> padding_id = 0;     ///< `pad_token_id`.
+  std::size_t layer_groups = 1;                  ///< ALBERT's `num_hidden_groups`.
+  std::size_t inner_layers = 1;                  ///< ALBERT's `inner_group_num`.
   PrintedText activation = {};                   ///< The activation: "GELUActivation()"; empty where no config says.
   PrintedText head_activation = {};              ///< That of a head, where a config has one for it.
 };

@@ -12,6 +12,7 @@
 ///     auto states = stack(x, {.sequences = sequences, .cache = &cache}, context);
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -154,6 +155,12 @@ struct Block {
   }
 };
 
+/// Which layer of a stack runs at each step, where some run more than once (ALBERT's do, Lan et al. 2020).
+struct LayerOrder {
+  std::size_t layers = 0;                 ///< Layers that there are.
+  std::vector<std::size_t> of_step = {};  ///< The layer of each step; empty where each runs once, one after another.
+};
+
 namespace internal {
 
 template <class X>
@@ -187,6 +194,7 @@ struct Stack {
   std::vector<BlockType> layers;                                                 ///< First to last.
   std::optional<typename Recipe::template Norm<typename D::Hidden>> final_norm;  ///< Behind the last layer.
   Position position;                                                             ///< Shared by all layers.
+  LayerOrder order;                                                              ///< Which of them runs at each step.
 
   /// A stack with zero weights, to be loaded or initialised.
   static constexpr Stack create(D const& d, std::size_t layers, LayerSettings const& settings) {
@@ -194,13 +202,31 @@ struct Stack {
   }
   /// The same where layers differ, in how far they see, say. `shared` has what is the stack's: positions, and the epsilon of the final norm.
   static constexpr Stack create(D const& d, std::span<LayerSettings const> layers, LayerSettings const& shared) {
-    Stack stack{{}, {}, make_position(d, layers, shared)};
+    Stack stack{{}, {}, make_position(d, layers, shared), {}};
     stack.layers.reserve(layers.size());
     for (LayerSettings const& layer : layers) stack.layers.push_back(BlockType::create(d, layer));
     if constexpr (Recipe::first_norm == FirstNorm::absent)
       if (!stack.layers.empty()) stack.layers.front().attention_norm.reset();
     if (Recipe::placement == NormPlacement::before) stack.final_norm.emplace(d.hidden, shared.layer_norm_epsilon);
     return stack;
+  }
+
+  /// Lets layers run in an order of their own.
+  /// @throws ArgumentError when a step names a layer that is not there.
+  constexpr void run_in(LayerOrder new_order) {
+    for (std::size_t const layer : new_order.of_step)
+      if (layer >= layers.size())
+        throw ArgumentError(std::string(class_name) + ": found layer " + std::to_string(layer) + " at a step, expected less than " +
+                            std::to_string(layers.size()));
+    order = std::move(new_order);
+  }
+  /// Steps that a pass takes: its layers, or more where some run more than once.
+  constexpr std::size_t steps() const noexcept { return order.of_step.empty() ? layers.size() : order.of_step.size(); }
+  /// What runs at a step.
+  BlockType const& layer(std::size_t step) const { return layers[index_of(step)]; }
+  /// Steps at which a layer runs.
+  std::size_t runs_of(std::size_t layer) const {
+    return order.of_step.empty() ? 1 : static_cast<std::size_t>(std::ranges::count(order.of_step, layer));
   }
 
   /// @param x     [Rows, Hidden], packed: what enters the first layer; with a cache, the tokens behind those that it has.
@@ -215,16 +241,16 @@ struct Stack {
         position(input.sequences, input.cache != nullptr ? input.cache->lengths() : std::span<std::size_t const>(), context);
     internal::observe_hidden_states(context, 0, x);
     std::optional<Tensor<float, RowAxis<X>, typename D::Hidden>> states;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (std::size_t i = 0; i < steps(); ++i) {
       if (Observer* const observer = context.observer()) observer->begin_layer(i);
       typename BlockType::template Input<RowAxis<X>> const layer_input{.sequences = input.sequences,
                                                                        .source = input.source,
-                                                                       .places = places_in(placed, i),
+                                                                       .places = places_in(placed, index_of(i)),
                                                                        .past = {input.cache, i},
                                                                        .layer = i,
                                                                        .attended = input.attended};
-      states.emplace(states ? layers[i](*states, layer_input, context) : layers[i](x, layer_input, context));
-      if (i + 1 == layers.size() && final_norm) states.emplace((*final_norm)(*states, context));
+      states.emplace(states ? layer(i)(*states, layer_input, context) : layer(i)(x, layer_input, context));
+      if (i + 1 == steps() && final_norm) states.emplace((*final_norm)(*states, context));
       internal::observe_hidden_states(context, i + 1, *states);
     }
     if (input.cache != nullptr) input.cache->advance(input.sequences);
@@ -242,7 +268,7 @@ struct Stack {
   CacheWidths cache_widths() const noexcept {
     if (layers.empty()) return {.layers = 0, .heads = 0, .head_size = 0};
     auto const& attention = layers[0].attention;
-    return {.layers = layers.size(), .heads = attention.key_heads(), .head_size = attention.head_size()};
+    return {.layers = steps(), .heads = attention.key_heads(), .head_size = attention.head_size()};
   }
 
   /// The keys and values that every layer makes of an encoder's output: what `CrossSource` takes instead of the output, so that they are not made
@@ -254,8 +280,8 @@ struct Stack {
     std::size_t const key_width = layers[0].cross_attention.key_width();
     output.sequences.check_rows(output.states.rows(), "source");
     std::size_t const heads = layers[0].cross_attention.key_heads();
-    ProjectedSource projected({.layers = layers.size(), .heads = heads, .head_size = heads == 0 ? 0 : key_width / heads}, output.sequences);
-    for (std::size_t i = 0; i < layers.size(); ++i) layers[i].cross_attention.project(output.states, projected, i, context);
+    ProjectedSource projected({.layers = steps(), .heads = heads, .head_size = heads == 0 ? 0 : key_width / heads}, output.sequences);
+    for (std::size_t i = 0; i < steps(); ++i) layer(i).cross_attention.project(output.states, projected, i, context);
     return projected;
   }
 
@@ -264,9 +290,12 @@ struct Stack {
     visitor("layers", self.layers);
     visitor("final_norm", self.final_norm);
     visitor("position", self.position);
+    visitor("order", self.order);
   }
 
  private:
+  std::size_t index_of(std::size_t step) const { return order.of_step.empty() ? step : order.of_step[step]; }
+
   static constexpr bool has_position_by_layer = requires(D const& d, std::span<PositionSettings const> settings) {
     Position::create(d, settings);
   };

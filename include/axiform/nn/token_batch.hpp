@@ -22,6 +22,12 @@ struct TokenBatch {
   std::span<std::size_t const> attended = {};
 };
 
+/// Whether a model takes batches that say how many tokens of each sequence are attended to.
+template <class M>
+inline constexpr bool heeds_attended = requires {
+  requires M::heeds_attended;
+};
+
 /// @param positions The longest sequence that the model takes.
 /// @throws ShapeError when the lengths of ids, segments and sequences differ; ArgumentError when a sequence is too long.
 inline void check_batch(TokenBatch const& batch, std::size_t positions) {

@@ -145,12 +145,12 @@ class LayerInput final : public Observer {
   Tensor<float, axes::Tokens, axes::Hidden> states_{0, 0};
 };
 
-// Runs the model on the batch, and explains a head of `layers` on the rows of its sequence. `normalize(layer, states)` is what comes before
+// Runs the model on the batch, and explains a head of a layer of `stack` on the rows of its sequence. `normalize(layer, states)` is what comes before
 // the attention.
-template <class Model, class Layers, class Normalize>
-AttentionSteps explain_model(Model const& model, Layers const& layers, TokenBatch const& batch, AttentionHeadChoice const& choice,
+template <class Model, class Stack, class Normalize>
+AttentionSteps explain_model(Model const& model, Stack const& stack, TokenBatch const& batch, AttentionHeadChoice const& choice,
                              AttentionMask mask, Context& context, Normalize const& normalize) {
-  auto const count = static_cast<std::ptrdiff_t>(layers.size());
+  auto const count = static_cast<std::ptrdiff_t>(stack.steps());
   if (choice.layer < -count || choice.layer >= count)
     throw ArgumentError("layer: found " + std::to_string(choice.layer) + ", expected " + std::to_string(-count) + " to " +
                         std::to_string(count - 1));
@@ -169,10 +169,10 @@ AttentionSteps explain_model(Model const& model, Layers const& layers, TokenBatc
   context.observe(&input);
   model(batch, context);
 
-  auto const all = normalize(layers[index], input.states());
+  auto const all = normalize(stack.layer(index), input.states());
   Tensor<float, axes::Tokens, axes::Hidden> states(tokens, all.columns());
   for (std::size_t row = 0; row < tokens; ++row) std::ranges::copy(all.row(first + row), states.row(row).begin());
-  auto steps = explain_head(layers[index].attention, std::move(states), choice.head, model.dimensions.head_size, mask);
+  auto steps = explain_head(stack.layer(index).attention, std::move(states), choice.head, model.dimensions.head_size, mask);
   steps.layer = index;
   return steps;
 }
@@ -188,7 +188,7 @@ AttentionSteps explain_model(Model const& model, Layers const& layers, TokenBatc
 /// @throws ArgumentError when there is no such layer, head or sequence, or the sequence is empty; and as the model.
 template <DimensionsLike D>
 AttentionSteps explain_attention(Bert<D> const& bert, TokenBatch const& batch, AttentionHeadChoice const& choice, Context& context) {
-  return internal::explain_model(bert, bert.encoder.layers, batch, choice, AttentionMask::none, context,
+  return internal::explain_model(bert, bert.encoder, batch, choice, AttentionMask::none, context,
                                  [](auto const&, View<axes::Tokens, axes::Hidden> states) { return states; });
 }
 /// The same of a GPT-2, whose layers normalise first and whose tokens see only what came before them.
@@ -197,7 +197,7 @@ AttentionSteps explain_attention(Gpt2<D> const& gpt2, TokenBatch const& batch, A
   auto const normalize = [&](Block<D, Gpt2Recipe> const& layer, View<axes::Tokens, axes::Hidden> states) {
     return layer.attention_norm(fix<axes::Tokens, typename D::Hidden>(states), context);
   };
-  return internal::explain_model(gpt2, gpt2.decoder.layers, batch, choice, AttentionMask::causal, context, normalize);
+  return internal::explain_model(gpt2, gpt2.decoder, batch, choice, AttentionMask::causal, context, normalize);
 }
 /// The same of one sequence.
 template <class Model>

@@ -74,7 +74,7 @@ class M3Embedding {
   M3Embedding(Tokenizer tokenizer, Model model, M3Heads heads)
       : tokenizer_(std::move(tokenizer)), model_(std::move(model)), heads_(std::move(heads)) {
     SpecialTokens const& special = tokenizer_.special_tokens();
-    for (auto const& id : {special.cls, special.eos, special.pad, special.unk})
+    for (auto const& id : {special.cls, special.eos ? special.eos : special.sep, special.pad, special.unk})
       if (id) left_out_.push_back(*id);
   }
 

@@ -113,7 +113,7 @@ float score_of_codes(float const* query, BitCodes const& corpus, std::size_t row
 // The best of a query's candidates by their true scores.
 std::vector<SearchHit> best_of(std::vector<Candidate> const& candidates, std::size_t top_k, FunctionRef<float(std::size_t)> score);
 
-// `top_k` hits of each of these want so many candidates.
+// How many candidates `top_k` hits want, of so many rows.
 std::size_t candidates_wanted(QuantizedSearchOptions const& options, std::size_t rows);
 
 template <class Codes, class Score>

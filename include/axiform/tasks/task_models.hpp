@@ -33,12 +33,6 @@ concept EncoderModel = ReadingModel<M> && std::same_as<RowAxis<ModelOutput<M>>, 
   { model.hidden_size() } -> std::convertible_to<std::size_t>;
 };
 
-/// Whether a model takes batches that say how many tokens of each sequence are attended to (`TokenBatch::attended`).
-template <class M>
-inline constexpr bool heeds_attended = requires {
-  requires M::heeds_attended;
-};
-
 /// Gives hidden states, [Tokens, Hidden], by `hidden_states(batch, context)`, and of chosen rows of these the logits of the masked tokens, [Tokens,
 /// VocabularyEntries], by `logits(rows, context)`.
 template <class M>

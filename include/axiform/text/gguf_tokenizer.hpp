@@ -61,7 +61,8 @@ class GgufTokenizerReader {
     if (model == "gpt2") return byte_bpe();
     if (model == "bert") return word_piece();
     if (model == "llama") return character_bpe();
-    refuse("model", model, "\"gpt2\" (byte-level BPE), \"llama\" (BPE as SentencePiece has it) or \"bert\" (WordPiece)");
+    if (model == "t5") return unigram();
+    refuse("model", model, "\"gpt2\" (byte-level BPE), \"llama\" (BPE as SentencePiece has it), \"t5\" (Unigram) or \"bert\" (WordPiece)");
   }
 
  private:
@@ -226,6 +227,56 @@ class GgufTokenizerReader {
     parts.decoder = {.kind = DecoderOptions::Kind::marks, .byte_fallback = true, .strip_left = has_space ? std::size_t{1} : 0};
     parts.post_processor = PostProcessor::between(ends("add_bos_token", true, special.bos), ends("add_eos_token", false, special.eos));
     return parts;
+  }
+
+  // XLM-R's and T5's, whose tokenizer.json has what transformers' converter of SentencePiece's models writes.
+  TokenizerParts unigram() const {
+    auto pieces = tokens();
+    auto kinds = types(pieces.size());
+    name_extra_ids(pieces, kinds);
+    TokenizerParts parts;
+    parts.vocabulary = Vocabulary(pieces, where());
+    UnigramOptions options{.unk_id = id("unknown_token_id", pieces.size())};
+    auto const scores = file_.metadata("tokenizer.ggml.scores").as<std::vector<float>>();
+    options.scores.assign(scores.begin(), scores.end());
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      if (kinds[i] != static_cast<std::int32_t>(GgufTokenType::unknown)) continue;
+      if (!options.unk_id) options.unk_id = static_cast<TokenId>(i);
+      kinds[i] = static_cast<std::int32_t>(GgufTokenType::control);
+    }
+    add_tokens(kinds, parts);
+    auto const& special = parts.special_tokens;
+    parts.special_tokens.unk = options.unk_id;
+    parts.model = std::move(options);
+    if (auto const value = find("precompiled_charsmap")) {
+      std::string map;  // Files have bytes with and without a sign.
+      for (std::int32_t const byte : value->as<std::vector<std::int32_t>>()) map.push_back(static_cast<char>(byte));
+      if (!map.empty()) parts.normalizer.push_back({NormalizerStep::Kind::precompiled, {}, std::move(map)});
+    }
+    std::string const mark(space_mark);
+    bool const has_space = flag("add_space_prefix", true);
+    parts.normalizer.push_back({NormalizerStep::Kind::strip_right});
+    parts.normalizer.push_back({NormalizerStep::Kind::replace_runs, {}, mark});
+    parts.pre_tokenizer = marked_words(has_space ? PrependScheme::always : PrependScheme::never);
+    parts.decoder = {.kind = DecoderOptions::Kind::marks, .drops_first = has_space};
+    auto const bos = ends("add_bos_token", false, special.bos);
+    auto const eos = ends("add_eos_token", true, special.eos);
+    bool const is_fairseq = !bos.empty() && !eos.empty();
+    parts.post_processor = is_fairseq ? PostProcessor::roberta(bos.front(), eos.front()) : PostProcessor::between(bos, eos);
+    return parts;
+  }
+
+  // The files of T5 call its extra ids [PAD32000] and so on; the first hundred are those that it has, the last of them first.
+  void name_extra_ids(std::vector<std::string>& pieces, std::vector<std::int32_t>& kinds) const {
+    if (!file_.metadata("general.architecture").as<std::string_view>().starts_with("t5")) return;
+    std::size_t rest = 100;
+    for (std::size_t i = 0; i < pieces.size() && rest > 0; ++i) {
+      std::string_view const piece = pieces[i];
+      if (!piece.starts_with("[PAD") || !piece.ends_with("]") || piece.size() == 5) continue;
+      if (piece.substr(4, piece.size() - 5).find_first_not_of("0123456789") != piece.npos) continue;
+      pieces[i] = "<extra_id_" + std::to_string(--rest) + ">";
+      kinds[i] = static_cast<std::int32_t>(GgufTokenType::control);
+    }
   }
 
   // GGUF marks tokens that begin a word, vocab.txt those that continue one. llama.cpp lower-cases always; the files do not say.

@@ -80,6 +80,13 @@ inline std::vector<PreTokenizerStep> byte_level_steps(bool add_prefix_space, boo
   return steps;
 }
 
+/// The pre-tokenizer `Metaspace`: a mark for each space, and before pieces, each of which a mark begins.
+inline std::vector<PreTokenizerStep> marked_words(PrependScheme prepend, std::string const& mark = "\u2581") {
+  using enum PreTokenizerStep::Kind;
+  return {{.kind = marks, .pattern = mark, .prepend = prepend},
+          {.kind = literal, .pattern = mark, .behavior = SplitBehavior::merged_with_next}};
+}
+
 /// A text after normalisation, and where each of its bytes comes from.
 struct AlignedText {
   std::string_view text;       // Valid UTF-8.
@@ -122,6 +129,9 @@ struct Piece {
   std::optional<TokenId> added = std::nullopt;
 };
 
+/// Steps that cut a text at spaces, and put a mark before each word, which need no text in between: `Metaspace` alone, and behind `WhitespaceSplit`.
+enum class MarkedWords : std::uint8_t { no, at_spaces, at_whitespace };
+
 /// The steps, ready to run. Immutable; buffers are the caller's.
 class PreTokenizer {
  public:
@@ -136,7 +146,11 @@ class PreTokenizer {
       if (step.kind == PreTokenizerStep::Kind::any_of) added.matcher = matcher_of(step.patterns);
       static_cast<PreTokenizerStep&>(added) = std::move(step);
     }
+    marked_words_ = find_marked_words();
   }
+
+  /// Whether the steps are such: then what begins a text has a mark before it, too.
+  MarkedWords marked_words() const noexcept { return marked_words_; }
 
   bool empty() const noexcept { return steps_.empty(); }
 
@@ -165,6 +179,18 @@ class PreTokenizer {
     std::optional<SplitExpression> compiled;
     AddedTokenMatcher matcher = {};
   };
+
+  MarkedWords find_marked_words() const noexcept {
+    using enum PreTokenizerStep::Kind;
+    bool const is_split =
+        steps_.size() == 3 && steps_[0].kind == whitespace && steps_[0].behavior == SplitBehavior::removed && !steps_[0].invert;
+    if (!is_split && steps_.size() != 2) return MarkedWords::no;
+    Step const& mark = steps_[steps_.size() - 2];
+    Step const& at = steps_.back();
+    bool const is_marked = mark.kind == marks && mark.pattern == "\u2581" && mark.prepend == PrependScheme::always && at.kind == literal &&
+                           at.pattern == mark.pattern && at.behavior == SplitBehavior::merged_with_next && !at.invert;
+    return !is_marked ? MarkedWords::no : is_split ? MarkedWords::at_whitespace : MarkedWords::at_spaces;
+  }
 
   static AddedTokenMatcher matcher_of(std::vector<std::string> const& patterns) {
     std::vector<AddedTokenMatcher::Entry> entries;
@@ -325,6 +351,7 @@ class PreTokenizer {
   }
 
   std::vector<Step> steps_;
+  MarkedWords marked_words_ = MarkedWords::no;
 };
 
 }  // namespace detail

@@ -165,10 +165,7 @@ class SentencePieceConverter {
   }
   /// Words with a mark before each: `Metaspace`, which also decodes.
   void split_at_marks(TokenizerParts& parts) const {
-    using enum PreTokenizerStep::Kind;
-    auto const prepend = has_prefix_space() ? PrependScheme::always : PrependScheme::never;
-    parts.pre_tokenizer = {{.kind = marks, .pattern = std::string(space_mark), .prepend = prepend},
-                           {.kind = literal, .pattern = std::string(space_mark), .behavior = SplitBehavior::merged_with_next}};
+    parts.pre_tokenizer = marked_words(has_prefix_space() ? PrependScheme::always : PrependScheme::never);
     parts.decoder.kind = DecoderOptions::Kind::marks;
     parts.decoder.drops_first = has_prefix_space();
   }

@@ -338,6 +338,11 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
     normalizer.normalize(text, static_cast<std::uint32_t>(base), before, buffers);
     normalized.assign(buffers.points);
   }
+  auto const* const unigram = std::get_if<detail::Unigram>(&model);
+  if (unigram != nullptr && pre_tokenizer.marked_words() != detail::MarkedWords::no && normalized_tokens.empty() &&
+      scratch.before != TextBefore::text &&
+      unigram->encode_words(normalized, pre_tokenizer.marked_words(), std::get<detail::Unigram::Scratch>(scratch.model), sink))
+    return;
   auto const piece = [](std::size_t begin, std::size_t end) {
     return detail::Piece{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
   };
@@ -367,7 +372,7 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
     } else if (auto const* const characters = std::get_if<detail::CharacterBpe>(&model)) {
       characters->encode_word(normalized, begin, end, std::get<detail::CharacterBpe::Scratch>(scratch.model), sink);
     } else {
-      std::get<detail::Unigram>(model).encode_word(normalized, begin, end, std::get<detail::Unigram::Scratch>(scratch.model), sink);
+      unigram->encode_word(normalized, begin, end, std::get<detail::Unigram::Scratch>(scratch.model), sink);
     }
     sink.end_word();
   }

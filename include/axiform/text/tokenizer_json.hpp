@@ -207,9 +207,9 @@ inline Metaspace metaspace_from(Section const& piece) {
 
 inline void add_metaspace_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
   auto const [mark, prepend] = metaspace_from(piece);
-  steps.push_back({.kind = PreTokenizerStep::Kind::marks, .pattern = mark, .prepend = prepend});
-  if (piece.get_or<bool>("split", true))
-    steps.push_back({.kind = PreTokenizerStep::Kind::literal, .pattern = mark, .behavior = SplitBehavior::merged_with_next});
+  auto more = marked_words(prepend, mark);
+  if (!piece.get_or<bool>("split", true)) more.pop_back();
+  steps.insert(steps.end(), more.begin(), more.end());
 }
 
 inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {

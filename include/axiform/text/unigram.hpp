@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +27,7 @@
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/string_table.hpp>
+#include <axiform/text/unicode.hpp>
 #include <axiform/text/unigram_trie.hpp>
 #include <axiform/text/utf8.hpp>
 #include <axiform/text/vocabulary.hpp>
@@ -40,7 +43,7 @@ struct UnigramOptions {
 
 namespace detail {
 
-/// The model. Immutable; buffers are the caller's.
+/// The model. Immutable but for notes of which tokens stand for themselves, which change no result; buffers are the caller's.
 class Unigram {
  public:
   /// The best way to a place in a word.
@@ -54,6 +57,7 @@ class Unigram {
     explicit Scratch(Unigram const&) {}
     std::vector<Step> best;  // By place.
     std::vector<std::uint32_t> ends;
+    std::string word;  // With its mark.
   };
 
   /// @throws FormatError when a token has no score or one that is no number, or `unk_id` is none of the tokens.
@@ -76,6 +80,7 @@ class Unigram {
     }
     unknown_score_ = least - 10.0;
     trie_ = UnigramTrie(std::move(entries));
+    is_itself_ = std::make_unique<std::atomic<std::uint8_t>[]>(scores.size());
     for (unsigned b = 0; b < 256; ++b) byte_ids_[b] = trie_.find(byte_token(static_cast<unsigned char>(b)));
   }
 
@@ -84,28 +89,101 @@ class Unigram {
   /// Appends the tokens of one piece, the bytes [begin, end) of `text`.
   /// @throws ArgumentError for a character that is in no token when there is no unknown token.
   void encode_word(AlignedText const& text, std::size_t begin, std::size_t end, Scratch& scratch, TokenSink& sink) const {
-    std::string_view const word = text.text.substr(begin, end - begin);
-    find_best(word, scratch.best);
+    add_best(
+        text.text.substr(begin, end - begin), [&](std::size_t b, std::size_t e) { return text.place(begin + b, begin + e); }, scratch,
+        sink);
+  }
+
+  /// Appends the tokens of all words of `text` with a mark before each, as `Metaspace` and the model by themselves have it, but without a text that is
+  /// put together in between. False, and nothing is done, where that would not be the same: `text` has a mark itself.
+  bool encode_words(AlignedText const& text, MarkedWords words, Scratch& scratch, TokenSink& sink) const {
+    std::string_view const all = text.text;
+    if (all.find(space_mark) != all.npos) return false;
+    char const* const first = all.data();
+    char const* const last = first + all.size();
+    bool const at_whitespace = words == MarkedWords::at_whitespace;
+    for (char const* p = first; p != last;) {
+      char const* begin = p;
+      if (at_whitespace) {
+        if (std::uint32_t const length = whitespace_at(p)) {
+          p += length;
+          continue;
+        }
+      } else if (*p == ' ') {
+        ++begin;  // It becomes the mark.
+      }
+      char const* end = begin;
+      while (end != last) {
+        if (static_cast<unsigned char>(*end) > ' ' && static_cast<unsigned char>(*end) < 0x80)
+          ++end;
+        else if (at_whitespace ? whitespace_at(end) != 0 : *end == ' ')
+          break;
+        else
+          end += decode_valid_utf8(end).length;
+      }
+      auto const place = [first](char const* c) { return static_cast<std::size_t>(c - first); };
+      add_marked(text, place(p), place(begin), place(end), scratch, sink);
+      sink.end_word();
+      p = end;
+    }
+    return true;
+  }
+
+ private:
+  enum : std::uint8_t { unseen, itself, parts };
+
+  /// The crate fuses what has the id of the unknown token, be it this token's own text.
+  bool is_unknown(UnigramTrie::Node node) const noexcept { return node == UnigramTrie::none || trie_.id(node) == options_.unk_id; }
+
+  static std::uint32_t whitespace_at(char const* p) noexcept {
+    auto const byte = static_cast<unsigned char>(*p);
+    if (byte < 0x80) return byte == ' ' || (byte >= '\t' && byte <= '\r');
+    auto const [c, length] = decode_valid_utf8(p);
+    return properties_of(c).is_whitespace() ? length : 0;
+  }
+
+  /// The word [begin, end) of `text` with a mark, which has the place of the character at `mark`.
+  void add_marked(AlignedText const& text, std::size_t mark, std::size_t begin, std::size_t end, Scratch& scratch, TokenSink& sink) const {
+    constexpr std::size_t shift = space_mark.size();
+    Offset const mark_place = text.place(mark, mark + 1);
+    auto const place = [&](std::size_t b, std::size_t e) -> Offset {
+      if (e <= shift) return mark_place;
+      if (b >= shift) return text.place(begin + b - shift, begin + e - shift);
+      return {mark_place.begin, text.place(begin, begin + e - shift).end};
+    };
+    scratch.word.assign(space_mark).append(text.text.substr(begin, end - begin));
+    add_best(scratch.word, place, scratch, sink);
+  }
+
+  /// Appends the tokens of `word`, of whose bytes [b, e) `place(b, e)` says where they lie.
+  template <class Place>
+  void add_best(std::string_view word, Place place, Scratch& scratch, TokenSink& sink) const {
     auto& ends = scratch.ends;
     ends.clear();
-    for (auto place = static_cast<std::uint32_t>(word.size()); place > 0; place = scratch.best[place].begin) ends.push_back(place);
+    UnigramTrie::Node const whole = trie_.walk(word);
+    TokenId const id = whole == UnigramTrie::none ? StringTable::absent : trie_.id(whole);
+    if (id != StringTable::absent && is_itself_[static_cast<std::size_t>(id)].load(std::memory_order_relaxed) == itself) {
+      auto const [first, last] = place(std::size_t{0}, word.size());
+      sink.add(id, first, last);
+      return;
+    }
+    find_best(word, scratch.best);
+    for (auto end = static_cast<std::uint32_t>(word.size()); end > 0; end = scratch.best[end].begin) ends.push_back(end);
+    if (id != StringTable::absent)
+      is_itself_[static_cast<std::size_t>(id)].store(ends.size() == 1 && !is_unknown(whole) ? itself : parts, std::memory_order_relaxed);
     std::uint32_t done = 0;
     for (std::size_t i = ends.size(); i > 0; --i) {
-      UnigramTrie::Node node = scratch.best[ends[i - 1]].node;
+      UnigramTrie::Node const node = scratch.best[ends[i - 1]].node;
       if (is_unknown(node)) {
         while (i > 1 && is_unknown(scratch.best[ends[i - 2]].node)) --i;
-        add_unknown(word.substr(done, ends[i - 1] - done), text.place(begin + done, begin + ends[i - 1]), sink);
+        add_unknown(word.substr(done, ends[i - 1] - done), place(done, ends[i - 1]), sink);
       } else {
-        auto const [first, last] = text.place(begin + done, begin + ends[i - 1]);
+        auto const [first, last] = place(done, ends[i - 1]);
         sink.add(trie_.id(node), first, last);
       }
       done = ends[i - 1];
     }
   }
-
- private:
-  /// The crate fuses what has the id of the unknown token, be it this token's own text.
-  bool is_unknown(UnigramTrie::Node node) const noexcept { return node == UnigramTrie::none || trie_.id(node) == options_.unk_id; }
 
   void find_best(std::string_view word, std::vector<Step>& best) const {
     constexpr std::uint32_t unreached = std::numeric_limits<std::uint32_t>::max();
@@ -123,7 +201,7 @@ class Unigram {
         node = trie_.child(node, word[place++]);
         if (node == UnigramTrie::none) break;
         double const score = trie_.score(node);
-        if (std::isnan(score)) continue;
+        if (score != score) continue;  // No token ends here.
         reach(place, score + so_far, begin, node);
         is_known |= place == begin + character;
       }
@@ -157,6 +235,7 @@ class Unigram {
   double unknown_score_ = 0;
   UnigramTrie trie_;
   std::array<TokenId, 256> byte_ids_{};
+  std::unique_ptr<std::atomic<std::uint8_t>[]> is_itself_;  // By id: whether this token is the best way to cut its own text.
 };
 
 }  // namespace detail

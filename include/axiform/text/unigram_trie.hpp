@@ -44,12 +44,17 @@ class UnigramTrie {
   /// The id of the string that ends at `node`, or `StringTable::absent`.
   TokenId id(Node node) const noexcept { return ids_[node]; }
 
-  /// The id of `text`, or `StringTable::absent`.
-  TokenId find(std::string_view text) const noexcept {
+  /// The node at the end of `text`, or `none`.
+  Node walk(std::string_view text) const noexcept {
     Node node = root;
     for (char const byte : text)
-      if (node = child(node, byte); node == none) return StringTable::absent;
-    return ids_[node];
+      if (node = child(node, byte); node == none) break;
+    return node;
+  }
+  /// The id of `text`, or `StringTable::absent`.
+  TokenId find(std::string_view text) const noexcept {
+    Node const node = walk(text);
+    return node == none ? StringTable::absent : ids_[node];
   }
 
  private:

@@ -1,6 +1,6 @@
 /// @file
-/// The family BERT (Devlin et al. 2019): its config, its names, its heads and its trees, and how what stands on its encoder is loaded. RoBERTa and
-/// DistilBERT are the same model with other configs, names and trees; their files are beside this one.
+/// The family BERT (Devlin et al. 2019): its config, its names, its heads and its trees, and how what stands on its encoder is loaded. RoBERTa,
+/// DistilBERT, ELECTRA and ALBERT are the same model with other configs, names and trees; their files are beside this one.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +21,7 @@
 #include <axiform/models/forward.hpp>
 #include <axiform/models/model_loader.hpp>
 #include <axiform/models/printed_settings.hpp>
+#include <axiform/nn/block.hpp>
 #include <axiform/nn/dimensions.hpp>
 #include <axiform/nn/position.hpp>
 
@@ -114,6 +115,9 @@ struct BertConfig {
   std::optional<std::size_t> padding_id = 0;            ///< `pad_token_id`.
   PositionStart position_start = PositionStart::zero;   ///< Where positions are counted from.
   PositionSettings position = {};                       ///< Of a recipe that sees positions in its attention.
+  std::optional<std::size_t> embedded = {};             ///< Width of embeddings that a linear layer makes hidden states of.
+  LayerOrder order = {};                 ///< Which layer runs at each of `sizes.layers` steps, where some run more than once.
+  std::vector<NameRule> own_names = {};  ///< Before those of the family: names that depend on sizes.
   HeadWeights head_weights = HeadWeights::tied;         ///< `tie_word_embeddings`.
   PrintedSettings printed = {};                         ///< What only a printed module tree shows.
 };
@@ -129,11 +133,12 @@ struct BertKeys {
   std::string_view hidden_dropout = "hidden_dropout_prob";              ///< Of what a block adds.
   std::string_view attention_dropout = "attention_probs_dropout_prob";  ///< Of probabilities.
   std::string_view classifier_dropout = "classifier_dropout";           ///< Before a classifier.
+  std::string_view usual_activation = "gelu";                           ///< Where the config names none.
 };
 
 /// Reads what all families on BERT's encoder have. `config` comes with the family's defaults; segments are read where these have some.
 /// @throws FormatError when a value has the wrong type or a size is zero or absurd; CheckpointError, by name, for a setting that the
-///         library does not have: relative positions, a decoder, another activation.
+///         library does not have: relative positions, a decoder, another activation, embeddings of a width of their own where `config` has none.
 BertConfig read_bert_settings(ConfigReader const& reader, BertConfig config, BertKeys const& keys = {});
 
 /// BERT.
@@ -225,7 +230,7 @@ struct BertFamily {
                                           {"ForTokenClassification", detail::bert_token_label_words}};
 };
 
-/// Reads a config of any family on BERT's encoder: BERT, RoBERTa, DistilBERT. `file` says in messages where it comes from.
+/// Reads a config of any family on BERT's encoder: BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT. `file` says in messages where it comes from.
 /// @throws As `read_bert_settings`; CheckpointError also for another model.
 BertConfig read_bert_config(Json const& config, std::string const& file);
 /// Reads `directory / "config.json"`. @throws FileError when it is missing, else as above.
@@ -267,6 +272,9 @@ struct BertPlan {
     settings.layers.layer_norm_epsilon = static_cast<float>(config.layer_norm_epsilon);
     settings.layers.position = config.position;
     if (config.position_start == PositionStart::behind_padding) settings.padding_id = static_cast<TokenId>(config.padding_id.value());
+    settings.embedded = config.embedded;
+    settings.order = config.order;
+    names.rules.insert(names.rules.begin(), config.own_names.begin(), config.own_names.end());
     settings.masked_lm_activation = config.masked_lm_activation;
     settings.classifier_activation = config.classifier_activation;
     settings.printed = config.printed;
@@ -389,12 +397,13 @@ AXIFORM_INLINE BertConfig read_bert_settings(ConfigReader const& reader, BertCon
   d.hidden = reader.size({keys.hidden, "hidden_size"}, d.hidden, largest_width);
   sizes.layers = reader.size({keys.layers, "num_hidden_layers"}, sizes.layers, largest_depth);
   d.heads = reader.size({keys.heads, "num_attention_heads"}, d.heads, largest_width);
+  d.key_heads = d.heads;
   d.head_size = reader.head_size(d.hidden, d.heads);
   d.inner = reader.size({keys.inner, "intermediate_size"}, d.inner, 4 * largest_width);
   sizes.positions = reader.size({"max_position_embeddings"}, sizes.positions, largest_table);
   if (sizes.token_types != 0) sizes.token_types = reader.size({"type_vocab_size"}, sizes.token_types, largest_table);
   if (!keys.layer_norm_epsilon.empty()) config.layer_norm_epsilon = reader.epsilon(keys.layer_norm_epsilon, config.layer_norm_epsilon);
-  auto const [activation, printed_activation] = reader.activation(keys.activation, "gelu");
+  auto const [activation, printed_activation] = reader.activation(keys.activation, keys.usual_activation);
   config.activation = activation;
   if (reader.has("pad_token_id")) config.padding_id = reader.padding_id();
   if (config.position_start == PositionStart::behind_padding) {
@@ -413,8 +422,11 @@ AXIFORM_INLINE BertConfig read_bert_settings(ConfigReader const& reader, BertCon
   printed.token_classifier_dropout =
       keys.classifier_dropout.empty() ? printed.hidden_dropout : reader.dropout(keys.classifier_dropout, printed.hidden_dropout);
   printed.classifier_dropout = printed.token_classifier_dropout;
-  if (auto const width = reader.optional_size({"embedding_size"}, largest_width); width && *width != d.hidden)
+  if (config.embedded) {
+    config.embedded = reader.size({"embedding_size"}, *config.embedded, largest_width);
+  } else if (auto const width = reader.optional_size({"embedding_size"}, largest_width); width && *width != d.hidden) {
     reader.refuse("embedding_size", std::to_string(*width), detail::message({"the hidden size, ", std::size_t{d.hidden}}));
+  }
   return config;
 }
 
