@@ -13,4 +13,5 @@ int main() {
 }
 
 // Prints:
-// 1.87 The Eiffel Tower is 330 metres tall.
+// 1.26449 The Eiffel Tower is 330 metres tall.
+// 0.233771 Paris has a tower, too.

@@ -14,14 +14,16 @@ using namespace axiform;
 
 namespace {
 
+Tokenizer tokenizer_knowing(std::string_view pieces) {
+  test::TemporaryDirectory directory;
+  test::write_bytes(directory / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n" + std::string(pieces));
+  test::write_bytes(directory / "config.json", "{\"model_type\": \"bert\"}");
+  return Tokenizer::from_directory(directory.path());
+}
+
 // It knows no word: each is one token, and so is every mark of punctuation.
 Tokenizer const& tokenizer_of_words() {
-  static Tokenizer const tokenizer = [] {
-    test::TemporaryDirectory directory;
-    test::write_bytes(directory / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
-    test::write_bytes(directory / "config.json", "{\"model_type\": \"bert\"}");
-    return Tokenizer::from_directory(directory.path());
-  }();
+  static Tokenizer const tokenizer = tokenizer_knowing("");
   return tokenizer;
 }
 
@@ -61,6 +63,31 @@ TEST_CASE("passages: what is longer than a passage is cut between tokens, with a
     if (i > 0) CHECK(found[i - 1].end - found[i].begin == 8 * 5 - 1);
   }
   CHECK(found.back().end == long_text.size() - 1);
+}
+
+TEST_CASE("passages: a part does not begin or end within a word that the next, or the one before, has whole") {
+  auto const tokenizer = tokenizer_knowing("a\n##a\n");  // a letter is a token
+  auto const parts = [&](std::string_view text, std::size_t overlap) {
+    std::vector<std::string> result;
+    for (auto const& [begin, end, line] : cut_passages(text, tokenizer, "", 100, {.chunks = {.length = 2 + 6, .overlap = overlap}}))
+      result.push_back(std::to_string(line) + ":" + std::string(text.substr(begin, end - begin)));
+    return result;
+  };
+  CHECK(parts("aaaa aaaa\naaaa", 3) == Strings{"1:aaaa", "1:aaaa", "2:aaaa"});
+  CHECK(parts("aa aa aa aa aa", 2) == Strings{"1:aa aa aa", "1:aa aa aa"});
+  CHECK(parts("aaaaaaaaaa", 3) == Strings{"1:aaaaaa", "1:aaaaaa", "1:aaaa"});
+  for (std::string const text : {"aaaa aaa\naaaaaaaaaa aa a a", "a aaaaaaaa aaaaaaa", "aaa aaa aaa aaaaaaaaa"})
+    for (std::size_t overlap = 0; overlap < 6; ++overlap) {
+      std::string seen(text.size(), ' ');
+      std::size_t last = 0;
+      for (auto const& [begin, end, line] : cut_passages(text, tokenizer, "", 100, {.chunks = {.length = 2 + 6, .overlap = overlap}})) {
+        CHECK((begin < end && begin >= last));
+        last = begin;
+        for (std::size_t i = begin; i < end; ++i) seen[i] = 'a';
+      }
+      for (std::size_t i = 0; i < text.size(); ++i) CHECK((text[i] != 'a' || seen[i] == 'a'));
+    }
+  CHECK(parts("aaaa aaaa aaaa", 0) == Strings{"1:aaaa aa", "1:aa aaaa"});  // they have nothing in common, and nothing is lost
 }
 
 TEST_CASE("passages: lines are passages, blank ones none, long ones in parts") {

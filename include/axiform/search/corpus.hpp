@@ -36,8 +36,8 @@ namespace axiform {
 
 /// Which files are searched.
 struct CorpusOptions {
-  std::vector<std::string> patterns =
-      {};  ///< As the shell has them: `*.md` for names, `docs/*` for paths within the folder. All where there is none.
+  /// As the shell has them: `*.md` for names, `docs/*` for paths within the folder. All files where there is none.
+  std::vector<std::string> patterns = {};
   std::filesystem::path left_out = {};         ///< A file that is none of them: the index itself.
   std::size_t largest = std::size_t{1} << 28;  ///< Bytes of a file at most.
 };
@@ -64,7 +64,7 @@ struct Corpus {
   std::vector<CorpusNote> notes = {};  ///< In the order of the files.
   std::size_t added = 0;               ///< Files that the index does not have.
   std::size_t changed = 0;             ///< Files whose bytes are others.
-  std::size_t touched = 0;             ///< Files with the same bytes and another time, or read too soon after they were written to know.
+  std::size_t touched = 0;             ///< Files with the same bytes and another time.
   std::size_t removed = 0;             ///< Files of the index that are not there any more, or cannot be read.
 
   /// Whether the index has all that there is.

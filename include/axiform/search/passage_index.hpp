@@ -116,15 +116,15 @@ class PassageIndex {
   /// Writes it to a file, whole or not at all (`write_file_atomically`). @throws FileError when writing fails.
   void save(std::filesystem::path const& path) const;
 
-  /// @throws IndexError, naming both, when the embeddings are not this model's, or there are none.
+  /// Checks whose the embeddings are. @throws IndexError, naming both, when the embeddings are not this model's, or there are none.
   void check_model(ModelIdentity const& model) const;
 
   IndexManifest const& manifest() const noexcept { return manifest_; }               ///< How it was made.
   std::size_t size() const noexcept { return arrays_.text_ends.size(); }             ///< Passages.
   std::size_t file_count() const noexcept { return arrays_.file_name_ends.size(); }  ///< Files.
-  /// @throws ArgumentError when there is no such file.
+  /// File `index`, in the order of names. @throws ArgumentError when there is no such file.
   IndexedFile file(std::size_t index) const;
-  /// @throws ArgumentError when there is no such passage.
+  /// Passage `index`, in the order of files and within them. @throws ArgumentError when there is no such passage.
   IndexedPassage passage(std::size_t index) const;
   Bm25 const& words() const noexcept { return words_; }  ///< The search by words; its texts are the passages.
   /// [passages, dimensions]; of no length where there are none. It lasts as long as this object or a copy.

@@ -94,6 +94,31 @@ inline std::vector<TextPassage> cut_lines(std::string_view text, PassageSplit sp
   return result;
 }
 
+/// The parts of what is too long. Tokens may end within words, and passages should not: what two parts have in common is given to one of them where
+/// it is a part of a word.
+inline std::vector<TextPassage> parts_of(std::string_view text, TextPassage const& whole, std::vector<TextChunk> const& chunks) {
+  constexpr std::string_view space = " \t\r\n";
+  std::vector<TextPassage> parts;
+  for (TextChunk const& chunk : chunks) parts.push_back({whole.begin + chunk.bytes.begin, whole.begin + chunk.bytes.end, whole.line});
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    std::size_t &begin = parts[i].begin, &end = parts[i - 1].end;
+    std::string_view const common = text.substr(0, end).substr(std::min(begin, end));
+    auto const first = common.find_first_of(space), last = common.find_last_of(space);
+    if (first == common.npos) continue;
+    bool const begins_word = space.find(text[begin - 1]) != space.npos,
+               ends_word = end < text.size() && space.find(text[end]) != space.npos;
+    if (!ends_word) end = begin + last;
+    if (!begins_word) begin += first + 1;
+  }
+  // Where three have the same spaces in common, nothing is left for the one in the middle.
+  std::erase_if(parts, [](TextPassage const& part) { return part.begin >= part.end; });
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    std::string_view const between = text.substr(parts[i - 1].begin, parts[i].begin - parts[i - 1].begin);
+    parts[i].line = parts[i - 1].line + static_cast<std::size_t>(std::ranges::count(between, '\n'));
+  }
+  return parts;
+}
+
 /// Puts paragraphs together while they are short.
 class PassageJoiner {
  public:
@@ -142,15 +167,7 @@ AXIFORM_INLINE std::vector<TextPassage> cut_passages(std::string_view text, Toke
     } else if (chunks.size() == 1) {
       joiner->add_whole(paragraph);
     } else {
-      TextPassage part = paragraph;
-      std::size_t counted = paragraph.begin;  // up to here lines are counted
-      for (TextChunk const& chunk : chunks) {
-        part.begin = paragraph.begin + chunk.bytes.begin;
-        part.end = paragraph.begin + chunk.bytes.end;
-        part.line += static_cast<std::size_t>(std::ranges::count(text.substr(counted, part.begin - counted), '\n'));
-        counted = part.begin;
-        joiner->add_whole(part);
-      }
+      for (TextPassage const& part : detail::parts_of(text, paragraph, chunks)) joiner->add_whole(part);
     }
   }
   return joiner ? std::move(*joiner).take() : std::vector<TextPassage>();
