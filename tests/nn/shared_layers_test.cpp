@@ -13,8 +13,6 @@
 
 using namespace axiform;
 
-namespace {
-
 // A decoder's block.
 struct SharedRecipe : BlockRecipe {
   static constexpr char const* name = "SharedBlock";
@@ -22,6 +20,9 @@ struct SharedRecipe : BlockRecipe {
   static constexpr auto placement = NormPlacement::before;
   static constexpr auto mask = AttentionMask::causal;
 };
+
+namespace {
+
 using SharedStack = Stack<DynamicDimensions, SharedRecipe>;
 
 DynamicDimensions const shared_dimensions{.hidden = 24, .heads = 3, .head_size = 8, .inner = 40};
