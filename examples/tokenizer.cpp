@@ -35,7 +35,8 @@ int main(int argc, char** argv) try {
     tokens += places.size();
   }
   std::vector<std::pair<std::string, std::size_t>> most(split.begin(), split.end());
-  std::ranges::stable_sort(most, std::ranges::greater{}, &std::pair<std::string, std::size_t>::second);
+  std::sort(most.begin(), most.end(),
+            [](auto const& a, auto const& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
   most.resize(std::min<std::size_t>(most.size(), 5));
 
   std::cout << lines.size() << " lines, " << words << " words, " << tokens << " tokens\n";

@@ -4,6 +4,7 @@
 #   find_package_beside    the same, in a project that has xsimd as a subproject
 #   add_subdirectory       the library's source folder
 #   fetch_content          the same, and xsimd, through FetchContent; from folders, so without a network
+#   tokenizers             its tokenizers alone, through FetchContent, without xsimd
 # In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, PREFIX_PATH. XSIMD_SOURCE may name the real project.
 cmake_minimum_required(VERSION 3.25)
 

@@ -34,6 +34,7 @@ LAYOUTS = [
     ({"include/axiform/kernels/c.hpp": HEADER + CONFIG}, "does not stand between"),
     ({"include/axiform/attic/c.hpp": HEADER}, "room `attic` is not known"),
     ({"include/axiform/core/c.hpp": HEADER + CONFIG}, "does not reach <axiform/core/c.hpp>"),
+    ({"include/axiform/text/tokenizer.hpp": HEADER + "#include <axiform/core/tensor.hpp>\n", "include/axiform/core/tensor.hpp": HEADER + CONFIG}, "is to be spared"),
     ({"tests/core/helpers.hpp": 'TEST_CASE("b") {}\n'}, "has a TEST_CASE"),
     ({"docs/decisions/0001-a.md": "# 0001 A\n\n**Context.** B.\n\n**Choice.** C.\n\n**Given up.** D.\n"}, "does not begin with a title"),
     ({"docs/decisions/0001-a.md": "# A\n\n**Context.** B.\n\n**Choice.** C.\n"}, "says Context, Choice; expected"),

@@ -64,6 +64,14 @@
 #endif
 #endif
 
+// For functions that run once, such as those that read files: GCC then optimises them for size, and inlines little into them, in a tenth less time
+// (docs/decisions/0028-a-tokenizer-alone.md).
+#if defined(__GNUC__)
+#define AXIFORM_COLD [[gnu::cold]]
+#else
+#define AXIFORM_COLD
+#endif
+
 // What stands between these two is optimised whatever the unit is compiled with: without, -O0 runs 500 times slower than -O3, and -Og 24 times
 // (docs/decisions/0016-kernels-in-debug-builds.md, GCC 12). "inline" because -O0 forbids inlining by a switch of its own. Clang has nothing of the kind.
 // And GCC 12 takes values of its own avx512fintrin.h for uninitialised.

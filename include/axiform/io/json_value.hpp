@@ -309,7 +309,8 @@ T Json::get() const {
 
 namespace detail {
 
-AXIFORM_INLINE void throw_json_type(Json const& value, std::string_view what, std::string_view expected, std::string_view file) {
+AXIFORM_COLD AXIFORM_INLINE void throw_json_type(Json const& value, std::string_view what, std::string_view expected,
+                                                 std::string_view file) {
   throw FormatError(detail::message({file, ": ", what, ": found ", describe_json(value), ", expected ", expected}));
 }
 
@@ -471,7 +472,7 @@ AXIFORM_INLINE bool Json::equals(Json const& other) const noexcept {
   return true;
 }
 
-AXIFORM_INLINE std::string describe_json(Json const& value) {
+AXIFORM_COLD AXIFORM_INLINE std::string describe_json(Json const& value) {
   switch (value.type()) {
     case Json::Type::null:
       return "null";
@@ -495,7 +496,7 @@ AXIFORM_INLINE std::string describe_json(Json const& value) {
   }
 }
 
-AXIFORM_INLINE void Json::refuse(Type expected) const {
+AXIFORM_COLD AXIFORM_INLINE void Json::refuse(Type expected) const {
   constexpr char const* names[] = {"null",     "true or false", "a signed integer", "a whole number",
                                    "a number", "a string",      "an array",         "an object"};
   detail::throw_json_type(*this, "a value", names[static_cast<std::size_t>(expected)], "JSON");

@@ -9,19 +9,16 @@
 #include <string>
 
 #include <axiform/io/json_value.hpp>
+#include <axiform/io/model_path.hpp>
 
 #if AXIFORM_DEFINES(io)
-#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include <axiform/core/error.hpp>
-#include <axiform/io/file.hpp>
 #include <axiform/io/gguf.hpp>
 #include <axiform/io/gguf_config.hpp>
 #include <axiform/io/json.hpp>
@@ -56,7 +53,7 @@ class ModelDirectory {
   /// Resolves a path. One that leads to no cache is taken as it is, also when there is nothing: who reads it will say so.
   /// @throws FileError when it is a cache, and which snapshot or model is meant cannot be told: those that are there are listed.
   template <std::convertible_to<std::filesystem::path> Path>
-  ModelDirectory(Path const& path) : ModelDirectory(resolve(path), Resolved{}) {}
+  ModelDirectory(Path const& path) : ModelDirectory(detail::resolve_model_path(path), Resolved{}) {}
 
   std::filesystem::path const& path() const noexcept { return path_; }      ///< Where the files are.
   operator std::filesystem::path const&() const noexcept { return path_; }  ///< The same.
@@ -82,8 +79,6 @@ class ModelDirectory {
   }
 
  private:
-  static std::filesystem::path resolve(std::filesystem::path const& path);
-
   struct Resolved {};
   struct Parsed;
 
@@ -96,82 +91,6 @@ class ModelDirectory {
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if AXIFORM_DEFINES(io)
-
-namespace detail {
-
-/// Whether a name that a file gives is that of something in the same directory, and cannot lead out of it.
-inline bool is_plain_file_name(std::string_view name) noexcept {
-  constexpr std::string_view separators("/\\\0", 3);
-  return !name.empty() && name != "." && name != ".." && name.find_first_of(separators) == name.npos;
-}
-
-/// The names of what in a directory is wanted, in order; none where it cannot be read.
-template <class Wanted>
-std::vector<std::string> names_in(std::filesystem::path const& path, Wanted const& wanted) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
-    if (wanted(*entry)) names.push_back(entry->path().filename().string());
-  std::ranges::sort(names);
-  return names;
-}
-
-/// The directories in a directory whose names begin so.
-inline std::vector<std::string> directories_in(std::filesystem::path const& path, std::string_view prefix) {
-  return names_in(path, [prefix](std::filesystem::directory_entry const& entry) {
-    std::error_code ignored;
-    return entry.path().filename().string().starts_with(prefix) && entry.is_directory(ignored);
-  });
-}
-
-/// Whether a path is that of a GGUF file, by its name.
-inline bool is_gguf(std::filesystem::path const& path) {
-  std::error_code ignored;
-  return path.extension() == ".gguf" && !std::filesystem::is_directory(path, ignored);
-}
-
-/// The GGUF files in a directory.
-inline std::vector<std::string> gguf_files_in(std::filesystem::path const& path) {
-  return names_in(path, [](std::filesystem::directory_entry const& entry) { return is_gguf(entry.path()); });
-}
-
-inline std::string listed(std::vector<std::string> const& names) {
-  constexpr std::size_t most = 20;
-  std::string result;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) result += (i == 0 ? "" : ", ") + printable(names[i]);
-  return names.size() > most ? message({result, " and ", names.size() - most, " more"}) : result;
-}
-
-/// The snapshot of a model in a cache.
-inline std::filesystem::path resolve_snapshot(std::filesystem::path const& root) {
-  std::error_code ignored;
-  auto const snapshots = root / "snapshots", reference = root / "refs" / "main";
-  auto const names = directories_in(snapshots, "");
-  if (std::filesystem::exists(reference, ignored)) {
-    std::string commit = read_file(reference, 4096);
-    while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' ')) commit.pop_back();
-    if (!is_plain_file_name(commit))
-      throw FileError(message({reference.string(), ": found ", in_quotes(commit), ", expected the name of a snapshot"}));
-    if (std::ranges::find(names, commit) != names.end()) return snapshots / commit;
-    throw FileError(message({reference.string(), ": names the snapshot ", printable(commit), ", which is not there; found ",
-                             names.empty() ? "none" : listed(names), " in ", snapshots.string()}));
-  }
-  if (names.size() == 1) return snapshots / names.front();
-  if (names.empty()) throw FileError(message({snapshots.string(), ": has no snapshot of the model (was it downloaded?)"}));
-  throw FileError(
-      message({snapshots.string(), ": found the snapshots ", listed(names), ", and no refs/main that says which; give one of them"}));
-}
-
-/// The GGUF file that a directory stands for, or the directory.
-inline std::filesystem::path resolve_gguf(std::filesystem::path const& directory) {
-  std::error_code ignored;
-  if (std::filesystem::exists(directory / "config.json", ignored)) return directory;
-  auto const files = gguf_files_in(directory);
-  if (files.size() > 1) throw FileError(message({directory.string(), ": has several models (", listed(files), "); give one of the files"}));
-  return files.empty() ? directory : directory / files.front();
-}
-
-}  // namespace detail
 
 struct ModelDirectory::Parsed {
   std::mutex mutex;
@@ -209,17 +128,6 @@ AXIFORM_INLINE Json const& ModelDirectory::json(std::string const& name) const& 
   if (place != parsed_->files.end()) return place->second;
   Json json = file == nullptr ? read_json(path_ / name) : name == "config.json" ? gguf_config(*file) : gguf_tokenizer_config(*file);
   return parsed_->files.emplace(name, std::move(json)).first->second;
-}
-
-AXIFORM_INLINE std::filesystem::path ModelDirectory::resolve(std::filesystem::path const& path) {
-  std::error_code ignored;
-  if (std::filesystem::exists(path / "config.json", ignored)) return path;
-  if (std::filesystem::is_directory(path / "snapshots", ignored)) return detail::resolve_gguf(detail::resolve_snapshot(path));
-  auto const models = detail::directories_in(path, "models--");
-  if (models.empty()) return detail::resolve_gguf(path);
-  if (models.size() == 1) return detail::resolve_gguf(detail::resolve_snapshot(path / models.front()));
-  throw FileError(
-      detail::message({path.string(), ": is a cache of several models (", detail::listed(models), "); give the directory of one"}));
 }
 
 #endif  // AXIFORM_DEFINES(io)

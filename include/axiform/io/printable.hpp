@@ -11,6 +11,10 @@
 
 #include <axiform/core/config.hpp>
 
+#if AXIFORM_DEFINES(io)
+#include <axiform/core/error.hpp>
+#endif
+
 namespace axiform::detail {
 
 /// `text` with every byte that is not printable ASCII as `\xNN`, cut after `limit` bytes. Names and values in a hostile file
@@ -45,11 +49,16 @@ class MessagePart {
 /// The parts, one after another. (A sum of strings says the same in 13 % more machine code over all of io/.)
 std::string message(std::initializer_list<MessagePart> parts);
 
+// The same, thrown. (Where an error is thrown, `throw FormatError(message({…}))` is half as much machine code again.)
+[[noreturn]] void throw_format_error(std::initializer_list<MessagePart> parts);
+[[noreturn]] void throw_checkpoint_error(std::initializer_list<MessagePart> parts);
+[[noreturn]] void throw_argument_error(std::initializer_list<MessagePart> parts);
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if AXIFORM_DEFINES(io)
 
-AXIFORM_INLINE std::string printable(std::string_view text, std::size_t limit) {
+AXIFORM_COLD AXIFORM_INLINE std::string printable(std::string_view text, std::size_t limit) {
   constexpr char digits[] = "0123456789abcdef";
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -66,13 +75,17 @@ AXIFORM_INLINE std::string printable(std::string_view text, std::size_t limit) {
   return result;
 }
 
-AXIFORM_INLINE std::string in_quotes(std::string_view text) { return '"' + printable(text) + '"'; }
+AXIFORM_COLD AXIFORM_INLINE std::string in_quotes(std::string_view text) { return '"' + printable(text) + '"'; }
 
-AXIFORM_INLINE std::string message(std::initializer_list<MessagePart> parts) {
+AXIFORM_COLD AXIFORM_INLINE std::string message(std::initializer_list<MessagePart> parts) {
   std::string result;
   for (MessagePart const& part : parts) part.append_to(result);
   return result;
 }
+
+AXIFORM_COLD AXIFORM_INLINE void throw_format_error(std::initializer_list<MessagePart> parts) { throw FormatError(message(parts)); }
+AXIFORM_COLD AXIFORM_INLINE void throw_checkpoint_error(std::initializer_list<MessagePart> parts) { throw CheckpointError(message(parts)); }
+AXIFORM_COLD AXIFORM_INLINE void throw_argument_error(std::initializer_list<MessagePart> parts) { throw ArgumentError(message(parts)); }
 
 #endif  // AXIFORM_DEFINES(io)
 

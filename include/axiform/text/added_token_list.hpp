@@ -7,12 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/text/string_table.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
 
 namespace axiform::detail {
@@ -32,19 +32,20 @@ class AddedTokenList {
 
   /// The token that reads so, or null.
   AddedToken* find(std::string_view content) {
-    auto const place = places_.find(std::string(content));
-    return place == places_.end() ? nullptr : &parts_.added_tokens[place->second];
+    TokenId const place = places_.find(content);
+    return place == StringTable::absent ? nullptr : &parts_.added_tokens[static_cast<std::size_t>(place)];
   }
 
   /// The id of the token that reads so, of the model or added.
   std::optional<TokenId> id_of(std::string_view content) const {
-    auto const place = places_.find(std::string(content));
-    return place == places_.end() ? parts_.vocabulary.find(content) : std::optional(parts_.added_tokens[place->second].id);
+    TokenId const place = places_.find(content);
+    if (place == StringTable::absent) return parts_.vocabulary.find(content);
+    return parts_.added_tokens[static_cast<std::size_t>(place)].id;
   }
 
   /// Adds a token whose file gives it `token.id`, or none when that is negative; one that is there already stays as it is. Empty ones are
   /// passed over, as the crate does.
-  void add(AddedToken token, std::string const& where) {
+  AXIFORM_COLD void add(AddedToken token, std::string const& where) {
     if (token.content.empty() || find(token.content) != nullptr) return;
     TokenId const given = token.id;
     token.id = id_for(token);
@@ -59,7 +60,7 @@ class AddedTokenList {
   }
 
   /// Adds a token; how one that is there already is found changes to what this one says.
-  void replace(AddedToken token, std::string const& where) {
+  AXIFORM_COLD void replace(AddedToken token, std::string const& where) {
     if (AddedToken* const known = find(token.content)) {
       token.id = known->id;
       *known = std::move(token);
@@ -69,7 +70,7 @@ class AddedTokenList {
   }
 
   /// Adds a token that has a part to play; one that is there already becomes special, and stays as it is otherwise.
-  void add_special(AddedToken token, std::string const& where) {
+  AXIFORM_COLD void add_special(AddedToken token, std::string const& where) {
     token.special = true;
     if (AddedToken* const known = find(token.content))
       known->special = true;
@@ -78,10 +79,10 @@ class AddedTokenList {
   }
 
  private:
-  TokenId id_for(AddedToken const& token) const {
+  AXIFORM_COLD TokenId id_for(AddedToken const& token) const {
     if (auto const id = parts_.vocabulary.find(token.content)) return *id;
     auto const count = static_cast<TokenId>(parts_.vocabulary.count());
-    auto const is_free = [&](TokenId id) { return !parts_.vocabulary.has(id) && !taken_.contains(id); };
+    auto const is_free = [&](TokenId id) { return !parts_.vocabulary.has(id) && !is_taken(id); };
     TokenId const next = greatest_ < count ? count : greatest_ + 1;
     if (is_free(next)) return next;
     TokenId const end = std::max(static_cast<TokenId>(parts_.vocabulary.size()), greatest_ + 1);
@@ -90,14 +91,19 @@ class AddedTokenList {
 
   void note_place(std::size_t place) {
     AddedToken const& token = parts_.added_tokens[place];
-    places_.emplace(token.content, place);
-    taken_.insert(token.id);
+    if (!token.content.empty()) places_.insert(token.content, static_cast<TokenId>(place));
+    if (token.id < 0) return;
+    auto const id = static_cast<std::size_t>(token.id);
+    if (id >= taken_.size()) taken_.resize(std::max(id + 1, 2 * taken_.size()));
+    taken_[id] = true;
     greatest_ = std::max(greatest_, token.id);
   }
 
+  bool is_taken(TokenId id) const noexcept { return static_cast<std::size_t>(id) < taken_.size() && taken_[static_cast<std::size_t>(id)]; }
+
   TokenizerParts& parts_;
-  std::unordered_map<std::string, std::size_t> places_;  // By content, in `added_tokens`.
-  std::unordered_set<TokenId> taken_;                    // Their ids.
+  StringTable places_;       // By content, in `added_tokens`.
+  std::vector<bool> taken_;  // Their ids.
   TokenId greatest_ = -1;
   bool has_noted_ = false;
 };

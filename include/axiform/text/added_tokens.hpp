@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/function_ref.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/text/unicode.hpp>
@@ -53,11 +54,14 @@ class AddedTokenMatcher {
   AddedTokenMatcher() = default;
 
   /// Of entries with one pattern the first counts.
-  explicit AddedTokenMatcher(std::vector<Entry> entries) : entries_(std::move(entries)) {
-    stable_sort(entries_, std::ranges::less{}, &Entry::pattern);
-    entries_.erase(std::ranges::unique(entries_, {}, &Entry::pattern).begin(), entries_.end());
+  AXIFORM_COLD explicit AddedTokenMatcher(std::vector<Entry> entries) : entries_(std::move(entries)) {
+    stable_sort(entries_, [](Entry const& a, Entry const& b) { return a.pattern < b.pattern; });
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (kept == 0 || entries_[i].pattern != entries_[kept - 1].pattern) std::swap(entries_[kept++], entries_[i]);
+    entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(kept), entries_.end());
     for (Entry const& entry : entries_) starts_[static_cast<unsigned char>(entry.pattern.front())] = true;
-    if (std::ranges::count(starts_, true) == 1) only_start_ = entries_.front().pattern.front();
+    if (std::count(starts_.begin(), starts_.end(), true) == 1) only_start_ = entries_.front().pattern.front();
   }
 
   bool empty() const noexcept { return entries_.empty(); }
@@ -67,8 +71,8 @@ class AddedTokenMatcher {
 
   /// Calls `text_part(begin, end)` and `token(match)` for the parts of `text`, in order; parts of the text are not empty. `may_be(begin, end)` says
   /// whether a token may stand there.
-  template <class TextPart, class Token, class MayBe>
-  void split(std::string_view text, TextPart text_part, Token token, MayBe may_be) const {
+  [[gnu::noinline]] void split(std::string_view text, FunctionRef<void(std::size_t, std::size_t)> text_part,
+                               FunctionRef<void(Match const&)> token, FunctionRef<bool(std::size_t, std::size_t)> may_be) const {
     std::size_t done = 0;
     std::size_t from = 0;
     while (true) {
@@ -92,8 +96,7 @@ class AddedTokenMatcher {
     if (done < text.size()) text_part(done, text.size());
   }
   /// The same where tokens may stand anywhere.
-  template <class TextPart, class Token>
-  void split(std::string_view text, TextPart text_part, Token token) const {
+  void split(std::string_view text, FunctionRef<void(std::size_t, std::size_t)> text_part, FunctionRef<void(Match const&)> token) const {
     split(text, text_part, token, [](std::size_t, std::size_t) { return true; });
   }
 

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/string_table.hpp>
@@ -23,7 +22,7 @@ namespace axiform::detail {
 inline TokenId find_unknown(Vocabulary const& vocabulary, std::string const& unk_token, std::string const& name) {
   if (unk_token.empty()) return StringTable::absent;
   auto const unknown = vocabulary.find(unk_token);
-  if (!unknown) throw FormatError(name + ": the unknown token " + in_quotes(unk_token) + " is not in the vocabulary");
+  if (!unknown) throw_format_error({name, ": the unknown token ", in_quotes(unk_token), " is not in the vocabulary"});
   return *unknown;
 }
 
@@ -96,8 +95,8 @@ void add_merges(MergeTable& table, Vocabulary const& vocabulary, BpeMerges const
     auto const& [left, right] = merges[rank];
     auto const id = [&](std::string const& token) {
       if (auto const found = vocabulary.find(token)) return *found;
-      throw FormatError(name + ": merge " + std::to_string(rank) + ", " + in_quotes(left) + " and " + in_quotes(right) + ": the token " +
-                        in_quotes(token) + " is not in the vocabulary");
+      throw_format_error({name, ": merge ", std::to_string(rank), ", ", in_quotes(left), " and ", in_quotes(right), ": the token ",
+                          in_quotes(token), " is not in the vocabulary"});
     };
     TokenId const left_id = id(left);
     TokenId const right_id = id(right);

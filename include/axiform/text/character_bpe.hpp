@@ -106,7 +106,8 @@ class CharacterBpe {
         symbols.add(id, length);
         continue;
       }
-      if (options_.byte_fallback && std::ranges::all_of(character, [&](char byte) { return byte_id(byte) != StringTable::absent; })) {
+      if (options_.byte_fallback &&
+          std::all_of(character.begin(), character.end(), [&](char byte) { return byte_id(byte) != StringTable::absent; })) {
         for (char const byte : character) symbols.add(byte_id(byte), 1);
         was_mark = false;
       } else if (unknown_ != StringTable::absent) {

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
+#include <axiform/io/printable.hpp>
 #include <axiform/text/utf8.hpp>
 
 namespace axiform::detail {
@@ -24,7 +24,7 @@ class Charsmap {
  public:
   /// @throws FormatError when `bytes` have no trie, or texts that are not UTF-8. `where` says in messages where they come from.
   Charsmap(std::string_view bytes, std::string const& where) {
-    auto const refuse = [&](std::string const& found) { throw FormatError(where + ": the precompiled character map " + found); };
+    auto const refuse = [&](std::string const& found) { throw_format_error({where, ": the precompiled character map ", found}); };
     if (bytes.size() < 4) refuse("has " + std::to_string(bytes.size()) + " bytes, expected at least 4");
     std::size_t const length = word_at(bytes, 0) / 4;
     bytes.remove_prefix(4);

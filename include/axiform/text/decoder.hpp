@@ -41,7 +41,7 @@ namespace detail {
 /// How vocabularies that SentencePiece made write a space.
 inline constexpr std::string_view space_mark = "\u2581";
 
-inline void replace_all(std::string& text, std::string_view from, std::string_view to) {
+[[gnu::noinline]] inline void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t i = text.find(from); i != text.npos; i = text.find(from, i + to.size())) text.replace(i, from.size(), to);
 }
 

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 
@@ -20,7 +19,7 @@ namespace axiform::detail {
 class Section {
  public:
   Section(Json const& json, std::string where) : json_(json), where_(std::move(where)) {
-    if (!json.is_object()) throw FormatError(where_ + ": found " + describe_json(json) + ", expected an object");
+    if (!json.is_object()) throw_format_error({where_, ": found ", describe_json(json), ", expected an object"});
   }
 
   Json const& json() const noexcept { return json_; }
@@ -39,15 +38,15 @@ class Section {
     return get_optional<Value>(json_, key, where_);
   }
 
-  Section section(std::string_view key) const { return {require_object(json_, key, where_), where_ + ": " + printable(key)}; }
+  AXIFORM_COLD Section section(std::string_view key) const { return {require_object(json_, key, where_), where_ + ": " + printable(key)}; }
   /// The object that `key` holds, or nothing when it is null or absent.
-  std::optional<Section> optional_section(std::string_view key) const {
+  AXIFORM_COLD std::optional<Section> optional_section(std::string_view key) const {
     Json const* const member = find_member(json_, key, where_);
     if (member == nullptr || member->is_null()) return std::nullopt;
     return Section(*member, where_ + ": " + printable(key));
   }
   /// The objects of an array.
-  std::vector<Section> sections(std::string_view key) const {
+  AXIFORM_COLD std::vector<Section> sections(std::string_view key) const {
     std::vector<Section> result;
     for (Json const& element : require_array(json_, key, where_))
       result.emplace_back(element, where_ + ": " + printable(key) + "[" + std::to_string(result.size()) + "]");
@@ -55,33 +54,33 @@ class Section {
   }
 
   /// @throws CheckpointError for a key that is none of these.
-  void allow(std::initializer_list<std::string_view> keys) const {
+  AXIFORM_COLD void allow(std::initializer_list<std::string_view> keys) const {
     for (auto const& [key, value] : json_.items())
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) refuse(key, value);
   }
   /// @throws CheckpointError when the setting has another value than the one that is supported.
-  void expect_unset(std::string_view key) const {
+  AXIFORM_COLD void expect_unset(std::string_view key) const {
     Json const* const value = find_member(json_, key, where_);
     bool const is_unset = value == nullptr || value->is_null() || *value == false || *value == 0 || *value == "";
     if (!is_unset) refuse(key, *value);
   }
-  [[noreturn]] void refuse(std::string_view key, Json const& value) const {
-    throw CheckpointError(where_ + ": the setting " + in_quotes(key) + ", here " + describe_json(value) + ", is not supported");
+  AXIFORM_COLD [[noreturn]] void refuse(std::string_view key, Json const& value) const {
+    throw_checkpoint_error({where_, ": the setting ", in_quotes(key), ", here ", describe_json(value), ", is not supported"});
   }
   /// Whether a side is `left`: "Left" or "Right" in tokenizer.json, "left" or "right" in tokenizer_config.json; right when it is absent or null.
-  bool is_left(std::string_view key) const {
+  AXIFORM_COLD bool is_left(std::string_view key) const {
     auto const side = get_or<std::string>(key, "Right");
     if (side == "Left" || side == "left") return true;
     if (side != "Right" && side != "right") refuse(key, json_[key]);
     return false;
   }
   /// The `type`, which must be one of these.
-  std::string type(std::initializer_list<std::string_view> types) const {
+  AXIFORM_COLD std::string type(std::initializer_list<std::string_view> types) const {
     auto found = require<std::string>("type");
     if (std::find(types.begin(), types.end(), found) != types.end()) return found;
     std::string expected;
     for (std::string_view const t : types) expected.append(expected.empty() ? "" : " or ").append(t);
-    throw CheckpointError(where_ + ": the type " + in_quotes(found) + " is not supported, expected " + expected);
+    throw_checkpoint_error({where_, ": the type ", in_quotes(found), " is not supported, expected ", expected});
   }
 
  private:

@@ -2,12 +2,13 @@
 /// Unicode's normal forms, with the place that each code point came from: decomposition in canonical order, and composition.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/text/unicode.hpp>
 
 namespace axiform::detail {
@@ -52,15 +53,13 @@ class Decomposer {
   void decompose_all(std::vector<NormalizedCodePoint> const& points, Decomposition kind, Emit emit) {
     pending_.clear();
     auto const flush = [&] {
-      std::sort(pending_.begin(), pending_.end(), [](Pending const& a, Pending const& b) {
-        return a.combining_class != b.combining_class ? a.combining_class < b.combining_class : a.order < b.order;
-      });
+      order_marks();
       for (Pending const& p : pending_) emit(p.value, p.taken);
       pending_.clear();
     };
     auto const put = [&](char32_t c, std::uint32_t taken) {
       if (properties_of(c).is_combining()) {
-        pending_.push_back({combining_class(c), taken, c, pending_.size()});
+        pending_.push_back({combining_class(c), taken, c});
       } else {
         if (!pending_.empty()) flush();
         emit(c, taken);
@@ -88,8 +87,15 @@ class Decomposer {
     std::uint8_t combining_class;
     std::uint32_t taken;
     char32_t value;
-    std::size_t order;  // Of equal classes, what came first stays first.
   };
+  /// Sorts the marks by their classes; of equal ones, what came first stays first. There are one or two, unless somebody wants to know.
+  void order_marks() {
+    if (pending_.size() > 16)
+      return stable_sort(pending_, [](Pending const& a, Pending const& b) { return a.combining_class < b.combining_class; });
+    for (std::size_t i = 1; i < pending_.size(); ++i)
+      for (std::size_t k = i; k > 0 && pending_[k].combining_class < pending_[k - 1].combining_class; --k)
+        std::swap(pending_[k], pending_[k - 1]);
+  }
   std::vector<Pending> pending_;
 };
 

@@ -8,13 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
+#include <axiform/io/printable.hpp>
 #include <axiform/text/bert_normalizer.hpp>
 #include <axiform/text/charsmap.hpp>
 #include <axiform/text/encoding.hpp>
@@ -56,7 +55,7 @@ struct NormalizerStep {
 namespace detail {
 
 /// What BERT's normalizer does, step by step.
-inline std::vector<NormalizerStep> steps_of(BertNormalizerOptions const& options) {
+AXIFORM_COLD inline std::vector<NormalizerStep> steps_of(BertNormalizerOptions const& options) {
   using enum NormalizerStep::Kind;
   std::vector<NormalizerStep> steps;
   if (options.clean_text) steps.push_back({clean_text});
@@ -90,11 +89,11 @@ class Normalizer {
 
   Normalizer() = default;
   /// @throws FormatError for a text to replace that is empty, or a character map that cannot be read. Texts are valid UTF-8.
-  Normalizer(std::vector<NormalizerStep> const& steps, std::string const& where) {
+  AXIFORM_COLD Normalizer(std::vector<NormalizerStep> const& steps, std::string const& where) {
     using enum NormalizerStep::Kind;
     for (NormalizerStep const& step : steps) {
       if ((step.kind == replace || step.kind == replace_begin) && step.pattern.empty())
-        throw FormatError(where + ": a normalizer that replaces the empty text");
+        throw_format_error({where, ": a normalizer that replaces the empty text"});
       Step& added = steps_.emplace_back();
       added.kind = step.kind;
       added.pattern = code_points_of(step.pattern);
@@ -207,7 +206,7 @@ class Normalizer {
 
   static void check_length(std::size_t length, std::size_t limit) {
     if (length > limit)
-      throw ArgumentError("the tokenizer's normalizer makes more than " + std::to_string(limit) + " characters of the text");
+      throw_argument_error({"the tokenizer's normalizer makes more than ", std::to_string(limit), " characters of the text"});
   }
 
   static void run(Step const& step, Scratch& scratch, std::size_t limit) {
@@ -278,8 +277,8 @@ class Normalizer {
         replace_space_runs(step, scratch, limit);
         break;
       case replace_begin:
-        if (points.size() >= step.pattern.size() &&
-            std::ranges::equal(step.pattern, points | std::views::take(step.pattern.size()), {}, {}, &NormalizedCodePoint::value)) {
+        if (points.size() >= step.pattern.size() && std::equal(step.pattern.begin(), step.pattern.end(), points.begin(),
+                                                               [](char32_t c, NormalizedCodePoint const& p) { return c == p.value; })) {
           NormalizedCodePoint const last = points[step.pattern.size() - 1];
           points.erase(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(step.pattern.size()));
           insert_content(step, last, points, limit);
@@ -289,14 +288,14 @@ class Normalizer {
         insert_content(step, points.front(), points, limit);
         break;
       case strip_left:
-        points.erase(points.begin(), std::ranges::find_if_not(points, is_space));
+        points.erase(points.begin(), std::find_if_not(points.begin(), points.end(), is_space));
         break;
       case strip_right:
         while (!points.empty() && is_space(points.back())) points.pop_back();
         break;
       case strip_spaces: {
         auto const is_blank = [](NormalizedCodePoint const& p) { return p.value == U' '; };
-        points.erase(points.begin(), std::ranges::find_if_not(points, is_blank));
+        points.erase(points.begin(), std::find_if_not(points.begin(), points.end(), is_blank));
         while (!points.empty() && is_blank(points.back())) points.pop_back();
         break;
       }

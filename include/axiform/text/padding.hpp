@@ -17,7 +17,8 @@
 #include <limits>
 #include <string>
 
-#include <axiform/core/error.hpp>
+#include <axiform/io/printable.hpp>
+
 #endif
 
 namespace axiform {
@@ -93,9 +94,9 @@ AXIFORM_INLINE Padding padding_of(std::span<Encoding const> encodings, PaddingOp
                                   std::optional<TokenId> pad_token) {
   constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
   if (options.multiple_of < 1 || options.multiple_of > most)
-    throw ArgumentError("multiple_of: found " + std::to_string(options.multiple_of) + ", expected 1 to " + std::to_string(most));
+    throw_argument_error({"multiple_of: found ", std::to_string(options.multiple_of), ", expected 1 to ", std::to_string(most)});
   if (options.length > most)
-    throw ArgumentError("length: found " + std::to_string(options.length) + ", expected at most " + std::to_string(most));
+    throw_argument_error({"length: found ", std::to_string(options.length), ", expected at most ", std::to_string(most)});
   std::size_t longest = 0, longest_row = 0, shortest = encodings.empty() ? 0 : encodings.front().size();
   for (std::size_t row = 0; row < encodings.size(); ++row) {
     std::size_t const size = encodings[row].size();
@@ -103,9 +104,9 @@ AXIFORM_INLINE Padding padding_of(std::span<Encoding const> encodings, PaddingOp
     shortest = std::min(shortest, size);
   }
   if (options.length != 0 && longest > options.length)
-    throw ArgumentError("padding: encoding " + std::to_string(longest_row) + " has " + std::to_string(longest) +
-                        " tokens, expected at most the length of " + std::to_string(options.length) +
-                        "; EncodeOptions::max_length truncates");
+    throw_argument_error({"padding: encoding ", std::to_string(longest_row), " has ", std::to_string(longest),
+                          " tokens, expected at most the length of ", std::to_string(options.length),
+                          "; EncodeOptions::max_length truncates"});
   std::size_t const length = options.length != 0 ? options.length : longest;
   std::size_t const excess = length % options.multiple_of;
   Padding result{excess == 0 ? length : length + (options.multiple_of - excess), PaddingSide::right, 0, 0};
@@ -113,7 +114,7 @@ AXIFORM_INLINE Padding padding_of(std::span<Encoding const> encodings, PaddingOp
   result.type_id = options.type_id ? *options.type_id : configured.type_id.value_or(0);
   auto const id = options.id ? options.id : configured.id ? configured.id : pad_token;
   if (!id && shortest < result.length)
-    throw ArgumentError("padding: the tokenizer has no padding token; expected PaddingOptions::id, the id to pad with");
+    throw_argument_error({"padding: the tokenizer has no padding token; expected PaddingOptions::id, the id to pad with"});
   result.id = id.value_or(0);
   return result;
 }

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/io/printable.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/unicode.hpp>
 #include <axiform/text/utf8.hpp>
@@ -44,7 +44,7 @@ struct PostProcessor {
   }
 
   /// `[CLS] A [SEP]`, and for pairs `[CLS] A [SEP] B [SEP]` with type 1 from B on.
-  static PostProcessor bert(TokenId cls, TokenId sep) {
+  AXIFORM_COLD static PostProcessor bert(TokenId cls, TokenId sep) {
     using enum TemplatePart::Kind;
     PostProcessor result;
     result.single = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep}, 0}};
@@ -53,7 +53,7 @@ struct PostProcessor {
   }
 
   /// `<s> A </s>`, and for pairs `<s> A </s></s> B </s>`, all of type 0.
-  static PostProcessor roberta(TokenId cls, TokenId sep) {
+  AXIFORM_COLD static PostProcessor roberta(TokenId cls, TokenId sep) {
     using enum TemplatePart::Kind;
     PostProcessor result;
     result.single = {{special, {cls}, 0}, {first_text, {}, 0}, {special, {sep}, 0}};
@@ -62,7 +62,7 @@ struct PostProcessor {
   }
 
   /// `bos A eos`, and for pairs `bos A eos bos B eos` with type 1 from the second `bos` on; either may be empty.
-  static PostProcessor between(std::vector<TokenId> const& bos, std::vector<TokenId> const& eos) {
+  AXIFORM_COLD static PostProcessor between(std::vector<TokenId> const& bos, std::vector<TokenId> const& eos) {
     using enum TemplatePart::Kind;
     PostProcessor result;
     result.single = {{special, bos, 0}, {first_text, {}, 0}, {special, eos, 0}};
@@ -205,12 +205,12 @@ inline KeptTokens kept_tokens(std::size_t n, bool is_pair, std::size_t m, std::s
   if (length == 0) return {0, 0};
   if (truncation != Truncation::longest_first) {
     bool const cuts_first = truncation == Truncation::only_first;
-    if (!cuts_first && !is_pair) throw ArgumentError("Truncation::only_second needs a pair of texts, and there is one text");
+    if (!cuts_first && !is_pair) throw_argument_error({"Truncation::only_second needs a pair of texts, and there is one text"});
     std::size_t const size = cuts_first ? n : m;
     std::size_t const excess = n + m - length;
     if (size <= excess)
-      throw ArgumentError(std::string(cuts_first ? "Truncation::only_first: the first" : "Truncation::only_second: the second") +
-                          " text has " + std::to_string(size) + " tokens, and " + std::to_string(excess) + " would have to go");
+      throw_argument_error({std::string(cuts_first ? "Truncation::only_first: the first" : "Truncation::only_second: the second"),
+                            " text has ", std::to_string(size), " tokens, and ", std::to_string(excess), " would have to go"});
     return cuts_first ? KeptTokens{n - excess, m} : KeptTokens{n, m - excess};
   }
   if (!is_pair) return {length, 0};
@@ -239,9 +239,13 @@ inline std::vector<Offset> windows_over(std::size_t size, std::size_t length, st
 /// Whether `parts` have the first text once, then the second `seconds` times; `assemble` takes no others.
 inline bool is_template(std::vector<TemplatePart> const& parts, std::ptrdiff_t seconds) noexcept {
   using enum TemplatePart::Kind;
-  auto const count = [&](TemplatePart::Kind kind) { return std::ranges::count(parts, kind, &TemplatePart::kind); };
-  auto const place = [&](TemplatePart::Kind kind) { return std::ranges::find(parts, kind, &TemplatePart::kind); };
-  return count(first_text) == 1 && count(second_text) == seconds && place(first_text) <= place(second_text);
+  std::ptrdiff_t found_first = 0, found_second = 0;
+  for (TemplatePart const& part : parts) {
+    if (part.kind == first_text && found_second > 0) return false;
+    found_first += part.kind == first_text;
+    found_second += part.kind == second_text;
+  }
+  return found_first == 1 && found_second == seconds;
 }
 
 /// Puts the parts together; takes the first text's tokens away. `second` is null for one text.

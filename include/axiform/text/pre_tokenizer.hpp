@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/io/printable.hpp>
 #include <axiform/text/added_tokens.hpp>
 #include <axiform/text/encoding.hpp>
 #include <axiform/text/normal_forms.hpp>
@@ -65,13 +65,13 @@ struct PreTokenizerStep {
 namespace detail {
 
 /// BERT's pre-tokenizer: at whitespace, and round punctuation.
-inline std::vector<PreTokenizerStep> bert_steps() {
+AXIFORM_COLD inline std::vector<PreTokenizerStep> bert_steps() {
   using enum PreTokenizerStep::Kind;
   return {{.kind = whitespace, .behavior = SplitBehavior::removed}, {.kind = punctuation}};
 }
 
 /// The pre-tokenizer of byte-level models.
-inline std::vector<PreTokenizerStep> byte_level_steps(bool add_prefix_space, bool use_regex) {
+AXIFORM_COLD inline std::vector<PreTokenizerStep> byte_level_steps(bool add_prefix_space, bool use_regex) {
   using enum PreTokenizerStep::Kind;
   std::vector<PreTokenizerStep> steps;
   if (add_prefix_space) steps.push_back({.kind = prefix_space});
@@ -109,7 +109,7 @@ struct AlignedText {
       places.resize(changed.size(), {point.begin, point.end});
     }
     if (changed.size() > std::numeric_limits<std::uint32_t>::max() / 2)
-      throw ArgumentError("a text of " + std::to_string(changed.size()) + " bytes when it is normalised is too long to tokenize at once");
+      throw_argument_error({"a text of ", std::to_string(changed.size()), " bytes when it is normalised is too long to tokenize at once"});
     text = changed;
   }
 
@@ -137,10 +137,10 @@ class PreTokenizer {
  public:
   PreTokenizer() = default;
   /// @throws CheckpointError for an expression that is not known, FormatError for matches of the empty text.
-  PreTokenizer(std::vector<PreTokenizerStep> steps, std::string const& where) {
+  AXIFORM_COLD PreTokenizer(std::vector<PreTokenizerStep> steps, std::string const& where) {
     for (PreTokenizerStep& step : steps) {
       if (step.kind == PreTokenizerStep::Kind::literal && step.pattern.empty())
-        throw FormatError(where + ": a pre-tokenizer that splits at the empty text");
+        throw_format_error({where, ": a pre-tokenizer that splits at the empty text"});
       Step& added = steps_.emplace_back();
       if (step.kind == PreTokenizerStep::Kind::expression) added.compiled.emplace(step.pattern, where);
       if (step.kind == PreTokenizerStep::Kind::any_of) added.matcher = matcher_of(step.patterns);

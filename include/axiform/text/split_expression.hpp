@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/unicode.hpp>
@@ -94,8 +93,8 @@ class CodePointSet {
     char32_t last;
   };
   bool find(char32_t c) const noexcept {
-    bool const is_in = (classes_ >> properties_of(c).general_class() & 1) != 0 ||
-                       std::ranges::any_of(ranges_, [c](Range const& r) { return r.first <= c && c <= r.last; });
+    bool is_in = (classes_ >> properties_of(c).general_class() & 1) != 0;
+    for (Range const& range : ranges_) is_in |= range.first <= c && c <= range.last;
     return is_in != is_negated_;
   }
 
@@ -125,12 +124,12 @@ struct ByteCharacters {
 class SplitExpression {
  public:
   /// @throws CheckpointError for one that is not known; `where` says in the message where it comes from.
-  SplitExpression(std::string_view expression, std::string const& where) {
+  AXIFORM_COLD SplitExpression(std::string_view expression, std::string const& where) {
     std::string spelling;  // Some files have line ends themselves for `\r` and `\n`.
     for (char const c : expression) c == '\r' ? spelling.append("\\r") : c == '\n' ? spelling.append("\\n") : spelling.append(1, c);
-    auto const* const known = std::ranges::find(known_expressions, spelling);
+    auto const* const known = std::find(std::begin(known_expressions), std::end(known_expressions), spelling);
     if (known == std::end(known_expressions))
-      throw CheckpointError(where + ": the regular expression " + in_quotes(expression) + " is not one of those that are known");
+      throw_checkpoint_error({where, ": the regular expression ", in_quotes(expression), " is not one of those that are known"});
     rest_ = *known;
     do alternatives_.push_back(parse_alternative());
     while (skip("|"));
@@ -171,7 +170,9 @@ class SplitExpression {
       if (run.set.contains(c)) return true;
       if (run.least > 0) return false;
     }
-    return std::ranges::any_of(alternative.tails, [c](std::vector<Run> const& tail) { return tail.front().set.contains(c); });
+    for (std::vector<Run> const& tail : alternative.tails)
+      if (tail.front().set.contains(c)) return true;
+    return false;
   }
 
   template <class Characters>
@@ -219,7 +220,7 @@ class SplitExpression {
     return c;
   }
 
-  Alternative parse_alternative() {
+  AXIFORM_COLD Alternative parse_alternative() {
     Alternative result;
     while (!rest_.empty() && rest_.front() != '|') {
       if (skip("(?!\\S)")) {
@@ -255,7 +256,7 @@ class SplitExpression {
   }
 
   /// A character, a class, or a bracket of them; `folds` adds the other case.
-  CodePointSet parse_set(bool folds) {
+  AXIFORM_COLD CodePointSet parse_set(bool folds) {
     CodePointSet set;
     if (skip("[")) {
       if (skip("^")) set.negate();
@@ -267,7 +268,7 @@ class SplitExpression {
     return set;
   }
 
-  void parse_member(CodePointSet& set, bool folds) {
+  AXIFORM_COLD void parse_member(CodePointSet& set, bool folds) {
     using namespace general_classes;
     static constexpr std::pair<std::string_view, std::uint32_t> classes[] = {
         {"\\s", space},     {"\\d", digit},     {"\\p{L}", letter}, {"\\p{N}", number}, {"\\p{M}", mark},      {"\\p{P}", punctuation},

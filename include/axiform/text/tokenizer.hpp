@@ -40,7 +40,7 @@ class TokenDecoder;  // axiform/text/decoder.hpp
 
 /// What `begin` and `end` give texts of: a vector of strings, an array of string views, a list of literals.
 template <class Range>
-concept TextRange = std::convertible_to<decltype(*std::begin(std::declval<Range const&>())), std::string_view>;
+concept RangeOfTexts = std::convertible_to<decltype(*std::begin(std::declval<Range const&>())), std::string_view>;
 
 }  // namespace detail
 
@@ -78,12 +78,13 @@ class Tokenizer {
   /// special_tokens_map.json and added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of
   /// tokenizer_config.json, then config.json's `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the
   /// metadata of a GGUF file: byte-level BPE, WordPiece, and what SentencePiece trained.
+  /// GGUF files and SentencePiece models are read by programs of which a unit includes <axiform/text/tokenizer_files.hpp>.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
   template <std::convertible_to<std::filesystem::path> Path>
   static Tokenizer from_directory(Path const& path) {
     return from_path(path);
   }
-  /// The same of a directory that others read, too (io/model_directory.hpp): what it has parsed is not parsed again.
+  /// The same of a directory that others read, too: what it has parsed is not parsed again. Include <axiform/text/tokenizer_files.hpp>.
   static Tokenizer from_directory(ModelDirectory const& directory);
   /// From one tokenizer.json. Its `truncation` and `padding` are left to the caller (`configured_options`, `configured_padding`). Throws as
   /// `from_directory`.
@@ -95,7 +96,7 @@ class Tokenizer {
                                          Gpt2TokenizerOptions const& options = {});
 
   /// From a model that SentencePiece has trained, Unigram or BPE, by the rules that it carries, without anything round a text. Throws as
-  /// `from_directory`.
+  /// `from_directory`. Include <axiform/text/tokenizer_files.hpp>.
   static Tokenizer from_sentencepiece_model(std::filesystem::path const& file);
 
   /// From parts. `name` says in messages where they come from. @throws FormatError when they do not fit together.
@@ -121,7 +122,7 @@ class Tokenizer {
 
   /// The tokens of a text that has been split into words before: a range of strings or string views. Each word is encoded by itself; offsets are
   /// those in the word, and `word_ids` gives the word's index. (Hugging Face's `is_pretokenized` and `is_split_into_words`.) Throws as `encode`.
-  template <detail::TextRange Words>
+  template <detail::RangeOfTexts Words>
   Encoding encode_words(Words const& words, EncodeOptions const& options = {}) const {
     return encode_word_views(std::vector<std::string_view>(std::begin(words), std::end(words)), options);
   }
@@ -131,13 +132,13 @@ class Tokenizer {
   }
 
   /// The tokens of each text: a range of strings or string views. With an executor, its threads share the work.
-  template <detail::TextRange Texts>
+  template <detail::RangeOfTexts Texts>
   std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options = {}) const {
     SerialExecutor executor;
     return encode_batch(texts, options, executor);
   }
   /// The same on the threads of `executor`.
-  template <detail::TextRange Texts>
+  template <detail::RangeOfTexts Texts>
   std::vector<Encoding> encode_batch(Texts const& texts, EncodeOptions const& options, Executor& executor) const {
     return encode_views(std::vector<std::string_view>(std::begin(texts), std::end(texts)), options, executor);
   }
@@ -149,13 +150,13 @@ class Tokenizer {
 
   /// The tokens of pairs: of each text of `firsts` with the one of `seconds` in its place.
   /// @throws ArgumentError as `encode_pair`, and when they are not as many.
-  template <detail::TextRange Firsts, detail::TextRange Seconds>
+  template <detail::RangeOfTexts Firsts, detail::RangeOfTexts Seconds>
   std::vector<Encoding> encode_pair_batch(Firsts const& firsts, Seconds const& seconds, EncodeOptions const& options = {}) const {
     SerialExecutor executor;
     return encode_pair_batch(firsts, seconds, options, executor);
   }
   /// The same on the threads of `executor`.
-  template <detail::TextRange Firsts, detail::TextRange Seconds>
+  template <detail::RangeOfTexts Firsts, detail::RangeOfTexts Seconds>
   std::vector<Encoding> encode_pair_batch(Firsts const& firsts, Seconds const& seconds, EncodeOptions const& options,
                                           Executor& executor) const {
     return encode_pair_views(std::vector<std::string_view>(std::begin(firsts), std::end(firsts)),
@@ -241,5 +242,5 @@ class Tokenizer {
 #if AXIFORM_DEFINES(text)
 #include <axiform/text/tokenizer_impl.hpp>
 
-#include <axiform/text/tokenizer_files.hpp>
+#include <axiform/text/tokenizer_loading.hpp>
 #endif

@@ -8,19 +8,18 @@
 #include <cstddef>
 #include <iterator>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/added_token_list.hpp>
+#include <axiform/text/string_table.hpp>
 #include <axiform/text/tokenizer_json.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
 
@@ -39,6 +38,12 @@ inline constexpr SpecialTokenKey special_token_keys[] = {{"bos_token", &SpecialT
                                                          {"pad_token", &SpecialTokens::pad},  {"cls_token", &SpecialTokens::cls},
                                                          {"mask_token", &SpecialTokens::mask}};
 
+AXIFORM_COLD inline SpecialTokenKey const* find_special_token_key(std::string_view key) noexcept {
+  for (SpecialTokenKey const& each : special_token_keys)
+    if (each.key == key) return &each;
+  return nullptr;
+}
+
 /// A token that has a part to play, and the key that names it: `mask_token`, or one of a model's own such as `image_token`.
 struct NamedToken {
   std::string key;
@@ -51,20 +56,19 @@ struct NamedTokens {
   std::vector<AddedToken> others;
 
   AddedToken const* find(std::string_view key) const noexcept {
-    auto const found = std::ranges::find(named, key, &NamedToken::key);
-    return found == named.end() ? nullptr : &found->token;
+    for (NamedToken const& one : named)
+      if (one.key == key) return &one.token;
+    return nullptr;
   }
   void set(std::string_view key, AddedToken token) {
-    auto const found = std::ranges::find(named, key, &NamedToken::key);
-    if (found == named.end())
-      named.push_back({std::string(key), std::move(token)});
-    else
-      found->token = std::move(token);
+    for (NamedToken& one : named)
+      if (one.key == key) return void(one.token = std::move(token));
+    named.push_back({std::string(key), std::move(token)});
   }
 };
 
 /// A special token as a configuration names it: a string, or an object with `content`.
-inline AddedToken special_token_from(Json const& json, std::string const& where) {
+AXIFORM_COLD inline AddedToken special_token_from(Json const& json, std::string const& where) {
   if (json.is_string()) return {.content = json.get<std::string>(), .id = -1, .special = true};
   Section const token(json, where);
   AddedToken result = added_token_from(token, -1);
@@ -74,13 +78,15 @@ inline AddedToken special_token_from(Json const& json, std::string const& where)
 }
 
 /// A key that a model names tokens of its own by, as transformers takes it: `image_token`.
-inline bool names_token(std::string_view key, Json const& value) { return key.ends_with("_token") && value.is_string() && value != ""; }
+AXIFORM_COLD inline bool names_token(std::string_view key, Json const& value) {
+  return key.ends_with("_token") && value.is_string() && value != "";
+}
 
 /// Adds what the file names to `tokens`; of keys that both files have, the one that is read last counts.
-inline void read_special_tokens(Json const& json, std::string const& name, NamedTokens& tokens) {
+AXIFORM_COLD inline void read_special_tokens(Json const& json, std::string const& name, NamedTokens& tokens) {
   find_member(json, "extra_special_tokens", name);  // Throws unless it is an object.
   for (auto const& [key, value] : json.items()) {
-    bool const is_known = std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) != std::end(special_token_keys);
+    bool const is_known = find_special_token_key(key) != nullptr;
     if (is_known ? !value.is_null() && value != "" : names_token(key, value))
       tokens.set(key, special_token_from(value, name + ": " + printable(key)));
   }
@@ -98,39 +104,44 @@ inline void read_special_tokens(Json const& json, std::string const& name, Named
 }
 
 /// `added_tokens_decoder`: {"0": {"content": "[PAD]", …}, …}, in order of ids. It prevails over what tokenizer.json says of the same tokens.
-inline void read_added_tokens_decoder(Section const& tokens, AddedTokenList& list) {
+AXIFORM_COLD inline void read_added_tokens_decoder(Section const& tokens, AddedTokenList& list) {
   std::vector<AddedToken> by_id;
   for (auto const& [key, value] : tokens.json().items()) {
     TokenId id = 0;
     auto const [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (error != std::errc{} || end != key.data() + key.size() || id < 0)
-      throw FormatError(tokens.where() + ": found the key " + in_quotes(key) + ", expected an id");
+      throw_format_error({tokens.where(), ": found the key ", in_quotes(key), ", expected an id"});
     by_id.push_back(added_token_from(Section(value, tokens.where() + ": " + key), id));
   }
-  stable_sort(by_id, std::ranges::less{}, &AddedToken::id);
+  stable_sort(by_id, [](AddedToken const& a, AddedToken const& b) { return a.id < b.id; });
   for (AddedToken& token : by_id) list.replace(std::move(token), tokens.where());
 }
 
 /// added_tokens.json, which tokenizers wrote before tokenizer_config.json had `added_tokens_decoder`: {"[E1]": 30522, …}. Those of `special`
 /// are special; the additional ones of special_tokens_map.json are not among them, in transformers.
-inline void read_added_tokens_json(Json const& json, std::string const& name, NamedTokens const& special, AddedTokenList& list) {
-  if (!json.is_object()) throw FormatError(name + ": found " + describe_json(json) + ", expected an object of tokens and their ids");
-  std::set<std::string_view> special_contents;
-  for (NamedToken const& named : special.named) special_contents.insert(named.token.content);
-  for (AddedToken const& other : special.others) special_contents.insert(other.content);
+AXIFORM_COLD inline void read_added_tokens_json(Json const& json, std::string const& name, NamedTokens const& special,
+                                                AddedTokenList& list) {
+  if (!json.is_object()) throw_format_error({name, ": found ", describe_json(json), ", expected an object of tokens and their ids"});
+  StringTable special_contents;
+  auto const add = [&](std::string const& content) {
+    if (!content.empty()) special_contents.insert(content, 0);
+  };
+  for (NamedToken const& named : special.named) add(named.token.content);
+  for (AddedToken const& other : special.others) add(other.content);
   std::vector<AddedToken> by_id;
   for (auto const& [content, value] : json.items()) {
     auto const id = scalar_from<TokenId>(value);
-    if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(content) + ": found " + describe_json(value) + ", expected an id");
-    bool const is_special = special_contents.contains(content);
+    if (!id || *id < 0) throw_format_error({name, ": token ", in_quotes(content), ": found ", describe_json(value), ", expected an id"});
+    bool const is_special = special_contents.find(content) != StringTable::absent;
     by_id.push_back({.content = content, .id = *id, .normalized = !is_special, .special = is_special});
   }
-  stable_sort(by_id, std::ranges::less{}, &AddedToken::id);
+  stable_sort(by_id, [](AddedToken const& a, AddedToken const& b) { return a.id < b.id; });
   for (AddedToken& token : by_id) list.add(std::move(token), name);
 }
 
 /// Adds the tokens that have a part to play, and says in the parts which they are.
-inline void add_special_tokens(NamedTokens const& tokens, std::string const& name, AddedTokenList& list, TokenizerParts& parts) {
+AXIFORM_COLD inline void add_special_tokens(NamedTokens const& tokens, std::string const& name, AddedTokenList& list,
+                                            TokenizerParts& parts) {
   auto const add = [&](AddedToken const& token) {
     list.add_special(token, name);
     return list.find(token.content)->id;
@@ -138,7 +149,7 @@ inline void add_special_tokens(NamedTokens const& tokens, std::string const& nam
   for (auto const& [key, member] : special_token_keys)
     if (AddedToken const* const token = tokens.find(key)) parts.special_tokens.*member = add(*token);
   for (auto const& [key, token] : tokens.named)
-    if (std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) == std::end(special_token_keys)) add(token);
+    if (find_special_token_key(key) == nullptr) add(token);
   for (AddedToken const& token : tokens.others) list.add(token, name);
 }
 
@@ -231,12 +242,12 @@ inline constexpr std::string_view keys_without_effect[] = {"_commit_hash",
                                                            "wordpieces_prefix"};
 
 /// What a key without a meaning for anyone looks like.
-inline bool is_unset(Json const& value) {
+AXIFORM_COLD inline bool is_unset(Json const& value) {
   return value.is_null() || value == false || value == "" || ((value.is_array() || value.is_object()) && value.empty());
 }
 
 /// Refuses the settings that change ids in a tokenizer made of its vocabulary, and that we lack.
-inline void refuse_lacking_settings(Section const& config) {
+AXIFORM_COLD inline void refuse_lacking_settings(Section const& config) {
   auto const refuse_unless = [&](std::string_view key, auto const& is_usual) {
     Json const* const value = find_member(config.json(), key, config.where());
     if (value != nullptr && !is_unset(*value) && !is_usual(*value)) config.refuse(key, *value);
@@ -251,10 +262,10 @@ inline void refuse_lacking_settings(Section const& config) {
 }
 
 /// `add_bos_token` and `add_eos_token` of a GPT-2 without tokenizer.json.
-inline void put_ends_round_text(Section const& config, TokenizerParts& parts) {
+AXIFORM_COLD inline void put_ends_round_text(Section const& config, TokenizerParts& parts) {
   auto const ends = [&](std::string_view key, std::optional<TokenId> id, std::string_view token) -> std::vector<TokenId> {
     if (!config.get_or<bool>(key, false)) return {};
-    if (!id) throw FormatError(config.where() + ": found " + printable(key) + ", and no " + std::string(token));
+    if (!id) throw_format_error({config.where(), ": found ", printable(key), ", and no ", std::string(token)});
     return {*id};
   };
   auto const bos = ends("add_bos_token", parts.special_tokens.bos, "bos_token");
@@ -263,7 +274,7 @@ inline void put_ends_round_text(Section const& config, TokenizerParts& parts) {
 }
 
 /// Honours the settings of tokenizer_config.json that are not tokens. It prevails over tokenizer.json.
-inline void apply_tokenizer_config(Section const& config, TokenizerSource source, TokenizerParts& parts) {
+AXIFORM_COLD inline void apply_tokenizer_config(Section const& config, TokenizerSource source, TokenizerParts& parts) {
   auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
   auto* const bpe = std::get_if<ByteBpeOptions>(&parts.model);
   if (source == TokenizerSource::vocabulary) refuse_lacking_settings(config);
@@ -293,9 +304,8 @@ inline void apply_tokenizer_config(Section const& config, TokenizerSource source
       parts.post_processor.add_prefix_space = bpe->add_prefix_space;
     } else if (bpe != nullptr && key == "trim_offsets") {
       parts.post_processor.trim_offsets = config.get_or<bool>(key, true);
-    } else if (!is_unset(value) && !names_token(key, value) &&
-               std::ranges::find(special_token_keys, key, &SpecialTokenKey::key) == std::end(special_token_keys) &&
-               std::ranges::find(keys_without_effect, key) == std::end(keys_without_effect)) {
+    } else if (!is_unset(value) && !names_token(key, value) && find_special_token_key(key) == nullptr &&
+               std::find(std::begin(keys_without_effect), std::end(keys_without_effect), key) == std::end(keys_without_effect)) {
       parts.notes.push_back(config.where() + ": the setting " + in_quotes(key) + ", here " + describe_json(value) +
                             ", is not known and was passed over");
     }

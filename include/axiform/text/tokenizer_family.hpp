@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include <axiform/core/error.hpp>
+#include <axiform/core/function_ref.hpp>
 #include <axiform/io/json.hpp>
-#include <axiform/io/model_directory.hpp>
+#include <axiform/io/model_path.hpp>
 #include <axiform/io/printable.hpp>
 
 namespace axiform::detail {
@@ -31,7 +31,7 @@ enum class TokenizerFamily {
   sentencepiece,  ///< What the model says of itself.
 };
 
-inline bool has_sentencepiece_model(TokenizerFamily family) noexcept { return family >= TokenizerFamily::xlm_roberta; }
+AXIFORM_COLD inline bool has_sentencepiece_model(TokenizerFamily family) noexcept { return family >= TokenizerFamily::xlm_roberta; }
 
 struct NamedFamily {
   std::string_view name;
@@ -100,20 +100,30 @@ inline constexpr NamedFamily tokenizer_model_types[] = {{"bert", TokenizerFamily
                                                         {"umt5", TokenizerFamily::sentencepiece},
                                                         {"llama", TokenizerFamily::llama}};
 
-inline std::optional<TokenizerFamily> find_family(std::span<NamedFamily const> families, std::string_view name) {
-  auto const found = std::ranges::find(families, name, &NamedFamily::name);
-  return found == families.end() ? std::nullopt : std::optional(found->family);
+AXIFORM_COLD inline std::optional<TokenizerFamily> find_family(std::span<NamedFamily const> families, std::string_view name) {
+  for (NamedFamily const& each : families)
+    if (each.name == name) return each.family;
+  return std::nullopt;
 }
+
+/// A directory of a tokenizer's files, whoever has opened it.
+struct TokenizerDirectory {
+  std::filesystem::path const& path;
+  FunctionRef<Json(std::string const&)> json;  ///< A file of that name, parsed; null where there is none.
+
+  bool has(std::string_view name) const { return has_file(path, name); }
+  std::string name_of(std::string_view name) const { return (path / name).string(); }
+};
 
 /// A configuration file and its path, for messages; an empty object where the directory has no such file.
 struct ConfigFile {
   std::string name;
-  Json const& json;  ///< The directory's.
+  Json json;
 
-  static ConfigFile read(ModelDirectory const& directory, std::string const& file) {
-    static Json const nothing = Json::object();
-    ConfigFile const result{(directory / file).string(), directory.has(file) ? directory.json(file) : nothing};
-    if (!result.json.is_object()) throw FormatError(result.name + ": found " + describe_json(result.json) + ", expected an object");
+  static ConfigFile read(TokenizerDirectory const& directory, std::string const& file) {
+    ConfigFile result{directory.name_of(file), directory.json(file)};
+    if (result.json.is_null() && !directory.has(file)) result.json = Json::object();
+    if (!result.json.is_object()) throw_format_error({result.name, ": found ", describe_json(result.json), ", expected an object"});
     return result;
   }
 };
@@ -125,18 +135,18 @@ struct FamilyFound {
 };
 
 /// The family that `tokenizer_class` names; nothing where there is none, or one of the names that say no more than "see tokenizer.json".
-inline std::optional<FamilyFound> family_by_class(ConfigFile const& file) {
+AXIFORM_COLD inline std::optional<FamilyFound> family_by_class(ConfigFile const& file) {
   auto name = get_or<std::string>(file.json, "tokenizer_class", "", file.name);
   if (name.empty() || name == "PreTrainedTokenizerFast" || name == "PreTrainedTokenizer" || name == "TokenizersBackend")
     return std::nullopt;
   std::string const where = file.name + ": the tokenizer_class " + in_quotes(name);
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
   if (auto const family = find_family(tokenizer_classes, name)) return FamilyFound{*family, where};
-  throw CheckpointError(where + " is not supported without tokenizer.json");
+  throw_checkpoint_error({where, " is not supported without tokenizer.json"});
 }
 
 /// The family of config.json's `model_type` or, in old files without it, of the first architecture.
-inline std::optional<FamilyFound> family_by_model(ConfigFile const& file) {
+AXIFORM_COLD inline std::optional<FamilyFound> family_by_model(ConfigFile const& file) {
   auto const type = get_or<std::string>(file.json, "model_type", "", file.name);
   std::string where = file.name + ": the model_type " + in_quotes(type);
   std::optional<TokenizerFamily> family = find_family(tokenizer_model_types, type);
@@ -149,8 +159,8 @@ inline std::optional<FamilyFound> family_by_model(ConfigFile const& file) {
     family = find_family(tokenizer_classes, std::string(model) + "Tokenizer");
   }
   if (family) return FamilyFound{*family, where};
-  throw CheckpointError(
-      where + " has no tokenizer that is supported without tokenizer.json; tokenizer_class in tokenizer_config.json may name one");
+  throw_checkpoint_error(
+      {where, " has no tokenizer that is supported without tokenizer.json; tokenizer_class in tokenizer_config.json may name one"});
 }
 
 }  // namespace axiform::detail

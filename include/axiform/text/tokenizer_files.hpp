@@ -1,224 +1,39 @@
 /// @file
-/// Tokenizers from files: tokenizer.json, vocab.txt, vocab.json with merges.txt, a SentencePiece model, a GGUF file, or a directory that has one of
-/// them.
+/// Tokenizers from all files that the library reads: those of text/tokenizer.hpp, SentencePiece models, and GGUF files. A program of which one unit
+/// includes this header reads them wherever it opens a directory; so does one that links to axiform::compiled.
 ///
-///     auto const bert = Tokenizer::from_directory("models/minilm-l6");
-///     auto const gpt2 = Tokenizer::from_vocab_and_merges("gpt2/vocab.json", "gpt2/merges.txt");
-///
-/// Where a tokenizer is only used, text/tokenizer.hpp is enough.
+///     auto const smollm = Tokenizer::from_directory("models/smollm2.gguf");
+///     auto const llama = Tokenizer::from_sentencepiece_model("models/llama-2/tokenizer.model");
 #pragma once
-
-#include <algorithm>
-#include <cstddef>
-#include <filesystem>
-#include <initializer_list>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 #include <axiform/core/config.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 #if AXIFORM_DEFINES(text)
-#include <axiform/core/error.hpp>
-#include <axiform/core/token_id.hpp>
+#include <filesystem>
+#include <string>
+#include <utility>
+
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
-#include <axiform/io/printable.hpp>
+#include <axiform/text/added_token_list.hpp>
 #include <axiform/text/gguf_tokenizer.hpp>
 #include <axiform/text/sentencepiece_tokenizer.hpp>
 #include <axiform/text/tokenizer_config.hpp>
 #include <axiform/text/tokenizer_family.hpp>
-#include <axiform/text/tokenizer_json.hpp>
+#include <axiform/text/tokenizer_loading.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
 
 namespace axiform {
 
+AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
+  if (GgufFile const* const file = directory.gguf()) return Tokenizer(detail::parts_from_gguf(*file), directory.string());
+  auto const json = [&](std::string const& name) { return directory.has(name) ? directory.json(name) : Json(); };
+  return detail::tokenizer_of_directory({directory.path(), json});
+}
+
 namespace detail {
-
-/// Lines without their ends (`\n` or `\r\n`).
-inline std::vector<std::string> split_lines(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    std::size_t const end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    lines.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
-/// The id of a token that the family cannot do without.
-inline TokenId require_token(NamedTokens const& tokens, std::string_view key, AddedTokenList const& list, std::string const& name) {
-  AddedToken const* const token = tokens.find(key);
-  if (token != nullptr)
-    if (auto const id = list.id_of(token->content)) return *id;
-  throw FormatError(name + ": the token " + in_quotes(token != nullptr ? token->content : key) + " is missing");
-}
-
-/// Tokens, in the order of their ids, of vocab.txt. Whitespace at the end of a line is no part of its token, as in the crate.
-inline Vocabulary vocabulary_from_lines(std::filesystem::path const& path) {
-  std::vector<std::string> lines = split_lines(read_file(path));
-  for (std::string& line : lines)
-    if (is_valid_utf8(line)) line.resize(line.size() - AddedTokenMatcher::trailing_space(line));
-  Vocabulary vocabulary(lines, path.string());
-  if (vocabulary.size() == 0) throw FormatError(path.string() + ": has no tokens");
-  return vocabulary;
-}
-
-/// What is in vocab.txt, and how BERT's tokenizer takes it; special tokens come later.
-inline TokenizerParts word_piece_parts(std::filesystem::path const& path, BertTokenizerOptions const& options) {
-  TokenizerParts parts;
-  parts.vocabulary = vocabulary_from_lines(path);
-  WordPieceOptions model;
-  model.normalizer.lowercase = options.do_lower_case;
-  model.normalizer.strip_accents = options.strip_accents;
-  model.normalizer.handle_chinese_chars = options.tokenize_chinese_chars;
-  parts.model = std::move(model);
-  parts.decoder.kind = DecoderOptions::Kind::word_piece;
-  return parts;
-}
-
-inline BpeMerges merges_from(std::filesystem::path const& path) {
-  BpeMerges merges;
-  std::size_t number = 0;
-  for (std::string const& line : split_lines(read_file(path))) {
-    ++number;
-    if (line.starts_with("#version")) continue;
-    auto const space = line.find(' ');
-    if (space == line.npos || line.find(' ', space + 1) != line.npos)
-      throw FormatError(path.string() + ": line " + std::to_string(number) + ": found " + in_quotes(line) +
-                        ", expected two tokens with one space between");
-    merges.emplace_back(line.substr(0, space), line.substr(space + 1));
-  }
-  return merges;
-}
-
-/// What is in vocab.json and merges.txt, and how GPT-2's and RoBERTa's tokenizers take it; special tokens come later.
-inline TokenizerParts byte_bpe_parts(std::filesystem::path const& vocabulary, std::filesystem::path const& merges, bool add_prefix_space) {
-  TokenizerParts parts;
-  parts.vocabulary = vocabulary_from(read_json(vocabulary), vocabulary.string());
-  parts.merges = merges_from(merges);
-  ByteBpeOptions model;
-  model.add_prefix_space = add_prefix_space;
-  parts.model = std::move(model);
-  parts.decoder.kind = DecoderOptions::Kind::byte_level;
-  return parts;
-}
-
-/// Special tokens by their keys; a key without a token has none.
-inline NamedTokens tokens_named(std::initializer_list<std::pair<char const*, std::string>> contents) {
-  NamedTokens tokens;
-  for (auto const& [key, content] : contents)
-    if (!content.empty()) tokens.set(key, {.content = content, .id = -1, .special = true});
-  return tokens;
-}
-
-inline NamedTokens default_tokens(BertTokenizerOptions const& options) {
-  return tokens_named({{"unk_token", options.unk_token},
-                       {"sep_token", options.sep_token},
-                       {"pad_token", options.pad_token},
-                       {"cls_token", options.cls_token},
-                       {"mask_token", options.mask_token}});
-}
-
-inline NamedTokens default_tokens(Gpt2TokenizerOptions const& options) {
-  return tokens_named({{"bos_token", options.bos_token},
-                       {"eos_token", options.eos_token},
-                       {"unk_token", options.unk_token},
-                       {"pad_token", options.pad_token}});
-}
-
-/// RoBERTa's, whose `<mask>` takes the space before it along: so its checkpoints say, and so transformers had it up to version 4; in 5.24 a
-/// directory that has neither tokenizer.json nor a word of its own on it loses this.
-inline NamedTokens roberta_tokens() {
-  NamedTokens tokens = tokens_named({{"bos_token", "<s>"},
-                                     {"eos_token", "</s>"},
-                                     {"unk_token", "<unk>"},
-                                     {"sep_token", "</s>"},
-                                     {"pad_token", "<pad>"},
-                                     {"cls_token", "<s>"}});
-  tokens.set("mask_token", {.content = "<mask>", .id = -1, .lstrip = true, .special = true});
-  return tokens;
-}
-
-inline NamedTokens default_tokens(TokenizerFamily family) {
-  if (family == TokenizerFamily::bert) return default_tokens(BertTokenizerOptions{});
-  return family == TokenizerFamily::gpt2 ? default_tokens(Gpt2TokenizerOptions{}) : roberta_tokens();
-}
-
-/// Puts the special tokens in their places and what belongs round a text. `tokens` are those of the files where they name one, else the
-/// family's; a `defaults` token that stands nowhere is left out rather than given an id that no model was trained with, unless it is GPT-2's.
-inline void finish_family(TokenizerFamily family, NamedTokens tokens, NamedTokens const& defaults, std::string const& name,
-                          AddedTokenList& list, TokenizerParts& parts) {
-  for (auto const& [key, token] : defaults.named)
-    if (tokens.find(key) == nullptr) {
-      bool const is_needed = family == TokenizerFamily::gpt2 || key == "unk_token" || key == "cls_token" || key == "sep_token";
-      if (is_needed || list.id_of(token.content)) tokens.set(key, token);
-    }
-  if (family != TokenizerFamily::gpt2) {
-    require_token(tokens, "unk_token", list, name);
-    TokenId const cls = require_token(tokens, "cls_token", list, name);
-    TokenId const sep = require_token(tokens, "sep_token", list, name);
-    parts.post_processor = family == TokenizerFamily::bert ? PostProcessor::bert(cls, sep) : PostProcessor::roberta(cls, sep);
-    parts.post_processor.trim_offsets = family == TokenizerFamily::roberta;
-  }
-  if (auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model)) word_piece->unk_token = tokens.find("unk_token")->content;
-  add_special_tokens(tokens, name, list, parts);
-}
-
-/// The pair of files of a byte-level vocabulary, under today's names or those that OpenAI gave GPT-2's; empty paths when there is none.
-inline std::pair<std::filesystem::path, std::filesystem::path> vocabulary_and_merges(std::filesystem::path const& directory) {
-  for (auto const& [vocabulary, merges] : {std::pair{"vocab.json", "merges.txt"}, {"encoder.json", "vocab.bpe"}})
-    if (std::filesystem::exists(directory / vocabulary) && std::filesystem::exists(directory / merges))
-      return {directory / vocabulary, directory / merges};
-  return {};
-}
-
-/// The SentencePiece model, under one of the names that families give it; an empty path when there is none.
-inline std::filesystem::path sentencepiece_file(std::filesystem::path const& directory) {
-  for (char const* const name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "spm.model", "sentencepiece.model"})
-    if (std::filesystem::exists(directory / name)) return directory / name;
-  return {};
-}
-
-/// What the files' names and their tokens say, where no setting says anything.
-inline FamilyFound family_by_files(std::filesystem::path const& directory) {
-  if (std::filesystem::exists(directory / "vocab.txt")) return {TokenizerFamily::bert, directory.string() + ": vocab.txt"};
-  auto const path = vocabulary_and_merges(directory).first;
-  if (path.empty()) return {TokenizerFamily::sentencepiece, sentencepiece_file(directory).string()};
-  Json const vocabulary = read_json(path);
-  if (vocabulary.is_object() && vocabulary.contains("<s>") && vocabulary.contains("</s>"))
-    throw CheckpointError(path.string() +
-                          ": has \"<s>\" and \"</s>\", so it may be RoBERTa's or another's; expected tokenizer.json, tokenizer_class " +
-                          "in tokenizer_config.json or model_type in config.json, to tell which");
-  return {TokenizerFamily::gpt2, path.string()};
-}
-
-/// The family of a directory without tokenizer.json.
-inline FamilyFound family_of_directory(ModelDirectory const& directory, ConfigFile const& config) {
-  ConfigFile const model = ConfigFile::read(directory, "config.json");
-  auto found = family_by_class(config);
-  if (!found) found = family_by_class(model);
-  if (!found) found = family_by_model(model);
-  return found ? *found : family_by_files(directory);
-}
-
-inline TokenizerParts parts_from_vocabulary(std::filesystem::path const& directory, FamilyFound const& found) {
-  if (found.family == TokenizerFamily::bert) {
-    if (std::filesystem::exists(directory / "vocab.txt")) return word_piece_parts(directory / "vocab.txt", {});
-    throw CheckpointError(found.where + ": expected tokenizer.json or vocab.txt in " + directory.string() +
-                          ", found vocab.json and merges.txt");
-  }
-  auto const [vocabulary, merges] = vocabulary_and_merges(directory);
-  if (!vocabulary.empty()) return byte_bpe_parts(vocabulary, merges, false);
-  throw CheckpointError(found.where + ": expected tokenizer.json, or vocab.json and merges.txt, in " + directory.string() +
-                        ", found vocab.txt");
-}
 
 /// Puts the special tokens in their places and what belongs round a text. As in `finish_family`, a default token that stands nowhere is left out.
 inline void finish_sentencepiece(TokenizerFamily family, SentencePieceConverter const& converter, NamedTokens tokens,
@@ -229,6 +44,27 @@ inline void finish_sentencepiece(TokenizerFamily family, SentencePieceConverter 
   tokens.others.insert(tokens.others.begin(), defaults.others.begin(), defaults.others.end());
   add_special_tokens(tokens, name, list, parts);
 }
+
+/// The tokenizer of a directory that has a SentencePiece model.
+inline Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found) {
+  auto const file = sentencepiece_file(directory.path);
+  Section const settings(config.json, config.name);
+  auto const model = read_sentencepiece_model(read_file(file), file.string());
+  SentencePieceConverter const converter(model, settings, file.string());
+  TokenizerParts parts = converter.parts(found.family);
+  AddedTokenList list(parts);
+  NamedTokens tokens = read_named_tokens(directory, config, list);
+  finish_sentencepiece(found.family, converter, std::move(tokens), directory.path.string(), list, parts);
+  apply_tokenizer_config(settings, TokenizerSource::vocabulary, parts);
+  converter.put_round_text(found.family, parts);
+  return Tokenizer(std::move(parts), directory.path.string());
+}
+
+inline bool const has_tokenizer_readers = [] {
+  tokenizer_readers.gguf = [](std::filesystem::path const& path) { return Tokenizer::from_directory(ModelDirectory(path)); };
+  tokenizer_readers.sentencepiece = sentencepiece_of_directory;
+  return true;
+}();
 
 }  // namespace detail
 
@@ -243,82 +79,6 @@ AXIFORM_INLINE Tokenizer Tokenizer::from_sentencepiece_model(std::filesystem::pa
   detail::finish_sentencepiece(sentencepiece, converter, {}, file.string(), list, parts);
   converter.put_round_text(sentencepiece, parts);
   return Tokenizer(std::move(parts), file.string());
-}
-
-AXIFORM_INLINE Tokenizer Tokenizer::from_path(std::filesystem::path const& path) { return from_directory(ModelDirectory(path)); }
-
-AXIFORM_INLINE Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {
-  return Tokenizer(detail::parts_from_tokenizer_json(read_json(file), file.string()), file.string());
-}
-
-AXIFORM_INLINE Tokenizer Tokenizer::from_vocab_txt(std::filesystem::path const& vocabulary, BertTokenizerOptions const& options) {
-  TokenizerParts parts = detail::word_piece_parts(vocabulary, options);
-  detail::AddedTokenList list(parts);
-  detail::finish_family(detail::TokenizerFamily::bert, {}, detail::default_tokens(options), vocabulary.string(), list, parts);
-  return Tokenizer(std::move(parts), vocabulary.string());
-}
-
-AXIFORM_INLINE Tokenizer Tokenizer::from_vocab_and_merges(std::filesystem::path const& vocabulary, std::filesystem::path const& merges,
-                                                          Gpt2TokenizerOptions const& options) {
-  TokenizerParts parts = detail::byte_bpe_parts(vocabulary, merges, options.add_prefix_space);
-  detail::AddedTokenList list(parts);
-  detail::finish_family(detail::TokenizerFamily::gpt2, {}, detail::default_tokens(options), vocabulary.string(), list, parts);
-  return Tokenizer(std::move(parts), vocabulary.string());
-}
-
-AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
-  using detail::ConfigFile;
-  if (GgufFile const* const file = directory.gguf()) return Tokenizer(detail::parts_from_gguf(*file), directory.string());
-  if (!std::filesystem::is_directory(directory)) throw FileError(directory.string() + ": is not a directory");
-  bool const has_json = std::filesystem::exists(directory / "tokenizer.json");
-  if (!has_json && !std::filesystem::exists(directory / "vocab.txt") && detail::vocabulary_and_merges(directory).first.empty() &&
-      detail::sentencepiece_file(directory).empty())
-    throw FileError(directory.string() + ": has no tokenizer: expected tokenizer.json, vocab.txt, vocab.json and merges.txt, or a " +
-                    "SentencePiece model such as tokenizer.model");
-  ConfigFile const config = ConfigFile::read(directory, "tokenizer_config.json");
-  std::string const name = has_json ? (directory / "tokenizer.json").string() : directory.string();
-  std::optional<detail::FamilyFound> found;
-  if (!has_json) found = detail::family_of_directory(directory, config);
-  detail::Section const settings(config.json, config.name);
-  std::optional<detail::SentencePieceModel> model;
-  std::optional<detail::SentencePieceConverter> converter;
-  if (found && detail::has_sentencepiece_model(found->family)) {
-    auto const file = detail::sentencepiece_file(directory);
-    if (file.empty())
-      throw CheckpointError(found->where + ": expected tokenizer.json, or a SentencePiece model such as sentencepiece.bpe.model, in " +
-                            directory.string() + ", found neither");
-    model = detail::read_sentencepiece_model(read_file(file), file.string());
-    converter.emplace(*model, settings, file.string());
-  }
-  TokenizerParts parts = converter ? converter->parts(found->family)
-                         : found   ? detail::parts_from_vocabulary(directory, *found)
-                                   : detail::parts_from_tokenizer_json(read_json(name), name);
-
-  detail::AddedTokenList list(parts);
-  detail::NamedTokens tokens;
-  detail::read_special_tokens(config.json, config.name, tokens);
-  if (auto const added = settings.optional_section("added_tokens_decoder")) {
-    detail::read_added_tokens_decoder(*added, list);
-  } else {  // Before there was such a key, two more files said it.
-    ConfigFile const map = ConfigFile::read(directory, "special_tokens_map.json");
-    ConfigFile const added_tokens = ConfigFile::read(directory, "added_tokens.json");
-    detail::NamedTokens of_map;
-    detail::read_special_tokens(map.json, map.name, of_map);
-    for (auto& [key, token] : of_map.named) tokens.set(key, std::move(token));
-    detail::read_added_tokens_json(added_tokens.json, added_tokens.name, tokens, list);
-    tokens.others.insert(tokens.others.end(), of_map.others.begin(), of_map.others.end());
-  }
-  if (converter)
-    detail::finish_sentencepiece(found->family, *converter, std::move(tokens), name, list, parts);
-  else if (found)
-    detail::finish_family(found->family, std::move(tokens), detail::default_tokens(found->family), name, list, parts);
-  else
-    detail::add_special_tokens(tokens, config.name, list, parts);
-  auto const source = found ? detail::TokenizerSource::vocabulary : detail::TokenizerSource::tokenizer_json;
-  detail::apply_tokenizer_config(settings, source, parts);
-  if (found && found->family == detail::TokenizerFamily::gpt2) detail::put_ends_round_text(settings, parts);
-  if (converter) converter->put_round_text(found->family, parts);
-  return Tokenizer(std::move(parts), name);
 }
 
 }  // namespace axiform

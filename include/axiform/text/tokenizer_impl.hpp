@@ -6,20 +6,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/executor.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/core/token_ids.hpp>
 #include <axiform/io/printable.hpp>
@@ -32,6 +30,7 @@
 #include <axiform/text/padding.hpp>
 #include <axiform/text/post_processor.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
+#include <axiform/text/string_table.hpp>
 #include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_parts.hpp>
 #include <axiform/text/unigram.hpp>
@@ -80,8 +79,8 @@ inline void repair(std::string_view text, TokenizedText& result) {
 
 inline void restore_places(TokenizedText const& text, std::vector<Offset>& places) {
   auto const original = [&](std::uint32_t place) {
-    auto const after = std::ranges::upper_bound(text.replacements, std::size_t{place}, std::ranges::less_equal{},
-                                                &TokenizedText::Replacement::valid_begin);
+    auto const after = std::lower_bound(text.replacements.begin(), text.replacements.end(), std::size_t{place},
+                                        [](TokenizedText::Replacement const& one, std::size_t begin) { return one.valid_begin < begin; });
     if (after == text.replacements.begin()) return place;
     auto const& last = *std::prev(after);
     return static_cast<std::uint32_t>(last.original_begin + last.original_length + (place - last.valid_begin - 3));
@@ -92,7 +91,13 @@ inline void restore_places(TokenizedText const& text, std::vector<Offset>& place
 }  // namespace detail
 
 struct Tokenizer::State {
-  using Model = std::variant<detail::WordPiece, detail::ByteBpe, detail::CharacterBpe, detail::Unigram>;
+  /// One of them; a std::variant asks more of a compiler.
+  struct Model {
+    std::unique_ptr<detail::WordPiece const> word_piece = nullptr;
+    std::unique_ptr<detail::ByteBpe const> byte_bpe = nullptr;
+    std::unique_ptr<detail::CharacterBpe const> character_bpe = nullptr;
+    std::unique_ptr<detail::Unigram const> unigram = nullptr;
+  };
 
   State(TokenizerParts parts, std::string const& name);
 
@@ -108,6 +113,12 @@ struct Tokenizer::State {
   void finish_text(detail::TokenizedText const& text, OffsetUnit unit, detail::EncodedText& encoded) const;
   Encoding assemble(detail::EncodedText& first, detail::EncodedText* second, EncodeOptions const& options) const;
   std::string const& id_to_token(TokenId id) const;
+  std::string const* find_normal_form(TokenId id) const noexcept {
+    if (normal_forms.empty() || id < 0) return nullptr;
+    auto const found = std::lower_bound(normal_forms.begin(), normal_forms.end(), static_cast<std::size_t>(id),
+                                        [](Encoding::Spelling const& form, std::size_t wanted) { return form.index < wanted; });
+    return found != normal_forms.end() && found->index == static_cast<std::size_t>(id) ? &found->text : nullptr;
+  }
   std::uint32_t number_byte_level_words(std::span<TokenId const> run, std::uint32_t first,
                                         std::span<std::optional<std::uint32_t>> words) const;
   bool cleans_up(DecodeOptions const& options) const noexcept {
@@ -122,7 +133,7 @@ struct Tokenizer::State {
   bool runs_steps = false;                      // Not where the model normalises and splits by itself, on its fast path.
   detail::AddedTokenMatcher raw_tokens;         // Found in the text.
   detail::AddedTokenMatcher normalized_tokens;  // Found in the normalised text.
-  std::map<TokenId, std::string> normal_forms;  // Of added tokens whose normal form is another.
+  std::vector<Encoding::Spelling> normal_forms;  // Of added tokens whose normal form is another, by id.
   std::vector<bool> is_special;
   std::vector<bool> is_added;
   std::vector<detail::SpaceCounts> spaces;  // By id, where offsets are trimmed.
@@ -142,7 +153,13 @@ struct Tokenizer::State {
 };
 
 struct Tokenizer::Scratch {
-  using Model = std::variant<detail::WordPiece::Scratch, detail::ByteBpe::Scratch, detail::CharacterBpe::Scratch, detail::Unigram::Scratch>;
+  /// The model's.
+  struct Model {
+    std::unique_ptr<detail::WordPiece::Scratch> word_piece = nullptr;
+    std::unique_ptr<detail::ByteBpe::Scratch> byte_bpe = nullptr;
+    std::unique_ptr<detail::CharacterBpe::Scratch> character_bpe = nullptr;
+    std::unique_ptr<detail::Unigram::Scratch> unigram = nullptr;
+  };
 
   struct Steps {
     detail::Normalizer::Scratch normalizer;
@@ -151,13 +168,19 @@ struct Tokenizer::Scratch {
     std::vector<detail::Piece> next_pieces;
   };
 
-  explicit Scratch(State const& state)
-      : model(std::visit([](auto const& m) -> Model { return typename std::remove_cvref_t<decltype(m)>::Scratch(m); }, state.model)) {}
+  explicit Scratch(State const& state) {
+    State::Model const& of = state.model;
+    if (of.word_piece) model.word_piece = std::make_unique<detail::WordPiece::Scratch>(*of.word_piece);
+    if (of.byte_bpe) model.byte_bpe = std::make_unique<detail::ByteBpe::Scratch>(*of.byte_bpe);
+    if (of.character_bpe) model.character_bpe = std::make_unique<detail::CharacterBpe::Scratch>(*of.character_bpe);
+    if (of.unigram) model.unigram = std::make_unique<detail::Unigram::Scratch>(*of.unigram);
+  }
 
   /// Whether an added token may stand there: not in a part that is plain text.
   bool may_be_token(std::size_t begin, std::size_t end) const noexcept {
     if (plain_parts.empty()) return true;
-    auto const next = std::ranges::upper_bound(plain_parts, begin, std::ranges::less{}, &Offset::end);
+    auto const next = std::upper_bound(plain_parts.begin(), plain_parts.end(), begin,
+                                       [](std::size_t place, Offset const& part) { return place < part.end; });
     return next == plain_parts.end() || next->begin >= end;
   }
 
@@ -169,42 +192,54 @@ struct Tokenizer::Scratch {
   detail::TokenizedText second;
 };
 
-inline Tokenizer::State::Model Tokenizer::State::make_model(Vocabulary const& vocabulary, TokenizerParts& parts, std::string const& name) {
-  auto* const word_piece = std::get_if<WordPieceOptions>(&parts.model);
-  if (auto* const bpe = std::get_if<ByteBpeOptions>(&parts.model)) return detail::ByteBpe(vocabulary, parts.merges, std::move(*bpe), name);
-  if (auto* const bpe = std::get_if<CharacterBpeOptions>(&parts.model))
-    return detail::CharacterBpe(vocabulary, parts.merges, std::move(*bpe), name);
-  if (auto* const unigram = std::get_if<UnigramOptions>(&parts.model)) return detail::Unigram(vocabulary, std::move(*unigram), name);
-  auto unknown = vocabulary.find(word_piece->unk_token);
-  if (!unknown) {
-    auto const added = std::ranges::find(parts.added_tokens, word_piece->unk_token, &AddedToken::content);
-    if (added == parts.added_tokens.end())
-      throw FormatError(name + ": the unknown token " + detail::in_quotes(word_piece->unk_token) + " is not in the vocabulary");
-    unknown = added->id;
+AXIFORM_COLD inline Tokenizer::State::Model Tokenizer::State::make_model(Vocabulary const& vocabulary, TokenizerParts& parts,
+                                                                         std::string const& name) {
+  Model model;
+  if (auto* const byte_bpe = std::get_if<ByteBpeOptions>(&parts.model)) {
+    model.byte_bpe = std::make_unique<detail::ByteBpe const>(vocabulary, parts.merges, std::move(*byte_bpe), name);
+  } else if (auto* const character_bpe = std::get_if<CharacterBpeOptions>(&parts.model)) {
+    model.character_bpe = std::make_unique<detail::CharacterBpe const>(vocabulary, parts.merges, std::move(*character_bpe), name);
+  } else if (auto* const unigram = std::get_if<UnigramOptions>(&parts.model)) {
+    model.unigram = std::make_unique<detail::Unigram const>(vocabulary, std::move(*unigram), name);
+  } else {
+    auto& word_piece = std::get<WordPieceOptions>(parts.model);
+    auto unknown = vocabulary.find(word_piece.unk_token);
+    for (AddedToken const& added : parts.added_tokens)
+      if (!unknown && added.content == word_piece.unk_token) unknown = added.id;
+    if (!unknown)
+      detail::throw_format_error({name, ": the unknown token ", detail::in_quotes(word_piece.unk_token), " is not in the vocabulary"});
+    model.word_piece = std::make_unique<detail::WordPiece const>(vocabulary, std::move(word_piece), *unknown);
   }
-  return detail::WordPiece(vocabulary, std::move(*word_piece), *unknown);
+  return model;
 }
 
 /// Gives the vocabulary the added tokens that the model does not have, and makes the matchers.
-inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, std::string const& name) {
+AXIFORM_COLD inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, std::string const& name) {
   std::vector<detail::AddedTokenMatcher::Entry> raw, normalized;
-  std::unordered_set<std::string> patterns;
+  detail::StringTable patterns;
+  auto const add_pattern = [&](std::string const& pattern) {
+    bool const is_new = patterns.find(pattern) == detail::StringTable::absent;
+    patterns.insert(pattern, 0);
+    return is_new;
+  };
   std::vector<std::string_view> unfound;
   for (AddedToken const& token : tokens) {
     if (token.content.empty()) continue;  // As Hugging Face has it.
     auto const known = vocabulary.find(token.content);
     if (known ? *known != token.id : token.id < 0 || vocabulary.has(token.id))
-      throw FormatError(name + ": added token " + detail::in_quotes(token.content) + ": found id " + std::to_string(token.id) +
-                        (known ? ", expected " + std::to_string(*known) + ", its id in the vocabulary" : ", expected one that is free"));
+      detail::throw_format_error(
+          {name, ": added token ", detail::in_quotes(token.content), ": found id ", std::to_string(token.id),
+           (known ? ", expected " + std::to_string(*known) + ", its id in the vocabulary" : ", expected one that is free")});
     if (!known) vocabulary.put(token.content, token.id, name);
     std::string pattern = token.normalized ? normal_form(token.content) : token.content;
-    if (pattern != token.content) normal_forms.emplace(token.id, pattern);
-    if (pattern.empty() || (token.normalized && !patterns.insert(pattern).second)) {
+    if (pattern != token.content) normal_forms.push_back({static_cast<std::size_t>(token.id), pattern});
+    if (pattern.empty() || (token.normalized && !add_pattern(pattern))) {
       unfound.push_back(token.content);
       continue;
     }
     (token.normalized ? normalized : raw).push_back({std::move(pattern), token.id, token.single_word, token.lstrip, token.rstrip});
   }
+  detail::stable_sort(normal_forms, [](Encoding::Spelling const& a, Encoding::Spelling const& b) { return a.index < b.index; });
   raw_tokens = detail::AddedTokenMatcher(std::move(raw));
   normalized_tokens = detail::AddedTokenMatcher(std::move(normalized));
   if (!unfound.empty())
@@ -217,13 +252,13 @@ inline void Tokenizer::State::add_tokens(std::vector<AddedToken> const& tokens, 
     if (token.content.empty()) continue;
     is_added[static_cast<std::size_t>(token.id)] = true;
     // The crate compares the written forms, so a special token whose normal form is another is never left out.
-    if (token.special) is_special[static_cast<std::size_t>(token.id)] = !normal_forms.contains(token.id);
+    if (token.special) is_special[static_cast<std::size_t>(token.id)] = find_normal_form(token.id) == nullptr;
   }
 }
 
 /// Text goes through steps when the parts have any: then the model's own normalizer and pre-tokenizer are steps, too, where nothing replaces
 /// them.
-inline void Tokenizer::State::complete_steps(TokenizerParts& parts) {
+AXIFORM_COLD inline void Tokenizer::State::complete_steps(TokenizerParts& parts) {
   if ((parts.normalizer.empty() && parts.pre_tokenizer.empty()) || std::holds_alternative<CharacterBpeOptions>(parts.model) ||
       std::holds_alternative<UnigramOptions>(parts.model))
     return;
@@ -238,7 +273,7 @@ inline void Tokenizer::State::complete_steps(TokenizerParts& parts) {
   }
 }
 
-inline std::string Tokenizer::State::normal_form(std::string const& content) const {
+AXIFORM_COLD inline std::string Tokenizer::State::normal_form(std::string const& content) const {
   auto const text_of = [](std::vector<detail::NormalizedCodePoint> const& points) {
     std::string text;
     for (auto const& point : points) append_utf8(text, point.value);
@@ -249,17 +284,16 @@ inline std::string Tokenizer::State::normal_form(std::string const& content) con
     normalizer.normalize(content, 0, TextBefore::nothing, scratch);
     return text_of(scratch.points);
   }
-  auto const* const word_piece = std::get_if<detail::WordPiece>(&model);
+  auto const* const word_piece = model.word_piece.get();
   return word_piece == nullptr ? content : text_of(detail::BertNormalizer(word_piece->options().normalizer).normalize(content, 0));
 }
 
-inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
+AXIFORM_COLD inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
     : vocabulary((complete_steps(parts), std::move(parts.vocabulary))),
       model(make_model(vocabulary, parts, name)),
       normalizer(parts.normalizer, name),
       pre_tokenizer(std::move(parts.pre_tokenizer), name),
-      runs_steps(!pre_tokenizer.empty() || std::holds_alternative<detail::CharacterBpe>(model) ||
-                 std::holds_alternative<detail::Unigram>(model)),
+      runs_steps(!pre_tokenizer.empty() || model.character_bpe != nullptr || model.unigram != nullptr),
       post_processor(std::move(parts.post_processor)),
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
@@ -270,17 +304,19 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
   add_tokens(parts.added_tokens, name);
   auto const check = [&](TokenId id) {
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary.size())
-      throw FormatError(name + ": special token id " + std::to_string(id) + " is outside of the vocabulary of " +
-                        std::to_string(vocabulary.size()));
+      detail::throw_format_error(
+          {name, ": special token id ", std::to_string(id), " is outside of the vocabulary of ", std::to_string(vocabulary.size())});
   };
   for (auto const* const parts_of : {&post_processor.single, &post_processor.pair})
-    for (TemplatePart const& part : *parts_of) std::ranges::for_each(part.ids, check);
+    for (TemplatePart const& part : *parts_of)
+      for (TokenId const id : part.ids) check(id);
   for (auto const& id : {special_tokens.cls, special_tokens.sep, special_tokens.pad, special_tokens.mask, special_tokens.unk,
                          special_tokens.bos, special_tokens.eos})
     if (id) check(*id);
   if (configured_padding.id) check(*configured_padding.id);
   if (!detail::is_template(post_processor.single, 0) || !detail::is_template(post_processor.pair, 1))
-    throw FormatError(name + ": post_processor: expected a template with the first text once, and one with the second text once after it");
+    detail::throw_format_error(
+        {name, ": post_processor: expected a template with the first text once, and one with the second text once after it"});
   if (!post_processor.trim_offsets) return;
   spaces.reserve(vocabulary.size());
   for (std::string const& token : vocabulary.tokens()) spaces.push_back(detail::count_spaces(token));
@@ -288,7 +324,8 @@ inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
 
 inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratch, detail::TokenizedText& result) const {
   if (text.size() > std::numeric_limits<std::uint32_t>::max() / 3)
-    throw ArgumentError("a text of " + std::to_string(text.size()) + " bytes is too long to tokenize at once: offsets are 32-bit numbers");
+    detail::throw_argument_error(
+        {"a text of ", std::to_string(text.size()), " bytes is too long to tokenize at once: offsets are 32-bit numbers"});
   result.valid = text;
   result.replacements.clear();
   result.is_ascii = is_ascii(text);
@@ -304,12 +341,12 @@ inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratc
           encode_by_steps(part, begin, scratch, sink);
           return;
         }
-        if (auto const* const word_piece = std::get_if<detail::WordPiece>(&model)) {
-          word_piece->encode(part, begin, normalized_tokens, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
+        if (auto const* const word_piece = model.word_piece.get()) {
+          word_piece->encode(part, begin, normalized_tokens, *scratch.model.word_piece, sink);
           return;
         }
-        auto const& bpe = std::get<detail::ByteBpe>(model);
-        auto& bpe_scratch = std::get<detail::ByteBpe::Scratch>(scratch.model);
+        auto const& bpe = *model.byte_bpe;
+        auto& bpe_scratch = *scratch.model.byte_bpe;
         normalized_tokens.split(  // There is no normaliser: these come second, that is all.
             part,
             [&](std::size_t b, std::size_t e) {
@@ -338,10 +375,9 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
     normalizer.normalize(text, static_cast<std::uint32_t>(base), before, buffers);
     normalized.assign(buffers.points);
   }
-  auto const* const unigram = std::get_if<detail::Unigram>(&model);
+  auto const* const unigram = model.unigram.get();
   if (unigram != nullptr && pre_tokenizer.marked_words() != detail::MarkedWords::no && normalized_tokens.empty() &&
-      scratch.before != TextBefore::text &&
-      unigram->encode_words(normalized, pre_tokenizer.marked_words(), std::get<detail::Unigram::Scratch>(scratch.model), sink))
+      scratch.before != TextBefore::text && unigram->encode_words(normalized, pre_tokenizer.marked_words(), *scratch.model.unigram, sink))
     return;
   auto const piece = [](std::size_t begin, std::size_t end) {
     return detail::Piece{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
@@ -365,14 +401,14 @@ inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t
       if (spelling != id_to_token(*added)) sink.spellings.push_back({sink.ids.size(), std::string(spelling)});
       auto const [first, last] = normalized.place(begin, end);
       sink.add(*added, first, last);
-    } else if (auto const* const word_piece = std::get_if<detail::WordPiece>(&model)) {
-      word_piece->encode_word(normalized, begin, end, std::get<detail::WordPiece::Scratch>(scratch.model), sink);
-    } else if (auto const* const bytes = std::get_if<detail::ByteBpe>(&model)) {
-      bytes->encode_word(normalized, begin, end, std::get<detail::ByteBpe::Scratch>(scratch.model), sink);
-    } else if (auto const* const characters = std::get_if<detail::CharacterBpe>(&model)) {
-      characters->encode_word(normalized, begin, end, std::get<detail::CharacterBpe::Scratch>(scratch.model), sink);
+    } else if (auto const* const word_piece = model.word_piece.get()) {
+      word_piece->encode_word(normalized, begin, end, *scratch.model.word_piece, sink);
+    } else if (auto const* const bytes = model.byte_bpe.get()) {
+      bytes->encode_word(normalized, begin, end, *scratch.model.byte_bpe, sink);
+    } else if (auto const* const characters = model.character_bpe.get()) {
+      characters->encode_word(normalized, begin, end, *scratch.model.character_bpe, sink);
     } else {
-      unigram->encode_word(normalized, begin, end, std::get<detail::Unigram::Scratch>(scratch.model), sink);
+      unigram->encode_word(normalized, begin, end, *scratch.model.unigram, sink);
     }
     sink.end_word();
   }
@@ -408,8 +444,8 @@ inline detail::KeptTokens Tokenizer::State::kept_tokens(detail::TokenizedText co
   auto const& parts = second == nullptr ? post_processor.single : post_processor.pair;
   std::size_t const added = options.add_special_tokens ? PostProcessor::count_special(parts) : 0;
   if (options.max_length < added)
-    throw ArgumentError("max_length: found " + std::to_string(options.max_length) + ", and the special tokens alone are " +
-                        std::to_string(added));
+    detail::throw_argument_error(
+        {"max_length: found ", std::to_string(options.max_length), ", and the special tokens alone are ", std::to_string(added)});
   return detail::kept_tokens(first.encoded.tokens.ids.size(), second != nullptr, second == nullptr ? 0 : second->encoded.tokens.ids.size(),
                              options.max_length - added, options.truncation);
 }
@@ -437,12 +473,13 @@ inline std::vector<Encoding> Tokenizer::State::windows(detail::TokenizedText& fi
     return whole;
   }
   if (cuts_first && cuts_second)
-    throw ArgumentError("max_length: found " + std::to_string(options.max_length) +
-                        ", and both texts would be cut; expected Truncation::only_first or only_second, to say which goes on in windows");
+    detail::throw_argument_error(
+        {"max_length: found ", std::to_string(options.max_length),
+         ", and both texts would be cut; expected Truncation::only_first or only_second, to say which goes on in windows"});
   std::size_t const length = cuts_first ? kept.first : kept.second;
   if (options.stride >= length)
-    throw ArgumentError("stride: found " + std::to_string(options.stride) + ", expected fewer than the " + std::to_string(length) +
-                        " tokens of the text that a window has room for");
+    detail::throw_argument_error({"stride: found ", std::to_string(options.stride), ", expected fewer than the ", std::to_string(length),
+                                  " tokens of the text that a window has room for"});
   count_offsets(first, options.offset_unit);  // Once: windows are cut from what has been counted.
   if (second != nullptr) count_offsets(*second, options.offset_unit);
   std::vector<Encoding> result;
@@ -488,8 +525,8 @@ inline Encoding Tokenizer::State::encode(std::string_view text, EncodeOptions co
 }
 
 inline std::string const& Tokenizer::State::id_to_token(TokenId id) const {
-  auto const normal = normal_forms.find(id);
-  return normal != normal_forms.end() ? normal->second : vocabulary.token(id);
+  std::string const* const normal = find_normal_form(id);
+  return normal != nullptr ? *normal : vocabulary.token(id);
 }
 
 // Numbers the words of a run of byte-level tokens, none of them added, from `first` on; gives the number that comes next. The run's bytes are
@@ -507,7 +544,7 @@ inline std::uint32_t Tokenizer::State::number_byte_level_words(std::span<TokenId
     std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(done + valid), invalid, '\x01');
     done += valid + invalid;
   }
-  bool const splits = std::get<detail::ByteBpe>(model).options().use_regex;
+  bool const splits = model.byte_bpe->options().use_regex;
   char const* const text = bytes.data();
   char const* const end = text + bytes.size();
   char const* piece_end = text;
@@ -558,8 +595,8 @@ AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_pair_views(std::span<std:
                                                                   std::span<std::string_view const> seconds, EncodeOptions const& options,
                                                                   Executor& executor) const {
   if (firsts.size() != seconds.size())
-    throw ArgumentError("encode_pair_batch: found " + std::to_string(firsts.size()) + " first texts and " + std::to_string(seconds.size()) +
-                        " second ones, expected as many");
+    detail::throw_argument_error({"encode_pair_batch: found ", std::to_string(firsts.size()), " first texts and ",
+                                  std::to_string(seconds.size()), " second ones, expected as many"});
   std::vector<Encoding> result(firsts.size());
   std::size_t const shares = std::min(firsts.size(), 8 * executor.concurrency());
   executor.parallel_for(shares, [&](std::size_t share) {
@@ -651,7 +688,7 @@ AXIFORM_INLINE std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Enc
       if (is_word(i)) words[i] = encoding.words[i];
     return words;
   }
-  auto const* const word_piece = std::get_if<detail::WordPiece>(&state_->model);
+  auto const* const word_piece = state_->model.word_piece.get();
   std::uint32_t next = 0;
   bool continues = false;  // Whether the token before is one that another can continue.
   for (std::size_t i = 0; i < words.size();) {
@@ -667,8 +704,7 @@ AXIFORM_INLINE std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Enc
     } else {
       std::size_t last = i + 1;
       while (last < words.size() && is_word(last) && !is_added(last)) ++last;
-      if (!std::holds_alternative<detail::ByteBpe>(
-              state_->model)) {  // An encoding that somebody else has put together: the text is one word.
+      if (state_->model.byte_bpe == nullptr) {  // An encoding that somebody else has put together: the text is one word.
         for (; i < last; ++i) words[i] = next;
         ++next;
         continue;
@@ -687,7 +723,7 @@ AXIFORM_INLINE void Tokenizer::append_decoded(TokenId id, DecodeOptions const& o
 }
 
 AXIFORM_INLINE bool Tokenizer::marks_continuations() const noexcept {
-  auto const* const word_piece = std::get_if<detail::WordPiece>(&state_->model);
+  auto const* const word_piece = state_->model.word_piece.get();
   return word_piece != nullptr && !word_piece->options().continuing_subword_prefix.empty();
 }
 

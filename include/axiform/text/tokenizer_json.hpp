@@ -17,7 +17,6 @@
 #include <variant>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/base64.hpp>
@@ -36,21 +35,21 @@ namespace axiform::detail {
 
 /// The tokens of an object of tokens and ids; ids that none has are holes.
 inline Vocabulary vocabulary_from(Json const& object, std::string const& name) {
-  if (!object.is_object()) throw FormatError(name + ": found " + describe_json(object) + ", expected an object of tokens and their ids");
-  if (object.empty()) throw FormatError(name + ": has no tokens");
+  if (!object.is_object()) throw_format_error({name, ": found ", describe_json(object), ", expected an object of tokens and their ids"});
+  if (object.empty()) throw_format_error({name, ": has no tokens"});
   std::vector<std::pair<TokenId, std::string const*>> by_id;
   by_id.reserve(object.size());
   for (auto const& [token, value] : object.items()) {
     auto const id = scalar_from<TokenId>(value);
-    if (!id || *id < 0) throw FormatError(name + ": token " + in_quotes(token) + ": found " + describe_json(value) + ", expected an id");
+    if (!id || *id < 0) throw_format_error({name, ": token ", in_quotes(token), ": found ", describe_json(value), ", expected an id"});
     by_id.emplace_back(*id, &token);
   }
-  stable_sort(by_id, std::ranges::less{}, &std::pair<TokenId, std::string const*>::first);
+  stable_sort(by_id, [](auto const& a, auto const& b) { return a.first < b.first; });
   Vocabulary vocabulary;
   for (auto const& [id, token] : by_id) {
     if (vocabulary.has(id))
-      throw FormatError(name + ": the tokens " + in_quotes(vocabulary.token(id)) + " and " + in_quotes(*token) + " have one id, " +
-                        std::to_string(id));
+      throw_format_error(
+          {name, ": the tokens ", in_quotes(vocabulary.token(id)), " and ", in_quotes(*token), " have one id, ", std::to_string(id)});
     vocabulary.put(*token, id, name);
   }
   return vocabulary;
@@ -65,7 +64,7 @@ inline std::pair<std::string, std::string> merge_from(Json const& json, std::str
     if (auto const space = text.find(' '); space != text.npos && text.find(' ', space + 1) == text.npos)
       return {text.substr(0, space), text.substr(space + 1)};
   }
-  throw FormatError(where + ": found " + describe_json(json) + ", expected two tokens");
+  throw_format_error({where, ": found ", describe_json(json), ", expected two tokens"});
 }
 
 /// `{"String": …}` or `{"Regex": …}`.
@@ -73,28 +72,28 @@ struct Pattern {
   std::string text;
   bool is_expression;
 };
-inline Pattern pattern_from(Section const& piece) {
+AXIFORM_COLD inline Pattern pattern_from(Section const& piece) {
   Json const* const value = find_member(piece.json(), "pattern", piece.where());
   if (value != nullptr && value->is_object() && value->size() == 1 && (value->contains("String") || value->contains("Regex"))) {
     Section const pattern = piece.section("pattern");
     bool const is_expression = value->contains("Regex");
     auto text = pattern.require<std::string>(is_expression ? "Regex" : "String");
-    if (!is_valid_utf8(text)) throw FormatError(pattern.where() + ": found " + in_quotes(text) + ", expected UTF-8");
-    if (text.empty()) throw FormatError(pattern.where() + ": found the empty text, which would match everywhere");
+    if (!is_valid_utf8(text)) throw_format_error({pattern.where(), ": found ", in_quotes(text), ", expected UTF-8"});
+    if (text.empty()) throw_format_error({pattern.where(), ": found the empty text, which would match everywhere"});
     return {std::move(text), is_expression};
   }
-  throw FormatError(piece.where() + ": pattern: expected an object with \"String\" or \"Regex\"");
+  throw_format_error({piece.where(), ": pattern: expected an object with \"String\" or \"Regex\""});
 }
 
 /// A text that stands in for others.
-inline std::string content_from(Section const& piece, std::string_view key) {
+AXIFORM_COLD inline std::string content_from(Section const& piece, std::string_view key) {
   auto content = piece.require<std::string>(key);
   if (!is_valid_utf8(content))
-    throw FormatError(piece.where() + ": " + printable(key) + ": found " + in_quotes(content) + ", expected UTF-8");
+    throw_format_error({piece.where(), ": ", printable(key), ": found ", in_quotes(content), ", expected UTF-8"});
   return content;
 }
 
-inline BertNormalizerOptions bert_normalizer_from(Section const& normalizer) {
+AXIFORM_COLD inline BertNormalizerOptions bert_normalizer_from(Section const& normalizer) {
   normalizer.allow({"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"});
   return {.clean_text = normalizer.require<bool>("clean_text"),
           .handle_chinese_chars = normalizer.require<bool>("handle_chinese_chars"),
@@ -103,20 +102,20 @@ inline BertNormalizerOptions bert_normalizer_from(Section const& normalizer) {
 }
 
 /// The members of a `Sequence`, those of one within it included, or the piece itself.
-inline void flatten(Section const& piece, std::string_view key, std::vector<Section>& result, int depth = 0) {
+AXIFORM_COLD inline void flatten(Section const& piece, std::string_view key, std::vector<Section>& result, int depth = 0) {
   if (piece.get_or<std::string>("type", "") != "Sequence") {
     result.push_back(piece);
-    if (result.size() > 64) throw CheckpointError(piece.where() + ": more than 64 steps are not supported");
+    if (result.size() > 64) throw_checkpoint_error({piece.where(), ": more than 64 steps are not supported"});
     return;
   }
   piece.allow({"type", key});
-  if (depth == 8) throw CheckpointError(piece.where() + ": more than 8 sequences one in another are not supported");
+  if (depth == 8) throw_checkpoint_error({piece.where(), ": more than 8 sequences one in another are not supported"});
   for (Section const& member : piece.sections(key)) flatten(member, key, result, depth + 1);
 }
 
 /// The regular expressions that converters of SentencePiece's models replace by: no others are known.
-inline void add_replaced_expression(Section const& piece, std::string const& expression, std::string content,
-                                    std::vector<NormalizerStep>& steps) {
+AXIFORM_COLD inline void add_replaced_expression(Section const& piece, std::string const& expression, std::string content,
+                                                 std::vector<NormalizerStep>& steps) {
   using enum NormalizerStep::Kind;
   if (expression == " {2,}")
     steps.push_back({replace_runs, {}, std::move(content)});
@@ -125,10 +124,10 @@ inline void add_replaced_expression(Section const& piece, std::string const& exp
   else if (expression == "\\A\u2581")
     steps.push_back({replace_begin, std::string(space_mark), std::move(content)});
   else
-    throw CheckpointError(piece.where() + ": replacing the regular expression " + in_quotes(expression) + " is not supported");
+    throw_checkpoint_error({piece.where(), ": replacing the regular expression ", in_quotes(expression), " is not supported"});
 }
 
-inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerStep>& steps) {
+AXIFORM_COLD inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerStep>& steps) {
   using enum NormalizerStep::Kind;
   static constexpr std::pair<std::string_view, NormalizerStep::Kind> plain[] = {
       {"NFC", nfc}, {"NFD", nfd}, {"NFKC", nfkc}, {"NFKD", nfkd}, {"Nmt", nmt}, {"Lowercase", lowercase}, {"StripAccents", strip_accents}};
@@ -147,7 +146,7 @@ inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerSte
   } else if (type == "Precompiled") {
     piece.allow({"type", "precompiled_charsmap"});
     auto bytes = decode_base64(piece.require<std::string>("precompiled_charsmap"));
-    if (!bytes) throw FormatError(piece.where() + ": precompiled_charsmap: expected bytes in base64");
+    if (!bytes) throw_format_error({piece.where(), ": precompiled_charsmap: expected bytes in base64"});
     steps.push_back({precompiled, {}, std::move(*bytes)});
   } else if (type == "Prepend") {
     piece.allow({"type", "prepend"});
@@ -159,11 +158,12 @@ inline void add_normalizer_steps(Section const& piece, std::vector<NormalizerSte
     if (piece.require<bool>("strip_right")) steps.push_back({strip_right});
   } else {
     piece.allow({"type"});
-    steps.push_back({std::ranges::find(plain, type, &std::pair<std::string_view, NormalizerStep::Kind>::first)->second});
+    for (auto const& [name, kind] : plain)
+      if (name == type) steps.push_back({kind});
   }
 }
 
-inline SplitBehavior behavior_from(Section const& piece, std::string_view otherwise) {
+AXIFORM_COLD inline SplitBehavior behavior_from(Section const& piece, std::string_view otherwise) {
   static constexpr std::pair<std::string_view, SplitBehavior> behaviors[] = {{"Isolated", SplitBehavior::isolated},
                                                                              {"Removed", SplitBehavior::removed},
                                                                              {"MergedWithPrevious", SplitBehavior::merged_with_previous},
@@ -173,11 +173,13 @@ inline SplitBehavior behavior_from(Section const& piece, std::string_view otherw
       otherwise.empty() ? piece.require<std::string>("behavior") : piece.get_or<std::string>("behavior", std::string(otherwise));
   for (auto const& [known, behavior] : behaviors)
     if (known == name) return behavior;
-  throw CheckpointError(piece.where() + ": the behavior " + in_quotes(name) + " is not supported");
+  throw_checkpoint_error({piece.where(), ": the behavior ", in_quotes(name), " is not supported"});
 }
 
-inline bool has_bytes(std::vector<PreTokenizerStep> const& steps) {
-  return std::ranges::find(steps, PreTokenizerStep::Kind::bytes, &PreTokenizerStep::kind) != steps.end();
+AXIFORM_COLD inline bool has_bytes(std::vector<PreTokenizerStep> const& steps) {
+  for (PreTokenizerStep const& step : steps)
+    if (step.kind == PreTokenizerStep::Kind::bytes) return true;
+  return false;
 }
 
 /// What a `Metaspace` says, be it pre-tokenizer or decoder.
@@ -185,34 +187,34 @@ struct Metaspace {
   std::string mark;
   PrependScheme prepend;
 };
-inline Metaspace metaspace_from(Section const& piece) {
+AXIFORM_COLD inline Metaspace metaspace_from(Section const& piece) {
   static constexpr std::pair<std::string_view, PrependScheme> schemes[] = {
       {"always", PrependScheme::always}, {"first", PrependScheme::first}, {"never", PrependScheme::never}};
   // `str_rep`, which old files have, says what `replacement` says.
   piece.allow({"type", "replacement", "str_rep", "add_prefix_space", "prepend_scheme", "split"});
   auto const mark = piece.require<std::string>("replacement");
   if (!is_valid_utf8(mark) || count_code_points(mark) != 1 || mark == " ")
-    throw FormatError(piece.where() + ": replacement: found " + in_quotes(mark) + ", expected one character that is not a space");
+    throw_format_error({piece.where(), ": replacement: found ", in_quotes(mark), ", expected one character that is not a space"});
   auto const name = piece.get_or<std::string>("prepend_scheme", "always");
-  auto const scheme = std::ranges::find(schemes, name, &std::pair<std::string_view, PrependScheme>::first);
+  auto const* const scheme = std::find_if(std::begin(schemes), std::end(schemes), [&](auto const& each) { return each.first == name; });
   if (scheme == std::end(schemes))
-    throw CheckpointError(piece.where() + ": the prepend_scheme " + in_quotes(name) + " is not supported, expected always, first or never");
+    throw_checkpoint_error({piece.where(), ": the prepend_scheme ", in_quotes(name), " is not supported, expected always, first or never"});
   bool const prepends = piece.get_or<bool>("add_prefix_space", true);  // Old files have this in the place of the scheme.
   PrependScheme const prepend = prepends ? scheme->second : PrependScheme::never;
   if (!prepends && find_member(piece.json(), "prepend_scheme", piece.where()) != nullptr && scheme->second != PrependScheme::never)
-    throw FormatError(piece.where() + ": found the prepend_scheme " + in_quotes(name) +
-                      " and no add_prefix_space, expected that they agree");
+    throw_format_error(
+        {piece.where(), ": found the prepend_scheme ", in_quotes(name), " and no add_prefix_space, expected that they agree"});
   return {mark, prepend};
 }
 
-inline void add_metaspace_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
+AXIFORM_COLD inline void add_metaspace_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
   auto const [mark, prepend] = metaspace_from(piece);
   auto more = marked_words(prepend, mark);
   if (!piece.get_or<bool>("split", true)) more.pop_back();
   steps.insert(steps.end(), more.begin(), more.end());
 }
 
-inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
+AXIFORM_COLD inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokenizerStep>& steps) {
   using enum PreTokenizerStep::Kind;
   bool const sees_bytes = has_bytes(steps);
   auto const type =
@@ -220,13 +222,13 @@ inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokeniz
   auto const insert = [&](std::vector<PreTokenizerStep> const& more) { steps.insert(steps.end(), more.begin(), more.end()); };
   if (type == "ByteLevel") {
     piece.allow({"type", "add_prefix_space", "trim_offsets", "use_regex"});
-    if (sees_bytes) throw CheckpointError(piece.where() + ": ByteLevel twice is not supported");
+    if (sees_bytes) throw_checkpoint_error({piece.where(), ": ByteLevel twice is not supported"});
     insert(byte_level_steps(piece.require<bool>("add_prefix_space"), piece.get_or<bool>("use_regex", true)));
   } else if (type == "Split") {
     piece.allow({"type", "pattern", "behavior", "invert"});
     auto pattern = pattern_from(piece);
     if (sees_bytes && !pattern.is_expression)
-      throw CheckpointError(piece.where() + ": splitting at a text after ByteLevel is not supported");
+      throw_checkpoint_error({piece.where(), ": splitting at a text after ByteLevel is not supported"});
     auto const kind = pattern.is_expression ? expression : literal;
     if (pattern.is_expression) SplitExpression(pattern.text, piece.where());  // Which throws for one that is not known.
     steps.push_back({kind, std::move(pattern.text), behavior_from(piece, ""), piece.require<bool>("invert")});
@@ -235,7 +237,7 @@ inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokeniz
     bool const is_individual = piece.require<bool>("individual_digits");
     steps.push_back({.kind = digits, .behavior = is_individual ? SplitBehavior::isolated : SplitBehavior::contiguous});
   } else if (type == "Metaspace") {
-    if (sees_bytes) throw CheckpointError(piece.where() + ": Metaspace after ByteLevel is not supported");
+    if (sees_bytes) throw_checkpoint_error({piece.where(), ": Metaspace after ByteLevel is not supported"});
     add_metaspace_steps(piece, steps);
   } else if (type == "Punctuation") {
     piece.allow({"type", "behavior"});
@@ -249,21 +251,21 @@ inline void add_pre_tokenizer_steps(Section const& piece, std::vector<PreTokeniz
 }
 
 /// What the file says of normalization, one piece after another.
-inline std::vector<Section> normalizers_of(Section const& file) {
+AXIFORM_COLD inline std::vector<Section> normalizers_of(Section const& file) {
   std::vector<Section> pieces;
   if (auto const normalizer = file.optional_section("normalizer")) flatten(*normalizer, "normalizers", pieces);
   return pieces;
 }
-inline std::vector<Section> pre_tokenizers_of(Section const& file) {
+AXIFORM_COLD inline std::vector<Section> pre_tokenizers_of(Section const& file) {
   std::vector<Section> pieces;
   if (auto const pre_tokenizer = file.optional_section("pre_tokenizer")) flatten(*pre_tokenizer, "pretokenizers", pieces);
   return pieces;
 }
-inline bool is_only(std::vector<Section> const& pieces, std::string_view type) {
+AXIFORM_COLD inline bool is_only(std::vector<Section> const& pieces, std::string_view type) {
   return pieces.size() == 1 && pieces.front().get_or<std::string>("type", "") == type;
 }
 
-inline void read_word_piece(Section const& file, Section const& model, TokenizerParts& parts) {
+AXIFORM_COLD inline void read_word_piece(Section const& file, Section const& model, TokenizerParts& parts) {
   model.allow({"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"});
   WordPieceOptions options;
   options.unk_token = model.require<std::string>("unk_token");
@@ -277,13 +279,13 @@ inline void read_word_piece(Section const& file, Section const& model, Tokenizer
     for (Section const& piece : normalizers) add_normalizer_steps(piece, parts.normalizer);
   auto const pre_tokenizers = pre_tokenizers_of(file);
   for (Section const& piece : pre_tokenizers) add_pre_tokenizer_steps(piece, parts.pre_tokenizer);
-  if (has_bytes(parts.pre_tokenizer)) throw CheckpointError(file.where() + ": pre_tokenizer: ByteLevel is not supported with WordPiece");
-  if (parts.pre_tokenizer.empty()) throw CheckpointError(file.where() + ": pre_tokenizer: WordPiece without any is not supported");
+  if (has_bytes(parts.pre_tokenizer)) throw_checkpoint_error({file.where(), ": pre_tokenizer: ByteLevel is not supported with WordPiece"});
+  if (parts.pre_tokenizer.empty()) throw_checkpoint_error({file.where(), ": pre_tokenizer: WordPiece without any is not supported"});
   if (is_only(pre_tokenizers, "BertPreTokenizer")) parts.pre_tokenizer.clear();  // The model's own.
   parts.model = std::move(options);
 }
 
-inline void read_bpe(Section const& file, Section const& model, TokenizerParts& parts) {
+AXIFORM_COLD inline void read_bpe(Section const& file, Section const& model, TokenizerParts& parts) {
   model.allow({"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
                "ignore_merges", "vocab", "merges"});
   for (std::string_view const key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) model.expect_unset(key);
@@ -315,7 +317,7 @@ inline void read_bpe(Section const& file, Section const& model, TokenizerParts& 
 }
 
 /// Its vocabulary is an array of tokens with their scores.
-inline void read_unigram(Section const& file, Section const& model, TokenizerParts& parts) {
+AXIFORM_COLD inline void read_unigram(Section const& file, Section const& model, TokenizerParts& parts) {
   model.allow({"type", "unk_id", "vocab", "byte_fallback"});
   UnigramOptions options{.unk_id = model.get<TokenId>("unk_id"), .byte_fallback = model.get_or<bool>("byte_fallback", false)};
   Json const& vocabulary = require_array(model.json(), "vocab", model.where());
@@ -325,20 +327,20 @@ inline void read_unigram(Section const& file, Section const& model, TokenizerPar
   for (Json const& entry : vocabulary) {
     auto const score = entry.is_array() && entry.size() == 2 && entry[0].is_string() ? scalar_from<double>(entry[1]) : std::nullopt;
     if (!score)
-      throw FormatError(model.where() + ": vocab[" + std::to_string(tokens.size()) + "]: found " + describe_json(entry) +
-                        ", expected a token and its score");
+      throw_format_error({model.where(), ": vocab[", std::to_string(tokens.size()), "]: found ", describe_json(entry),
+                          ", expected a token and its score"});
     tokens.push_back(entry[0].text());
     options.scores.push_back(*score);
   }
-  if (tokens.empty()) throw FormatError(model.where() + ": vocab: has no tokens");
+  if (tokens.empty()) throw_format_error({model.where(), ": vocab: has no tokens"});
   parts.vocabulary = Vocabulary(tokens, model.where() + ": vocab");
   for (Section const& piece : normalizers_of(file)) add_normalizer_steps(piece, parts.normalizer);
   for (Section const& piece : pre_tokenizers_of(file)) add_pre_tokenizer_steps(piece, parts.pre_tokenizer);
-  if (has_bytes(parts.pre_tokenizer)) throw CheckpointError(file.where() + ": pre_tokenizer: ByteLevel is not supported with Unigram");
+  if (has_bytes(parts.pre_tokenizer)) throw_checkpoint_error({file.where(), ": pre_tokenizer: ByteLevel is not supported with Unigram"});
   parts.model = std::move(options);
 }
 
-inline AddedToken added_token_from(Section const& token, TokenId id) {
+AXIFORM_COLD inline AddedToken added_token_from(Section const& token, TokenId id) {
   token.allow({"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special", "__type"});
   AddedToken result;
   result.id = id;
@@ -351,7 +353,7 @@ inline AddedToken added_token_from(Section const& token, TokenId id) {
   return result;
 }
 
-inline std::vector<TemplatePart> template_from(Section const& processor, std::string_view key) {
+AXIFORM_COLD inline std::vector<TemplatePart> template_from(Section const& processor, std::string_view key) {
   std::vector<TemplatePart> result;
   Section const special_tokens = processor.section("special_tokens");
   for (Section const& piece : processor.sections(key)) {
@@ -359,7 +361,7 @@ inline std::vector<TemplatePart> template_from(Section const& processor, std::st
     TemplatePart part;
     if (auto const text = piece.optional_section("Sequence")) {
       auto const id = text->require<std::string>("id");
-      if (id != "A" && id != "B") throw FormatError(text->where() + ": id: found " + in_quotes(id) + ", expected \"A\" or \"B\"");
+      if (id != "A" && id != "B") throw_format_error({text->where(), ": id: found ", in_quotes(id), ", expected \"A\" or \"B\""});
       part.kind = id == "A" ? TemplatePart::Kind::first_text : TemplatePart::Kind::second_text;
       part.type_id = text->require<TokenId>("type_id");
     } else {
@@ -374,15 +376,15 @@ inline std::vector<TemplatePart> template_from(Section const& processor, std::st
 }
 
 /// `["[SEP]", 102]`.
-inline TokenId token_of_pair(Section const& processor, std::string_view key) {
+AXIFORM_COLD inline TokenId token_of_pair(Section const& processor, std::string_view key) {
   Json const& pair = require_array(processor.json(), key, processor.where());
   auto const id = pair.size() == 2 && pair[0].is_string() ? scalar_from<TokenId>(pair[1]) : std::nullopt;
-  if (!id) throw FormatError(processor.where() + ": " + printable(key) + ": expected a token and its id");
+  if (!id) throw_format_error({processor.where(), ": ", printable(key), ": expected a token and its id"});
   return *id;
 }
 
 /// Adds what `processor` says to `result`; what `ByteLevel` says of offsets may come before what another says of special tokens.
-inline void read_post_processor(Section const& processor, PostProcessor& result) {
+AXIFORM_COLD inline void read_post_processor(Section const& processor, PostProcessor& result) {
   auto const type = processor.type({"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel", "Sequence"});
   if (type == "Sequence") {
     processor.allow({"type", "processors"});
@@ -420,7 +422,7 @@ inline void read_post_processor(Section const& processor, PostProcessor& result)
 }
 
 /// Spaces for marks, and what may come after them, in this order: bytes of byte tokens, all in one, a space less at the begin.
-inline std::optional<DecoderOptions> mark_decoder_from(std::span<Section const> decoders) {
+AXIFORM_COLD inline std::optional<DecoderOptions> mark_decoder_from(std::span<Section const> decoders) {
   DecoderOptions options{.kind = DecoderOptions::Kind::marks};
   auto next = decoders.begin();
   auto const is_next = [&](std::string_view type) { return next != decoders.end() && next->require<std::string>("type") == type; };
@@ -444,7 +446,7 @@ inline std::optional<DecoderOptions> mark_decoder_from(std::span<Section const> 
   return next == decoders.end() ? std::optional(options) : std::nullopt;
 }
 
-inline DecoderOptions decoder_from(Section const& decoder) {
+AXIFORM_COLD inline DecoderOptions decoder_from(Section const& decoder) {
   DecoderOptions options;
   auto const type = decoder.type({"WordPiece", "ByteLevel", "Metaspace", "Sequence"});
   if (type == "Sequence") {
@@ -472,7 +474,7 @@ inline DecoderOptions decoder_from(Section const& decoder) {
 }
 
 /// What the usual names stand for, where the vocabulary has them.
-inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedTokenList const& added_tokens) {
+AXIFORM_COLD inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedTokenList const& added_tokens) {
   auto const find = [&](std::initializer_list<std::string_view> names) -> std::optional<TokenId> {
     for (std::string_view const name : names)
       if (auto const id = added_tokens.id_of(name)) return id;
@@ -498,7 +500,7 @@ inline SpecialTokens usual_special_tokens(TokenizerParts const& parts, AddedToke
 }
 
 /// `truncation`, into options of encoding.
-inline EncodeOptions truncation_from(Section const& truncation) {
+AXIFORM_COLD inline EncodeOptions truncation_from(Section const& truncation) {
   truncation.allow({"direction", "max_length", "strategy", "stride"});
   EncodeOptions options;
   options.max_length = truncation.require<std::size_t>("max_length");
@@ -515,7 +517,7 @@ inline EncodeOptions truncation_from(Section const& truncation) {
 }
 
 /// `padding`.
-inline PaddingOptions padding_from(Section const& padding) {
+AXIFORM_COLD inline PaddingOptions padding_from(Section const& padding) {
   padding.allow({"direction", "pad_id", "pad_to_multiple_of", "pad_token", "pad_type_id", "strategy"});
   PaddingOptions options;
   Json const* const strategy = find_member(padding.json(), "strategy", padding.where());
@@ -525,17 +527,17 @@ inline PaddingOptions padding_from(Section const& padding) {
     padding.refuse("strategy", *strategy);
   options.multiple_of = std::max<std::size_t>(padding.get_or<std::size_t>("pad_to_multiple_of", 1), 1);  // The crate takes 0 for none.
   options.side = padding.is_left("direction") ? PaddingSide::left : PaddingSide::right;
-  options.id = padding.require<TokenId>("pad_id");
+  options.id = padding.get<TokenId>("pad_id");
   options.type_id = padding.get_or<TokenId>("pad_type_id", 0);
   return options;
 }
 
 /// The parts that a tokenizer.json describes. `name` says in messages where it comes from.
-inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string const& name) {
+AXIFORM_COLD inline TokenizerParts parts_from_tokenizer_json(Json const& json, std::string const& name) {
   Section const file(json, name);
   file.allow({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"});
   if (auto const version = file.get_or<std::string>("version", "1.0"); version != "1.0")
-    throw CheckpointError(name + ": version: found " + in_quotes(version) + ", expected \"1.0\"");
+    throw_checkpoint_error({name, ": version: found ", in_quotes(version), ", expected \"1.0\""});
   TokenizerParts parts;
   Section const model = file.section("model");
   auto type = model.get<std::string>("type");

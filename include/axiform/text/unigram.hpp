@@ -20,7 +20,6 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/decoder.hpp>
@@ -64,16 +63,16 @@ class Unigram {
   Unigram(Vocabulary const& vocabulary, UnigramOptions options, std::string const& name) : options_(std::move(options)) {
     auto const& scores = options_.scores;
     if (scores.size() != vocabulary.size())
-      throw FormatError(name + ": found " + std::to_string(scores.size()) + " scores, expected one for each of " +
-                        std::to_string(vocabulary.size()) + " tokens");
+      throw_format_error({name, ": found ", std::to_string(scores.size()), " scores, expected one for each of ",
+                          std::to_string(vocabulary.size()), " tokens"});
     if (options_.unk_id && (*options_.unk_id < 0 || static_cast<std::size_t>(*options_.unk_id) >= vocabulary.size()))
-      throw FormatError(name + ": unk_id: found " + std::to_string(*options_.unk_id) + ", expected the id of one of " +
-                        std::to_string(vocabulary.size()) + " tokens");
+      throw_format_error({name, ": unk_id: found ", std::to_string(*options_.unk_id), ", expected the id of one of ",
+                          std::to_string(vocabulary.size()), " tokens"});
     double least = std::numeric_limits<double>::infinity();
     std::vector<UnigramTrie::Entry> entries;
     entries.reserve(scores.size());
     for (std::size_t id = 0; id < scores.size(); ++id) {
-      if (!std::isfinite(scores[id])) throw FormatError(name + ": the score of token " + std::to_string(id) + " is not a finite number");
+      if (!std::isfinite(scores[id])) throw_format_error({name, ": the score of token ", std::to_string(id), " is not a finite number"});
       least = std::min(least, scores[id]);
       std::string const& token = vocabulary.tokens()[id];
       if (!token.empty()) entries.push_back({token, static_cast<TokenId>(id), scores[id]});
@@ -207,8 +206,8 @@ class Unigram {
       }
       if (!is_known) {
         if (!options_.unk_id)
-          throw ArgumentError("the character " + in_quotes(word.substr(begin, character)) +
-                              " is in no token, and the tokenizer has none for what is unknown");
+          throw_argument_error({"the character ", in_quotes(word.substr(begin, character)),
+                                " is in no token, and the tokenizer has none for what is unknown"});
         reach(begin + character, unknown_score_ + so_far, begin, UnigramTrie::none);
       }
       begin += character;
@@ -223,7 +222,7 @@ class Unigram {
       return;
     }
     auto const has_byte = [this](char byte) { return byte_ids_[static_cast<unsigned char>(byte)] != StringTable::absent; };
-    if (options_.byte_fallback && std::ranges::all_of(text, has_byte)) {
+    if (options_.byte_fallback && std::all_of(text.begin(), text.end(), has_byte)) {
       for (char const byte : text) sink.add(byte_ids_[static_cast<unsigned char>(byte)], place.begin, place.end);
       return;
     }

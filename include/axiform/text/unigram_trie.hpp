@@ -169,7 +169,7 @@ class UnigramTrie {
   std::uint32_t find_base(std::vector<Range> const& children, FreePlaces const& free) {
     std::size_t const least = children.front().node;
     auto const fits = [&](std::size_t base) {
-      return std::ranges::all_of(children, [&](Range const& child) { return free.has(base + child.node); });
+      return std::all_of(children.begin(), children.end(), [&](Range const& child) { return free.has(base + child.node); });
     };
     std::size_t base = last_ + 1;
     int tries = 64;

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/string_table.hpp>
@@ -28,7 +27,7 @@ class Vocabulary {
   /// @throws FormatError when one is not UTF-8, or there are more than ids can number.
   Vocabulary(std::vector<std::string> const& tokens, std::string const& name) : table_(tokens.size()) {
     if (tokens.size() > static_cast<std::size_t>(std::numeric_limits<TokenId>::max()))
-      throw FormatError(name + ": has " + std::to_string(tokens.size()) + " tokens, more than ids can number");
+      detail::throw_format_error({name, ": has ", std::to_string(tokens.size()), " tokens, more than ids can number"});
     tokens_.reserve(tokens.size());
     for (std::size_t id = 0; id < tokens.size(); ++id) put(tokens[id], static_cast<TokenId>(id), name);
   }
@@ -45,7 +44,7 @@ class Vocabulary {
   /// The token of `id`, empty for a hole. @throws ArgumentError when `id` is not below `size()`.
   std::string const& token(TokenId id) const {
     if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size())
-      throw ArgumentError("token id " + std::to_string(id) + " is outside of the vocabulary of " + std::to_string(tokens_.size()));
+      detail::throw_argument_error({"token id ", std::to_string(id), " is outside of the vocabulary of ", std::to_string(tokens_.size())});
     return tokens_[static_cast<std::size_t>(id)];
   }
 
@@ -60,10 +59,10 @@ class Vocabulary {
   /// @throws FormatError when it is not UTF-8, or its id is so far beyond the others that it can only be a mistake.
   void put(std::string token, TokenId id, std::string const& name) {
     if (!is_valid_utf8(token))
-      throw FormatError(name + ": token " + std::to_string(id) + ", " + detail::in_quotes(token) + ", is not UTF-8");
+      detail::throw_format_error({name, ": token ", std::to_string(id), ", ", detail::in_quotes(token), ", is not UTF-8"});
     if (static_cast<std::size_t>(id) >= 16 * count_ + (std::size_t{1} << 20))
-      throw FormatError(name + ": token " + detail::in_quotes(token) + ": found id " + std::to_string(id) + ", and there are only " +
-                        std::to_string(count_) + " tokens below it");
+      detail::throw_format_error({name, ": token ", detail::in_quotes(token), ": found id ", std::to_string(id), ", and there are only ",
+                                  std::to_string(count_), " tokens below it"});
     if (auto const earlier = find(token))
       tokens_[static_cast<std::size_t>(*earlier)].clear();
     else
