@@ -6,53 +6,22 @@
 #include <axiform/models/load.hpp>
 
 #include <algorithm>
-#include <initializer_list>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
 #include "support/files.hpp"
 #include "support/goldens.hpp"
+#include "support/head_goldens.hpp"
 
 using namespace axiform;
 using goldens::ChangedFixture;
 using goldens::Goldens;
+using goldens::head_tolerance;
 using goldens::largest_difference;
 
 namespace {
-
-constexpr double electra_tolerance = 2e-5;  // the end-to-end bound, for states and logits of magnitude 1 to 20
-
-// Calls `check(golden, name, outputs, model, sequences, context)` for each case of a fixture, and for several sequences as one batch.
-template <class Model, class Check>
-void check_electra_cases(std::string const& fixture, Check const& check) {
-  CAPTURE(fixture);
-  Context context = Context::with_threads(2);
-  auto const model = load<Model>(goldens::models / fixture, context);
-  Goldens const golden(goldens::models / fixture / "goldens.safetensors");
-  for (std::string const name : {"case0", "case1", "batch"}) {
-    CAPTURE(name);
-    auto const ids = golden.ids(name + ".ids"), token_types = golden.ids(name + ".token_types");
-    auto const sequences = name == "batch" ? SequenceOffsets<axes::Tokens>::of_lengths(golden.lengths("batch.offsets"))
-                                           : SequenceOffsets<axes::Tokens>::single(ids.size());
-    check(golden, name, model({.ids = ids, .sequences = sequences, .token_types = token_types}, context), model, sequences, context);
-  }
-}
-
-template <class Model>
-void check_electra_logits(std::initializer_list<char const*> fixtures) {
-  for (char const* const fixture : fixtures)
-    check_electra_cases<Model>(fixture, [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-      if (golden.has(name + ".logits")) {
-        CHECK(largest_difference(logits.elements(), golden.reals(name + ".logits")) < electra_tolerance);
-      } else {
-        auto const start = golden.reals(name + ".start_logits"), end = golden.reals(name + ".end_logits");
-        std::vector<double> both;
-        for (std::size_t i = 0; i < start.size(); ++i) both.insert(both.end(), {start[i], end[i]});
-        CHECK(largest_difference(logits.elements(), both) < electra_tolerance);
-      }
-    });
-}
 
 BertConfig config_of(std::string const& text) { return read_bert_config(parse_json(text, "config.json"), "config.json"); }
 
@@ -71,13 +40,13 @@ std::string refusal_of(auto const& load_model) {
 
 TEST_CASE("electra, albert: hidden states and pooler output are transformers', narrow embeddings or wide, one group of layers or several") {
   for (char const* const fixture : {"electra", "electra-wide", "albert", "albert-inner"})
-    check_electra_cases<Bert<>>(fixture, [&](Goldens const& golden, std::string const& name, auto const& states, auto const& bert,
-                                             auto const& sequences, Context& context) {
-      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < electra_tolerance);
+    goldens::check_cases<Bert<>>(fixture, [&](Goldens const& golden, std::string const& name, auto const& states, auto const& bert,
+                                              auto const& sequences, Context& context) {
+      CHECK(largest_difference(states.elements(), golden.reals(name + ".last_hidden_state")) < head_tolerance);
       CHECK(bert.projection.has_value() == (fixture != std::string("electra-wide")));
       REQUIRE(bert.pooler.has_value() == golden.has(name + ".pooler_output"));
       if (bert.pooler)
-        CHECK(largest_difference(bert.pool(states, sequences, context), golden.reals(name + ".pooler_output")) < electra_tolerance);
+        CHECK(largest_difference(bert.pool(states, sequences, context), golden.reals(name + ".pooler_output")) < head_tolerance);
     });
 }
 
@@ -96,20 +65,20 @@ TEST_CASE("electra, albert: hidden states and attentions of every step are trans
       context.observe(nullptr);
       CHECK(golden.has(name + ".hidden_states." + std::to_string(steps)));
       CHECK(golden.has(name + ".attentions." + std::to_string(steps - 1)));
-      goldens::check_captured(capture, golden, name, static_cast<std::size_t>(steps), electra_tolerance);
+      goldens::check_captured(capture, golden, name, static_cast<std::size_t>(steps), head_tolerance);
     }
   }
 }
 
 TEST_CASE("electra, albert: logits of every head are transformers', tied and untied") {
-  check_electra_logits<BertForMaskedLm<>>({"electra-mlm", "electra-mlm-untied", "albert-mlm", "albert-mlm-untied"});
-  check_electra_logits<BertForSequenceClassification<>>({"electra-classifier", "albert-classifier"});
-  check_electra_logits<BertForTokenClassification<>>({"electra-tokens", "albert-tokens"});
-  check_electra_logits<BertForQuestionAnswering<>>({"electra-qa", "albert-qa"});
-  check_electra_cases<BertForPreTraining<>>(
+  goldens::check_logits<BertForMaskedLm<>>({"electra-mlm", "electra-mlm-untied", "albert-mlm", "albert-mlm-untied"});
+  goldens::check_logits<BertForSequenceClassification<>>({"electra-classifier", "albert-classifier"});
+  goldens::check_logits<BertForTokenClassification<>>({"electra-tokens", "albert-tokens"});
+  goldens::check_answers<BertForQuestionAnswering<>>({"electra-qa", "albert-qa"});
+  goldens::check_cases<BertForPreTraining<>>(
       "albert-pretraining", [](Goldens const& golden, std::string const& name, auto const& logits, auto const&...) {
-        CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < electra_tolerance);
-        CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".sop_logits")) < electra_tolerance);
+        CHECK(largest_difference(logits.tokens.elements(), golden.reals(name + ".prediction_logits")) < head_tolerance);
+        CHECK(largest_difference(logits.next_sentence.elements(), golden.reals(name + ".sop_logits")) < head_tolerance);
       });
 }
 

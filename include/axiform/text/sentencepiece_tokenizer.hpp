@@ -1,6 +1,6 @@
 /// @file
 /// A SentencePiece model into `TokenizerParts`: ids, scores, normalisation and the tokens that have a part to play, as the converters of transformers
-/// 5.24 have them for each family (docs/decisions/0027).
+/// 5.24 have them for each family; docs/decisions/0027 says where AutoTokenizer differs.
 #pragma once
 
 #include <algorithm>

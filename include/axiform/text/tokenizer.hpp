@@ -77,7 +77,7 @@ class Tokenizer {
   /// (sentencepiece.bpe.model, spiece.model, tokenizer.model: XLM-R, ALBERT, T5, Llama, or by its own rules), with what tokenizer_config.json,
   /// special_tokens_map.json and added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of
   /// tokenizer_config.json, then config.json's `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the
-  /// metadata of a GGUF file: byte-level BPE, WordPiece, and what SentencePiece trained as BPE.
+  /// metadata of a GGUF file: byte-level BPE, WordPiece, and what SentencePiece trained.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
   template <std::convertible_to<std::filesystem::path> Path>
   static Tokenizer from_directory(Path const& path) {
