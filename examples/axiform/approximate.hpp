@@ -8,10 +8,15 @@
 
 #ifdef AXIFORM_HNSWLIB
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <exception>
 #include <filesystem>
+#include <limits>
 #include <memory>
+#include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <hnswlib/hnswlib.h>
@@ -25,16 +30,13 @@
 
 class ApproximateSearch {
  public:
-  // `file` is that of the index, or empty.
-  ApproximateSearch(axiform::PassageIndex const& index, std::string const& file, axiform::Executor& executor)
+  // `file` is that of the index, or empty; `saves` says whether anything may be written beside it.
+  ApproximateSearch(axiform::PassageIndex const& index, std::string const& file, bool saves, axiform::Executor& executor)
       : rows_(index.embeddings()), space_(rows_.columns()) {
     std::string const graph = file.empty() ? "" : file + "." + fingerprint(index) + ".hnsw";
-    if (!graph.empty() && std::filesystem::exists(graph)) {
-      graph_ = std::make_unique<Graph>(&space_, graph);
-    } else {
-      make(executor);
-      if (!graph.empty()) save(graph, file);
-    }
+    if (!graph.empty() && load(graph)) return;
+    make(executor);
+    if (!graph.empty() && saves) save(graph, file);
   }
 
   template <axiform::TensorLike Q>
@@ -42,13 +44,20 @@ class ApproximateSearch {
                                                       axiform::View<axiform::axes::Sequences, axiform::axes::Hidden> rows,
                                                       axiform::ScoreFunction score, std::size_t top_k) {
     std::vector<std::vector<axiform::SearchHit>> result(questions.rows());
+    if (questions.columns() != rows_.columns())
+      throw axiform::ShapeError("--approximate: found questions of " + std::to_string(questions.columns()) + " numbers, expected the " +
+                                std::to_string(rows_.columns()) + " of the index");
     graph_->setEf(std::max<std::size_t>(100, 2 * top_k));
     for (std::size_t q = 0; q < questions.rows() && rows.rows() != 0; ++q) {
       auto const question = unit_length(questions.row(q));
       for (auto nearest = graph_->searchKnn(question.data(), std::min(top_k, rows.rows())); !nearest.empty(); nearest.pop())
-        result[q].push_back({nearest.top().second, 0});
+        if (nearest.top().second < rows.rows()) result[q].push_back({nearest.top().second, 0});
       for (auto& hit : result[q]) hit.score = exact_score(questions.row(q), rows.row(hit.index), score);
-      std::ranges::sort(result[q], [](auto const& a, auto const& b) { return a.score != b.score ? a.score > b.score : a.index < b.index; });
+      auto const rank = [](axiform::SearchHit const& hit) {
+        return std::isnan(hit.score) ? -std::numeric_limits<float>::infinity() : hit.score;
+      };
+      std::ranges::sort(result[q],
+                        [&](auto const& a, auto const& b) { return rank(a) != rank(b) ? rank(a) > rank(b) : a.index < b.index; });
     }
     return result;
   }
@@ -74,9 +83,21 @@ class ApproximateSearch {
     axiform::Sha256 hash;
     hash.add(index.arrays().file_hashes);
     hash.add(std::as_bytes(index.arrays().ends));
-    std::string const& model = index.manifest().model.hash;
-    hash.add(std::as_bytes(std::span(model.data(), model.size())));
+    auto const& model = index.manifest().model;
+    for (std::string const* const text : {&model.hash, &model.weights}) hash.add(std::as_bytes(std::span(text->data(), text->size())));
     return axiform::in_hexadecimal(hash.digest()).substr(0, 12);
+  }
+
+  // Whether it was there and whole. One that is damaged is made again.
+  bool load(std::string const& graph) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(graph, ignored)) return false;
+    try {
+      graph_ = std::make_unique<Graph>(&space_, graph);
+    } catch (std::exception const&) {  // hnswlib's
+      return false;
+    }
+    return graph_->cur_element_count == rows_.rows();
   }
 
   void make(axiform::Executor& executor) {
@@ -109,7 +130,7 @@ class ApproximateSearch {
 
 class ApproximateSearch {
  public:
-  ApproximateSearch(axiform::PassageIndex const&, std::string const&, axiform::Executor&) {
+  ApproximateSearch(axiform::PassageIndex const&, std::string const&, bool, axiform::Executor&) {
     throw axiform::ArgumentError(
         "--approximate: this program was built without hnswlib; install it (Debian: libhnswlib-dev) and build again");
   }

@@ -58,7 +58,9 @@ struct SearchSettings {
 class Searcher {
  public:
   Searcher(Command& command, SearchSettings const& settings, Context& context) : command_(command), settings_(settings), context_(context) {
-    bool const is_there = !settings.index.empty() && std::filesystem::exists(settings.index);
+    command.stop();  // what follows heeds it
+    std::error_code ignored;
+    bool const is_there = !settings.index.empty() && std::filesystem::exists(settings.index, ignored);
     if (is_there) {
       index_ = PassageIndex::open(settings.index);
       check_index();
@@ -67,7 +69,8 @@ class Searcher {
     }
     if (!settings.corpus.empty() && settings.is_updated) command.work([&] { update(); });
     if (settings.reads_embeddings() && settings.precision != "float32") add_codes();
-    if (settings.reads_embeddings() && settings.is_approximate) graph_.emplace(index_, settings.index, context.executor());
+    if (settings.reads_embeddings() && settings.is_approximate)
+      graph_.emplace(index_, settings.index, settings.is_updated, context.executor());
   }
 
   PassageIndex const& index() const { return index_; }
@@ -113,7 +116,7 @@ class Searcher {
             ? corpus_of_text("-", Command::read_text("-"))
             : read_corpus(settings_.corpus, index_, {.patterns = settings_.patterns, .left_out = settings_.index}, context_.executor());
     for (CorpusNote const& note : corpus.notes)
-      std::cerr << command_.get_name() << ": note: " << label(note.file, 1000) << ": " << replace_invalid_utf8(note.what) << '\n';
+      std::cerr << command_.get_name() << ": note: " << label(note.file, 1000) << ": " << label(note.what, 1000) << '\n';
     if (corpus.is_as_indexed() && (index_.file_count() != 0 || !saves)) return;
     auto const update = update_index(index_, corpus, passage_model_for(corpus), index_options(), context_.executor());
     index_ = update.index;
@@ -154,7 +157,7 @@ class Searcher {
     bool const has_codes = precision == CodePrecision::int8 ? !index_.arrays().codes.empty() : !index_.arrays().bits.empty();
     if (has_codes) return;
     index_ = with_codes(index_, precision, model().config().score.value_or(ScoreFunction::cosine), context_);
-    if (!settings_.index.empty()) index_.save(settings_.index);
+    if (!settings_.index.empty() && settings_.is_updated) index_.save(settings_.index);
   }
 
   std::vector<std::vector<SearchHit>> search_embeddings(std::vector<std::string> const& questions, std::size_t wanted) {

@@ -191,6 +191,7 @@ AXIFORM_INLINE std::vector<SearchHit> Bm25::search(std::string_view query, Bm25O
     std::size_t const begin = place == 0 ? 0 : arrays_.posting_ends[place - 1], end = arrays_.posting_ends[place];
     double const with = static_cast<double>(end - begin), all = static_cast<double>(size());
     double const idf = times * std::log(1 + std::max(0.0, all - with + 0.5) / (with + 0.5));
+    if (!(idf > 0)) continue;  // more postings than texts, as no builder makes them
     for (std::size_t i = begin; i < end; ++i) {
       std::uint32_t const text = arrays_.texts[i];
       if (text >= size())

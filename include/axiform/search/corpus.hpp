@@ -17,6 +17,7 @@
 #if AXIFORM_DEFINES(search)
 #include <fnmatch.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -38,7 +39,7 @@ namespace axiform {
 struct CorpusOptions {
   /// As the shell has them: `*.md` for names, `docs/*` for paths within the folder. All files where there is none.
   std::vector<std::string> patterns = {};
-  std::filesystem::path left_out = {};         ///< A file that is none of them: the index itself.
+  std::filesystem::path left_out = {};  ///< A file that is none of them, and what is beside it under its name and a dot: the index itself.
   std::size_t largest = std::size_t{1} << 28;  ///< Bytes of a file at most.
 };
 
@@ -73,7 +74,7 @@ struct Corpus {
 
 /// Reads a folder, or one file. Files below the folder are taken, but those that are hidden (and what is in hidden folders); links to folders are not
 /// followed. A file is read when its size or its time is not that of the index; hashes are those of the bytes that were read, whoever writes meanwhile.
-/// Files that are no text (they have a zero byte), too large, unreadable or gone by then are left out with a note; what is not UTF-8 is noted.
+/// Files that are no text (they have a zero byte), too large, unreadable or gone by then are left out with a note, and so are folders that cannot be read; what is not UTF-8 is noted.
 ///
 /// @param known What to compare with; an empty one for a new index.
 /// @throws FileError when there is nothing at `path`; IndexError when the index has files and none of them is there: it is another corpus's.
@@ -112,7 +113,7 @@ class CorpusReader {
     std::filesystem::path path;
     CorpusFile file = {};
     std::string note = {};
-    bool is_there = true, was_read = false;
+    bool is_there = true, was_read = false, is_binary = false;
   };
 
   void list() {
@@ -120,12 +121,20 @@ class CorpusReader {
     auto const status = std::filesystem::status(path_, error);
     if (!std::filesystem::exists(status)) throw FileError(message({path_.string(), ": cannot be read: there is nothing"}));
     if (!std::filesystem::is_directory(status)) return add(path_, path_.filename().generic_string());
+    auto const can_be_listed = [](std::filesystem::path const& folder) { return ::access(folder.c_str(), R_OK | X_OK) == 0; };
+    if (!can_be_listed(path_)) throw FileError(message({path_.string(), ": the folder cannot be read"}));
     using Iterator = std::filesystem::recursive_directory_iterator;
     Iterator entry(path_, std::filesystem::directory_options::skip_permission_denied, error);
     for (Iterator const end; !error && entry != end; entry.increment(error)) {
       std::error_code ignored;
       if (entry->path().filename().string().starts_with('.')) {
         entry.disable_recursion_pending();
+      } else if (entry->is_directory(ignored) && !can_be_listed(entry->path())) {
+        entry.disable_recursion_pending();
+        found_.push_back({.path = entry->path(),
+                          .file = {.name = entry->path().lexically_relative(path_).generic_string()},
+                          .note = "the folder cannot be read; left out",
+                          .is_there = false});
       } else if (entry->is_regular_file(ignored)) {
         add(entry->path(), entry->path().lexically_relative(path_).generic_string());
       }
@@ -135,7 +144,12 @@ class CorpusReader {
 
   void add(std::filesystem::path const& path, std::string name) {
     std::error_code ignored;
-    if (!options_.left_out.empty() && std::filesystem::equivalent(path, options_.left_out, ignored)) return;
+    if (!options_.left_out.empty()) {
+      auto const folder = options_.left_out.parent_path();
+      bool const is_beside = path.filename().string().starts_with(options_.left_out.filename().string() + ".") &&
+                             std::filesystem::equivalent(path.parent_path(), folder.empty() ? "." : folder, ignored);
+      if (is_beside || std::filesystem::equivalent(path, options_.left_out, ignored)) return;
+    }
     auto const matches = [&](std::string const& pattern) {
       std::string const tail = path.filename().string();
       return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0 || ::fnmatch(pattern.c_str(), tail.c_str(), 0) == 0;
@@ -147,11 +161,13 @@ class CorpusReader {
   // A file that was written less than two seconds ago may be written again without its time showing it.
   std::int64_t time_of(struct stat const& status) const {
     constexpr std::int64_t second = 1'000'000'000;
-    std::int64_t const time = status.st_mtim.tv_sec * second + status.st_mtim.tv_nsec;
+    constexpr std::int64_t latest = 9'000'000'000;  // the year 2255
+    std::int64_t const time = std::clamp<std::int64_t>(status.st_mtim.tv_sec, -latest, latest) * second + status.st_mtim.tv_nsec;
     return time < now_ - 2 * second ? time : 0;
   }
 
   void read_one(Found& found) const {
+    if (!found.is_there) return;
     auto const leave_out = [&](std::string const& why) {
       found.is_there = false;
       found.note = why + "; left out";
@@ -179,6 +195,10 @@ class CorpusReader {
     Sha256 hash;
     hash.add(std::as_bytes(std::span(file.text.data(), file.text.size())));
     file.hash = hash.digest();
+    if (file.text.find('\0') != file.text.npos) {  // what is no text is not kept
+      found.is_binary = true;
+      file.text = {};
+    }
     struct stat after {};
     if (::stat(found.path.c_str(), &after) != 0 || after.st_mtim.tv_sec != status.st_mtim.tv_sec ||
         after.st_mtim.tv_nsec != status.st_mtim.tv_nsec) {
@@ -241,12 +261,10 @@ class CorpusReader {
   }
 
   static void check_text(Found& found) {
-    std::string& text = found.file.text;
     auto const note = [&](std::string const& what) { found.note += (found.note.empty() ? "" : "; ") + what; };
-    if (text.find('\0') != text.npos) {
+    if (found.is_binary) {
       note("is no text: it has a zero byte; left out");
-      text.clear();
-    } else if (!is_valid_utf8(text)) {
+    } else if (!is_valid_utf8(found.file.text)) {
       note("has bytes that are not UTF-8; they are read as U+FFFD");
     }
   }

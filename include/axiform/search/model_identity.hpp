@@ -56,19 +56,21 @@ inline bool is_weights_file(std::filesystem::path const& path) {
 
 /// The files of a model that its embeddings depend on, by their names within its directory.
 inline std::vector<std::filesystem::path> files_of_model(std::filesystem::path const& directory) {
-  if (!std::filesystem::is_directory(directory)) return {directory};  // a GGUF file
+  std::error_code error, ignored;
+  if (!std::filesystem::is_directory(directory, ignored)) return {directory};  // a GGUF file
   std::vector<std::filesystem::path> result;
-  std::error_code ignored;
-  for (std::filesystem::recursive_directory_iterator entry(directory, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+  std::filesystem::recursive_directory_iterator entry(directory, std::filesystem::directory_options::skip_permission_denied, error);
+  for (std::filesystem::recursive_directory_iterator const end; !error && entry != end; entry.increment(error)) {
     auto const& path = entry->path();
     if (path.filename().string().starts_with('.') || entry.depth() > 1) {
       entry.disable_recursion_pending();
     } else if (auto const extension = path.extension();
                (extension == ".json" || extension == ".txt" || extension == ".model" || is_weights_file(path)) &&
-               entry->is_regular_file()) {
+               entry->is_regular_file(ignored)) {
       result.push_back(path);
     }
   }
+  if (error) throw FileError(message({directory.string(), ": cannot be listed: ", error.message()}));
   std::ranges::sort(result);
   return result;
 }

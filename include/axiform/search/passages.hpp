@@ -105,7 +105,7 @@ inline std::vector<TextPassage> parts_of(std::string_view text, TextPassage cons
     std::string_view const common = text.substr(0, end).substr(std::min(begin, end));
     auto const first = common.find_first_of(space), last = common.find_last_of(space);
     if (first == common.npos) continue;
-    bool const begins_word = space.find(text[begin - 1]) != space.npos,
+    bool const begins_word = begin == 0 || space.find(text[begin - 1]) != space.npos,
                ends_word = end < text.size() && space.find(text[end]) != space.npos;
     if (!ends_word) end = begin + last;
     if (!begins_word) begin += first + 1;
@@ -126,12 +126,13 @@ class PassageJoiner {
 
   /// A paragraph of so many tokens.
   void add(TextPassage const& paragraph, std::size_t tokens) {
-    // What stands between two paragraphs may be a token.
+    // What stands between two paragraphs may be tokens: as many as it has bytes at most, and one for an empty line.
+    std::size_t const gap = open_ ? std::max<std::size_t>(paragraph.begin - passages_.back().end, 2) - 1 : 0;
     bool const fits =
-        open_ && tokens_ + 1 + tokens <= room_ && !begins_with_heading(text_.substr(paragraph.begin, paragraph.end - paragraph.begin));
+        open_ && tokens_ + gap + tokens <= room_ && !begins_with_heading(text_.substr(paragraph.begin, paragraph.end - paragraph.begin));
     if (fits) {
       passages_.back().end = paragraph.end;
-      tokens_ += 1 + tokens;
+      tokens_ += gap + tokens;
     } else {
       passages_.push_back(paragraph);
       tokens_ = tokens;

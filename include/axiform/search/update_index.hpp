@@ -171,7 +171,10 @@ class IndexMaker {
       for (TextPassage const& passage : passages_[i])
         texts.push_back(std::string_view(corpus_.files[i].text).substr(passage.begin, passage.end - passage.begin));
     std::size_t const width = manifest_.dimensions;
-    if (options_.stop.stop_requested()) return 0;
+    if (options_.stop.stop_requested()) {
+      was_stopped_ = true;
+      return 0;
+    }
     if (width == 0) return texts.size();
     embeddings_.resize(texts.size() * width);
     constexpr std::size_t group = 1024;  // what a stop costs at most
@@ -183,6 +186,7 @@ class IndexMaker {
       try {
         model_.embed(some, how, std::span(embeddings_).subspan(done * width, some.size() * width));
       } catch (StoppedError const&) {
+        was_stopped_ = true;
         return done;
       }
     }
@@ -196,12 +200,11 @@ class IndexMaker {
     std::vector<std::uint32_t> places(old_.size(), Bm25Builder::left_out);  // of the passages that are kept
     auto const old_embeddings = old_.embeddings();
     std::size_t const width = manifest_.dimensions;
-    bool const was_stopped = options_.stop.stop_requested();
     own->embeddings.reserve(old_.embeddings().size() + embeddings_.size());
     std::size_t next = 0;  // of the new passages
     for (std::size_t i = 0; i < passages_.size(); ++i) {
       CorpusFile const& file = corpus_.files[i];
-      if (!file.known && was_stopped && (next + passages_[i].size() > embedded || passages_[i].empty())) {
+      if (!file.known && was_stopped_ && (next + passages_[i].size() > embedded || passages_[i].empty())) {
         next += passages_[i].size();
         ++result.files_left;
         continue;
@@ -241,6 +244,7 @@ class IndexMaker {
   IndexManifest manifest_;
   std::vector<std::vector<TextPassage>> passages_;  // of each file that is new
   std::vector<float> embeddings_;                   // of these, one behind another
+  bool was_stopped_ = false;
 };
 
 }  // namespace detail

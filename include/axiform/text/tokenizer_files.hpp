@@ -46,7 +46,8 @@ inline void finish_sentencepiece(TokenizerFamily family, SentencePieceConverter 
 }
 
 /// The tokenizer of a directory that has a SentencePiece model.
-inline Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found) {
+AXIFORM_INLINE Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config,
+                                                    FamilyFound const& found) {
   auto const file = sentencepiece_file(directory.path);
   Section const settings(config.json, config.name);
   auto const model = read_sentencepiece_model(read_file(file), file.string());
@@ -60,11 +61,15 @@ inline Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory,
   return Tokenizer(std::move(parts), directory.path.string());
 }
 
+AXIFORM_INLINE Tokenizer tokenizer_of_gguf(std::filesystem::path const& path) { return Tokenizer::from_directory(ModelDirectory(path)); }
+
+#if !defined(AXIFORM_COMPILED)
 inline bool const has_tokenizer_readers = [] {
-  tokenizer_readers.gguf = [](std::filesystem::path const& path) { return Tokenizer::from_directory(ModelDirectory(path)); };
+  tokenizer_readers.gguf = tokenizer_of_gguf;
   tokenizer_readers.sentencepiece = sentencepiece_of_directory;
   return true;
 }();
+#endif
 
 }  // namespace detail
 

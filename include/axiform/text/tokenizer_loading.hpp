@@ -35,7 +35,14 @@ struct TokenizerReaders {
   Tokenizer (*gguf)(std::filesystem::path const& path) = nullptr;
   Tokenizer (*sentencepiece)(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found) = nullptr;
 };
+#if defined(AXIFORM_COMPILED)
+// The compiled library has them, from the beginning.
+Tokenizer tokenizer_of_gguf(std::filesystem::path const& path);
+Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found);
+inline constinit TokenizerReaders tokenizer_readers{tokenizer_of_gguf, sentencepiece_of_directory};
+#else
 inline constinit TokenizerReaders tokenizer_readers;
+#endif
 
 /// Lines without their ends (`\n` or `\r\n`).
 inline std::vector<std::string> split_lines(std::string_view text) {
@@ -240,7 +247,8 @@ AXIFORM_COLD inline NamedTokens read_named_tokens(TokenizerDirectory const& dire
 
 /// The tokenizer of a directory that Hugging Face has written.
 AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& directory) {
-  if (!std::filesystem::is_directory(directory.path)) throw FileError(message({directory.path.string(), ": is not a directory"}));
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory.path, ignored)) throw FileError(message({directory.path.string(), ": is not a directory"}));
   bool const has_json = directory.has("tokenizer.json");
   if (!has_json && !directory.has("vocab.txt") && vocabulary_and_merges(directory.path).first.empty() &&
       sentencepiece_file(directory.path).empty())
