@@ -89,6 +89,9 @@ inline LateInteractionConfig read_colbert(ModelDirectory const& directory) {
     require_setting<std::string>(json, "similarity", "cosine", file);
     require_setting<std::string>(json, "interaction", "colbert", file);
     projection.outputs = get_or<std::size_t>(json, "dim", projection.outputs, file);
+    constexpr std::size_t widest = std::size_t{1} << 20;
+    if (projection.outputs < 1 || projection.outputs > widest)
+      throw FormatError(message({file, ": dim: found ", projection.outputs, ", expected 1 to ", widest}));
   }
   config.projections.push_back(std::move(projection));
   return config;

@@ -27,6 +27,7 @@ struct SparseConfig {
   ModelDirectory transformer = {};                        ///< The directory of the transformer and its tokenizer.
   SparseActivation activation = SparseActivation::log1p;  ///< Of the logits.
   std::optional<std::size_t> max_sequence_length = {};    ///< Tokens, special ones included; longer texts are cut.
+  std::optional<std::size_t> max_words = {};              ///< Words of a text at most, where the directory says so.
 };
 
 /// Reads `modules.json` (a transformer for masked language modelling, and SpladePooling) and what it names, as sentence-transformers 5 and 6 write them. Without
@@ -69,6 +70,15 @@ AXIFORM_INLINE SparseConfig read_sparse_config(ModelDirectory const& directory) 
     }
     if (place != 2)
       throw CheckpointError(detail::message({file, ": found ", place, " modules, expected a Transformer and a SpladePooling"}));
+  }
+  if (directory.has("config_sentence_transformers.json")) {
+    std::string const file = (directory / "config_sentence_transformers.json").string();
+    Json const& json = directory.json("config_sentence_transformers.json");
+    config.max_words = get_optional<std::size_t>(json, "max_active_dims", file);
+    if (auto const prompt = get_optional<std::string>(json, "default_prompt_name", file))
+      throw CheckpointError(detail::message({file, ": default_prompt_name: found ", detail::in_quotes(*prompt), ", expected none"}));
+    if (auto const score = get_optional<std::string>(json, "similarity_fn_name", file); score && *score != "dot")
+      throw CheckpointError(detail::message({file, ": similarity_fn_name: found ", detail::in_quotes(*score), ", expected \"dot\""}));
   }
   if (config.transformer.has("sentence_bert_config.json"))
     config.max_sequence_length = get_optional<std::size_t>(config.transformer.json("sentence_bert_config.json"), "max_seq_length",

@@ -156,6 +156,8 @@ struct Gpt2 {
  private:
   // Positions go on behind what is in the cache. A token type k, which GPT-2 was not trained with, adds row k of the token embedding.
   States embed(TokenBatch const& batch, Cache const* cache, Context& context) const {
+    if (!batch.attended.empty())
+      throw ArgumentError("token batch: found attended tokens, expected none: each token attends to all before it");
     auto sum = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({batch.ids.size(), position_table.columns()}));
     tokens.write_rows(batch.ids, sum.view(), "token id");
     position_table.add_positions(batch.sequences, sum.view(), cache ? cache->lengths() : std::span<std::size_t const>());

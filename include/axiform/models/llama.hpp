@@ -143,6 +143,8 @@ struct Llama {
  private:
   States embed(TokenBatch const& batch, Context& context) const {
     if (!batch.token_types.empty()) throw ArgumentError("token batch: found token types, expected none: the model has one segment");
+    if (!batch.attended.empty())
+      throw ArgumentError("token batch: found attended tokens, expected none: each token attends to all before it");
     auto states = make_tensor<float>(context, Shape<axes::Tokens, typename D::Hidden>::of({batch.ids.size(), tokens.columns()}));
     tokens.write_rows(batch.ids, states.view(), "token id");
     return states;

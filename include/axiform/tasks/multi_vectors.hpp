@@ -114,6 +114,10 @@ struct MaxSimScorer {
 };
 
 inline void check_multi_vectors(char const* function, MultiVectors const& queries, MultiVectors const& documents) {
+  for (MultiVectors const* const each : {&queries, &documents})
+    if (each->texts.total() != each->vectors.rows())
+      throw ShapeError(std::string(function) + ": found " + std::to_string(each->vectors.rows()) + " vectors, expected the " +
+                       std::to_string(each->texts.total()) + " of its texts");
   if (queries.count() != 0 && documents.count() != 0) check_widths(function, queries.dimensions(), documents.dimensions());
 }
 

@@ -38,7 +38,8 @@ namespace axiform {
 /// How texts are embedded.
 struct SparseOptions {
   std::size_t batch_size = 32;             ///< Texts that run together. It changes speed and memory, never a bit of the result.
-  std::optional<std::size_t> max_words{};  ///< Words of a text at most, the heaviest; all when not given.
+  std::optional<std::size_t>
+      max_words{};  ///< Words of a text at most, the heaviest; as many as the directory says, else all, when not given.
   std::stop_token stop{};                  ///< Ends the call with a `StoppedError`.
   ProgressCallback progress{};             ///< Is told how many texts are done.
 };
@@ -78,7 +79,8 @@ class SparseEmbedding {
   /// @throws ArgumentError when the batch size or `max_words` is 0; StoppedError when told to stop; what the progress callback throws.
   template <TextRange Texts>
   std::vector<SparseVector> embed(Texts const& texts, SparseOptions const& options, Context& context) const {
-    if (options.max_words) detail::check_positive(*options.max_words, "max_words");
+    auto const max_words = options.max_words ? options.max_words : config_.max_words;
+    if (max_words) detail::check_positive(*max_words, "max_words");
     auto const encodings = tokenizer_.encode_batch(texts, {.max_length = max_length()}, context.executor());
     std::vector<std::size_t> lengths(encodings.size());
     std::ranges::transform(encodings, lengths.begin(), &Encoding::size);
@@ -89,9 +91,8 @@ class SparseEmbedding {
       for (std::size_t const i : batch) packed.append(encodings[i]);
       auto const states = model_.hidden_states(packed.batch(), own);
       for (std::size_t s = 0; s < batch.size(); ++s)
-        result[batch[s]] =
-            detail::sparse_of_logits(greatest_logits(states, packed.sequences().offset(s), packed.sequences().offset(s + 1), own),
-                                     config_.activation, options.max_words);
+        result[batch[s]] = detail::sparse_of_logits(
+            greatest_logits(states, packed.sequences().offset(s), packed.sequences().offset(s + 1), own), config_.activation, max_words);
     });
     return result;
   }

@@ -78,7 +78,7 @@ class Tokenizer {
   /// special_tokens_map.json and added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of
   /// tokenizer_config.json, then config.json's `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the
   /// metadata of a GGUF file: byte-level BPE, WordPiece, and what SentencePiece trained.
-  /// GGUF files and SentencePiece models are read by programs of which a unit includes <axiform/text/tokenizer_files.hpp>.
+  /// From headers alone, GGUF files and SentencePiece models want <axiform/text/tokenizer_files.hpp> and a `ModelDirectory`; others are spared their code.
   /// @throws FileError, FormatError for a file that is not what it should be, CheckpointError for a setting that is not supported, by name.
   template <std::convertible_to<std::filesystem::path> Path>
   static Tokenizer from_directory(Path const& path) {

@@ -1,8 +1,8 @@
 /// @file
-/// Tokenizers from all files that the library reads: those of text/tokenizer.hpp, SentencePiece models, and GGUF files. A program of which one unit
-/// includes this header reads them wherever it opens a directory; so does one that links to axiform::compiled.
+/// Tokenizers from all files that the library reads: those of text/tokenizer.hpp, SentencePiece models, and GGUF files. They are read
+/// where a directory is opened as a `ModelDirectory`; a program that links to axiform::compiled or axiform::tokenizers reads them from a path, too.
 ///
-///     auto const smollm = Tokenizer::from_directory("models/smollm2.gguf");
+///     auto const smollm = Tokenizer::from_directory(ModelDirectory("models/smollm2.gguf"));
 ///     auto const llama = Tokenizer::from_sentencepiece_model("models/llama-2/tokenizer.model");
 #pragma once
 
@@ -26,12 +26,6 @@
 #include <axiform/text/tokenizer_parts.hpp>
 
 namespace axiform {
-
-AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
-  if (GgufFile const* const file = directory.gguf()) return Tokenizer(detail::parts_from_gguf(*file), directory.string());
-  auto const json = [&](std::string const& name) { return directory.has(name) ? directory.json(name) : Json(); };
-  return detail::tokenizer_of_directory({directory.path(), json});
-}
 
 namespace detail {
 
@@ -61,17 +55,17 @@ AXIFORM_INLINE Tokenizer sentencepiece_of_directory(TokenizerDirectory const& di
   return Tokenizer(std::move(parts), directory.path.string());
 }
 
-AXIFORM_INLINE Tokenizer tokenizer_of_gguf(std::filesystem::path const& path) { return Tokenizer::from_directory(ModelDirectory(path)); }
-
-#if !defined(AXIFORM_COMPILED)
-inline bool const has_tokenizer_readers = [] {
-  tokenizer_readers.gguf = tokenizer_of_gguf;
-  tokenizer_readers.sentencepiece = sentencepiece_of_directory;
-  return true;
-}();
+#if defined(AXIFORM_COMPILED)
+Tokenizer tokenizer_of_gguf(std::filesystem::path const& path) { return Tokenizer::from_directory(ModelDirectory(path)); }
 #endif
 
 }  // namespace detail
+
+AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
+  if (GgufFile const* const file = directory.gguf()) return Tokenizer(detail::parts_from_gguf(*file), directory.string());
+  auto const json = [&](std::string const& name) { return directory.has(name) ? directory.json(name) : Json(); };
+  return detail::tokenizer_of_directory({directory.path(), json}, {.sentencepiece = detail::sentencepiece_of_directory});
+}
 
 AXIFORM_INLINE Tokenizer Tokenizer::from_sentencepiece_model(std::filesystem::path const& file) {
   using enum detail::TokenizerFamily;

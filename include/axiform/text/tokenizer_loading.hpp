@@ -30,18 +30,19 @@ namespace axiform {
 
 namespace detail {
 
-/// Readers of files that are there in programs of which a unit includes text/tokenizer_files.hpp. Others are spared their code.
+/// Readers of files that a program which only includes text/tokenizer.hpp is spared.
 struct TokenizerReaders {
   Tokenizer (*gguf)(std::filesystem::path const& path) = nullptr;
   Tokenizer (*sentencepiece)(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found) = nullptr;
 };
+
 #if defined(AXIFORM_COMPILED)
-// The compiled library has them, from the beginning.
+// The compiled library has them (text/tokenizer_files.hpp).
 Tokenizer tokenizer_of_gguf(std::filesystem::path const& path);
 Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found);
-inline constinit TokenizerReaders tokenizer_readers{tokenizer_of_gguf, sentencepiece_of_directory};
+inline constexpr TokenizerReaders readers_of_paths{tokenizer_of_gguf, sentencepiece_of_directory};
 #else
-inline constinit TokenizerReaders tokenizer_readers;
+inline constexpr TokenizerReaders readers_of_paths{};
 #endif
 
 /// Lines without their ends (`\n` or `\r\n`).
@@ -246,7 +247,7 @@ AXIFORM_COLD inline NamedTokens read_named_tokens(TokenizerDirectory const& dire
 }
 
 /// The tokenizer of a directory that Hugging Face has written.
-AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& directory) {
+AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& directory, TokenizerReaders const& readers) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory.path, ignored)) throw FileError(message({directory.path.string(), ": is not a directory"}));
   bool const has_json = directory.has("tokenizer.json");
@@ -264,10 +265,10 @@ AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& d
     if (sentencepiece_file(directory.path).empty())
       throw_checkpoint_error({found->where, ": expected tokenizer.json, or a SentencePiece model such as sentencepiece.bpe.model, in ",
                               directory.path.string(), ", found neither"});
-    if (tokenizer_readers.sentencepiece != nullptr) return tokenizer_readers.sentencepiece(directory, config, *found);
+    if (readers.sentencepiece != nullptr) return readers.sentencepiece(directory, config, *found);
     throw FileError(message({directory.path.string(),
-                             ": has a SentencePiece model and no tokenizer.json; such models are read by programs that "
-                             "include axiform/text/tokenizer_files.hpp"}));
+                             ": has a SentencePiece model and no tokenizer.json; to read it, include axiform/text/tokenizer_files.hpp "
+                             "and open a ModelDirectory"}));
   }
   TokenizerParts parts = found ? parts_from_vocabulary(directory.path, *found) : parts_from_tokenizer_json(read_json(name), name);
   AddedTokenList list(parts);
@@ -287,12 +288,12 @@ AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& d
 AXIFORM_COLD AXIFORM_INLINE Tokenizer Tokenizer::from_path(std::filesystem::path const& given) {
   auto const path = detail::resolve_model_path(given);
   if (detail::is_gguf(path)) {
-    if (detail::tokenizer_readers.gguf != nullptr) return detail::tokenizer_readers.gguf(path);
+    if (detail::readers_of_paths.gguf != nullptr) return detail::readers_of_paths.gguf(path);
     throw FileError(detail::message(
-        {path.string(), ": is a GGUF file; such files are read by programs that include axiform/text/tokenizer_files.hpp"}));
+        {path.string(), ": is a GGUF file; to read it, include axiform/text/tokenizer_files.hpp and open a ModelDirectory"}));
   }
   auto const json = [&](std::string const& name) { return detail::has_file(path, name) ? read_json(path / name) : Json(); };
-  return detail::tokenizer_of_directory({path, json});
+  return detail::tokenizer_of_directory({path, json}, detail::readers_of_paths);
 }
 
 AXIFORM_COLD AXIFORM_INLINE Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {

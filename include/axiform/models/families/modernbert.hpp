@@ -270,6 +270,9 @@ namespace internal {
 // stands under a key of its own and `rope_scaling` is for both.
 inline PositionSettings read_modernbert_position(ConfigReader const& reader, PositionSettings settings, char const* layer_type,
                                                  char const* key) {
+  // A null of the local layers is the base of the others in transformers 4, and an error in 5.
+  if (Json const* const base = find_member(reader.config, key, reader.file); base != nullptr && base->is_null())
+    throw CheckpointError(detail::message({reader.file, ": ", key, ": found null, expected a number"}));
   settings.rotary_base = get_or<double>(reader.config, key, settings.rotary_base, reader.file);
   if (!(settings.rotary_base > 0)) throw FormatError(detail::message({reader.file, ": ", key, ": expected a number above 0"}));
   auto const read = [&](Json const* parameters, std::string name) {
@@ -289,7 +292,8 @@ inline std::vector<std::size_t> read_modernbert_windows(ConfigReader const& read
   std::size_t const window = reader.size({"local_attention"}, 128, largest_table) / 2 + 1;
   std::size_t const every = reader.size({"global_attn_every_n_layers"}, 3, largest_depth);
   auto windows = read_windows(reader, layers, window, 0, "local_attention");
-  if (auto const* const types = find_member(reader.config, "layer_types", reader.file); types == nullptr || types->is_null())
+  if (auto const* const types = find_member(reader.config, "layer_types", reader.file);
+      types == nullptr || types->is_null() || types->empty())
     for (std::size_t i = 0; i < layers; i += every) windows[i] = 0;
   return windows;
 }
