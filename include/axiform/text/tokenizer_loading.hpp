@@ -32,7 +32,6 @@ namespace detail {
 
 /// Readers of files that a program which only includes text/tokenizer.hpp is spared.
 struct TokenizerReaders {
-  Tokenizer (*gguf)(std::filesystem::path const& path) = nullptr;
   Tokenizer (*sentencepiece)(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found) = nullptr;
 };
 
@@ -40,7 +39,7 @@ struct TokenizerReaders {
 // The compiled library has them (text/tokenizer_files.hpp).
 Tokenizer tokenizer_of_gguf(std::filesystem::path const& path);
 Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found);
-inline constexpr TokenizerReaders readers_of_paths{tokenizer_of_gguf, sentencepiece_of_directory};
+inline constexpr TokenizerReaders readers_of_paths{sentencepiece_of_directory};
 #else
 inline constexpr TokenizerReaders readers_of_paths{};
 #endif
@@ -288,9 +287,12 @@ AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& d
 AXIFORM_COLD AXIFORM_INLINE Tokenizer Tokenizer::from_path(std::filesystem::path const& given) {
   auto const path = detail::resolve_model_path(given);
   if (detail::is_gguf(path)) {
-    if (detail::readers_of_paths.gguf != nullptr) return detail::readers_of_paths.gguf(path);
+#if defined(AXIFORM_COMPILED)
+    return detail::tokenizer_of_gguf(path);
+#else
     throw FileError(detail::message(
         {path.string(), ": is a GGUF file; to read it, include axiform/text/tokenizer_files.hpp and open a ModelDirectory"}));
+#endif
   }
   auto const json = [&](std::string const& name) { return detail::has_file(path, name) ? read_json(path / name) : Json(); };
   return detail::tokenizer_of_directory({path, json}, detail::readers_of_paths);
