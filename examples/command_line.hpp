@@ -25,7 +25,7 @@
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
-#include <axiform/text/unicode.hpp>
+#include <axiform/text/blank.hpp>
 #include <axiform/text/utf8.hpp>
 
 class CommandLine : public CLI::App {
@@ -189,20 +189,6 @@ inline std::string_view without_byte_order_mark(std::string_view text) {
   return text.starts_with(mark) ? text.substr(mark.size()) : text;
 }
 
-// Whether nothing but white space is there.
-inline bool is_blank(std::string_view text) {
-  auto const begin = text.find_first_not_of(" \t\r\n\v\f");
-  if (begin == text.npos) return true;
-  if (static_cast<unsigned char>(text[begin]) < 0x80) return false;
-  std::string const rest = axiform::replace_invalid_utf8(text.substr(begin));
-  for (char const* at = rest.data(); at != rest.data() + rest.size();) {
-    auto const [code_point, length] = axiform::detail::decode_valid_utf8(at);
-    if (axiform::properties_of(code_point).regex_class() != axiform::RegexClass::space) return false;
-    at += length;
-  }
-  return true;
-}
-
 // Calls `use` with each text of a stream of JSON lines; blank lines are none. `before_wait` is called whenever the next line is not there
 // yet, so that another program can write a line and wait for the answer.
 inline void for_each_json_line(std::istream& in, TextKeys const& keys, std::function<void(InputText)> const& use,
@@ -212,7 +198,7 @@ inline void for_each_json_line(std::istream& in, TextKeys const& keys, std::func
     if (in.rdbuf()->in_avail() <= 0) before_wait();
     if (!std::getline(in, line)) break;
     std::string_view const json = number == 1 ? without_byte_order_mark(line) : line;
-    if (!is_blank(json)) use(read_input_line(json, number, keys));
+    if (!axiform::is_blank(json)) use(read_input_line(json, number, keys));
   }
   if (in.bad()) throw axiform::FileError("standard input: cannot be read");
 }

@@ -203,7 +203,7 @@ class Command : public CommandLine {
       std::size_t const end = std::min(text.find('\n', begin), text.size());
       std::string line = text.substr(begin, end - begin);
       if (line.ends_with('\r')) line.pop_back();
-      if (!is_blank(line)) lines.push_back({number, std::move(line)});
+      if (!axiform::is_blank(line)) lines.push_back({number, std::move(line)});
       begin = end + 1;
     }
     return lines;

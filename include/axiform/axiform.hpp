@@ -238,6 +238,7 @@
 #include <axiform/tasks/token_labels.hpp>
 #include <axiform/tasks/truncate_embeddings.hpp>
 #include <axiform/tasks/windows.hpp>
+#include <axiform/text/blank.hpp>
 #include <axiform/text/chat_template.hpp>
 #include <axiform/text/chat_template_files.hpp>
 #include <axiform/text/encoding.hpp>

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <axiform/inspect/deflate.hpp>
+#include <axiform/io/base64.hpp>
 
 namespace axiform::detail {
 
@@ -95,19 +96,6 @@ class LayerMean {
   std::size_t heads_;
   std::uint32_t scale_;
 };
-
-/// Bytes in base64 (RFC 4648, with padding).
-inline void append_base64(std::string& text, std::string_view bytes) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  auto const byte = [&](std::size_t i) { return i < bytes.size() ? std::uint32_t{static_cast<unsigned char>(bytes[i])} : 0u; };
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t const three = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    text += digits[three >> 18];
-    text += digits[three >> 12 & 63];
-    text += i + 1 < bytes.size() ? digits[three >> 6 & 63] : '=';
-    text += i + 2 < bytes.size() ? digits[three & 63] : '=';
-  }
-}
 
 /// An element that holds numbers: their low bytes, then their high bytes, which are mostly 0, as a DEFLATE stream in base64.
 inline std::string numbers_element(std::string_view id, std::span<std::uint16_t const> numbers) {

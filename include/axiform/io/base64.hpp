@@ -1,5 +1,5 @@
 /// @file
-/// Base64: bytes in a JSON file.
+/// Base64: bytes in a JSON file or a page.
 #pragma once
 
 #include <array>
@@ -13,13 +13,27 @@
 
 namespace axiform::detail {
 
+inline constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Appends bytes in base64 (RFC 4648, with padding).
+inline void append_base64(std::string& text, std::string_view bytes) {
+  auto const byte = [&](std::size_t i) { return i < bytes.size() ? std::uint32_t{static_cast<unsigned char>(bytes[i])} : 0u; };
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t const three = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+    text += base64_digits[three >> 18];
+    text += base64_digits[three >> 12 & 63];
+    text += i + 1 < bytes.size() ? base64_digits[three >> 6 & 63] : '=';
+    text += i + 2 < bytes.size() ? base64_digits[three & 63] : '=';
+  }
+}
+
 /// The bytes that `text` stands for in base64 (RFC 4648, with padding); nothing when it is no such text.
 inline std::optional<std::string> decode_base64(std::string_view text) {
   static constexpr std::array<std::int8_t, 256> digits = [] {
     std::array<std::int8_t, 256> result{};
     result.fill(-1);
-    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < alphabet.size(); ++i) result[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+    for (std::size_t i = 0; i < base64_digits.size(); ++i)
+      result[static_cast<unsigned char>(base64_digits[i])] = static_cast<std::int8_t>(i);
     return result;
   }();
   if (text.size() % 4 != 0) return std::nullopt;

@@ -88,10 +88,7 @@ inline LateInteractionConfig read_colbert(ModelDirectory const& directory) {
     if (!get_or<bool>(json, "mask_punctuation", true, file)) config.skipped_words.clear();
     require_setting<std::string>(json, "similarity", "cosine", file);
     require_setting<std::string>(json, "interaction", "colbert", file);
-    projection.outputs = get_or<std::size_t>(json, "dim", projection.outputs, file);
-    constexpr std::size_t widest = std::size_t{1} << 20;
-    if (projection.outputs < 1 || projection.outputs > widest)
-      throw FormatError(message({file, ": dim: found ", projection.outputs, ", expected 1 to ", widest}));
+    projection.outputs = checked_width(get_or<std::size_t>(json, "dim", projection.outputs, file), "dim", file);
   }
   config.projections.push_back(std::move(projection));
   return config;
@@ -128,8 +125,7 @@ inline LateInteractionConfig read_pylate(ModelDirectory const& directory) {
     config.skipped_words = get_or<std::vector<std::string>>(json, "skiplist_words", config.skipped_words, own);
     if (get_or<bool>(json, "attend_to_expansion_tokens", false, own)) config.expansion = QueryExpansion::attended;
     if (!get_or<bool>(json, "do_query_expansion", true, own)) config.expansion = QueryExpansion::none;
-    if (auto const prompt = get_optional<std::string>(json, "default_prompt_name", own))
-      throw CheckpointError(message({own, ": default_prompt_name: found ", in_quotes(*prompt), ", expected none"}));
+    refuse_default_prompt(json, own);
   }
   SentenceConfig transformer{.transformer = config.transformer};
   read_transformer_settings(transformer);

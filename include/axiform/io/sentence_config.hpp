@@ -139,6 +139,19 @@ void require_setting(Json const& json, std::string_view key, Value const& expect
         message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
 }
 
+/// Refuses a directory that puts a prompt before every text, where a task does not.
+inline void refuse_default_prompt(Json const& json, std::string const& file) {
+  if (auto const prompt = get_optional<std::string>(json, "default_prompt_name", file))
+    throw CheckpointError(message({file, ": default_prompt_name: found ", in_quotes(*prompt), ", expected none"}));
+}
+
+/// `width`, unless it is absurd.
+inline std::size_t checked_width(std::size_t width, std::string_view key, std::string const& file) {
+  constexpr std::size_t widest = 1 << 20;
+  if (width == 0 || width > widest) throw FormatError(message({file, ": ", key, ": found ", width, ", expected 1 to ", widest}));
+  return width;
+}
+
 /// What a module maps: what the pooling gave, or each token.
 enum class DenseInput { sentence, tokens };
 
@@ -151,14 +164,8 @@ inline DenseConfig read_dense(ModelDirectory const& directory, DenseInput input)
     require_setting<std::string>(json, key, "sentence_embedding", file);
   }
   DenseConfig dense{.directory = directory};
-  constexpr std::size_t widest = 1 << 20;
-  auto const width = [&](std::string_view key) {
-    auto const found = require<std::size_t>(json, key, file);
-    if (found == 0 || found > widest) throw FormatError(message({file, ": ", key, ": found ", found, ", expected 1 to ", widest}));
-    return found;
-  };
-  dense.inputs = width("in_features");
-  dense.outputs = width("out_features");
+  dense.inputs = checked_width(require<std::size_t>(json, "in_features", file), "in_features", file);
+  dense.outputs = checked_width(require<std::size_t>(json, "out_features", file), "out_features", file);
   if (!get_or<bool>(json, "bias", true, file)) dense.bias = DensePart::absent;
   if (get_or<bool>(json, "use_residual", false, file)) dense.residual = DensePart::present;
   auto const activation = get_or<std::string>(json, "activation_function", "torch.nn.modules.activation.Tanh", file);

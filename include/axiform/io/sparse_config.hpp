@@ -75,8 +75,7 @@ AXIFORM_INLINE SparseConfig read_sparse_config(ModelDirectory const& directory) 
     std::string const file = (directory / "config_sentence_transformers.json").string();
     Json const& json = directory.json("config_sentence_transformers.json");
     config.max_words = get_optional<std::size_t>(json, "max_active_dims", file);
-    if (auto const prompt = get_optional<std::string>(json, "default_prompt_name", file))
-      throw CheckpointError(detail::message({file, ": default_prompt_name: found ", detail::in_quotes(*prompt), ", expected none"}));
+    detail::refuse_default_prompt(json, file);
     if (auto const score = get_optional<std::string>(json, "similarity_fn_name", file); score && *score != "dot")
       throw CheckpointError(detail::message({file, ": similarity_fn_name: found ", detail::in_quotes(*score), ", expected \"dot\""}));
   }

@@ -14,8 +14,7 @@
 #include <algorithm>
 #include <optional>
 
-#include <axiform/text/unicode.hpp>
-#include <axiform/text/utf8.hpp>
+#include <axiform/text/blank.hpp>
 #endif
 
 namespace axiform {
@@ -56,19 +55,6 @@ std::vector<TextPassage> cut_passages(std::string_view text, Tokenizer const& to
 
 namespace detail {
 
-inline bool is_blank_line(std::string_view line) {
-  auto const begin = line.find_first_not_of(" \t\r\n\v\f");
-  if (begin == line.npos) return true;
-  if (static_cast<unsigned char>(line[begin]) < 0x80) return false;
-  std::string const rest = replace_invalid_utf8(line.substr(begin));
-  for (char const *p = rest.data(), *const end = p + rest.size(); p != end;) {
-    auto const [c, length] = decode_valid_utf8(p);
-    if (properties_of(c).regex_class() != RegexClass::space) return false;
-    p += length;
-  }
-  return true;
-}
-
 /// Whether a paragraph begins with a heading of Markdown: one to six number signs and a space.
 inline bool begins_with_heading(std::string_view text) {
   auto const signs = text.find_first_not_of('#');
@@ -83,12 +69,12 @@ inline std::vector<TextPassage> cut_lines(std::string_view text, PassageSplit sp
   for (std::size_t number = 1; begin < text.size(); ++number) {
     std::size_t const next = std::min(text.find('\n', begin), text.size());
     std::size_t const end = next > begin && text[next - 1] == '\r' ? next - 1 : next;
-    bool const is_blank = is_blank_line(text.substr(begin, end - begin));
-    if (!is_blank && goes_on)
+    bool const has_text = !is_blank(text.substr(begin, end - begin));
+    if (has_text && goes_on)
       result.back().end = end;
-    else if (!is_blank)
+    else if (has_text)
       result.push_back({begin, end, number});
-    goes_on = !is_blank && split == PassageSplit::paragraphs;
+    goes_on = has_text && split == PassageSplit::paragraphs;
     begin = next + 1;
   }
   return result;

@@ -18,49 +18,38 @@ namespace axiform::inline AXIFORM_ARCH::simd {
 #if defined(__AVX512BW__) && defined(__AVX512VNNI__)
 inline constexpr std::size_t byte_lanes = 64;    ///< Bytes of one step.
 inline constexpr std::int32_t right_bias = 128;  ///< What the right operand is greater by.
-struct Bytes {
-  __m512i values;
-};  ///< Bytes of one step.
-struct ByteSums {
-  __m512i values;
-};  ///< Sums of products.
 #elif defined(__AVX512BW__)
 inline constexpr std::size_t byte_lanes = 32;
 inline constexpr std::int32_t right_bias = 0;
-struct Bytes {
-  __m512i values;
-};
-struct ByteSums {
-  __m512i values;
-};
 #elif defined(__AVX2__)
 inline constexpr std::size_t byte_lanes = 16;
 inline constexpr std::int32_t right_bias = 0;
-struct Bytes {
-  __m256i values;
-};
-struct ByteSums {
-  __m256i values;
-};
-#elif defined(__x86_64__)
-inline constexpr std::size_t byte_lanes = 8;
-inline constexpr std::int32_t right_bias = 0;
-struct Bytes {
-  __m128i values;
-};
-struct ByteSums {
-  __m128i values;
-};
 #else
 inline constexpr std::size_t byte_lanes = 8;
 inline constexpr std::int32_t right_bias = 0;
-struct Bytes {
-  int8x8_t values;
-};
-struct ByteSums {
-  int32x4_t values;
-};
 #endif
+
+/// Bytes of one step.
+struct Bytes {
+#if defined(__AVX512BW__)
+  __m512i values;
+#elif defined(__AVX2__)
+  __m256i values;
+#elif defined(__x86_64__)
+  __m128i values;
+#else
+  int8x8_t values;
+#endif
+};
+
+/// Sums of products.
+struct ByteSums {
+#if defined(__x86_64__)
+  decltype(Bytes::values) values;
+#else
+  int32x4_t values;
+#endif
+};
 
 /// Sums of nothing.
 [[gnu::always_inline]] inline ByteSums no_byte_sums() noexcept {

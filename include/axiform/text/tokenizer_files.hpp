@@ -64,7 +64,7 @@ Tokenizer tokenizer_of_gguf(std::filesystem::path const& path) { return Tokenize
 AXIFORM_INLINE Tokenizer Tokenizer::from_directory(ModelDirectory const& directory) {
   if (GgufFile const* const file = directory.gguf()) return Tokenizer(detail::parts_from_gguf(*file), directory.string());
   auto const json = [&](std::string const& name) { return directory.has(name) ? directory.json(name) : Json(); };
-  return detail::tokenizer_of_directory({directory.path(), json}, {.sentencepiece = detail::sentencepiece_of_directory});
+  return detail::tokenizer_of_directory({directory.path(), json}, detail::sentencepiece_of_directory);
 }
 
 AXIFORM_INLINE Tokenizer Tokenizer::from_sentencepiece_model(std::filesystem::path const& file) {

@@ -30,18 +30,16 @@ namespace axiform {
 
 namespace detail {
 
-/// Readers of files that a program which only includes text/tokenizer.hpp is spared.
-struct TokenizerReaders {
-  Tokenizer (*sentencepiece)(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found) = nullptr;
-};
+/// Reads a directory whose tokenizer is a SentencePiece model; null in a program that is spared the code.
+using SentencePieceReader = Tokenizer (*)(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found);
 
 #if defined(AXIFORM_COMPILED)
-// The compiled library has them (text/tokenizer_files.hpp).
+// The compiled library reads all (text/tokenizer_files.hpp).
 Tokenizer tokenizer_of_gguf(std::filesystem::path const& path);
 Tokenizer sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config, FamilyFound const& found);
-inline constexpr TokenizerReaders readers_of_paths{sentencepiece_of_directory};
+inline constexpr SentencePieceReader sentencepiece_reader_of_paths = sentencepiece_of_directory;
 #else
-inline constexpr TokenizerReaders readers_of_paths{};
+inline constexpr SentencePieceReader sentencepiece_reader_of_paths = nullptr;
 #endif
 
 /// Lines without their ends (`\n` or `\r\n`).
@@ -246,7 +244,7 @@ AXIFORM_COLD inline NamedTokens read_named_tokens(TokenizerDirectory const& dire
 }
 
 /// The tokenizer of a directory that Hugging Face has written.
-AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& directory, TokenizerReaders const& readers) {
+AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& directory, SentencePieceReader read_sentencepiece) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory.path, ignored)) throw FileError(message({directory.path.string(), ": is not a directory"}));
   bool const has_json = directory.has("tokenizer.json");
@@ -264,7 +262,7 @@ AXIFORM_COLD inline Tokenizer tokenizer_of_directory(TokenizerDirectory const& d
     if (sentencepiece_file(directory.path).empty())
       throw_checkpoint_error({found->where, ": expected tokenizer.json, or a SentencePiece model such as sentencepiece.bpe.model, in ",
                               directory.path.string(), ", found neither"});
-    if (readers.sentencepiece != nullptr) return readers.sentencepiece(directory, config, *found);
+    if (read_sentencepiece != nullptr) return read_sentencepiece(directory, config, *found);
     throw FileError(message({directory.path.string(),
                              ": has a SentencePiece model and no tokenizer.json; to read it, include axiform/text/tokenizer_files.hpp "
                              "and open a ModelDirectory"}));
@@ -295,7 +293,7 @@ AXIFORM_COLD AXIFORM_INLINE Tokenizer Tokenizer::from_path(std::filesystem::path
 #endif
   }
   auto const json = [&](std::string const& name) { return detail::has_file(path, name) ? read_json(path / name) : Json(); };
-  return detail::tokenizer_of_directory({path, json}, detail::readers_of_paths);
+  return detail::tokenizer_of_directory({path, json}, detail::sentencepiece_reader_of_paths);
 }
 
 AXIFORM_COLD AXIFORM_INLINE Tokenizer Tokenizer::from_tokenizer_json(std::filesystem::path const& file) {
