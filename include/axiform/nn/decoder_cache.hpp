@@ -42,6 +42,16 @@ class DecoderCache {
                           " sources, expected as many for each");
     for (std::size_t s = 0; s < sequences; ++s) source_of_[s] = range.first + s / (sequences / range.count);
   }
+  /// An empty cache with a sequence for each entry of `source_of`, which says which of the sources it attends to.
+  /// @throws ArgumentError when there is no such source; else as `KeyValueCache`.
+  DecoderCache(CacheWidths const& widths, std::span<std::size_t const> source_of, std::size_t capacity,
+               std::shared_ptr<ProjectedSource const> source)
+      : past_(widths, source_of.size(), capacity), projected_(std::move(source)), source_of_(source_of.begin(), source_of.end()) {
+    std::size_t const sources = projected_ ? projected_->sequences() : 0;
+    for (std::size_t const index : source_of_)
+      if (index >= sources)
+        throw ArgumentError("decoder cache: found source " + std::to_string(index) + ", expected one of " + std::to_string(sources));
+  }
   /// The same beside a source that nobody else needs.
   DecoderCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity, ProjectedSource&& source)
       : DecoderCache(widths, sequences, capacity, std::make_shared<ProjectedSource const>(std::move(source))) {}
