@@ -139,6 +139,7 @@
 #include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/families/rotary_settings.hpp>
+#include <axiform/models/families/transformer.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/gpt2.hpp>

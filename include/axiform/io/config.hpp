@@ -86,7 +86,10 @@ struct ConfigReader {
   /// `tie_word_embeddings`.
   HeadWeights head_weights() const;
 
-  /// What no family may ask for.
+  /// What no family may ask for: weights that were pruned or quantised.
+  void check_weights() const;
+
+  /// The same, and what no encoder or decoder alone may ask for.
   void check_common() const;
 };
 
@@ -214,6 +217,10 @@ AXIFORM_INLINE HeadWeights ConfigReader::head_weights() const {
 AXIFORM_INLINE void ConfigReader::check_common() const {
   only("is_encoder_decoder", false);
   only("add_cross_attention", false);
+  check_weights();
+}
+
+AXIFORM_INLINE void ConfigReader::check_weights() const {
   if (Json const* const pruned = find_member(config, "pruned_heads", file); pruned != nullptr && !pruned->is_null() && !pruned->empty())
     refuse("pruned_heads", describe_json(*pruned), "none");
   if (Json const* const quantized = find_member(config, "quantization_config", file); quantized != nullptr && !quantized->is_null())

@@ -280,6 +280,8 @@ auto EncoderDecoder<D, Recipe_>::all_logits(std::span<TokenId const> ids, Sequen
   Tensor<float, axes::Tokens, axes::VocabularyEntries> Model::all_logits(std::span<TokenId const>, SequenceOffsets<axes::Tokens> const&, \
                                                                          Cache&, Context&) const;
 AXIFORM_INSTANCES_OF(EncoderDecoder<>)
+AXIFORM_INSTANCES_OF(Transformer<>)
+AXIFORM_INSTANCES_OF(PreNormTransformer<>)
 #undef AXIFORM_INSTANCES_OF
 #endif
 

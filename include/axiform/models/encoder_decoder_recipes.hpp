@@ -2,8 +2,11 @@
 /// The blocks of encoder-decoders: a type that has those of both sides.
 #pragma once
 
+#include <axiform/models/forward.hpp>
 #include <axiform/nn/decoder.hpp>
+#include <axiform/nn/dimensions.hpp>
 #include <axiform/nn/encoder.hpp>
+#include <axiform/nn/recipe.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
@@ -18,5 +21,21 @@ struct PreNormRecipe {
   using Encoder = EncoderRecipe<NormPlacement::before>;  ///< Of sources.
   using Decoder = DecoderRecipe<NormPlacement::before>;  ///< Of targets.
 };
+
+/// The blocks of `nn.Transformer`.
+template <NormPlacement where>
+struct TransformerRecipe {
+  using Encoder = EncoderRecipe<where>;  ///< Of sources.
+  using Decoder = DecoderRecipe<where>;  ///< Of targets.
+};
+
+/// A model around `nn.Transformer`, normalised behind each part as in the paper.
+///
+///     auto const model = load<Transformer<>>("models/transformer-dates", context);
+template <DimensionsLike D = DynamicDimensions>
+using Transformer = EncoderDecoder<D, TransformerRecipe<NormPlacement::after>>;
+/// The same with `norm_first=True`.
+template <DimensionsLike D = DynamicDimensions>
+using PreNormTransformer = EncoderDecoder<D, TransformerRecipe<NormPlacement::before>>;
 
 }  // namespace axiform::inline AXIFORM_ARCH

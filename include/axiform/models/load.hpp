@@ -49,6 +49,8 @@ Loaded<BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>> load_w
 AXIFORM_INSTANCE(models)
 Loaded<BertForTokenClassification<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&,
                                                                                         Context&);
+AXIFORM_INSTANCE(models) Loaded<Transformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<PreNormTransformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 
 }  // namespace axiform::inline AXIFORM_ARCH
 #endif
