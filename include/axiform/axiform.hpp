@@ -61,6 +61,7 @@
 #include <axiform/generate/profiles.hpp>
 #include <axiform/generate/result.hpp>
 #include <axiform/generate/sampler.hpp>
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/generate/session.hpp>
 #include <axiform/generate/speculative.hpp>
 #include <axiform/generate/stopping.hpp>
