@@ -13,7 +13,9 @@
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
+#include <axiform/models/bart_heads.hpp>
 #include <axiform/models/bert_heads.hpp>
+#include <axiform/models/encoder_decoder.hpp>
 #include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/known.hpp>
 #include <axiform/models/llama.hpp>
@@ -118,11 +120,12 @@ Loaded<AnyModel> load_as(ModelDirectory const& directory, LoadOptions const& opt
   return {std::move(model), std::move(report)};
 }
 
-// Calls the function that loads the model of family F with that head.
+// Calls the function that loads the model of family F with that head; with its first where none is named, and the family has no model without.
 template <class F, std::size_t Head = 0>
 Loaded<AnyModel> load_of_family(ModelHead head, ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   if constexpr (Head < std::size(F::heads)) {
-    if (F::heads[Head].head == head) return load_as<typename F::template Model<F::heads[Head].head>>(directory, options, context);
+    bool const stands_for_none = Head == 0 && head == ModelHead::none && !has_head<F>(ModelHead::none);
+    if (F::heads[Head].head == head || stands_for_none) return load_as<typename F::template Model<F::heads[Head].head>>(directory, options, context);
     return load_of_family<F, Head + 1>(head, directory, options, context);
   } else {
     throw ArgumentError((directory / "config.json").string() + ": found no head of that number");
@@ -181,6 +184,7 @@ AXIFORM_INSTANCE(models)
 Loaded<AnyEncoderWith<ModelHead::sequence_classification>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models)
 Loaded<AnyModelWith<ModelHead::token_classification>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<AnySequenceToSequence> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 #endif
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ struct PostNormRecipe;
 struct PreNormRecipe;
 template <DimensionsLike D = DynamicDimensions, class Recipe = PostNormRecipe>
 struct EncoderDecoder;
+template <DimensionsLike D = DynamicDimensions>
+struct BartForSequenceClassification;
 
 template <class Model>
 struct Unloaded;
@@ -58,6 +60,8 @@ template <DimensionsLike D, RecipeLike Recipe>
 struct BertPlan;
 template <DimensionsLike D>
 struct Gpt2Body;
+template <DimensionsLike D, class Recipe>
+struct BartPlan;
 template <DimensionsLike D, RecipeLike Recipe>
 struct LlamaPlan;
 
