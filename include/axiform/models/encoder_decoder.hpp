@@ -280,6 +280,7 @@ auto EncoderDecoder<D, Recipe_>::all_logits(std::span<TokenId const> ids, Sequen
   Tensor<float, axes::Tokens, axes::VocabularyEntries> Model::all_logits(std::span<TokenId const>, SequenceOffsets<axes::Tokens> const&, \
                                                                          Cache&, Context&) const;
 AXIFORM_INSTANCES_OF(EncoderDecoder<>)
+AXIFORM_INSTANCES_OF(T5<>)
 #undef AXIFORM_INSTANCES_OF
 #endif
 
