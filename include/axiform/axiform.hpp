@@ -143,6 +143,7 @@
 #include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/families/rotary_settings.hpp>
+#include <axiform/models/families/t5.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/gpt2.hpp>
@@ -157,6 +158,7 @@
 #include <axiform/models/modernbert_recipe.hpp>
 #include <axiform/models/one_of.hpp>
 #include <axiform/models/printed_settings.hpp>
+#include <axiform/models/t5.hpp>
 #include <axiform/nn/attention.hpp>
 #include <axiform/nn/bias.hpp>
 #include <axiform/nn/block.hpp>

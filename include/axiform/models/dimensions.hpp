@@ -135,4 +135,34 @@ struct MBartLarge50 : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>>
   static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 250054, .positions = 1024, .token_types = 0};
 };
 
+/// t5-small. Of a T5 the layers are those of either side.
+struct T5Small : Dimensions<Const<512>, Const<8>, Const<64>, Const<2048>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 32128};
+};
+
+/// t5-base.
+struct T5Base : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 32128};
+};
+
+/// flan-t5-small, and T5 1.1's small: six heads of 64 beside hidden states of 512.
+struct FlanT5Small : Dimensions<Const<512>, Const<6>, Const<64>, Const<1024>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 8, .vocabulary = 32128};
+};
+
+/// flan-t5-base, and T5 1.1's base.
+struct FlanT5Base : Dimensions<Const<768>, Const<12>, Const<64>, Const<2048>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 32128};
+};
+
+/// mt5-small.
+struct Mt5Small : Dimensions<Const<512>, Const<6>, Const<64>, Const<1024>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 8, .vocabulary = 250112};
+};
+
 }  // namespace axiform

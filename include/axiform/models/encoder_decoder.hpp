@@ -287,6 +287,7 @@ using PreNormEncoderDecoder = EncoderDecoder<DynamicDimensions, PreNormRecipe>;
                                                                          Cache&, Context&) const;
 AXIFORM_INSTANCES_OF(EncoderDecoder<>)
 AXIFORM_INSTANCES_OF(internal::PreNormEncoderDecoder)
+AXIFORM_INSTANCES_OF(T5<>)
 #undef AXIFORM_INSTANCES_OF
 #endif
 

@@ -44,10 +44,13 @@ struct Gpt2ForSequenceClassification;
 
 struct PostNormRecipe;
 struct PreNormRecipe;
+struct T5Recipe;
 template <DimensionsLike D = DynamicDimensions, class Recipe = PostNormRecipe>
 struct EncoderDecoder;
 template <DimensionsLike D = DynamicDimensions>
 struct BartForSequenceClassification;
+template <DimensionsLike D = DynamicDimensions>
+struct T5Encoder;
 
 template <class Model>
 struct Unloaded;

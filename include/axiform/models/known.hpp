@@ -24,6 +24,7 @@
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
+#include <axiform/models/families/t5.hpp>
 #include <axiform/models/family.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -43,7 +44,8 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  Qwen3Family,       //
                                  BartFamily,        //
                                  MBartFamily,       //
-                                 MarianFamily>;
+                                 MarianFamily,      //
+                                 T5Family>;
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.
 /// @throws FormatError when the config is not an object; CheckpointError when the model is of no known family.
