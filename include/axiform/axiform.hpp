@@ -144,6 +144,7 @@
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/families/rotary_settings.hpp>
 #include <axiform/models/families/t5.hpp>
+#include <axiform/models/families/transformer.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/gpt2.hpp>

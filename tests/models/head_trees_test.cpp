@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "support/files.hpp"
 #include "support/goldens.hpp"
 
 using namespace axiform;
@@ -64,6 +65,16 @@ TEST_CASE("any model: the tree shows the config's dropouts, padding, activation 
     std::size_t const space = heading.find(' ');
     ChangedFixture const fixture(heading.substr(0, space), parse_json(heading.substr(space + 1), "settings.txt"));
     CHECK(tree_of(load_any(fixture.directory(), context), fixture.directory()) == expected);
+  }
+}
+
+TEST_CASE("any model: an encoder-decoder around nn.Transformer is one, and its tree is what PyTorch prints") {
+  Context context;
+  for (char const* const name : {"transformer-tiny", "transformer-pre-norm", "transformer-renamed"}) {
+    CAPTURE(name);
+    auto const model = load_any(models / name, context);
+    CHECK(std::visit([](auto const& each) { return module_tree(each); }, model) + "\n" ==
+          axiform::test::read_bytes(models / name / "tree.txt"));
   }
 }
 

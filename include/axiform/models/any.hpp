@@ -127,7 +127,8 @@ template <class F, std::size_t Head = 0>
 Loaded<AnyModel> load_of_family(ModelHead head, ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   if constexpr (Head < std::size(F::heads)) {
     bool const stands_for_none = Head == 0 && head == ModelHead::none && !has_head<F>(ModelHead::none);
-    if (F::heads[Head].head == head || stands_for_none) return load_as<typename F::template Model<F::heads[Head].head>>(directory, options, context);
+    if (F::heads[Head].head == head || stands_for_none)
+      return load_as<typename F::template Model<F::heads[Head].head>>(directory, options, context);
     return load_of_family<F, Head + 1>(head, directory, options, context);
   } else {
     throw ArgumentError((directory / "config.json").string() + ": found no head of that number");

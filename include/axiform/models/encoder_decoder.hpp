@@ -288,6 +288,8 @@ using PreNormEncoderDecoder = EncoderDecoder<DynamicDimensions, PreNormRecipe>;
 AXIFORM_INSTANCES_OF(EncoderDecoder<>)
 AXIFORM_INSTANCES_OF(internal::PreNormEncoderDecoder)
 AXIFORM_INSTANCES_OF(T5<>)
+AXIFORM_INSTANCES_OF(Transformer<>)
+AXIFORM_INSTANCES_OF(PreNormTransformer<>)
 #undef AXIFORM_INSTANCES_OF
 #endif
 

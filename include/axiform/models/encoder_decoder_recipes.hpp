@@ -53,5 +53,20 @@ struct T5Recipe {
 ///     auto const t5 = load<T5<T5Small>>(directory, context);     // another shape is refused
 template <DimensionsLike D = DynamicDimensions>
 using T5 = EncoderDecoder<D, T5Recipe>;
+/// The blocks of `nn.Transformer`.
+template <NormPlacement where>
+struct TransformerRecipe {
+  using Encoder = EncoderRecipe<where>;  ///< Of sources.
+  using Decoder = DecoderRecipe<where>;  ///< Of targets.
+};
+
+/// A model around `nn.Transformer`, normalised behind each part as in the paper.
+///
+///     auto const model = load<Transformer<>>("models/transformer-dates", context);
+template <DimensionsLike D = DynamicDimensions>
+using Transformer = EncoderDecoder<D, TransformerRecipe<NormPlacement::after>>;
+/// The same with `norm_first=True`.
+template <DimensionsLike D = DynamicDimensions>
+using PreNormTransformer = EncoderDecoder<D, TransformerRecipe<NormPlacement::before>>;
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -25,6 +25,7 @@
 #include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/families/t5.hpp>
+#include <axiform/models/families/transformer.hpp>
 #include <axiform/models/family.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -45,7 +46,9 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  BartFamily,        //
                                  MBartFamily,       //
                                  MarianFamily,      //
-                                 T5Family>;
+                                 T5Family,          //
+                                 PreNormFamily,     //
+                                 TransformerFamily>;
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.
 /// @throws FormatError when the config is not an object; CheckpointError when the model is of no known family.

@@ -55,6 +55,8 @@ AXIFORM_INSTANCE(models) Loaded<EncoderDecoder<>> load_with_report(ModelDirector
 AXIFORM_INSTANCE(models)
 Loaded<EncoderDecoder<DynamicDimensions, PreNormRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<BartForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Transformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<PreNormTransformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 
 }  // namespace axiform::inline AXIFORM_ARCH
 #endif
