@@ -61,6 +61,7 @@
 #include <axiform/generate/profiles.hpp>
 #include <axiform/generate/result.hpp>
 #include <axiform/generate/sampler.hpp>
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/generate/session.hpp>
 #include <axiform/generate/speculative.hpp>
 #include <axiform/generate/stopping.hpp>
@@ -125,6 +126,8 @@
 #include <axiform/models/bert.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/dimensions.hpp>
+#include <axiform/models/encoder_decoder.hpp>
+#include <axiform/models/encoder_decoder_recipes.hpp>
 #include <axiform/models/facts.hpp>
 #include <axiform/models/families/albert.hpp>
 #include <axiform/models/families/bert.hpp>
@@ -170,6 +173,7 @@
 #include <axiform/nn/position.hpp>
 #include <axiform/nn/recipe.hpp>
 #include <axiform/nn/rms_norm.hpp>
+#include <axiform/nn/sequence_embedding.hpp>
 #include <axiform/nn/sinusoids.hpp>
 #include <axiform/nn/token_batch.hpp>
 #include <axiform/nn/token_embedding.hpp>

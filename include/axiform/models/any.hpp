@@ -108,6 +108,7 @@ using AnyEncoderWith = typename internal::KnownModels<KnownFamilies>::template W
 using AnyEncoder = AnyEncoderWith<ModelHead::none>;  ///< An encoder without a head.
 using AnyBody = AnyModelWith<ModelHead::none>;       ///< An encoder or a decoder without its head.
 using AnyCausalModel = AnyModelWith<ModelHead::causal_lm>;  ///< A decoder that continues texts.
+using AnySequenceToSequence = AnyModelWith<ModelHead::conditional_generation>;  ///< An encoder-decoder that answers texts with texts.
 
 namespace internal {
 

@@ -42,6 +42,11 @@ struct Gpt2;
 template <DimensionsLike D = DynamicDimensions>
 struct Gpt2ForSequenceClassification;
 
+struct PostNormRecipe;
+struct PreNormRecipe;
+template <DimensionsLike D = DynamicDimensions, class Recipe = PostNormRecipe>
+struct EncoderDecoder;
+
 template <class Model>
 struct Unloaded;
 template <class Model>

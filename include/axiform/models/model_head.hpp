@@ -15,7 +15,9 @@ enum class ModelHead {
   question_answering,       ///< Begin and end of an answer: BertForQuestionAnswering.
   sequence_classification,  ///< Labels of a text: BertForSequenceClassification.
   token_classification,     ///< A label for each token: BertForTokenClassification.
-  causal_lm                 ///< Guesses the next token: GPT2LMHeadModel.
+  causal_lm,                ///< Guesses the next token: GPT2LMHeadModel.
+  encoder_and_decoder,      ///< An encoder-decoder alone: BartModel, T5Model.
+  conditional_generation    ///< Guesses the next token beside a source: MarianMTModel, T5ForConditionalGeneration.
 };
 
 /// Whether a BERT has the pooler, which some checkpoints leave out.

@@ -36,6 +36,17 @@ template <class First, class... Others>
 struct SharedCache<First, Others...> {
   using Cache = typename First::Cache;
 };
+// Whether a model is an encoder-decoder.
+template <class Model>
+inline constexpr bool takes_sources = requires { typename Model::Source; };
+// Likewise what encoder-decoders keep of a source.
+template <class First, class... Others>
+struct SharedSource {};
+template <class First, class... Others>
+  requires(takes_sources<First> && (std::same_as<typename First::Source, typename Others::Source> && ...))
+struct SharedSource<First, Others...> {
+  using Source = typename First::Source;
+};
 
 }  // namespace internal
 
@@ -44,7 +55,7 @@ struct SharedCache<First, Others...> {
 ///     using Classifier = OneOf<BertForSequenceClassification<>, Gpt2ForSequenceClassification<>>;
 ///     auto const model = load<Classifier>(directory, context);   // config.json says which
 template <class... Models>
-class OneOf : public internal::SharedCache<Models...> {
+class OneOf : public internal::SharedCache<Models...>, public internal::SharedSource<Models...> {
  public:
   /// Whether all of them take `TokenBatch::attended`.
   static constexpr bool heeds_attended = (axiform::heeds_attended<Models> && ...);
@@ -83,13 +94,32 @@ class OneOf : public internal::SharedCache<Models...> {
     return visit_model([&](auto const& model) { return model.all_logits(ids, sequences, cache, context); });
   }
   /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
-  auto make_cache(std::size_t sequences, std::size_t capacity) const {
+  auto make_cache(std::size_t sequences, std::size_t capacity) const
+    requires(!internal::takes_sources<Models> && ...)
+  {
     return visit_model([&](auto const& model) { return model.make_cache(sequences, capacity); });
+  }
+
+  /// Encoded sources, of an encoder-decoder; see generate/sequence_to_sequence.hpp.
+  auto project_source(std::span<TokenId const> ids, SequenceOffsets<axes::SourceTokens> const& sequences, Context& context) const
+    requires(internal::takes_sources<Models> && ...)
+  {
+    return visit_model([&](auto const& model) { return model.project_source(ids, sequences, context); });
+  }
+  /// An empty cache beside encoded sources.
+  template <class Source>
+    requires(internal::takes_sources<Models> && ...)
+  auto make_cache(Source const& source, std::span<std::size_t const> source_of, std::size_t capacity) const {
+    return visit_model([&](auto const& model) { return model.make_cache(source, source_of, capacity); });
   }
 
   /// Tokens of the longest sequence.
   std::size_t positions() const noexcept {
     return visit_model([](auto const& model) -> std::size_t { return model.positions(); });
+  }
+  /// Tokens of the longest source.
+  std::size_t source_positions() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.source_positions(); });
   }
   /// Rows of its table of segments; 0 where it has none.
   std::size_t token_types() const noexcept {
@@ -102,6 +132,10 @@ class OneOf : public internal::SharedCache<Models...> {
   /// Tokens that it knows.
   std::size_t vocabulary() const noexcept {
     return visit_model([](auto const& model) -> std::size_t { return model.vocabulary(); });
+  }
+  /// Tokens that its encoder knows.
+  std::size_t source_vocabulary() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.source_vocabulary(); });
   }
   /// Labels that it gives.
   std::size_t labels() const noexcept {

@@ -281,7 +281,10 @@ struct Stack {
     output.sequences.check_rows(output.states.rows(), "source");
     std::size_t const heads = layers[0].cross_attention.key_heads();
     ProjectedSource projected({.layers = steps(), .heads = heads, .head_size = heads == 0 ? 0 : key_width / heads}, output.sequences);
-    for (std::size_t i = 0; i < steps(); ++i) layer(i).cross_attention.project(output.states, projected, i, context);
+    for (std::size_t i = 0; i < steps(); ++i) {
+      if (Observer* const observer = context.observer()) observer->begin_layer(i);
+      layer(i).cross_attention.project(output.states, projected, i, context);
+    }
     return projected;
   }
 

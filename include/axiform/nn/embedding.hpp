@@ -30,15 +30,15 @@ void check_target(TensorView<float, A, Columns> target, std::size_t rows, std::s
                      std::to_string(columns) + "]");
 }
 
-/// Calls `use(row, position)` for each row of the sequences, whose tokens stand behind their past.
+/// Calls `use(row, position)` for each row of the sequences, whose tokens stand behind their past; the first position is `first`.
 /// @throws ShapeError when `past` has too few sequences.
 template <Axis A, class Use>
-void for_each_position(SequenceOffsets<A> const& sequences, std::span<std::size_t const> past, Use const& use) {
+void for_each_position(SequenceOffsets<A> const& sequences, std::span<std::size_t const> past, std::size_t first, Use const& use) {
   if (!past.empty() && past.size() < sequences.count())
     throw ShapeError("positions: found the past of " + std::to_string(past.size()) + " sequences, expected " +
                      std::to_string(sequences.count()));
   for (std::size_t s = 0; s < sequences.count(); ++s)
-    for (std::size_t i = 0; i < sequences.length(s); ++i) use(sequences.offset(s) + i, (past.empty() ? 0 : past[s]) + i);
+    for (std::size_t i = 0; i < sequences.length(s); ++i) use(sequences.offset(s) + i, first + (past.empty() ? 0 : past[s]) + i);
 }
 
 }  // namespace internal
@@ -78,12 +78,13 @@ class Embedding {
     for (std::size_t i = 0; i < target.rows(); ++i) table_.add_row(index, target.row(i).data());
   }
   /// Adds row 0, 1, 2, … to the rows of each sequence, or past, past + 1, … where `past` says how many tokens came before.
+  /// @param first The row of position 0 (BART: 2).
   /// @throws ArgumentError when the table has too few rows; ShapeError when `past` has too few sequences.
   template <Axis A>
-  void add_positions(SequenceOffsets<A> const& sequences, TensorView<float, A, Columns> target,
-                     std::span<std::size_t const> past = {}) const {
+  void add_positions(SequenceOffsets<A> const& sequences, TensorView<float, A, Columns> target, std::span<std::size_t const> past = {},
+                     std::size_t first = 0) const {
     internal::check_target(target, sequences.total(), columns());
-    internal::for_each_position(sequences, past, [&](std::size_t target_row, std::size_t position) {
+    internal::for_each_position(sequences, past, first, [&](std::size_t target_row, std::size_t position) {
       check_row(position);
       table_.add_row(position, target.row(target_row).data());
     });

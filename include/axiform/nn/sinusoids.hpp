@@ -61,7 +61,7 @@ class Sinusoids {
   void add_positions(SequenceOffsets<A> const& sequences, TensorView<float, A, Columns> target,
                      std::span<std::size_t const> past = {}) const {
     internal::check_target(target, sequences.total(), columns());
-    internal::for_each_position(sequences, past, [&](std::size_t row, std::size_t position) {
+    internal::for_each_position(sequences, past, 0, [&](std::size_t row, std::size_t position) {
       if (position >= rows())
         throw ArgumentError("sinusoids: found position " + std::to_string(position) + ", expected one of " + std::to_string(rows()));
       kernels::add_row(table_.data() + position * columns_, target.row(row).data(), columns_);
