@@ -210,6 +210,8 @@ TEST_CASE(
     return message_of<CheckpointError>([&] { modernbert(R"({"model_type":"modernbert",)" + std::string(settings) + "}"); });
   };
   CHECK(contains(refusal(R"("decoder_bias":false)"), "decoder_bias: found false"));
+  for (std::string const base_of : {"local_rope_theta", "global_rope_theta"})
+    CHECK(contains(refusal(("\"" + base_of + "\":null").c_str()), base_of + ": found null, expected a number"));
   CHECK(contains(refusal(R"("classifier_pooling":"max")"),
                  "classifier_pooling: found \"max\", which is not supported; expected \"cls\" or \"mean\""));
   CHECK(contains(refusal(R"("rope_parameters":{"full_attention":{"rope_type":"yarn","factor":4}})"),
