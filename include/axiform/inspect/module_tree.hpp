@@ -77,6 +77,8 @@ struct CollectValues {
         values.try_emplace("epsilon", std::move(epsilon).str());
       }
       visit_members(member, *this);
+    } else if constexpr (requires { member.rows(), member.columns(); }) {
+      number("positions", member.rows());  // sines, which are no layer
     } else if constexpr (requires { member.has_value(); }) {
       if (member.has_value()) (*this)(name, *member);
     } else if constexpr (requires { member.front(); }) {

@@ -86,11 +86,11 @@ struct ConfigReader {
   /// `tie_word_embeddings`.
   HeadWeights head_weights() const;
 
-  /// What no family may ask for: weights that were pruned or quantised.
-  void check_weights() const;
-
-  /// The same, and what no encoder or decoder alone may ask for.
+  /// What no family of encoders or decoders may ask for.
   void check_common() const;
+
+  /// What no family at all may ask for: heads that were cut out, weights that were quantised.
+  void check_weights() const;
 };
 
 /// What a classifier's logits stand for.
@@ -171,7 +171,7 @@ AXIFORM_INLINE NamedActivation ConfigReader::activation(std::string_view key, st
                                     {"gelu_accurate", Activation::gelu_tanh, "AccurateGELUActivation()"},
                                     {"relu", Activation::relu, "ReLU()"},
                                     {"silu", Activation::silu, "SiLUActivation()"},
-                                    {"swish", Activation::silu, "SiLUActivation()"}};
+                                    {"swish", Activation::silu, "SiLU()"}};
   auto const name = text(key, otherwise);
   for (Known const& each : known)
     if (name == each.name) return {each.activation, each.printed};

@@ -13,15 +13,18 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/models/families/albert.hpp>
+#include <axiform/models/families/bart.hpp>
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/electra.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/llama.hpp>
+#include <axiform/models/families/marian.hpp>
 #include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
+#include <axiform/models/families/t5.hpp>
 #include <axiform/models/families/transformer.hpp>
 #include <axiform/models/family.hpp>
 
@@ -40,6 +43,10 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  LlamaFamily,       //
                                  Qwen2Family,       //
                                  Qwen3Family,       //
+                                 BartFamily,        //
+                                 MBartFamily,       //
+                                 MarianFamily,      //
+                                 T5Family,          //
                                  PreNormFamily,     //
                                  TransformerFamily>;
 
