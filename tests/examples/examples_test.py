@@ -1376,7 +1376,7 @@ class TorchTransformer(ExampleTest):
     def test_usage(self):
         model = "--model", FIXTURES / "models" / "transformer-pre-norm"
         self.check_common(*model)
-        self.check_error(1, "found id 31", *model, "--ids", "31")
+        self.check_error(1, "token id 31 at position 0: expected 0 to 30", *model, "--ids", "31")
         self.check_error(1, "expected a pre-norm Transformer or Transformer", "--model", FIXTURES / "models" / "bert-tiny")
 
 
@@ -1384,10 +1384,12 @@ class Translate(ExampleTest):
     program = "translate"
 
     def test_dates_and_numbers(self):
-        lines = "the fourth of July 1776\n\n1994-03-23\nFour thousand and twelve\n4,012\n"
-        translated = self.run_program(MODELS / "transformer-dates", text=lines).stdout.splitlines()
-        self.assertEqual(translated, ["1776-07-04", "the twenty-third of March, nineteen ninety-four", "4012", "four thousand and twelve"])
-        self.assertEqual(self.run_program(MODELS / "transformer-dates", text="").stdout, "")
+        dates = MODELS / "transformer-dates"
+        lines = b"the fourth of July 1776\n\n1994-03-23\nFour thousand and twelve\n4,012\n"
+        expected = ["1776-07-04", "the twenty-third of March, nineteen ninety-four", "4012", "four thousand and twelve"]
+        self.assertEqual(self.output(dates, stdin=lines).splitlines(), expected)
+        self.assertEqual(self.output(dates), "")
+        self.check_error(1, "nowhere", "nowhere")
 
 
 class LlamaBlock(ExampleTest):
