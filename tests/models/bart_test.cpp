@@ -1,15 +1,18 @@
 // BART, mBART and Marian against transformers in float64: both sides, attentions, logits, the classifier; their bits, their configs, and what does not fit.
 #include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,26 +88,18 @@ void check_sequence_to_sequence(std::string const& fixture, bool has_head) {
   }
 }
 
-// The greedy tokens behind the first, which is the prompt; one id is never chosen.
-template <class Model>
+// The greedy tokens behind the first, with which the decoder begins; one id is never chosen.
 void check_greedy(std::string const& fixture, TokenId never) {
   CAPTURE(fixture);
   Context context;
-  auto const model = load<Model>(goldens::models / fixture, context);
+  auto const model = load<AnySequenceToSequence>(goldens::models / fixture, context);
   Goldens const golden(goldens::models / fixture / "goldens.safetensors");
   for (std::string const name : {"greedy0", "greedy1"}) {
-    auto const source = golden.ids(name + ".source"), expected = golden.ids(name + ".ids");
-    std::vector<std::size_t> const source_of{0};
-    auto const one = SequenceOffsets<axes::Tokens>::single(1);
-    auto cache = model.make_cache(model.project_source(source, SequenceOffsets<axes::SourceTokens>::single(source.size()), context), source_of,
-                                  expected.size());
-    std::vector<TokenId> ids{expected.front()};
-    while (ids.size() < expected.size()) {
-      auto logits = model.last_logits(std::span(ids).last(1), one, cache, context);
-      logits(0, static_cast<std::size_t>(never)) = -INFINITY;
-      ids.push_back(static_cast<TokenId>(std::ranges::max_element(logits.elements()) - logits.elements().begin()));
-    }
-    CHECK(ids == expected);
+    auto const expected = golden.ids(name + ".ids");
+    GenerateOptions options{.max_length = expected.size(), .decoding = Decoding::greedy};
+    options.bad_words = {{never}};
+    options.decoder_start = expected.front();
+    CHECK(generate(model, golden.ids(name + ".source"), options, context)[0] == expected);
   }
 }
 
@@ -135,11 +130,11 @@ TEST_CASE("BART, mBART and Marian: states, attentions of both sides and logits a
 }
 
 TEST_CASE("BART, mBART and Marian: greedy tokens are transformers', from the cache") {
-  check_greedy<Bart>("bart-tiny", 1);
-  check_greedy<Bart>("bart-untied", 1);
-  check_greedy<MBart>("mbart-tiny", 1);
-  check_greedy<Bart>("marian-tiny", 36);
-  check_greedy<Bart>("marian-separate", 30);
+  check_greedy("bart-tiny", 1);
+  check_greedy("bart-untied", 1);
+  check_greedy("mbart-tiny", 1);
+  check_greedy("marian-tiny", 36);
+  check_greedy("marian-separate", 30);
 }
 
 TEST_CASE("BART, mBART and Marian: the same bits alone, in any batch, with any number of threads, and token by token") {
@@ -248,6 +243,48 @@ TEST_CASE("BART, mBART and Marian: every tensor of a file is read, or is a copy 
   auto const shared = load<Bart>(goldens::models / "marian-tiny", context);
   CHECK_FALSE(shared.source_tokens.has_value());
   CHECK(shared.lm_head.bias() == Bias::present);
+}
+
+TEST_CASE("BART: which of its four names a table of tokens has in a file, and whether they are one table, is decided as transformers does") {
+  // A file with these tables: encoder, decoder and head of the shared one are the same where they have the same letter; '-' is not there.
+  struct File {
+    char const* shared_encoder_decoder_head;
+    char const* decoder;
+    char const* encoder;  // null: the decoder's
+    char const* head;     // likewise
+  };
+  char const *const shared = "shared.weight", *const encoder = "encoder.embed_tokens.weight", *const decoder = "decoder.embed_tokens.weight",
+              *const head = "lm_head.weight";
+  BartConfig const tied;
+  for (auto const& [letters, of_decoder, of_encoder, of_head] : {File{"aaaa", shared, nullptr, nullptr},
+                                                                 {"a---", shared, nullptr, nullptr},
+                                                                 {"-a--", encoder, nullptr, nullptr},
+                                                                 {"--a-", decoder, nullptr, nullptr},
+                                                                 {"---a", head, nullptr, nullptr},
+                                                                 {"-aa-", decoder, nullptr, nullptr},
+                                                                 {"abcd", decoder, encoder, head},
+                                                                 {"abc-", decoder, encoder, shared},
+                                                                 {"a--b", shared, nullptr, head},
+                                                                 {"ab--", shared, encoder, nullptr},
+                                                                 {"-abb", decoder, encoder, nullptr}}) {
+    CAPTURE(std::string(letters));
+    test::TemporaryDirectory const directory;
+    std::string header, data;
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (letters[i] == '-') continue;
+      std::string const begin = std::to_string(data.size());
+      data += std::string(8, letters[i]);
+      header += (header.empty() ? "{" : ",") + std::string("\"model.") + std::array{shared, encoder, decoder, head}[i] +
+                R"(":{"dtype":"F32","shape":[1,2],"data_offsets":[)" + begin + "," + std::to_string(data.size()) + "]}";
+    }
+    std::string file = test::raw_safetensors(header + "}", 0) + data;
+    test::write_bytes(directory / "model.safetensors", file);
+    auto const tables = internal::find_bart_tables(Checkpoint::open(directory.path()), bart_names("BART"), tied);
+    auto const or_null = [](char const* name) { return name == nullptr ? std::nullopt : std::optional<std::string>(name); };
+    CHECK(tables.decoder == of_decoder);
+    CHECK(tables.encoder == or_null(of_encoder));
+    CHECK(tables.head == or_null(of_head));
+  }
 }
 
 TEST_CASE("BART, mBART and Marian: the numbers of parameters of published models are transformers'") {

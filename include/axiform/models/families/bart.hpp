@@ -222,10 +222,10 @@ BartConfig read_bart_settings(ConfigReader const& reader, BartConfig defaults);
 
 /// Names of tables of tokens in a checkpoint, without prefix.
 struct BartTables {
-  std::string decoder;                        // The decoder's, or the one that it shares with the encoder.
-  std::optional<std::string> encoder = {};    // The encoder's, where it has its own.
-  HeadWeights head = HeadWeights::tied;       // Whether the head is the decoder's table.
-  bool has_logits_bias = false;               // Whether there is a bias of the head.
+  std::string decoder;                      // The decoder's, or the one that it shares with the encoder.
+  std::optional<std::string> encoder = {};  // The encoder's, where it has its own.
+  std::optional<std::string> head = {};     // The head's, where it is not the decoder's.
+  bool has_logits_bias = false;             // Whether there is a bias of the head.
 };
 
 /// What a file has under the four names of a table that may be shared: a copy of another is that other, as long as their values are equal (as
@@ -259,7 +259,7 @@ struct BartPlan {
     auto [config, names] = read_family_config<EncoderDecoder<DynamicDimensions, Recipe>, BartConfig>(directory);
     NameTable const table = names(config.head_weights);
     BartTables tables = find_bart_tables(checkpoint, table, config);
-    tables.head = HeadWeights::tied;
+    tables.head.reset();
     tables.has_logits_bias = false;
     return {directory, std::move(config), tables, with_tables(table, tables)};
   }
@@ -282,7 +282,7 @@ struct BartPlan {
       settings.tables = decltype(settings.tables)::separate;
       settings.source_vocabulary = config.encoder_sizes.vocabulary;
     }
-    settings.head_weights = tables.head;
+    settings.head_weights = tables.head ? HeadWeights::own : HeadWeights::tied;
     settings.head_bias = tables.has_logits_bias ? Bias::present : Bias::absent;
     settings.printed = config.printed;
   }
@@ -378,12 +378,13 @@ AXIFORM_INLINE BartTables find_bart_tables(Checkpoint const& checkpoint, NameTab
     std::string const of_encoder = first_of({encoder, shared, decoder, head});
     if (!equal(of_encoder, tables.decoder)) tables.encoder = of_encoder;
     // All of them are one: it is read under the name that files of today have.
-    if (!tables.encoder && equal(shared, tables.decoder)) tables.decoder = shared;
+    if (!tables.encoder && (equal(shared, tables.decoder) || !find(tables.decoder))) tables.decoder = shared;
   }
-  if (find(head) && !equal(head, tables.decoder)) tables.head = HeadWeights::own;
+  // A model that was saved without a language-model head has nothing to tie or not to tie.
   bool const was_saved_with_head = config.architectures.empty() || !config.architectures.front().ends_with("Model") ||
                                    config.architectures.front().ends_with("MTModel");
-  if (!is_tied && !find(head) && was_saved_with_head) tables.head = HeadWeights::own;
+  std::string const of_head = is_tied && !config.has_separate_tables ? first_of({head, shared, decoder}) : head;
+  if (find(of_head) ? !equal(of_head, tables.decoder) : !is_tied && was_saved_with_head) tables.head = of_head;
   tables.has_logits_bias = find("final_logits_bias").has_value();
   return tables;
 }
@@ -392,10 +393,10 @@ AXIFORM_INLINE NameTable with_tables(NameTable names, BartTables const& tables) 
   std::erase_if(names.rules, [](NameRule const& rule) { return rule.canonical == "tokens.weight"; });
   names.rules.push_back({"tokens.weight", tables.decoder});
   if (tables.encoder) names.rules.push_back({"source_tokens.weight", *tables.encoder});
+  if (tables.head) names.rules.push_back({"lm_head.weight", *tables.head});
   // Copies that are not read: the first rule of a parameter is the one that counts, the others say what a name stands for.
-  for (char const* const copy : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
+  for (char const* const copy : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"})
     names.rules.push_back({"tokens.weight", copy});
-  if (tables.head == HeadWeights::tied) names.rules.push_back({"tokens.weight", "lm_head.weight"});
   return names;
 }
 
