@@ -65,8 +65,7 @@ TEST_CASE("text classification: BART's logits of texts and of pairs are transfor
                            ? model.classify(text, options, context)
                            : model.classify(TextPair{text, expected.at("pair").get<std::string>()}, options, context);
     REQUIRE(found.size() == 3);
-    for (auto const& [label, score] : found)
-      CHECK(std::abs(score - expected.at("logits")[model.label_index(label)].get<double>()) < 2e-5);
+    for (auto const& [label, score] : found) CHECK(std::abs(score - expected.at("logits")[model.label_index(label)].get<double>()) < 2e-5);
   }
   CHECK(cases == 6);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
@@ -41,11 +42,11 @@ struct BartConfig {
   ModelSizes decoder_sizes = {.layers = 12, .vocabulary = 50265, .positions = 1024, .token_types = 0};
   /// Whether encoder and decoder have a table of tokens each: Marian's `share_encoder_decoder_embeddings` is false.
   bool has_separate_tables = false;
-  SequenceEmbeddingSettings embedding = {};                        ///< Of both sides: `scale_embedding`, and what the family has.
-  Activation activation = Activation::gelu;                        ///< Of the feed-forward blocks: `activation_function`.
-  std::vector<std::size_t> end_of_text_ids = {2};                  ///< `eos_token_id`.
-  std::optional<std::size_t> decoder_start = {};                   ///< The decoder's first token: `decoder_start_token_id`.
-  HeadWeights head_weights = HeadWeights::tied;                    ///< `tie_word_embeddings`.
+  SequenceEmbeddingSettings embedding = {};                             ///< Of both sides: `scale_embedding`, and what the family has.
+  Activation activation = Activation::gelu;                             ///< Of the feed-forward blocks: `activation_function`.
+  std::vector<std::size_t> end_of_text_ids = {2};                       ///< `eos_token_id`.
+  std::optional<std::size_t> decoder_start = {};                        ///< The decoder's first token: `decoder_start_token_id`.
+  HeadWeights head_weights = HeadWeights::tied;                         ///< `tie_word_embeddings`.
   PrintedSettings printed = {.class_prefix = "Bart", .padding_id = 1};  ///< What only a printed module tree shows.
 };
 
@@ -247,20 +248,15 @@ struct BartPlan {
 
   Model create() const { return Model::create(encoder, decoder, settings); }
 
-  /// With the language-model head, if only with one that is tied and not used.
-  static BartPlan of(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto [config, names] = read_family_config<EncoderDecoder<DynamicDimensions, Recipe>, BartConfig>(directory);
-    NameTable const table = names(config.head_weights);
-    BartTables const tables = find_bart_tables(checkpoint, table, config);
-    return {directory, std::move(config), tables, with_tables(table, tables)};
-  }
-  /// For a head in the place of the language model's, which is not in the file, and is not used.
-  static BartPlan of_body(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+  /// For a model with that head. Where it is not the language model's, that one is tied, and is not used.
+  static BartPlan of(ModelDirectory const& directory, Checkpoint const& checkpoint, ModelHead head) {
     auto [config, names] = read_family_config<EncoderDecoder<DynamicDimensions, Recipe>, BartConfig>(directory);
     NameTable const table = names(config.head_weights);
     BartTables tables = find_bart_tables(checkpoint, table, config);
-    tables.head.reset();
-    tables.has_logits_bias = false;
+    if (head != ModelHead::conditional_generation) {
+      tables.head.reset();
+      tables.has_logits_bias = false;
+    }
     return {directory, std::move(config), tables, with_tables(table, tables)};
   }
 
@@ -290,22 +286,13 @@ struct BartPlan {
 
 }  // namespace internal
 
-/// Loads BART and Marian, with the language-model head or without.
-template <DimensionsLike D>
-struct ModelLoader<EncoderDecoder<D, PostNormRecipe>> {
+/// Loads BART, mBART and Marian, with the language-model head or without.
+template <DimensionsLike D, class Recipe>
+  requires(std::same_as<Recipe, PostNormRecipe> || std::same_as<Recipe, PreNormRecipe>)
+struct ModelLoader<EncoderDecoder<D, Recipe>> {
   /// The model of the config's sizes, and the names of its parameters.
-  static Unloaded<EncoderDecoder<D, PostNormRecipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::BartPlan<D, PostNormRecipe>::of(directory, checkpoint);
-    return {plan.create(), std::move(plan.names)};
-  }
-};
-
-/// Loads mBART, with the language-model head or without.
-template <DimensionsLike D>
-struct ModelLoader<EncoderDecoder<D, PreNormRecipe>> {
-  /// The model of the config's sizes, and the names of its parameters.
-  static Unloaded<EncoderDecoder<D, PreNormRecipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::BartPlan<D, PreNormRecipe>::of(directory, checkpoint);
+  static Unloaded<EncoderDecoder<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+    auto plan = internal::BartPlan<D, Recipe>::of(directory, checkpoint, ModelHead::conditional_generation);
     return {plan.create(), std::move(plan.names)};
   }
 };
@@ -336,9 +323,10 @@ AXIFORM_INLINE NameTable bart_names(std::string family) {
                   .body = {"*.embed_positions.**", "*.layernorm_embedding.**", "*.layer_norm.**", "*.layers.**"},
                   .buffers = {"encoder.version", "decoder.version"}};
   for (auto const& [ours, theirs] : {std::pair{"attention", "self_attn"}, std::pair{"cross_attention", "encoder_attn"}})
-    for (auto const& [part, in_file] : {std::pair{"query", "q_proj"}, std::pair{"key", "k_proj"}, std::pair{"value", "v_proj"},
-                                        std::pair{"output", "out_proj"}})
-      table.rules.push_back({detail::message({"*.layers.*.", ours, ".", part, ".*"}), detail::message({"*.layers.*.", theirs, ".", in_file, ".*"})});
+    for (auto const& [part, in_file] :
+         {std::pair{"query", "q_proj"}, std::pair{"key", "k_proj"}, std::pair{"value", "v_proj"}, std::pair{"output", "out_proj"}})
+      table.rules.push_back(
+          {detail::message({"*.layers.*.", ours, ".", part, ".*"}), detail::message({"*.layers.*.", theirs, ".", in_file, ".*"})});
   table.rules.push_back({"tokens.weight", "shared.weight"});
   return table;
 }
@@ -381,8 +369,8 @@ AXIFORM_INLINE BartTables find_bart_tables(Checkpoint const& checkpoint, NameTab
     if (!tables.encoder && (equal(shared, tables.decoder) || !find(tables.decoder))) tables.decoder = shared;
   }
   // A model that was saved without a language-model head has nothing to tie or not to tie.
-  bool const was_saved_with_head = config.architectures.empty() || !config.architectures.front().ends_with("Model") ||
-                                   config.architectures.front().ends_with("MTModel");
+  bool const was_saved_with_head =
+      config.architectures.empty() || !config.architectures.front().ends_with("Model") || config.architectures.front().ends_with("MTModel");
   std::string const of_head = is_tied && !config.has_separate_tables ? first_of({head, shared, decoder}) : head;
   if (find(of_head) ? !equal(of_head, tables.decoder) : !is_tied && was_saved_with_head) tables.head = of_head;
   tables.has_logits_bias = find("final_logits_bias").has_value();
