@@ -26,6 +26,19 @@ struct PreNormRecipe {
   using Decoder = DecoderRecipe<NormPlacement::before>;  ///< Of targets.
 };
 
+/// A BART, with its head; models/bart_heads.hpp has the one that labels texts.
+///
+///     auto const bart = load<Bart<>>(directory, context);            // bart-base, bart-large-cnn
+///     auto const bart = load<Bart<BartBase>>(directory, context);    // another shape is refused
+template <DimensionsLike D = DynamicDimensions>
+using Bart = EncoderDecoder<D, PostNormRecipe>;
+/// A Marian, with its head: the opus-mt models. It is BART's type with other settings.
+template <DimensionsLike D = DynamicDimensions>
+using Marian = EncoderDecoder<D, PostNormRecipe>;
+/// An mBART, with its head.
+template <DimensionsLike D = DynamicDimensions>
+using MBart = EncoderDecoder<D, PreNormRecipe>;
+
 /// T5's blocks (Raffel et al. 2020): RMS norms before each part, no biases, scores that are not scaled, and a bias of self-attention by distance that
 /// all layers of a side share.
 struct T5Recipe {
