@@ -1,6 +1,6 @@
 /// @file
-/// The family T5 (Raffel et al. 2020): T5, T5 1.1, FLAN-T5 (Chung et al. 2022) and mT5 (Xue et al. 2021): its config, names and trees, and how the whole
-/// model and its encoder alone are loaded.
+/// The family T5 (Raffel et al. 2020): T5, T5 1.1, FLAN-T5 (Chung et al. 2022), mT5 (Xue et al. 2021) and UMT5 (Chung et al. 2023): its config, names and
+/// trees, and how the whole model and its encoder alone are loaded.
 #pragma once
 
 #include <cstddef>
@@ -76,12 +76,13 @@ struct T5Config {
   double norm_epsilon = 1e-6;                        ///< Added to the mean of squares: `layer_norm_epsilon`.
   Activation activation = Activation::relu;          ///< Of the feed-forward block: `feed_forward_proj`, or `dense_act_fn`.
   MlpGate gate = MlpGate::absent;                    ///< Whether that has one: `feed_forward_proj`, or `is_gated_act`.
-  PositionSettings position = {};                    ///< `relative_attention_num_buckets`, `relative_attention_max_distance`.
+  PositionSettings position =
+      {};  ///< `relative_attention_num_buckets`, `relative_attention_max_distance`; UMT5's layers have biases of their own.
   HeadScale head_scale = HeadScale::root_of_width;   ///< `scale_decoder_outputs`, or `tie_word_embeddings`.
   PrintedSettings printed = {.class_prefix = "T5"};  ///< What only a printed module tree shows.
 };
 
-/// T5, T5 1.1, FLAN-T5, mT5. Whether the head is the token table is said by the tensors, as transformers 5 has it: a head of its own is one that the
+/// T5, T5 1.1, FLAN-T5, mT5, UMT5. Whether the head is the token table is said by the tensors, as transformers 5 has it: a head of its own is one that the
 /// file has and that is not the table.
 struct T5Family {
   using Config = T5Config;  ///< What `read_config` gives.
@@ -90,7 +91,7 @@ struct T5Family {
   using Model = typename internal::T5ModelOf<head, D>::Type;
 
   /// Its model types. GGUF has one more for an encoder.
-  static constexpr FamilyClass classes[] = {{"t5", "T5"}, {"mt5", "MT5"}, {"t5encoder", "T5"}};
+  static constexpr FamilyClass classes[] = {{"t5", "T5"}, {"mt5", "MT5"}, {"umt5", "UMT5"}, {"t5encoder", "T5"}};
   /// Its heads. The first T5s were saved from T5WithLMHeadModel.
   static constexpr FamilyHead heads[] = {{ModelHead::none, "EncoderModel"},
                                          {ModelHead::encoder_and_decoder, "Model"},
@@ -118,10 +119,17 @@ struct T5Family {
 (layer_norm): @LayerNorm()
 (dropout): Dropout(p={hidden_dropout}, inplace=False)
 )"},
+                                          {"shared_bias", "(relative_attention_bias): Embedding({encoder.position.weight}, {heads})"},
+                                          {"own_bias", "(relative_attention_bias): Embedding({encoder.position.layers.0.weight}, {heads})"},
+                                          {"first_bias", R"(
+<shared_bias> where encoder.position.weight
+<own_bias> where encoder.position.layers.0.weight
+)"},
                                           {"self_attention", R"(
 (0): @LayerSelfAttention(
   (SelfAttention): @Attention(
     <projections>
+    <own_bias> where encoder.position.layers.0.weight
   )
   <norm>
 ))"},
@@ -161,7 +169,7 @@ struct T5Family {
         (0): @LayerSelfAttention(
           (SelfAttention): @Attention(
             <projections>
-            (relative_attention_bias): Embedding({encoder.position.weight}, {heads})
+            <first_bias>
           )
           <norm>
         )
@@ -193,7 +201,7 @@ struct T5Family {
         (0): @LayerSelfAttention(
           (SelfAttention): @Attention(
             <projections>
-            (relative_attention_bias): Embedding({decoder.position.weight}, {heads})
+            <first_bias>
           )
           <norm>
         )
@@ -333,6 +341,8 @@ AXIFORM_INLINE NameTable t5_names(HeadWeights) {
                   .rules = {{.canonical = "tokens.weight", .in_file = "shared.weight", .otherwise = "encoder.embed_tokens.weight"},
                             {"encoder.position.weight", "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
                             {"decoder.position.weight", "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
+                            {"encoder.position.layers.*.weight", "encoder.block.*.layer.0.SelfAttention.relative_attention_bias.weight"},
+                            {"decoder.position.layers.*.weight", "decoder.block.*.layer.0.SelfAttention.relative_attention_bias.weight"},
                             {"encoder.final_norm.*", "encoder.final_layer_norm.*"},
                             {"decoder.final_norm.*", "decoder.final_layer_norm.*"}},
                   .spellings = {},
@@ -355,6 +365,7 @@ AXIFORM_INLINE NameTable t5_gguf_names(HeadWeights) {
   for (std::string const side : {"encoder", "decoder"}) {
     std::string const layers = side + ".layers.*.", in_file = side.substr(0, 3) + ".blk.*.";
     std::vector<NameRule> const rules{{side + ".position.weight", side.substr(0, 3) + ".blk.0.attn_rel_b.weight"},
+                                      {side + ".position.layers.*.weight", in_file + "attn_rel_b.weight"},
                                       {layers + "attention_norm.*", in_file + "attn_norm.*"},
                                       {layers + "attention.query.*", in_file + "attn_q.*"},
                                       {layers + "attention.key.*", in_file + "attn_k.*"},
@@ -399,9 +410,10 @@ inline void read_t5_feed_forward(ConfigReader const& reader, std::string const& 
 AXIFORM_INLINE T5Config T5Family::read_config(ConfigReader const& reader) {
   reader.check_weights();
   reader.only("is_decoder", false);
-  bool const is_mt5 = reader.text("model_type", "") == "mt5";
+  auto const type = reader.text("model_type", "");
+  bool const is_mt5 = type == "mt5", is_umt5 = type == "umt5";
   T5Config config;
-  if (is_mt5) {
+  if (is_mt5 || is_umt5) {
     config.dimensions = {.hidden = 512, .heads = 6, .head_size = 64, .inner = 1024};
     config.sizes.layers = 8;
     config.sizes.vocabulary = 250112;
@@ -415,9 +427,10 @@ AXIFORM_INLINE T5Config T5Family::read_config(ConfigReader const& reader) {
   config.sizes.layers = reader.size({"num_layers", "num_hidden_layers"}, config.sizes.layers, largest_depth);
   config.decoder_layers = reader.size({"num_decoder_layers"}, config.sizes.layers, largest_depth);
   config.norm_epsilon = reader.epsilon("layer_norm_epsilon", config.norm_epsilon);
-  internal::read_t5_feed_forward(reader, is_mt5 ? "gated-gelu" : "relu", config);
+  internal::read_t5_feed_forward(reader, is_mt5 || is_umt5 ? "gated-gelu" : "relu", config);
   auto& position = config.position;
   position.buckets = reader.size({"relative_attention_num_buckets"}, 32, largest_width);
+  if (is_umt5) position.bias_tables = BiasTables::by_layer;
   position.most_distance = reader.size({"relative_attention_max_distance"}, 128, largest_table);
   if (position.buckets < 4 || position.most_distance <= position.buckets / 2)
     throw FormatError(
@@ -445,9 +458,14 @@ AXIFORM_INLINE T5Plan T5Plan::of(ModelDirectory const& directory, Checkpoint con
       throw CheckpointError(
           detail::message({checkpoint.weights().string(), ": ", copy,
                            ": found a token table of its own, which is not supported; expected a copy of shared.weight"}));
-  if (directory.gguf() != nullptr && find_parameter(checkpoint, names(HeadWeights::tied), "encoder.layers.0.mlp.gate.weight")) {
-    config.gate = MlpGate::present;
-    config.activation = Activation::gelu_tanh;  // llama.cpp's
+  if (directory.gguf() != nullptr) {  // Its keys do not say: what is there does.
+    auto const has = [&](char const* name) { return find_parameter(checkpoint, names(HeadWeights::tied), name).has_value(); };
+    if (has("encoder.position.layers.1.weight")) config.position.bias_tables = BiasTables::by_layer;
+    if (has("encoder.layers.0.mlp.gate.weight")) {
+      config.gate = MlpGate::present;
+      config.activation = Activation::gelu_tanh;  // llama.cpp's
+      config.printed.activation = "NewGELUActivation()";
+    }
   }
   auto const weights = head_weights(HeadWeights::tied, checkpoint, names(HeadWeights::tied), "tokens.weight", "lm_head.weight");
   return {std::move(config), weights, names(weights), (directory / "config.json").string()};
