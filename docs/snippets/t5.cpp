@@ -12,7 +12,8 @@ int main(int, char** arguments) {
   auto const source = tokenizer.encode("is the man in the food?").ids;
   axiform::GenerateOptions const options{
       .max_new_tokens = 4, .decoding = axiform::Decoding::greedy, .decoder_start = 0, .end_of_text = {1}};
-  for (auto const id : axiform::generate(t5, source, options, context)[0]) std::cout << id << " ";
+  auto const texts = axiform::generate(t5, source, options, context);
+  for (auto const id : texts[0]) std::cout << id << " ";
   std::cout << "\n";
 
   auto const encoder = axiform::load<axiform::T5Encoder<>>(arguments[1], context);  // the decoder is not read
@@ -22,4 +23,5 @@ int main(int, char** arguments) {
 
 // Needs: tests/fixtures/models/t5-tiny
 // Prints:
-// ?
+// 0 30 30 30 30
+// 8 x 16

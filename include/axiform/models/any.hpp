@@ -105,11 +105,12 @@ using AnyModel = typename internal::KnownModels<KnownFamilies>::All::Variant;
 template <ModelHead head>
 using AnyModelWith = typename internal::KnownModels<KnownFamilies>::template With<head, head>::Only::Type;
 
-/// The same of encoders alone: of the families that can guess masked tokens, or whose encoder is part of an encoder-decoder.
+/// The same of encoders alone: of the families that can guess masked tokens.
 template <ModelHead head>
-using AnyEncoderWith =
-    typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm, ModelHead::conditional_generation>::Only::Type;
-using AnyEncoder = AnyEncoderWith<ModelHead::none>;  ///< An encoder without a head.
+using AnyEncoderWith = typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm>::Only::Type;
+/// An encoder without a head: of these families, or of an encoder-decoder whose encoder is a model of its own (T5).
+using AnyEncoder = typename internal::KnownModels<KnownFamilies>::template With<ModelHead::none, ModelHead::masked_lm,
+                                                                                ModelHead::conditional_generation>::Only::Type;
 using AnyBody = AnyModelWith<ModelHead::none>;       ///< An encoder or a decoder without its head.
 using AnyCausalModel = AnyModelWith<ModelHead::causal_lm>;  ///< A decoder that continues texts.
 using AnySequenceToSequence = AnyModelWith<ModelHead::conditional_generation>;  ///< An encoder-decoder that answers texts with texts.
