@@ -330,6 +330,7 @@ TEST_CASE("t5: a checkpoint of other layers, of another feed-forward block or of
   CHECK(
       refusal(several).ends_with("model.safetensors: decoder.embed_tokens.weight: found a token table of its own, which is not supported; "
                                  "expected a copy of shared.weight"));
+  CHECK(load<T5Encoder<>>(several.directory(), context).vocabulary() == 31);  // it does not read the decoder's
 }
 
 TEST_CASE("t5: a GGUF file of the same weights gives the same bits, the encoder's alone too") {

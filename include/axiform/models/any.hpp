@@ -48,7 +48,8 @@ struct ModelSet {
   using With = std::conditional_t<(std::is_same_v<Model, Models> || ...), ModelSet, ModelSet<Models..., Model>>;
 };
 
-// A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has one of the heads `beside` and `other`.
+// A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has one of the heads
+// `beside` and `other`.
 template <class Set, class Family, std::size_t Head = 0>
 constexpr auto add_all() {
   if constexpr (Head == std::size(Family::heads)) {

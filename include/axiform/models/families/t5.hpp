@@ -26,10 +26,9 @@
 #include <axiform/nn/sequence_embedding.hpp>
 
 #if AXIFORM_DEFINES(models)
-#include <algorithm>
 #include <cmath>
-#include <optional>
 #include <string_view>
+#include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
@@ -37,11 +36,11 @@
 
 namespace axiform {
 
-/// T5ForConditionalGeneration, and the encoder of it alone.
-NameTable t5_names(HeadWeights weights = HeadWeights::tied);
+/// T5ForConditionalGeneration, and the encoder of it alone; the same whether the head is the table or not.
+NameTable t5_names();
 
 /// The same in a GGUF file.
-NameTable t5_gguf_names(HeadWeights weights = HeadWeights::tied);
+NameTable t5_gguf_names();
 
 /// Whether states are multiplied by hidden^-0.5 before the head.
 enum class HeadScale {
@@ -104,9 +103,9 @@ struct T5Family {
   ///         library does not have.
   static T5Config read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
-  static NameTable names(HeadWeights weights) { return t5_names(weights); }
+  static NameTable names(HeadWeights) { return t5_names(); }
   /// What GGUF files call them.
-  static NameTable gguf_names(HeadWeights weights) { return t5_gguf_names(weights); }
+  static NameTable gguf_names(HeadWeights) { return t5_gguf_names(); }
 
   /// What PyTorch prints.
   static constexpr ModuleWords words[] = {{"projections", R"(
@@ -246,6 +245,9 @@ T5Config read_t5_config(Json const& config, std::string const& file);
 
 namespace internal {
 
+// What of a T5 is loaded.
+enum class T5Part { whole, encoder };
+
 // What a directory's config makes of a T5, and what the checkpoint calls its parameters.
 struct T5Plan {
   T5Config config;
@@ -253,8 +255,8 @@ struct T5Plan {
   NameTable names;
   std::string file;
 
-  /// @throws CheckpointError when encoder or decoder have a token table of their own.
-  static T5Plan of(ModelDirectory const& directory, Checkpoint const& checkpoint);
+  /// @throws CheckpointError when a side that is loaded has a token table of its own.
+  static T5Plan of(ModelDirectory const& directory, Checkpoint const& checkpoint, T5Part part);
 
   // The settings of an `EncoderDecoder`.
   template <class Settings>
@@ -287,7 +289,7 @@ template <DimensionsLike D>
 struct ModelLoader<EncoderDecoder<D, T5Recipe>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<T5<D>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::T5Plan::of(directory, checkpoint);
+    auto plan = internal::T5Plan::of(directory, checkpoint, internal::T5Part::whole);
     D const d = internal::dimensions_of<D>(plan.config.dimensions, plan.config.sizes, plan.file);
     return {T5<D>::create(d, d, plan.template settings<typename T5<D>::Settings>()), std::move(plan.names)};
   }
@@ -298,8 +300,7 @@ template <DimensionsLike D>
 struct ModelLoader<T5Encoder<D>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<T5Encoder<D>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::T5Plan::of(directory, checkpoint);
-    std::erase_if(plan.names.body, [](std::string const& pattern) { return pattern.starts_with("dec"); });
+    auto plan = internal::T5Plan::of(directory, checkpoint, internal::T5Part::encoder);
     return {T5Encoder<D>::create(internal::dimensions_of<D>(plan.config.dimensions, plan.config.sizes, plan.file),
                                  plan.template settings<typename T5Encoder<D>::Settings>()),
             std::move(plan.names)};
@@ -335,7 +336,7 @@ inline void add_t5_side(NameTable& table, std::string const& layers, std::string
 
 }  // namespace detail
 
-AXIFORM_INLINE NameTable t5_names(HeadWeights) {
+AXIFORM_INLINE NameTable t5_names() {
   NameTable table{.family = "T5",
                   .prefixes = {"", "transformer."},
                   .rules = {{.canonical = "tokens.weight", .in_file = "shared.weight", .otherwise = "encoder.embed_tokens.weight"},
@@ -355,7 +356,7 @@ AXIFORM_INLINE NameTable t5_names(HeadWeights) {
   return table;
 }
 
-AXIFORM_INLINE NameTable t5_gguf_names(HeadWeights) {
+AXIFORM_INLINE NameTable t5_gguf_names() {
   NameTable table{.family = "T5",
                   .prefixes = {""},
                   .rules = {{"tokens.weight", "token_embd.weight"}, {"lm_head.weight", "output.weight"}},
@@ -440,7 +441,6 @@ AXIFORM_INLINE T5Config T5Family::read_config(ConfigReader const& reader) {
   bool const is_tied = get_or<bool>(reader.config, "tie_word_embeddings", true, reader.file);
   if (!get_or<bool>(reader.config, "scale_decoder_outputs", is_tied, reader.file) || is_mt5) config.head_scale = HeadScale::none;
   config.printed.hidden_dropout = reader.dropout("dropout_rate", "0.1");
-  config.printed.padding_id = {};  // its tables are printed without
   return config;
 }
 
@@ -450,25 +450,34 @@ AXIFORM_INLINE T5Config read_t5_config(Json const& config, std::string const& fi
 
 namespace internal {
 
-AXIFORM_INLINE T5Plan T5Plan::of(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+AXIFORM_INLINE T5Plan T5Plan::of(ModelDirectory const& directory, Checkpoint const& checkpoint, T5Part part) {
   auto [config, names] = read_family_config<T5Encoder<>, T5Config>(directory);
-  auto const table = find_parameter(checkpoint, names(HeadWeights::tied), "tokens.weight");
-  for (char const* const copy : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
+  T5Plan plan{std::move(config), HeadWeights::own, names(HeadWeights::own), (directory / "config.json").string()};
+  auto const find = [&](char const* name) { return find_parameter(checkpoint, plan.names, name); };
+
+  std::vector<char const*> copies{"encoder.embed_tokens.weight"};
+  if (part == T5Part::whole) copies.push_back("decoder.embed_tokens.weight");
+  auto const table = find("tokens.weight");
+  for (char const* const copy : copies)
     if (auto const tensor = checkpoint.find(copy); tensor && table && !equal_tensors(*tensor, *table))
       throw CheckpointError(
           detail::message({checkpoint.weights().string(), ": ", copy,
                            ": found a token table of its own, which is not supported; expected a copy of shared.weight"}));
+
   if (directory.gguf() != nullptr) {  // Its keys do not say: what is there does.
-    auto const has = [&](char const* name) { return find_parameter(checkpoint, names(HeadWeights::tied), name).has_value(); };
-    if (has("encoder.position.layers.1.weight")) config.position.bias_tables = BiasTables::by_layer;
-    if (has("encoder.layers.0.mlp.gate.weight")) {
-      config.gate = MlpGate::present;
-      config.activation = Activation::gelu_tanh;  // llama.cpp's
-      config.printed.activation = "NewGELUActivation()";
+    if (find("encoder.position.layers.1.weight")) plan.config.position.bias_tables = BiasTables::by_layer;
+    if (find("encoder.layers.0.mlp.gate.weight")) {
+      plan.config.gate = MlpGate::present;
+      plan.config.activation = Activation::gelu_tanh;  // llama.cpp's
+      plan.config.printed.activation = "NewGELUActivation()";
     }
   }
-  auto const weights = head_weights(HeadWeights::tied, checkpoint, names(HeadWeights::tied), "tokens.weight", "lm_head.weight");
-  return {std::move(config), weights, names(weights), (directory / "config.json").string()};
+  if (part == T5Part::whole) {
+    plan.head = head_weights(HeadWeights::tied, checkpoint, plan.names, "tokens.weight", "lm_head.weight");
+  } else {
+    std::erase_if(plan.names.body, [](std::string const& pattern) { return pattern.starts_with("dec"); });
+  }
+  return plan;
 }
 
 AXIFORM_INLINE float T5Plan::head_scale() const {
