@@ -65,6 +65,7 @@ struct Gpt2TokenizerOptions {
   std::string pad_token = {};               ///< None when empty.
 };
 
+struct PostProcessor;   // axiform/text/post_processor.hpp
 struct TokenizerParts;  // axiform/text/tokenizer_parts.hpp
 
 /// Text to token ids and back. Immutable and cheap to copy; all methods may be called by any number of threads at once.
@@ -101,6 +102,12 @@ class Tokenizer {
 
   /// From parts. `name` says in messages where they come from. @throws FormatError when they do not fit together.
   explicit Tokenizer(TokenizerParts parts, std::string const& name = "tokenizer");
+
+  /// The same tokenizer with other tokens round its texts, such as the code of another language; the copy shares all else, and costs nothing. How
+  /// offsets are trimmed stays as it is. @throws FormatError when an id is outside of the vocabulary, or a template lacks a text.
+  Tokenizer with_post_processor(PostProcessor post_processor) const;
+  /// What goes round the texts.
+  PostProcessor const& post_processor() const noexcept;
 
   /// The tokens of `text`.
   /// @throws ArgumentError when `max_length` leaves no room for the special tokens, or the text is 4 GiB or more.
@@ -234,6 +241,7 @@ class Tokenizer {
   detail::TokenDecoder decoder_after(TokenIds const& before, DecodeOptions const& options) const;
   std::string decode_with(detail::TokenDecoder decoder, TokenIds const& ids, DecodeOptions const& options) const;
 
+  std::shared_ptr<PostProcessor const> around_;  // Apart, so that tokenizers of several languages share the rest.
   std::shared_ptr<State const> state_;
 };
 
