@@ -148,7 +148,7 @@ TEST_CASE("explained attention: tokens that nothing attends to are hidden, as th
   std::vector<TokenId> const ids{5, 6, 7, 8, 9, 10};
   auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({2, 4});
   std::vector<std::string> const tokens{"one", "two", "three", "four"};
-  for (std::size_t const attended : {3, 0, 7}) {
+  for (std::size_t const attended : {3U, 0U, 7U}) {
     CAPTURE(attended);
     std::vector<std::size_t> const lengths{1, attended};
     TokenBatch const batch{.ids = ids, .sequences = sequences, .attended = lengths};

@@ -170,7 +170,7 @@ TEST_CASE("quantized search: errors, stopping, and corpora of no row") {
   OwnCodes<FloatRows> own{codes.codes.view(), FloatRows(std::size_t{2}, std::size_t{16})};
   for (std::size_t end = 0; end < 2; ++end) std::ranges::copy(codes.ranges.row(end), own.ranges.row(end).begin());
   CHECK(same_bits(quantized_search(queries, own, {}, context), quantized_search(queries, codes, {}, context)));
-  for (std::size_t const rows : {0, 1, 3}) {
+  for (std::size_t const rows : {0U, 1U, 3U}) {
     own.ranges = FloatRows(rows, std::size_t{16});
     CHECK_THROWS_WITH_AS(quantized_search(queries, own, {}, context),
                          ("quantized_search: found ranges of " + std::to_string(rows) + " rows, expected 2").c_str(), ShapeError);
