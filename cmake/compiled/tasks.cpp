@@ -5,6 +5,7 @@
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/hypotheses.hpp>
 #include <axiform/tasks/late_interaction_tokens.hpp>
 #include <axiform/tasks/m3_heads.hpp>
 #include <axiform/tasks/m3_scores.hpp>

@@ -218,6 +218,9 @@
 #include <axiform/tasks/fill_mask.hpp>
 #include <axiform/tasks/generated_text.hpp>
 #include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/hypotheses.hpp>
+#include <axiform/tasks/label_logits.hpp>
+#include <axiform/tasks/label_score.hpp>
 #include <axiform/tasks/late_interaction.hpp>
 #include <axiform/tasks/late_interaction_tokens.hpp>
 #include <axiform/tasks/m3_embedding.hpp>
@@ -248,6 +251,7 @@
 #include <axiform/tasks/token_labels.hpp>
 #include <axiform/tasks/truncate_embeddings.hpp>
 #include <axiform/tasks/windows.hpp>
+#include <axiform/tasks/zero_shot_classification.hpp>
 #include <axiform/text/blank.hpp>
 #include <axiform/text/chat_template.hpp>
 #include <axiform/text/chat_template_files.hpp>
