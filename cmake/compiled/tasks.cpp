@@ -18,5 +18,7 @@
 #include <axiform/tasks/similarity.hpp>
 #include <axiform/tasks/sparse_vectors.hpp>
 #include <axiform/tasks/text_chunks.hpp>
+#include <axiform/tasks/text_task_config.hpp>
 #include <axiform/tasks/token_labels.hpp>
+#include <axiform/tasks/translation_route.hpp>
 #include <axiform/tasks/windows.hpp>
