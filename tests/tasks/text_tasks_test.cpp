@@ -78,7 +78,6 @@ struct TextTasks {
       return text2text.generate(text, {.generation = on_top(text2text.options()), .long_text = long_text}, context);
     auto const options = on_top(summarization.options());
     auto const long_document = long_text == LongText::cut ? LongDocument::cut : LongDocument::in_parts;
-    if (options.num_return_sequences > 1) return {};  // the pipeline gives several
     return {{summarization.summarize(text, {.generation = options, .long_document = long_document}, context).text, {}}};
   }
 
@@ -99,13 +98,11 @@ TEST_CASE("text to text, translation and summarization: texts are those of trans
     for (Json const& one : cases) {
       CAPTURE(dump_json(one));
       if (one.contains("changes")) tasks.emplace(Changed(model, one["changes"]), context);
-      auto const found = tasks->run(one, context);
-      if (found.empty()) continue;
-      check_texts(found, one["result"]);
+      check_texts(tasks->run(one, context), one["result"]);
       ++compared;
     }
   }
-  CHECK(compared > 70);
+  CHECK(compared == 80);
 }
 
 TEST_CASE("text tasks: many texts are written about as each alone, and callbacks are told of sequences as the caller counts them") {
