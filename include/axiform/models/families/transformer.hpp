@@ -278,7 +278,7 @@ AXIFORM_INLINE NameTable transformer_names(TransformerConfig const& config) {
 }
 
 // Whether a tensor has the first rows of the paper's table, as near as bf16 is.
-inline bool is_sinusoids(TensorRef const& tensor, std::size_t columns) {
+inline bool holds_sinusoids(TensorRef const& tensor, std::size_t columns) {
   auto const& shape = tensor.info->shape;
   if (!tensor.info->has_floats() || shape.empty() || shape.back() != columns) return false;
   std::vector<float> rows(std::min(tensor.info->element_count(), 8 * columns));
@@ -292,7 +292,7 @@ AXIFORM_INLINE void heed_tensors(TransformerConfig& config, Checkpoint const& ch
   for (TensorRef const& tensor : checkpoint.tensors())
     if (std::ranges::any_of(detail::position_tables,
                             [&](char const* table) { return match_pattern(table, tensor.info->name).has_value(); }) &&
-        !is_sinusoids(tensor, config.dimensions.hidden))
+        !holds_sinusoids(tensor, config.dimensions.hidden))
       throw CheckpointError(detail::message({checkpoint.weights().string(), ": ", detail::printable(tensor.info->name),
                                              ": found other values than sines and cosines of positions in turns, ",
                                              std::size_t{config.dimensions.hidden}, " to a row, which are not supported"}));
