@@ -5,6 +5,7 @@
 #include <axiform/generate/log_probabilities.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/options.hpp>
+#include <axiform/generate/packed_sources.hpp>
 #include <axiform/generate/profiles.hpp>
 #include <axiform/generate/prompt_lookup.hpp>
 #include <axiform/generate/sampler.hpp>

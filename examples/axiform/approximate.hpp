@@ -2,12 +2,16 @@
 // and may miss one. The graph is kept beside the index, and made again when the index is another.
 #pragma once
 
+#include <stop_token>
+
 #include <axiform/search/passage_index.hpp>
 #include <axiform/tasks/semantic_search.hpp>
 #include <axiform/tasks/similarity.hpp>
 
 #ifdef AXIFORM_HNSWLIB
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <exception>
@@ -20,8 +24,12 @@
 #include <vector>
 
 #include <hnswlib/hnswlib.h>
+#include <unistd.h>
 
+#include <axiform/core/error.hpp>
 #include <axiform/core/executor.hpp>
+#include <axiform/io/crc32.hpp>
+#include <axiform/io/file.hpp>
 #include <axiform/io/sha256.hpp>
 #include <axiform/kernels/pooling.hpp>
 #endif
@@ -31,12 +39,15 @@
 class ApproximateSearch {
  public:
   // `file` is that of the index, or empty; `saves` says whether anything may be written beside it.
-  ApproximateSearch(axiform::PassageIndex const& index, std::string const& file, bool saves, axiform::Executor& executor)
-      : rows_(index.embeddings()), space_(rows_.columns()) {
-    std::string const graph = file.empty() ? "" : file + "." + fingerprint(index) + ".hnsw";
-    if (!graph.empty() && load(graph)) return;
-    make(executor);
-    if (!graph.empty() && saves) save(graph, file);
+  ApproximateSearch(axiform::PassageIndex const& index, std::string const& file, bool saves, axiform::Executor& executor,
+                    std::stop_token const& stop)
+      : rows_(index.embeddings()),
+        space_(rows_.columns()),
+        file_(file),
+        start_(file_.filename().string() + "." + fingerprint(index) + "-") {
+    if (!file.empty() && load()) return;
+    make(executor, stop);
+    if (!file.empty() && saves) save();
   }
 
   template <axiform::TensorLike Q>
@@ -88,41 +99,63 @@ class ApproximateSearch {
     return axiform::in_hexadecimal(hash.digest()).substr(0, 12);
   }
 
-  // Whether it was there and whole. One that is damaged is made again.
-  bool load(std::string const& graph) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(graph, ignored)) return false;
-    try {
-      graph_ = std::make_unique<Graph>(&space_, graph);
-    } catch (std::exception const&) {  // hnswlib's
-      return false;
+  // A graph's name: FILE.INDEX-BYTES.hnsw, with 12 digits that tell indexes apart, and 8 that tell the bytes of the graph.
+  std::string name_of(std::filesystem::path const& graph) const {
+    auto const mapping = axiform::File::open_read(graph).map();
+    axiform::Crc32 checksum;
+    checksum.add(mapping.bytes());
+    auto const bytes = std::bit_cast<std::array<std::byte, 4>>(checksum.value());
+    return start_ + axiform::in_hexadecimal(bytes) + ".hnsw";
+  }
+  std::vector<std::filesystem::path> graphs_beside() const {
+    std::string const prefix = file_.filename().string() + ".";
+    auto const folder = file_.parent_path();
+    std::vector<std::filesystem::path> graphs;
+    for (auto const& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder)) {
+      std::string const name = entry.path().filename().string();
+      if (name.starts_with(prefix) && name.ends_with(".hnsw") && name.size() == start_.size() + 8 + 5) graphs.push_back(entry.path());
     }
-    return graph_->cur_element_count == rows_.rows();
+    return graphs;
   }
 
-  void make(axiform::Executor& executor) {
+  // Whether it was there and whole. hnswlib follows links wherever they lead: one that is damaged is not opened, and made again.
+  bool load() {
+    for (std::filesystem::path const& graph : graphs_beside()) {
+      if (!graph.filename().string().starts_with(start_)) continue;
+      try {
+        if (graph.filename() != name_of(graph)) continue;
+        graph_ = std::make_unique<Graph>(&space_, graph.string());
+        if (graph_->cur_element_count == rows_.rows()) return true;
+      } catch (std::exception const&) {  // hnswlib's, or that of a file that is gone
+      }
+    }
+    return false;
+  }
+
+  void make(axiform::Executor& executor, std::stop_token const& stop) {
     graph_ = std::make_unique<Graph>(&space_, std::max<std::size_t>(rows_.rows(), 1), 16, 200);
     if (rows_.rows() == 0) return;
     graph_->addPoint(unit_length(rows_.row(0)).data(), 0);
-    executor.parallel_for(rows_.rows() - 1, [&](std::size_t i) { graph_->addPoint(unit_length(rows_.row(i + 1)).data(), i + 1); });
+    executor.parallel_for(rows_.rows() - 1, [&](std::size_t i) {
+      if (!stop.stop_requested()) graph_->addPoint(unit_length(rows_.row(i + 1)).data(), i + 1);
+    });
+    if (stop.stop_requested()) throw axiform::StoppedError("stopped");
   }
 
   // Under its name when it is whole; those of the index as it was before go.
-  void save(std::string const& graph, std::string const& file) const {
-    graph_->saveIndex(graph + ".tmp");
-    std::filesystem::rename(graph + ".tmp", graph);
-    auto const folder = std::filesystem::path(file).parent_path();
-    std::string const prefix = std::filesystem::path(file).filename().string() + ".";
-    for (auto const& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder)) {
-      auto const name = entry.path().filename().string();
-      if (name.starts_with(prefix) && name.ends_with(".hnsw") && name.size() == prefix.size() + 17 &&
-          name != std::filesystem::path(graph).filename().string())
-        std::filesystem::remove(entry.path());
-    }
+  void save() const {
+    auto const unfinished = file_.parent_path() / (start_ + std::to_string(getpid()));  // another program may write its own
+    graph_->saveIndex(unfinished.string());
+    std::string const name = name_of(unfinished);
+    std::filesystem::rename(unfinished, file_.parent_path() / name);
+    for (std::filesystem::path const& other : graphs_beside())
+      if (other.filename() != name) std::filesystem::remove(other);
   }
 
   axiform::View<axiform::axes::Sequences, axiform::axes::Hidden> rows_;
   hnswlib::InnerProductSpace space_;
+  std::filesystem::path file_;  // of the index
+  std::string start_;           // of a graph's name
   std::unique_ptr<Graph> graph_;
 };
 
@@ -130,7 +163,7 @@ class ApproximateSearch {
 
 class ApproximateSearch {
  public:
-  ApproximateSearch(axiform::PassageIndex const&, std::string const&, bool, axiform::Executor&) {
+  ApproximateSearch(axiform::PassageIndex const&, std::string const&, bool, axiform::Executor&, std::stop_token const&) {
     throw axiform::ArgumentError(
         "--approximate: this program was built without hnswlib; install it (Debian: libhnswlib-dev) and build again");
   }

@@ -68,9 +68,10 @@ class Searcher {
       throw FileError(settings.index + ": there is no index; --corpus says what to make it of");
     }
     if (!settings.corpus.empty() && settings.is_updated) command.work([&] { update(); });
-    if (settings.reads_embeddings() && settings.precision != "float32") add_codes();
-    if (settings.reads_embeddings() && settings.is_approximate)
-      graph_.emplace(index_, settings.index, settings.is_updated, context.executor());
+    if (!settings.reads_embeddings() || index_.size() == 0) return;
+    if (settings.precision != "float32") add_codes();
+    if (settings.is_approximate)
+      command.work([&] { graph_.emplace(index_, settings.index, settings.is_updated, context.executor(), command.stop()); });
   }
 
   PassageIndex const& index() const { return index_; }
@@ -86,6 +87,7 @@ class Searcher {
     std::size_t const wanted =
         settings_.reranker.empty() && settings_.mode != "hybrid" ? settings_.top_k : std::max(settings_.top_k, settings_.candidates);
     std::vector<std::vector<SearchHit>> by_embeddings, result(questions.size());
+    if (index_.size() == 0) return result;
     if (settings_.reads_embeddings()) by_embeddings = search_embeddings(questions, wanted);
     for (std::size_t q = 0; q < questions.size(); ++q) {
       std::vector<std::vector<SearchHit>> rankings;
@@ -117,8 +119,12 @@ class Searcher {
             : read_corpus(settings_.corpus, index_, {.patterns = settings_.patterns, .left_out = settings_.index}, context_.executor());
     for (CorpusNote const& note : corpus.notes)
       std::cerr << command_.get_name() << ": note: " << label(note.file, 1000) << ": " << label(note.what, 1000) << '\n';
+    if (corpus.files.empty())
+      std::cerr << command_.get_name() << ": note: " << label(settings_.corpus, 1000) << ": there is no file to search\n";
+    auto const options = index_options();
+    if (index_.file_count() != 0) index_.check_passages(options.passages);
     if (corpus.is_as_indexed() && (index_.file_count() != 0 || !saves)) return;
-    auto const update = update_index(index_, corpus, passage_model_for(corpus), index_options(), context_.executor());
+    auto const update = update_index(index_, corpus, passage_model_for(corpus), options, context_.executor());
     index_ = update.index;
     if (!saves) return;
     index_.save(settings_.index);
@@ -130,7 +136,9 @@ class Searcher {
   }
 
   IndexOptions index_options() {
-    bool const are_lines = settings_.split.empty() ? !settings_.is_folder() : settings_.split == "lines";
+    bool const are_lines = !settings_.split.empty()   ? settings_.split == "lines"
+                           : index_.file_count() != 0 ? index_.manifest().split == PassageSplit::lines
+                                                      : !settings_.is_folder();
     IndexOptions options{.passages = {.split = are_lines ? PassageSplit::lines : PassageSplit::paragraphs},
                          .stop = command_.stop(),
                          .progress = command_.progress()};
@@ -294,7 +302,11 @@ int search(int argc, char** argv) {
     bool const looks_at_all = !settings.reads_embeddings() || (settings.precision == "float32" && !settings.is_approximate);
     if (settings.shows_recall && looks_at_all)
       throw CLI::ValidationError("--recall", "every vector is looked at: expected --precision or --approximate");
+    for (char const* option : {"--glob", "--split", "--passage-tokens", "--overlap"})
+      if (settings.corpus.empty() && command.count(option) != 0)
+        throw CLI::ValidationError(option, "says what is read of --corpus, and there is none");
     axiform::detail::check_positive(settings.top_k, "top_k");
+    axiform::detail::check_positive(settings.candidates, "candidates");
     Searcher searcher(command, settings, context);
     if (command.input_count() == 0) {
       std::cout << (command.json() ? dump_json({{"files", searcher.index().file_count()}, {"passages", searcher.index().size()}})

@@ -34,7 +34,8 @@ int similarity(int argc, char** argv) {
         texts.push_back(input.text);
         if (input.pair) texts.push_back(*input.pair);
       }
-      if (texts.size() < 2) throw ArgumentError("similarity: found one text, expected two or more");
+      if (texts.size() < 2)
+        throw ArgumentError("similarity: found " + std::string(texts.empty() ? "no" : "one") + " text, expected two or more");
       auto const embeddings = model.embed(texts, embed_options, context);
       if (command.json_lines()) {
         for (std::size_t i = 0; i < texts.size(); i += 2) {

@@ -61,6 +61,7 @@
 #include <axiform/generate/profiles.hpp>
 #include <axiform/generate/result.hpp>
 #include <axiform/generate/sampler.hpp>
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/generate/session.hpp>
 #include <axiform/generate/speculative.hpp>
 #include <axiform/generate/stopping.hpp>
@@ -122,6 +123,7 @@
 #include <axiform/kernels/softmax.hpp>
 #include <axiform/kernels/weights.hpp>
 #include <axiform/models/any.hpp>
+#include <axiform/models/bart_heads.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/dimensions.hpp>
@@ -129,16 +131,20 @@
 #include <axiform/models/encoder_decoder_recipes.hpp>
 #include <axiform/models/facts.hpp>
 #include <axiform/models/families/albert.hpp>
+#include <axiform/models/families/bart.hpp>
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/bert_words.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/electra.hpp>
 #include <axiform/models/families/gpt2.hpp>
+#include <axiform/models/families/marian.hpp>
 #include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
 #include <axiform/models/families/rotary_settings.hpp>
+#include <axiform/models/families/t5.hpp>
+#include <axiform/models/families/transformer.hpp>
 #include <axiform/models/family.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/gpt2.hpp>
@@ -153,6 +159,7 @@
 #include <axiform/models/modernbert_recipe.hpp>
 #include <axiform/models/one_of.hpp>
 #include <axiform/models/printed_settings.hpp>
+#include <axiform/models/t5.hpp>
 #include <axiform/nn/attention.hpp>
 #include <axiform/nn/bias.hpp>
 #include <axiform/nn/block.hpp>

@@ -6,6 +6,7 @@
 import array
 import json
 import math
+import os
 import shutil
 import signal
 import struct
@@ -566,8 +567,10 @@ class Search(ExampleTest):
             self.assertEqual([hit["file"] for hit in self.json(*kept, "she was in london .")[0]["hits"]], ["c.txt", "a.txt"])
             self.assertEqual(sorted(path.name for path in Path(folder).iterdir()), ["corpus", "saved.index"])
             self.check_error(1, "found embeddings of the model bert-tiny", *kept[2:], "--model", FIXTURES / "models" / "distilbert", "a")
-            (corpus / "a.txt").write_text("the man was eating food .")
-            self.check_error(1, "expected one of paragraphs of 64 tokens", *kept, "--passage-tokens", "64", "a")
+            for _ in range(2):  # when nothing has changed, and when something has
+                self.check_error(1, "expected one of paragraphs of 64 tokens", *kept, "--passage-tokens", "64", "a")
+                self.check_error(1, "expected one of lines", *kept, "--split", "lines", "a")
+                (corpus / "a.txt").write_text("the man was eating food .")
             (Path(folder) / "other").mkdir()
             self.check_error(1, "is it another corpus's?", *model, "--corpus", Path(folder) / "other", "--index", index, "a")
             index.write_bytes(before[: len(before) // 2])
@@ -593,8 +596,99 @@ class Search(ExampleTest):
             graph = self.run_raw(*kept, "--approximate", "--recall", "--json", "the man was eating food .")
             if graph.returncode == 0:
                 self.assertEqual(json.loads(graph.stdout), expected)
+                self.check_graph(index, lambda: self.json(*kept, "--approximate", "the man was eating food ."), expected)
             else:
                 self.assertIn(b"built without hnswlib", graph.stderr)
+
+    def check_graph(self, index, search, expected):
+        """The graph of neighbours is beside the index, is found again, and made again when any of its bytes have changed."""
+        (graph,) = index.parent.glob("saved.index.*.hnsw")
+        whole, when = graph.read_bytes(), graph.stat().st_mtime_ns
+        self.assertEqual(search(), expected)
+        self.assertEqual(graph.stat().st_mtime_ns, when)
+        for place in (0, 8, 60, len(whole) // 2, len(whole) - 1):
+            graph.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+            self.assertEqual(search(), expected)
+            (graph,) = index.parent.glob("saved.index.*.hnsw")
+        graph.write_bytes(whole[: len(whole) // 2])
+        self.assertEqual(search(), expected)
+        self.assertEqual(len(list(index.parent.glob("saved.index.*"))), 1)
+
+    def test_nothing_to_search_is_said_and_finds_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            (folder / "empty").mkdir()
+            for options in ([], ["--mode", "hybrid"], ["--precision", "binary", "--recall"], ["--index", folder / "index"], ["--index", folder / "index"]):
+                result = self.run_raw("--model", TINY_BERT, "--corpus", folder / "empty", "--json", *options, "paris")
+                self.assertEqual((result.returncode, json.loads(result.stdout)), (0, [{"question": "paris", "hits": []}]), options)
+                self.assertEqual(result.stderr.decode(), f"axiform search: note: {folder / 'empty'}: there is no file to search\n")
+            self.assertEqual(self.json("--model", TINY_BERT, "--index", folder / "index", "paris")[0]["hits"], [])
+            self.check_error(1, "/dev/null: is not a regular file", "--model", TINY_BERT, "--corpus", "/dev/null", "paris")
+
+    def test_without_updates_nothing_is_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            (folder / "corpus").mkdir()
+            (folder / "corpus" / "a.txt").write_text("the man is eating food .\n\nshe was in paris .")
+            kept = ["--model", TINY_BERT, "--corpus", folder / "corpus", "--index", folder / "saved.index"]
+            self.json(*kept)
+            (folder / "corpus" / "b.txt").write_text("she was in london .")
+            there = lambda: {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+            before = there()
+            for options in ([], ["--mode", "hybrid"], ["--precision", "int8"], ["--precision", "binary"]):
+                (found,) = self.json(*kept, "--no-update", *options, "she was in london .")
+                self.assertEqual({hit["file"] for hit in found["hits"]}, {"a.txt"})
+                self.assertEqual(there(), before, options)
+            self.run_raw(*kept, "--no-update", "--approximate", "london")
+            self.assertEqual(there(), before)
+
+    def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            (folder / "corpus").mkdir()
+            (folder / "corpus" / "a.txt").write_text("A man is eating food.")
+            past = time.time() - 3600  # a file that was just written would be looked at again
+            os.utime(folder / "corpus" / "a.txt", (past, past))
+            kept = ["--model", MINILM, "--corpus", folder / "corpus", "--index", folder / "saved.index"]
+            self.json(*kept)
+            before = (folder / "saved.index").read_bytes()
+            many = folder / "corpus" / "many.txt"
+            many.write_text("".join(f"{n} " + "the quick brown fox jumps over the lazy dog " * 13 + "\n\n" for n in range(12000)))
+            process = subprocess.Popen([*self.command(), *kept, "food"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(3)
+            process.send_signal(signal.SIGINT)
+            printed, message = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, printed, message), (130, b"", b"axiform search: stopped\n"))
+            # No passage of the new file is in it, for not all are.
+            self.assertEqual((folder / "saved.index").read_bytes(), before)
+            self.assertEqual(sorted(path.name for path in folder.iterdir()), ["corpus", "saved.index"])
+            many.write_text("The stock market fell.")
+            self.assertEqual(self.json(*kept, "food")[0]["hits"][0]["file"], "a.txt")
+            self.assertEqual(self.json(*kept), {"files": 2, "passages": 2})
+
+    def test_folders_that_may_not_be_read_are_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            folder.chmod(0o755)
+            (folder / "locked").mkdir()
+            (folder / "locked" / "a.txt").write_text("she was in paris .")
+            (folder / "b.txt").write_text("the man is eating food .")
+            # Root reads everything: it asks as nobody, if nobody may read the programs and the model.
+            nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+            try:
+                allowed = self.run_raw("--model", TINY_BERT, "--corpus", folder, "paris", **nobody)
+            except (PermissionError, subprocess.SubprocessError):
+                self.skipTest("nobody may not run the programs")
+            if allowed.returncode != 0:
+                self.skipTest("nobody may not read the model")
+            (folder / "locked").chmod(0)
+            try:
+                result = self.run_raw("--model", TINY_BERT, "--corpus", folder, "--json", "paris", **nobody)
+                self.assertEqual((result.returncode, result.stderr), (0, b"axiform search: note: locked: the folder cannot be read; left out\n"))
+                self.assertEqual([hit["file"] for hit in json.loads(result.stdout)[0]["hits"]], ["b.txt"])
+                self.check_error(1, "locked: the folder cannot be read", "--model", TINY_BERT, "--corpus", folder / "locked", "paris", **nobody)
+            finally:
+                (folder / "locked").chmod(0o755)
 
     def test_wrong_usage(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -606,6 +700,9 @@ class Search(ExampleTest):
             self.check_error(2, "--index", *model, "--corpus", "-", "--index", Path(folder) / "i", "a")
             self.check_error(2, "--no-update", *model, "--corpus", corpus, "--no-update", "a")
             self.check_error(2, "--recall", *model, "--corpus", corpus, "--recall", "a")
+            for option, value in (("--glob", "*.md"), ("--split", "lines"), ("--passage-tokens", "9"), ("--overlap", "1")):
+                self.check_error(2, f"{option}: says what is read of --corpus", *model, "--index", corpus, option, value, "a")
+            self.check_error(1, "candidates: found 0", *model, "--corpus", corpus, "--mode", "hybrid", "--candidates", "0", "a")
             self.check_error(2, "--mode", *model, "--corpus", corpus, "--mode", "best", "a")
             self.check_error(2, "--precision", *model, "--corpus", corpus, "--approximate", "--precision", "int8", "a")
             self.check_error(1, "chunk length: found 1000", *model, "--corpus", corpus, "--passage-tokens", "1000", "a")
@@ -664,6 +761,7 @@ class Similarity(ExampleTest):
     def test_usage_and_models(self):
         model = ["--model", TINY_BERT]
         self.check_error(1, "found one text", *model, "a")
+        self.check_error(1, "found no text", *model, "--file", "/dev/null")
         self.check_error(1, "max_pairs", *model, "--top-k", "0", "a", "b")
         self.check_common(*model, "a", "b")
         self.check_models("a", "b")

@@ -12,6 +12,7 @@
 #include <set>
 #include <vector>
 
+#include "support/files.hpp"
 #include "support/recorded_generation.hpp"
 
 using namespace axiform;
@@ -176,6 +177,42 @@ TEST_CASE("generation config: values are read under Hugging Face's names, and wh
   CHECK(!read(R"({"max_matching_ngram_size": 2})").prompt_lookup);
   CHECK_THROWS_AS(read(R"({"prompt_lookup_num_tokens": -1})"), FormatError);
   CHECK_THROWS_AS(read(R"({"bad_words_ids": [[1], 2]})"), FormatError);
+}
+
+TEST_CASE("generation config: how an encoder-decoder begins and ends is read, also where config.json alone says it") {
+  auto const read = [](char const* text, GenerateOptions const& defaults = {}) {
+    return read_generation_config(parse_json(text, "config"), defaults, "config");
+  };
+  auto const bart = read(R"({"bos_token_id": 0, "decoder_start_token_id": 2, "forced_bos_token_id": 0, "forced_eos_token_id": 2})");
+  CHECK(bart.decoder_start == 2);
+  CHECK(bart.forced_bos == 0);
+  CHECK(bart.forced_eos == std::vector<TokenId>{2});
+  CHECK(read(R"({"bos_token_id": 7})").decoder_start == 7);  // as transformers, where there is no other
+  CHECK(read(R"({"bos_token_id": 7, "decoder_start_token_id": null})").decoder_start == 7);
+  CHECK(read(R"({"bos_token_id": 7})", {.decoder_start = 3}).decoder_start == 3);
+  CHECK(!read("{}").decoder_start);
+  CHECK(read(R"({"bos_token_id": 7, "force_bos_token_to_be_generated": true})").forced_bos == 7);
+  CHECK_THROWS_AS(read(R"({"decoder_start_token_id": [1, 2]})"), FormatError);  // one for each text of a batch
+
+  test::TemporaryDirectory const directory;
+  CHECK(read_generation_config(directory.path(), {.decoder_start = 9}).decoder_start == 9);
+  test::write_bytes(directory / "config.json",
+                    R"({"model_type": "bart", "d_model": 16, "num_beams": 4, "early_stopping": true, "max_length": 142,
+    "min_length": 56, "no_repeat_ngram_size": 3, "length_penalty": 2.0, "decoder_start_token_id": 2, "num_return_sequences": null})");
+  auto const old = read_generation_config(directory.path(), {.decoding = Decoding::greedy});
+  CHECK(old.decoding == Decoding::beam_search);
+  CHECK(old.num_beams == 4);
+  CHECK(old.early_stopping == EarlyStopping::when_full);
+  CHECK(old.max_length == 142);
+  CHECK(old.min_length == 56);
+  CHECK(old.no_repeat_ngram_size == 3);
+  CHECK(old.length_penalty == 2.0);
+  CHECK(old.decoder_start == 2);
+  test::write_bytes(directory / "generation_config.json", R"({"decoder_start_token_id": 5, "max_length": 60})");
+  auto const own = read_generation_config(directory.path(), {.decoding = Decoding::greedy});
+  CHECK(own.decoder_start == 5);
+  CHECK(own.max_length == 60);
+  CHECK(own.num_beams == 1);
 }
 
 TEST_CASE("stop strings: a text is found with the token that completes it, also across characters cut in two") {

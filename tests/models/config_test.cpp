@@ -210,6 +210,8 @@ TEST_CASE(
     return message_of<CheckpointError>([&] { modernbert(R"({"model_type":"modernbert",)" + std::string(settings) + "}"); });
   };
   CHECK(contains(refusal(R"("decoder_bias":false)"), "decoder_bias: found false"));
+  for (std::string const base_of : {"local_rope_theta", "global_rope_theta"})
+    CHECK(contains(refusal(("\"" + base_of + "\":null").c_str()), base_of + ": found null, expected a number"));
   CHECK(contains(refusal(R"("classifier_pooling":"max")"),
                  "classifier_pooling: found \"max\", which is not supported; expected \"cls\" or \"mean\""));
   CHECK(contains(refusal(R"("rope_parameters":{"full_attention":{"rope_type":"yarn","factor":4}})"),
@@ -338,11 +340,10 @@ TEST_CASE("config: what the library does not have is refused by name") {
     std::string text, message;
   };
   for (auto const& [text, message] : std::vector<Case>{
-           {R"({"model_type":"t5"})",
-            "found the model_type \"t5\", expected a BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT, MPNet, ModernBERT, nomic-bert, GPT-2, "
-            "Llama, "
-            "Qwen2 or Qwen3"},
-           {R"({"architectures":["T5ForConditionalGeneration"]})", "found the architecture \"T5ForConditionalGeneration\""},
+           {R"({"model_type":"whisper"})",
+            "found the model_type \"whisper\", expected a BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT, MPNet, ModernBERT, nomic-bert, GPT-2, "
+            "Llama, Qwen2, Qwen3, "},
+           {R"({"architectures":["WhisperForConditionalGeneration"]})", "found the architecture \"WhisperForConditionalGeneration\""},
            {R"({"model_type":"llama"})", "model_type: found a Llama, which is not supported; expected a BERT"},
            {R"({})", "found no model_type"},
            {R"({"model_type":"gpt2"})", "model_type: found a GPT-2, which is not supported; expected a BERT"},

@@ -147,6 +147,9 @@ TEST_CASE("gpt2: what cannot be run is refused by name") {
   auto cache = gpt2.make_cache(1, 4);
   std::vector<TokenId> const ids{1, 2, 3};
   auto const three = SequenceOffsets<axes::Tokens>::single(3);
+  std::vector<std::size_t> const attended{2};
+  CHECK_THROWS_WITH_AS(gpt2({.ids = ids, .sequences = three, .attended = attended}, context),
+                       "token batch: found attended tokens, expected none: each token attends to all before it", ArgumentError);
   gpt2({.ids = ids, .sequences = three}, cache, context);
   CHECK_THROWS_WITH_AS(gpt2({.ids = ids, .sequences = three}, cache, context), "cache: found 6 tokens of sequence 0, expected at most 4",
                        ArgumentError);

@@ -150,6 +150,15 @@ TEST_CASE("Llama: a checkpoint of another recipe is refused") {
   CHECK_THROWS_WITH_AS(load<Llama<>>(lies.directory(), context), doctest::Contains("k_proj.bias: not part of this model"), CheckpointError);
 }
 
+TEST_CASE("Llama: tokens that nothing attends to are refused") {
+  Context context;
+  auto const llama = load<Llama<>>(goldens::models / "llama-tiny", context);
+  std::vector<TokenId> const ids{5, 1, 7};
+  std::vector<std::size_t> const attended{2};
+  CHECK_THROWS_WITH_AS(llama({.ids = ids, .sequences = SequenceOffsets<axes::Tokens>::single(3), .attended = attended}, context),
+                       "token batch: found attended tokens, expected none: each token attends to all before it", ArgumentError);
+}
+
 namespace {
 
 // States of a few tokens.

@@ -70,7 +70,7 @@ TEST_CASE("mpnet: a model of another family is refused, and the message names bo
             .ends_with("config.json: model_type: found a BERT, which is not supported; expected an MPNet"));
   CHECK(refusal([&] { load<AnyEncoder>(goldens::models / "gpt2-tiny", context); })
             .ends_with("config.json: model_type: found a GPT-2, which is not supported; expected a BERT, RoBERTa, DistilBERT, ELECTRA, "
-                       "ALBERT, MPNet, ModernBERT or nomic-bert"));
+                       "ALBERT, MPNet, ModernBERT, nomic-bert or T5"));
 }
 
 TEST_CASE("mpnet: one of several models has the bits of the model that it is") {

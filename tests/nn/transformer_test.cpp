@@ -8,6 +8,11 @@
 #include <axiform/ops/attention.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
 #include "support/goldens.hpp"
 
 using namespace axiform;
@@ -111,7 +116,9 @@ void check_transformer(std::string const& name, Activation activation) {
   std::size_t longest = 0;
   for (std::size_t s = 0; s < target_sequences.count(); ++s) longest = std::max(longest, target_sequences.length(s));
   KeyValueCache cache({.layers = 2, .heads = 2, .head_size = 10}, target_sequences.count(), longest);
-  DecoderCache projected({.layers = 2, .heads = 2, .head_size = 10}, target_sequences.count(), longest, decoder.project_source(memory, context));
+  std::vector<std::size_t> source_of(target_sequences.count());
+  std::iota(source_of.begin(), source_of.end(), std::size_t{0});
+  DecoderCache projected({.layers = 2, .heads = 2, .head_size = 10}, source_of, longest, decoder.project_source(memory, context));
   for (std::size_t step = 0; step < longest; ++step) {
     SequenceOffsets<axes::Tokens> added;
     std::vector<std::size_t> rows;

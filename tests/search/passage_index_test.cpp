@@ -212,6 +212,11 @@ TEST_CASE("passage index: binary files, bytes that are not UTF-8, what is gone, 
   auto const one = read_corpus(folder.files / "b.md", {}, {}, folder.executor);
   REQUIRE(one.files.size() == 1);
   CHECK(one.files[0].name == "b.md");
+  // One file that is asked for by name and cannot be read is more than a note.
+  CHECK_THROWS_WITH_AS(read_corpus(folder.files / "b.md", {}, {.largest = 3}, folder.executor),
+                       ((folder.files / "b.md").string() + ": has 29 bytes, expected at most 3").c_str(), FormatError);
+  CHECK_THROWS_WITH_AS(read_corpus(folder.files / "pipe", {}, {}, folder.executor),
+                       ((folder.files / "pipe").string() + ": is not a regular file").c_str(), FileError);
 }
 
 TEST_CASE("passage index: another model, other passages and another corpus are refused by name") {
@@ -226,9 +231,12 @@ TEST_CASE("passage index: another model, other passages and another corpus are r
   CHECK_THROWS_AS(folder.update(), IndexError);
   folder.model.hash = "0123456789abcdef";
   CHECK(test::message_of<IndexError>([&] { folder.update({.passages = {.chunks = {.length = 50}}}); }) ==
-        "update_index: found an index of paragraphs of 100 tokens that overlap by 12, expected one of paragraphs of 50 tokens that overlap "
-        "by 12");
+        folder.saved.string() +
+            ": found an index of paragraphs of 100 tokens that overlap by 12, expected one of paragraphs of 50 tokens that overlap "
+            "by 12");
   CHECK_THROWS_AS(folder.update({.passages = {.split = PassageSplit::lines}}), IndexError);
+  CHECK_THROWS_AS(index.check_passages({.split = PassageSplit::lines}), IndexError);
+  CHECK_NOTHROW(index.check_passages({}));
   CHECK(folder.update().size() == 1);
 
   test::TemporaryDirectory other;

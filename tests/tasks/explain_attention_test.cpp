@@ -5,7 +5,9 @@
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/explain_attention.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -138,6 +140,39 @@ TEST_CASE("explained attention: a sequence of a batch is explained as the model 
   CHECK_THROWS_AS(explain_attention(bert, batch, {.sequence = 1}, context), ArgumentError);
   CHECK_THROWS_AS(explain_attention(bert, std::vector<TokenId>{99999}, {}, context), ArgumentError);
   CHECK(context.observer() == &capture);
+}
+
+TEST_CASE("explained attention: tokens that nothing attends to are hidden, as the model hides them") {
+  Context context;
+  auto const bert = load<Bert<>>(goldens::models / "bert-tiny", context);
+  std::vector<TokenId> const ids{5, 6, 7, 8, 9, 10};
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths({2, 4});
+  std::vector<std::string> const tokens{"one", "two", "three", "four"};
+  for (std::size_t const attended : {3U, 0U, 7U}) {
+    CAPTURE(attended);
+    std::vector<std::size_t> const lengths{1, attended};
+    TokenBatch const batch{.ids = ids, .sequences = sequences, .attended = lengths};
+    Capture capture;
+    context.observe(&capture);
+    bert(batch, context);
+    context.observe(nullptr);
+    auto const steps = explain_attention(bert, batch, {.layer = 1, .head = 2, .sequence = 1}, context);
+    CHECK(steps.attended == std::min<std::size_t>(attended, 4));
+    for (std::size_t query = 0; query < 4; ++query)
+      for (std::size_t key = 0; key < 4; ++key) {
+        CHECK(std::isinf(steps.masked(query, key)) == (key >= attended));
+        CHECK(steps.probabilities(query, key) == doctest::Approx(capture.attention(1, 1)(2, query, key)).epsilon(1e-5));
+      }
+    std::ostringstream out;
+    print_attention_steps(out, steps, tokens);
+    bool const says_so = out.str().find("Tokens from number " + std::to_string(attended) + " on are hidden") != std::string::npos;
+    CHECK(says_so == (attended < 4));
+  }
+  std::vector<std::size_t> const some{1, 2};
+  CHECK_THROWS_AS(explain_attention(bert, {.ids = ids, .sequences = sequences, .attended = std::span(some).first(1)}, {}, context),
+                  ShapeError);
+  auto const gpt2 = load<Gpt2<>>(goldens::models / "gpt2-tiny", context);
+  CHECK_THROWS_AS(explain_attention(gpt2, {.ids = ids, .sequences = sequences, .attended = some}, {}, context), ArgumentError);
 }
 
 TEST_CASE("explained attention: the text has the numbers of one token, step by step") {

@@ -10,6 +10,7 @@
 #include <limits>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <axiform/io/json.hpp>
@@ -176,6 +177,16 @@ TEST_CASE("late interaction: directories that are something else are refused by 
   wide.change("2_Dense/config.json", "\"in_features\":12", "\"in_features\":13");
   CHECK_THROWS_WITH_AS(LateInteraction<>::from_directory(wide.directory.path(), context),
                        "late interaction: the module Dense takes vectors of 13, expected 12", CheckpointError);
+  for (auto const& [dimensions, what] :
+       {std::pair("0", ": dim: found 0, expected 1 to 1048576"), std::pair("1048577", ": dim: found 1048577, expected 1 to 1048576")}) {
+    Copied const absurd("colbert");
+    absurd.change("artifact.metadata", "\"dim\":8", std::string("\"dim\":") + dimensions);
+    CHECK_THROWS_WITH_AS(read_late_interaction_config(absurd.directory.path()),
+                         ((absurd.directory / "artifact.metadata").string() + what).c_str(), FormatError);
+  }
+  Copied const narrow("colbert");
+  narrow.change("artifact.metadata", "\"dim\":8", "\"dim\":7");
+  CHECK_THROWS_AS(LateInteraction<>::from_directory(narrow.directory.path(), context), CheckpointError);
   Copied const other("colbert");
   other.change("artifact.metadata", "\"similarity\":\"cosine\"", "\"similarity\":\"l2\"");
   CHECK_THROWS_AS(read_late_interaction_config(other.directory.path()), CheckpointError);
@@ -188,6 +199,23 @@ TEST_CASE("late interaction: directories that are something else are refused by 
   source.request_stop();
   auto const model = LateInteraction<>::from_directory(retrieval / "colbert", context);
   CHECK_THROWS_AS(model.embed_documents({"a", "b"}, {.stop = source.get_token()}, context), StoppedError);
+}
+
+TEST_CASE("late interaction: lengths that have no room for a marker between the special tokens are refused") {
+  auto const tokenizer = Tokenizer::from_directory(retrieval / "colbert");
+  auto config = read_late_interaction_config(retrieval / "colbert");
+  config.query_length = config.document_length = 3;
+  LateInteractionTokens const shortest(tokenizer, config, 32);
+  CHECK(shortest.query("paris").ids.size() == 3);
+  CHECK(shortest.document("in paris").ids.size() == 3);
+  auto const refused = [&](std::size_t queries, std::size_t documents, std::size_t positions, char const* what) {
+    config.query_length = queries;
+    config.document_length = documents;
+    CHECK_THROWS_WITH_AS(LateInteractionTokens(tokenizer, config, positions), what, ArgumentError);
+  };
+  refused(2, 9, 32, "late interaction: found queries of 2 tokens and documents of 9, expected at least 3 of either");
+  refused(9, 0, 32, "late interaction: found queries of 9 tokens and documents of 0, expected at least 3 of either");
+  refused(9, 9, 2, "late interaction: found queries of 2 tokens and documents of 2, expected at least 3 of either");
 }
 
 TEST_CASE(
@@ -238,4 +266,10 @@ TEST_CASE(
   }
   CHECK_THROWS_WITH_AS(max_sim(queries, random_multi_vectors({2}, 18, 3), context), "max_sim: found rows of 19 and of 18", ShapeError);
   CHECK(multi_vector_search(queries, {}, {}, context)[0].empty());
+  auto broken = random_multi_vectors({2, 3}, 19, 4);
+  broken.texts.append(1);
+  CHECK_THROWS_WITH_AS(max_sim(queries, broken, context), "max_sim: found 5 vectors, expected the 6 of its texts", ShapeError);
+  CHECK_THROWS_WITH_AS(max_sim(broken, documents, context), "max_sim: found 5 vectors, expected the 6 of its texts", ShapeError);
+  CHECK_THROWS_WITH_AS(multi_vector_search(queries, broken, {}, context),
+                       "multi_vector_search: found 5 vectors, expected the 6 of its texts", ShapeError);
 }

@@ -88,7 +88,18 @@ TEST_CASE("m3 embedding: maps of other shapes are refused") {
   CHECK_THROWS_WITH_AS(M3Embedding<>::from_directory(directory.path(), context),
                        ((directory / "sparse_linear.pt").string() + ": found 10 numbers for each token, expected 1").c_str(),
                        CheckpointError);
-  CHECK_THROWS_AS(M3Heads::load(m3_fixtures / "m3", 15), CheckpointError);
+  CHECK_THROWS_WITH_AS(
+      M3Heads::load(m3_fixtures / "m3", 15),
+      ((m3_fixtures / "m3" / "colbert_linear.pt").string() + ": found a weight [10, 16] and a bias [10], expected the weight "
+                                                             "[outputs, 15] and the bias [outputs] of a linear map")
+          .c_str(),
+      CheckpointError);
+  // A file of two kilobytes that says that it has 2 097 152 rows.
+  std::filesystem::copy_file(m3_fixtures / "m3-wide.pt", directory / "colbert_linear.pt",
+                             std::filesystem::copy_options::overwrite_existing);
+  CHECK_THROWS_WITH_AS(M3Heads::load(directory.path(), 16),
+                       ((directory / "colbert_linear.pt").string() + ": found 2097152 outputs, expected 1 to 1048576").c_str(),
+                       CheckpointError);
   std::filesystem::remove(directory / "colbert_linear.pt");
   CHECK_THROWS_AS(M3Embedding<>::from_directory(directory.path(), context), FileError);
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "support/goldens.hpp"
@@ -37,6 +38,15 @@ FloatRows embeddings_like(std::size_t rows, std::size_t columns, unsigned seed) 
   }
   return result;
 }
+
+// Codes and ranges of one's own.
+template <class Ranges>
+struct OwnCodes {
+  TensorView<std::int8_t const, axes::Sequences, axes::Hidden> codes;
+  Ranges ranges;
+};
+static_assert(Int8Rows<OwnCodes<FloatRows>>);
+static_assert(!Int8Rows<OwnCodes<Tensor<float, axes::Hidden>>>);
 
 bool same_bits(std::vector<std::vector<SearchHit>> const& a, std::vector<std::vector<SearchHit>> const& b) {
   return std::ranges::equal(a, b, [](auto const& x, auto const& y) {
@@ -157,6 +167,16 @@ TEST_CASE("quantized search: errors, stopping, and corpora of no row") {
                        ArgumentError);
   CHECK_THROWS_WITH_AS(quantized_search(queries, codes, corpus, {.rescore_multiplier = 0}, context),
                        "rescore_multiplier: found 0, expected at least 1", ArgumentError);
+  OwnCodes<FloatRows> own{codes.codes.view(), FloatRows(std::size_t{2}, std::size_t{16})};
+  for (std::size_t end = 0; end < 2; ++end) std::ranges::copy(codes.ranges.row(end), own.ranges.row(end).begin());
+  CHECK(same_bits(quantized_search(queries, own, {}, context), quantized_search(queries, codes, {}, context)));
+  for (std::size_t const rows : {0U, 1U, 3U}) {
+    own.ranges = FloatRows(rows, std::size_t{16});
+    CHECK_THROWS_WITH_AS(quantized_search(queries, own, {}, context),
+                         ("quantized_search: found ranges of " + std::to_string(rows) + " rows, expected 2").c_str(), ShapeError);
+  }
+  own.ranges = FloatRows(std::size_t{2}, std::size_t{15});
+  CHECK_THROWS_WITH_AS(quantized_search(queries, own, {}, context), "quantized_search: ranges: found rows of 15, expected 16", ShapeError);
   std::stop_source source;
   source.request_stop();
   CHECK_THROWS_WITH_AS(quantized_search(queries, codes, corpus, {.stop = source.get_token()}, context), "search: stopped at query 0 of 2",

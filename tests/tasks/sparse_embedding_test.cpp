@@ -64,6 +64,58 @@ TEST_CASE("sparse embedding: weights are those of sentence-transformers, all or 
   check_weights(plain.embed(texts, {}, context), golden, "plain");
 }
 
+TEST_CASE("sparse embedding: how long texts are, in which case, and how many words, is as sentence-transformers reads it") {
+  Context context;
+  SpladeDirectory const assembled;
+  auto const write = [&](char const* file, std::string const& text) { axiform::test::write_bytes(assembled.directory / file, text); };
+  auto const length = [&] { return SparseEmbedding<>::from_directory(assembled.directory.path(), context).max_length(); };
+  auto const refused = [&](char const* file, std::string const& what) {
+    CHECK_THROWS_WITH_AS(SparseEmbedding<>::from_directory(assembled.directory.path(), context),
+                         ((assembled.directory / file).string() + what).c_str(), CheckpointError);
+  };
+  // The directory's own word counts, be the tokenizer's greater or less.
+  write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer", "do_lower_case": true, "model_max_length": 20})");
+  write("sentence_bert_config.json", R"({"max_seq_length": 25, "do_lower_case": true, "transformer_task": "fill-mask"})");
+  CHECK(length() == 25);
+  write("sentence_bert_config.json", R"({"max_seq_length": null})");
+  CHECK(length() == 20);
+  write("sentence_bert_config.json", R"({"max_seq_length": 1000})");
+  CHECK(length() == 32);
+  write("sentence_bert_config.json", R"({"transformer_task": "feature-extraction"})");
+  refused("sentence_bert_config.json", ": transformer_task: found the string \"feature-extraction\", expected the string \"fill-mask\"");
+  std::filesystem::remove(assembled.directory / "sentence_bert_config.json");
+  write("sentence_roberta_config.json", R"({"max_seq_length": 9, "do_lower_case": true})");
+  CHECK(length() == 9);
+  CHECK(read_sparse_config(assembled.directory.path()).settings == assembled.directory / "sentence_roberta_config.json");
+  write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer", "do_lower_case": false})");
+  refused("sentence_roberta_config.json", ": do_lower_case: found true for a tokenizer that keeps capitals, which is not supported");
+
+  SpladeDirectory const limited;
+  auto const write_settings = [&](std::string const& text) {
+    axiform::test::write_bytes(limited.directory / "config_sentence_transformers.json", text);
+  };
+  write_settings(R"({"model_type": "SparseEncoder", "max_active_dims": 5, "prompts": {"query": "", "document": null, "other": "x"},
+                     "default_prompt_name": null, "similarity_fn_name": null})");
+  goldens::Goldens const golden(sparse_fixtures / "splade.safetensors");
+  auto const texts = read_json(sparse_fixtures / "splade.json")["texts"].get<std::vector<std::string>>();
+  auto const model = SparseEmbedding<>::from_directory(limited.directory.path(), context);
+  check_weights(model.embed(texts, {}, context), golden, "splade.some");
+  CHECK(model.embed(texts, {.max_words = 2}, context)[0].size() == 2);  // what is asked for counts
+  auto const refused_settings = [&](std::string const& settings, std::string const& what) {
+    write_settings("{" + settings + "}");
+    std::string const message = axiform::test::message_of<Error>([&] { read_sparse_config(limited.directory.path()); });
+    CHECK(message == (limited.directory / "config_sentence_transformers.json").string() + ": " + what);
+  };
+  refused_settings(R"("max_active_dims": 0)", "max_active_dims: found 0, expected at least 1");
+  refused_settings(R"("default_prompt_name": "query", "prompts": {"query": "q: "})", "default_prompt_name: found \"query\", expected none");
+  refused_settings(R"("prompts": {"query": "q: "})", "prompts: query: found \"q: \", expected none");
+  refused_settings(R"("prompts": {"passage": "p: "})", "prompts: passage: found \"p: \", expected none");
+  refused_settings(R"("prompts": ["query"])", "prompts: found an array of 1, expected an object");
+  refused_settings(R"("similarity_fn_name": "cosine")", "similarity_fn_name: found \"cosine\", expected \"dot\"");
+  refused_settings(R"("model_type": "SentenceTransformer")",
+                   "model_type: found the string \"SentenceTransformer\", expected the string \"SparseEncoder\"");
+}
+
 TEST_CASE("sparse embedding: modules and models that are something else are refused") {
   Context context;
   SpladeDirectory const assembled;

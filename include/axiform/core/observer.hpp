@@ -22,11 +22,16 @@ enum class AttentionKind {
 
 /// What a layer computes on its way, row by row.
 enum class LayerOperation {
-  query,     ///< The queries of self-attention, [Tokens, Width], with their bias.
-  key,       ///< Its keys, likewise.
-  value,     ///< Its values, likewise.
-  attended,  ///< All heads side by side, before the output's product: [Tokens, Width].
-  inner      ///< The feed-forward block's inner width, behind the activation: [Tokens, Inner].
+  query,        ///< The queries of self-attention, [Tokens, Width], with their bias.
+  key,          ///< Its keys, likewise.
+  value,        ///< Its values, likewise.
+  attended,     ///< All heads side by side, before the output's product: [Tokens, Width].
+  cross_query,  ///< The queries of cross-attention, [Tokens, Width], with their bias.
+  /// Its keys, [SourceTokens, KeyWidth]: seen where they are made, in a pass beside an encoder's output, or once where the source is projected.
+  cross_key,
+  cross_value,     ///< Its values, likewise.
+  cross_attended,  ///< All its heads side by side, before the output's product: [Tokens, Width].
+  inner            ///< The feed-forward block's inner width, behind the activation: [Tokens, Inner].
 };
 
 /// Sees what a forward pass computes. Derive, or use `Capture`. A context without an observer pays one look at a null pointer
@@ -49,7 +54,7 @@ class Observer {
   /// (with the final norm, where the model has one, after the last layer).
   virtual void hidden_states(std::size_t /*index*/, View<axes::Tokens, axes::Hidden> /*states*/) {}
 
-  /// What an operation of the layer gave, [Tokens, columns]; valid during the call.
+  /// What an operation of the layer gave, [rows, columns], the rows most often tokens; valid during the call.
   virtual void operation(LayerOperation /*operation*/, View<axes::Tokens, axes::Hidden> /*values*/) {}
 };
 

@@ -205,6 +205,38 @@ class TokenGeneration {
   std::vector<TokenId> next_;
 };
 
+/// Continues prompts that run together.
+/// @param range          Which of the model's prompts they are.
+/// @param first_sequence The number of the first of their sequences, as callbacks are told it.
+template <CausalLanguageModel Model>
+std::vector<GeneratedSequence> generate_part(Model const& model, PromptRange range, std::span<std::span<TokenId const> const> prompts,
+                                             std::size_t first_sequence, GenerateOptions const& options, Stopping const& stopping,
+                                             Context& context) {
+  std::size_t longest = 0;
+  for (auto const prompt : prompts) longest = std::max(longest, options.checked_length(prompt.size(), model.positions()));
+  auto cache = make_cache_of_prompts(model, range, options.sequences_each(), longest);
+  if (options.has_beams()) return BeamGeneration<Model>(model, prompts, first_sequence, options, stopping, cache, context).run();
+  return TokenGeneration<Model>(model, prompts, first_sequence, options, stopping, cache, context).run();
+}
+
+/// The sequences of `count` prompts, made in parts of as many as may run together: `run(part)` gives those of a part's prompts.
+template <class Run>
+std::vector<std::vector<GeneratedSequence>> generate_in_parts(std::size_t count, GenerateOptions const& options, Run run) {
+  std::size_t const together = std::max<std::size_t>(options.batch_size / options.sequences_each(), 1);
+  std::vector<std::vector<GeneratedSequence>> results;
+  results.reserve(count);
+  for (std::size_t first = 0; first < count; first += together) {
+    PromptRange const part{.first = first, .count = std::min(together, count - first)};
+    std::vector<GeneratedSequence> texts = run(part);
+    for (std::size_t p = 0; p < part.count; ++p) {
+      auto const begin = std::make_move_iterator(texts.begin() + static_cast<std::ptrdiff_t>(p * options.num_return_sequences));
+      results.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(options.num_return_sequences));
+    }
+    if (options.progress) options.progress({.done = results.size(), .total = count});
+  }
+  return results;
+}
+
 }  // namespace internal
 
 /// Continues several prompts of any lengths. They run packed, without padding; each text is the same, bit for bit, as alone.
@@ -223,30 +255,11 @@ std::vector<std::vector<GeneratedSequence>> generate_batch(Model const& model, P
     throw ArgumentError("prompt_lookup: needs a model whose cache can go back (RewindableLanguageModel), which this one's cannot");
   std::vector<std::span<TokenId const>> const all(std::begin(prompts), std::end(prompts));
   for (auto const prompt : all) options.checked_length(prompt.size(), model.positions());
-  std::size_t const each = options.has_beams() ? options.num_beams : options.num_return_sequences;
-  std::size_t const together = std::max<std::size_t>(options.batch_size / each, 1);
   Stopping const stopping(options);
-  std::vector<std::vector<GeneratedSequence>> results;
-  results.reserve(all.size());
-  for (std::size_t first = 0; first < all.size(); first += together) {
-    auto const part = std::span(all).subspan(first, std::min(together, all.size() - first));
-    std::size_t longest = 0;
-    for (auto const prompt : part) longest = std::max(longest, options.checked_length(prompt.size(), model.positions()));
-    auto cache = internal::make_cache_of_prompts(model, {.first = first, .count = part.size()}, each, longest);
-    std::size_t const first_sequence = first * options.num_return_sequences;
-    std::vector<GeneratedSequence> texts;
-    if (options.has_beams()) {
-      texts = internal::BeamGeneration<Model>(model, part, first_sequence, options, stopping, cache, context).run();
-    } else {
-      texts = internal::TokenGeneration<Model>(model, part, first_sequence, options, stopping, cache, context).run();
-    }
-    for (std::size_t p = 0; p < part.size(); ++p) {
-      auto const begin = std::make_move_iterator(texts.begin() + static_cast<std::ptrdiff_t>(p * options.num_return_sequences));
-      results.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(options.num_return_sequences));
-    }
-    if (options.progress) options.progress({.done = results.size(), .total = all.size()});
-  }
-  return results;
+  return internal::generate_in_parts(all.size(), options, [&](PromptRange part) {
+    return internal::generate_part(model, part, std::span(all).subspan(part.first, part.count), part.first * options.num_return_sequences,
+                                   options, stopping, context);
+  });
 }
 
 /// Continues one prompt, and tells all about the texts: why each ended, its score, reports on its tokens where the options ask for them.

@@ -110,6 +110,8 @@ struct GenerateOptions {
   /// Equal seeds give equal tokens, on any system. The token at position t (from 0, the prompt counted) of sequence r of a prompt draws
   /// from Philox(seed)(r, t): it does not depend on the other prompts of a batch, and a text that is continued is the text made at once.
   std::uint64_t seed = 0;
+  /// The token with which a sequence-to-sequence model begins to write (`decoder_start_token_id`): its prompt. Other models do not heed it.
+  std::optional<TokenId> decoder_start = {};
   std::vector<TokenId> end_of_text = {};       ///< A sequence ends with the first of these that it generates.
   std::vector<std::string> stop_strings = {};  ///< A sequence ends with the token that completes one of these; needs `decode`.
   /// The text of tokens, for `stop_strings`. A task on texts sets it.
@@ -130,6 +132,8 @@ struct GenerateOptions {
 
   /// Whether beams are followed.
   bool has_beams() const noexcept { return decoding == Decoding::beam_search || decoding == Decoding::beam_sample; }
+  /// Sequences that run for each prompt: beams, or those that are returned.
+  std::size_t sequences_each() const noexcept { return has_beams() ? num_beams : num_return_sequences; }
 
   /// @throws ArgumentError when an option is absurd, options contradict each other, or a token is not in a vocabulary of `vocabulary`.
   void check(std::size_t vocabulary) const;
@@ -137,6 +141,10 @@ struct GenerateOptions {
   /// The length at which a sequence with a prompt of `prompt` tokens ends, for a model of `positions` positions.
   /// @throws ArgumentError when the options contradict each other or the model.
   std::size_t checked_length(std::size_t prompt, std::size_t positions) const;
+
+  /// `decoder_start`, for a sequence-to-sequence model.
+  /// @throws ArgumentError when there is none, or it is not in a vocabulary of `vocabulary`.
+  TokenId checked_decoder_start(std::size_t vocabulary) const;
 
  private:
   void check_sequences() const;
@@ -214,6 +222,14 @@ AXIFORM_INLINE std::size_t GenerateOptions::checked_length(std::size_t prompt, s
     throw ArgumentError("min_length: found " + std::to_string(min_length) + ", expected at most the " + std::to_string(prompt + asked) +
                         " tokens that there may be");
   return prompt + asked;
+}
+
+AXIFORM_INLINE TokenId GenerateOptions::checked_decoder_start(std::size_t vocabulary) const {
+  if (!decoder_start)
+    throw ArgumentError(
+        "decoder_start: found none, expected the token with which the decoder begins (decoder_start_token_id of the checkpoint)");
+  check_id("decoder_start", *decoder_start, vocabulary);
+  return *decoder_start;
 }
 
 AXIFORM_INLINE void GenerateOptions::check_sequences() const {

@@ -3,7 +3,7 @@
 ///
 ///     @ForTokenClassification(                               @: how the family's classes begin
 ///       (bert): <Model>                                      the part of that name
-///       <pooler> where pooler.weight                         its lines, where the model has that parameter
+///       <pooler> where pooler.weight                         its lines, where the model has that parameter; unless: where it has not
 ///       (layer): ModuleList(
 ///         (*): @Layer(                                       once for each layer, but for those that stand before it: (0); (*groups): as often as the value says
 ///           (dense): Linear(in_features={hidden}, …)         a value of the model
@@ -11,7 +11,7 @@
 ///       (classifier): Linear(…, out_features={classifier.weight}, bias=True)     the rows of that parameter
 ///     )
 ///
-/// Values: hidden, heads, width, key_width, fused_width (those of queries, keys and values), head_size, inner, fused_inner (twice that), vocabulary,
+/// Values: layers of a side (encoder_layers, decoder_layers), hidden, heads, width, key_width, fused_width (those of queries, keys and values), head_size, inner, fused_inner (twice that), vocabulary,
 /// positions, token_types, norm (the line of a norm), epsilon (its), activation and head_activation (the lines of activations), padding
 /// (", padding_idx=1" or nothing), the rates of `PrintedSettings`, hidden_dropout and the like, and attention_dropout_or_identity (the line of a module).
 #pragma once
@@ -99,9 +99,10 @@ class WordFiller {
   void add(std::string_view line, WordLines& lines, ModuleNode& parent) const {
     if (line.starts_with('<')) {
       std::size_t const end = line.find('>');
-      constexpr std::string_view where = " where ";
+      constexpr std::string_view where = " where ", unless = " unless ";
       std::string_view const condition = line.substr(end + 1);
       if (condition.starts_with(where) && !values_.values.contains(condition.substr(where.size()))) return;
+      if (condition.starts_with(unless) && values_.values.contains(condition.substr(unless.size()))) return;
       for (WordLines part(text_of(line.substr(1, end - 1))); !part.empty();) {
         std::string_view const first = part.next();
         add(first, part, parent);

@@ -45,7 +45,7 @@ struct CollectValues {
   template <class T>
   void operator()(std::string_view name, T const& member) const {
     auto& values = found.values;
-    auto const number = [&](char const* key, std::size_t value) { values.try_emplace(key, std::to_string(value)); };
+    auto const number = [&](std::string const& key, std::size_t value) { values.try_emplace(key, std::to_string(value)); };
     if constexpr (std::is_same_v<T, PrintedSettings>) {
       printed = member;
     } else if constexpr (std::is_same_v<T, ModelSizes>) {
@@ -67,6 +67,7 @@ struct CollectValues {
     } else if constexpr (std::is_same_v<T, std::optional<TokenId>>) {
       if (name == "padding_id" && member) number("padding_id", static_cast<std::size_t>(*member));
     } else if constexpr (Layer<T const>) {
+      if constexpr (requires { member.stack.layers; }) number(std::string(name) + "_layers", member.stack.layers.size());
       if constexpr (requires { describe(member), member.epsilon(); }) {
         auto const hidden = values.find("hidden");  // embeddings may be narrower
         if (hidden == values.end() || hidden->second == std::to_string(member.columns()))
@@ -76,6 +77,8 @@ struct CollectValues {
         values.try_emplace("epsilon", std::move(epsilon).str());
       }
       visit_members(member, *this);
+    } else if constexpr (requires { member.rows(), member.columns(); }) {
+      number("positions", member.rows());  // sines, which are no layer
     } else if constexpr (requires { member.has_value(); }) {
       if (member.has_value()) (*this)(name, *member);
     } else if constexpr (requires { member.front(); }) {

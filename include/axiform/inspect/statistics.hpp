@@ -91,8 +91,9 @@ struct StatisticsRecord {
 };
 
 /// Looks at every pass that it observes, and keeps a record of each tensor in the order in which they are complete: `hidden_states.0`, then
-/// layer by layer `query`, `key`, `value`, `attended`, `inner`, `attention_probabilities` (and `cross_attention_probabilities`), and the
-/// next hidden states.
+/// layer by layer `query`, `key`, `value`, `attended` (and the same of cross-attention, `cross_query` to `cross_attended`), `inner`,
+/// `attention_probabilities` (and `cross_attention_probabilities`), and the next hidden states. Of a source that is projected once, each layer's
+/// `cross_key` and `cross_value` are there once.
 class Statistics final : public Observer {
  public:
   void begin_layer(std::size_t index) override;
@@ -164,6 +165,14 @@ AXIFORM_INLINE char const* Statistics::name_of(LayerOperation operation) {
       return "value";
     case LayerOperation::attended:
       return "attended";
+    case LayerOperation::cross_query:
+      return "cross_query";
+    case LayerOperation::cross_key:
+      return "cross_key";
+    case LayerOperation::cross_value:
+      return "cross_value";
+    case LayerOperation::cross_attended:
+      return "cross_attended";
     case LayerOperation::inner:
       return "inner";
   }

@@ -86,8 +86,11 @@ struct ConfigReader {
   /// `tie_word_embeddings`.
   HeadWeights head_weights() const;
 
-  /// What no family may ask for.
+  /// What no family of encoders or decoders may ask for.
   void check_common() const;
+
+  /// What no family at all may ask for: heads that were cut out, weights that were quantised.
+  void check_weights() const;
 };
 
 /// What a classifier's logits stand for.
@@ -168,7 +171,7 @@ AXIFORM_INLINE NamedActivation ConfigReader::activation(std::string_view key, st
                                     {"gelu_accurate", Activation::gelu_tanh, "AccurateGELUActivation()"},
                                     {"relu", Activation::relu, "ReLU()"},
                                     {"silu", Activation::silu, "SiLUActivation()"},
-                                    {"swish", Activation::silu, "SiLUActivation()"}};
+                                    {"swish", Activation::silu, "SiLU()"}};
   auto const name = text(key, otherwise);
   for (Known const& each : known)
     if (name == each.name) return {each.activation, each.printed};
@@ -214,6 +217,10 @@ AXIFORM_INLINE HeadWeights ConfigReader::head_weights() const {
 AXIFORM_INLINE void ConfigReader::check_common() const {
   only("is_encoder_decoder", false);
   only("add_cross_attention", false);
+  check_weights();
+}
+
+AXIFORM_INLINE void ConfigReader::check_weights() const {
   if (Json const* const pruned = find_member(config, "pruned_heads", file); pruned != nullptr && !pruned->is_null() && !pruned->empty())
     refuse("pruned_heads", describe_json(*pruned), "none");
   if (Json const* const quantized = find_member(config, "quantization_config", file); quantized != nullptr && !quantized->is_null())

@@ -51,7 +51,10 @@ inline constexpr GgufName gguf_sizes[] = {{"block_count", "num_hidden_layers"},
                                           {"attention.key_length", "head_dim"},
                                           {"attention.sliding_window", "sliding_window"},
                                           {"rope.dimension_count", "rotary_dim"},
-                                          {"expert_count", "num_local_experts"}};
+                                          {"expert_count", "num_local_experts"},
+                                          {"decoder_block_count", "num_decoder_layers"},
+                                          {"decoder_start_token_id", "decoder_start_token_id"},
+                                          {"attention.relative_buckets_count", "relative_attention_num_buckets"}};
 inline constexpr GgufName gguf_numbers[] = {{"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
                                             {"attention.layer_norm_epsilon", "layer_norm_eps"},
                                             {"attention.layer_norm_epsilon", "layer_norm_epsilon"},

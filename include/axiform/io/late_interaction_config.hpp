@@ -128,7 +128,7 @@ inline LateInteractionConfig read_pylate(ModelDirectory const& directory) {
     refuse_default_prompt(json, own);
   }
   SentenceConfig transformer{.transformer = config.transformer};
-  read_transformer_settings(transformer);
+  read_transformer_settings(transformer, "feature-extraction");
   config.lower_case = transformer.lower_case;
   config.settings = transformer.settings;
   return config;

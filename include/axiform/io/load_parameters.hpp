@@ -263,10 +263,10 @@ inline void LoadPlan::report_the_rest() {
 }
 
 inline std::string LoadPlan::why_ignored(std::string const& name, std::set<std::string> const& loaded) const {
-  if (leftover(table_, name) == Leftover::buffer) return "a buffer, which holds nothing learned";
   auto const parameter = canonical_name(table_, name);
+  if (parameter && loaded.contains(*parameter)) return message({*parameter, ", which was read under another name"});
+  if (leftover(table_, name) == Leftover::buffer) return "a buffer, which holds nothing learned";
   if (!parameter) return message({"not a part that a ", table_.family, " is known to have"});
-  if (loaded.contains(*parameter)) return message({*parameter, ", which was read under another name"});
   return message({*parameter, ", which this model does not have"});
 }
 

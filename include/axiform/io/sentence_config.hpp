@@ -139,6 +139,16 @@ void require_setting(Json const& json, std::string_view key, Value const& expect
         message({file, ": ", key, ": found ", describe_json(Json(*found)), ", expected ", describe_json(Json(expected))}));
 }
 
+/// `prompts`: what is put before a text, by name. One that is null is empty.
+inline std::map<std::string, std::string> read_prompts(Json const& json, std::string const& file) {
+  std::map<std::string, std::string> result;
+  if (Json const* const prompts = find_member(json, "prompts", file); prompts != nullptr && !prompts->is_null()) {
+    if (!prompts->is_object()) throw FormatError(message({file, ": prompts: found ", describe_json(*prompts), ", expected an object"}));
+    for (auto const& [name, prompt] : prompts->items()) result[name] = get_or<std::string>(*prompts, name, "", file);
+  }
+  return result;
+}
+
 /// Refuses a directory that puts a prompt before every text, where a task does not.
 inline void refuse_default_prompt(Json const& json, std::string const& file) {
   if (auto const prompt = get_optional<std::string>(json, "default_prompt_name", file))
@@ -245,8 +255,10 @@ class SentenceModules {
   bool has_pooling_ = false;
 };
 
-/// The transformer's own settings; older versions have the family in the file's name.
-inline void read_transformer_settings(SentenceConfig& config) {
+/// The transformer's own settings: how long texts are, and in which case. Older versions have the family in the file's name.
+/// @param task What the transformer is for: "feature-extraction", "fill-mask".
+template <class Config>
+void read_transformer_settings(Config& config, std::string const& task) {
   for (char const* family : {"bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"}) {
     std::string const name = message({"sentence_", family, "_config.json"});
     if (!config.transformer.has(name)) continue;
@@ -255,20 +267,18 @@ inline void read_transformer_settings(SentenceConfig& config) {
     Json const& json = config.transformer.json(name);
     config.max_sequence_length = get_optional<std::size_t>(json, "max_seq_length", file);
     if (get_or<bool>(json, "do_lower_case", false, file)) config.lower_case = LowerCase::required;
-    require_setting<std::string>(json, "transformer_task", "feature-extraction", file);
+    require_setting<std::string>(json, "transformer_task", task, file);
     require_setting<std::string>(json, "module_output_name", "token_embeddings", file);
     return;
   }
 }
 
-inline void read_prompts(ModelDirectory const& directory, SentenceConfig& config) {
+/// `config_sentence_transformers.json`.
+inline void read_sentence_settings(ModelDirectory const& directory, SentenceConfig& config) {
   Json const& json = directory.json("config_sentence_transformers.json");
   std::string const file = (directory / "config_sentence_transformers.json").string();
   require_setting<std::string>(json, "model_type", "SentenceTransformer", file);
-  if (Json const* const prompts = find_member(json, "prompts", file); prompts != nullptr && !prompts->is_null()) {
-    if (!prompts->is_object()) throw FormatError(message({file, ": prompts: found ", describe_json(*prompts), ", expected an object"}));
-    for (auto const& [name, prompt] : prompts->items()) config.prompts[name] = get_or<std::string>(*prompts, name, "", file);
-  }
+  config.prompts = read_prompts(json, file);
   config.default_prompt_name = get_optional<std::string>(json, "default_prompt_name", file);
   if (config.default_prompt_name && !config.prompts.contains(*config.default_prompt_name))
     throw CheckpointError(message(
@@ -304,8 +314,8 @@ AXIFORM_INLINE SentenceConfig read_sentence_config(ModelDirectory const& directo
     return config;
   }
   if (directory.has("modules.json")) detail::SentenceModules(directory, config).read();
-  detail::read_transformer_settings(config);
-  if (directory.has("config_sentence_transformers.json")) detail::read_prompts(directory, config);
+  detail::read_transformer_settings(config, "feature-extraction");
+  if (directory.has("config_sentence_transformers.json")) detail::read_sentence_settings(directory, config);
   return config;
 }
 

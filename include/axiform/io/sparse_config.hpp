@@ -3,15 +3,17 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <optional>
-#include <string>
 
 #include <axiform/io/model_directory.hpp>
+#include <axiform/io/sentence_config.hpp>
 
 #if AXIFORM_DEFINES(io)
+#include <string>
+
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
-#include <axiform/io/sentence_config.hpp>
 #endif
 
 namespace axiform {
@@ -27,11 +29,14 @@ struct SparseConfig {
   ModelDirectory transformer = {};                        ///< The directory of the transformer and its tokenizer.
   SparseActivation activation = SparseActivation::log1p;  ///< Of the logits.
   std::optional<std::size_t> max_sequence_length = {};    ///< Tokens, special ones included; longer texts are cut.
-  std::optional<std::size_t> max_words = {};              ///< Words of a text at most, where the directory says so.
+  std::optional<std::size_t> max_words = {};              ///< Words of a text at most, where the directory says so: `max_active_dims`.
+  LowerCase lower_case = LowerCase::as_tokenizer;         ///< `do_lower_case`.
+  std::filesystem::path settings = {};                    ///< The file that says how long and in which case; none when empty.
 };
 
 /// Reads `modules.json` (a transformer for masked language modelling, and SpladePooling) and what it names, as sentence-transformers 5 and 6 write them. Without
-/// it, the directory is the model's own, as those of naver/splade are.
+/// it, the directory is the model's own, as those of naver/splade are. How long texts are, and in which case, is read as `read_sentence_config` does.
+/// Prompts of queries and documents are not supported: both are embedded as they are.
 /// @throws FileError when a file that is named is missing; FormatError when one is malformed; CheckpointError, by name, for a module or a setting that is not
 ///         supported.
 SparseConfig read_sparse_config(ModelDirectory const& directory);
@@ -74,14 +79,19 @@ AXIFORM_INLINE SparseConfig read_sparse_config(ModelDirectory const& directory) 
   if (directory.has("config_sentence_transformers.json")) {
     std::string const file = (directory / "config_sentence_transformers.json").string();
     Json const& json = directory.json("config_sentence_transformers.json");
+    detail::require_setting<std::string>(json, "model_type", "SparseEncoder", file);
     config.max_words = get_optional<std::size_t>(json, "max_active_dims", file);
+    if (config.max_words == std::size_t{0}) throw FormatError(detail::message({file, ": max_active_dims: found 0, expected at least 1"}));
     detail::refuse_default_prompt(json, file);
+    auto const prompts = detail::read_prompts(json, file);
+    for (char const* name : {"query", "document", "passage", "corpus"})  // Those that sentence-transformers takes by itself.
+      if (auto const prompt = prompts.find(name); prompt != prompts.end() && !prompt->second.empty())
+        throw CheckpointError(
+            detail::message({file, ": prompts: ", name, ": found ", detail::in_quotes(prompt->second), ", expected none"}));
     if (auto const score = get_optional<std::string>(json, "similarity_fn_name", file); score && *score != "dot")
       throw CheckpointError(detail::message({file, ": similarity_fn_name: found ", detail::in_quotes(*score), ", expected \"dot\""}));
   }
-  if (config.transformer.has("sentence_bert_config.json"))
-    config.max_sequence_length = get_optional<std::size_t>(config.transformer.json("sentence_bert_config.json"), "max_seq_length",
-                                                           (config.transformer / "sentence_bert_config.json").string());
+  detail::read_transformer_settings(config, "fill-mask");
   return config;
 }
 

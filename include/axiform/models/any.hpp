@@ -13,7 +13,9 @@
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
+#include <axiform/models/bart_heads.hpp>
 #include <axiform/models/bert_heads.hpp>
+#include <axiform/models/encoder_decoder.hpp>
 #include <axiform/models/gpt2_heads.hpp>
 #include <axiform/models/known.hpp>
 #include <axiform/models/llama.hpp>
@@ -22,6 +24,7 @@
 #include <axiform/models/model_head.hpp>
 #include <axiform/models/modernbert_heads.hpp>
 #include <axiform/models/one_of.hpp>
+#include <axiform/models/t5.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
@@ -45,7 +48,7 @@ struct ModelSet {
   using With = std::conditional_t<(std::is_same_v<Model, Models> || ...), ModelSet, ModelSet<Models..., Model>>;
 };
 
-// A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has the head `also`.
+// A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has one of the heads `beside` and `other`.
 template <class Set, class Family, std::size_t Head = 0>
 constexpr auto add_all() {
   if constexpr (Head == std::size(Family::heads)) {
@@ -54,9 +57,9 @@ constexpr auto add_all() {
     return add_all<typename Set::template With<typename Family::template Model<Family::heads[Head].head>>, Family, Head + 1>();
   }
 }
-template <class Set, class Family, ModelHead wanted, ModelHead also>
+template <class Set, class Family, ModelHead wanted, ModelHead beside, ModelHead other>
 constexpr auto add_one() {
-  if constexpr (has_head<Family>(wanted) && has_head<Family>(also)) {
+  if constexpr (has_head<Family>(wanted) && (has_head<Family>(beside) || has_head<Family>(other))) {
     return typename Set::template With<typename Family::template Model<wanted>>{};
   } else {
     return Set{};
@@ -76,19 +79,19 @@ struct KnownModels<FamilyList<Families...>> {
       return all<With, Others...>();
     }
   }
-  template <ModelHead wanted, ModelHead also, class Set, class First, class... Others>
+  template <ModelHead wanted, ModelHead beside, ModelHead other, class Set, class First, class... Others>
   static constexpr auto with_head() {
-    using With = decltype(add_one<Set, First, wanted, also>());
+    using With = decltype(add_one<Set, First, wanted, beside, other>());
     if constexpr (sizeof...(Others) == 0) {
       return With{};
     } else {
-      return with_head<wanted, also, With, Others...>();
+      return with_head<wanted, beside, other, With, Others...>();
     }
   }
 
   using All = decltype(all<ModelSet<>, Families...>());
-  template <ModelHead wanted, ModelHead also>
-  using With = decltype(with_head<wanted, also, ModelSet<>, Families...>());
+  template <ModelHead wanted, ModelHead beside, ModelHead other = beside>
+  using With = decltype(with_head<wanted, beside, other, ModelSet<>, Families...>());
 };
 
 }  // namespace internal
@@ -102,9 +105,10 @@ using AnyModel = typename internal::KnownModels<KnownFamilies>::All::Variant;
 template <ModelHead head>
 using AnyModelWith = typename internal::KnownModels<KnownFamilies>::template With<head, head>::Only::Type;
 
-/// The same of encoders alone: of the families that can guess masked tokens.
+/// The same of encoders alone: of the families that can guess masked tokens, or whose encoder is part of an encoder-decoder.
 template <ModelHead head>
-using AnyEncoderWith = typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm>::Only::Type;
+using AnyEncoderWith =
+    typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm, ModelHead::conditional_generation>::Only::Type;
 using AnyEncoder = AnyEncoderWith<ModelHead::none>;  ///< An encoder without a head.
 using AnyBody = AnyModelWith<ModelHead::none>;       ///< An encoder or a decoder without its head.
 using AnyCausalModel = AnyModelWith<ModelHead::causal_lm>;  ///< A decoder that continues texts.
@@ -118,11 +122,13 @@ Loaded<AnyModel> load_as(ModelDirectory const& directory, LoadOptions const& opt
   return {std::move(model), std::move(report)};
 }
 
-// Calls the function that loads the model of family F with that head.
+// Calls the function that loads the model of family F with that head; with its first where none is named, and the family has no model without.
 template <class F, std::size_t Head = 0>
 Loaded<AnyModel> load_of_family(ModelHead head, ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   if constexpr (Head < std::size(F::heads)) {
-    if (F::heads[Head].head == head) return load_as<typename F::template Model<F::heads[Head].head>>(directory, options, context);
+    bool const stands_for_none = Head == 0 && head == ModelHead::none && !has_head<F>(ModelHead::none);
+    if (F::heads[Head].head == head || stands_for_none)
+      return load_as<typename F::template Model<F::heads[Head].head>>(directory, options, context);
     return load_of_family<F, Head + 1>(head, directory, options, context);
   } else {
     throw ArgumentError((directory / "config.json").string() + ": found no head of that number");
@@ -181,6 +187,7 @@ AXIFORM_INSTANCE(models)
 Loaded<AnyEncoderWith<ModelHead::sequence_classification>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models)
 Loaded<AnyModelWith<ModelHead::token_classification>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<AnySequenceToSequence> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 #endif
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -105,4 +105,64 @@ struct DistilGpt2 : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
   static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 50257, .positions = 1024, .token_types = 0};
 };
 
+/// opus-mt-en-de, and with other vocabularies most of the opus-mt models: of the encoder, and of the decoder.
+struct OpusMtEnDe : Dimensions<Const<512>, Const<8>, Const<64>, Const<2048>> {
+  /// Layers, vocabulary, positions; no segments.
+  static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 58101, .positions = 512, .token_types = 0};
+};
+
+/// bart-base: of the encoder, and of the decoder.
+struct BartBase : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers, vocabulary, positions; no segments.
+  static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 50265, .positions = 1024, .token_types = 0};
+};
+
+/// bart-large and bart-large-mnli: of the encoder, and of the decoder.
+struct BartLarge : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>> {
+  /// Layers, vocabulary, positions; no segments.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 50265, .positions = 1024, .token_types = 0};
+};
+
+/// bart-large-cnn, whose vocabulary lacks the mask: of the encoder, and of the decoder.
+struct BartLargeCnn : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>> {
+  /// Layers, vocabulary, positions; no segments.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 50264, .positions = 1024, .token_types = 0};
+};
+
+/// mbart-large-50: of the encoder, and of the decoder.
+struct MBartLarge50 : Dimensions<Const<1024>, Const<16>, Const<64>, Const<4096>> {
+  /// Layers, vocabulary, positions; no segments.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 250054, .positions = 1024, .token_types = 0};
+};
+
+/// t5-small. Of a T5 the layers are those of either side.
+struct T5Small : Dimensions<Const<512>, Const<8>, Const<64>, Const<2048>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 6, .vocabulary = 32128};
+};
+
+/// t5-base.
+struct T5Base : Dimensions<Const<768>, Const<12>, Const<64>, Const<3072>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 32128};
+};
+
+/// flan-t5-small, and T5 1.1's small: six heads of 64 beside hidden states of 512.
+struct FlanT5Small : Dimensions<Const<512>, Const<6>, Const<64>, Const<1024>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 8, .vocabulary = 32128};
+};
+
+/// flan-t5-base, and T5 1.1's base.
+struct FlanT5Base : Dimensions<Const<768>, Const<12>, Const<64>, Const<2048>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 12, .vocabulary = 32128};
+};
+
+/// mt5-small.
+struct Mt5Small : Dimensions<Const<512>, Const<6>, Const<64>, Const<1024>> {
+  /// Layers and vocabulary; texts may be of any length.
+  static constexpr ModelSizes sizes{.layers = 8, .vocabulary = 250112};
+};
+
 }  // namespace axiform

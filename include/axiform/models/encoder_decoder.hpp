@@ -266,6 +266,12 @@ auto EncoderDecoder<D, Recipe_>::all_logits(std::span<TokenId const> ids, Sequen
 }
 
 #if defined(AXIFORM_COMPILED)
+namespace internal {
+
+using PreNormEncoderDecoder = EncoderDecoder<DynamicDimensions, PreNormRecipe>;
+
+}  // namespace internal
+
 #define AXIFORM_INSTANCES_OF(Model)                                                                                                      \
   AXIFORM_INSTANCE(models) Model::SourceStates Model::encode(SourceBatch const&, Context&) const;                                        \
   AXIFORM_INSTANCE(models)                                                                                                               \
@@ -280,6 +286,10 @@ auto EncoderDecoder<D, Recipe_>::all_logits(std::span<TokenId const> ids, Sequen
   Tensor<float, axes::Tokens, axes::VocabularyEntries> Model::all_logits(std::span<TokenId const>, SequenceOffsets<axes::Tokens> const&, \
                                                                          Cache&, Context&) const;
 AXIFORM_INSTANCES_OF(EncoderDecoder<>)
+AXIFORM_INSTANCES_OF(internal::PreNormEncoderDecoder)
+AXIFORM_INSTANCES_OF(T5<>)
+AXIFORM_INSTANCES_OF(Transformer<>)
+AXIFORM_INSTANCES_OF(PreNormTransformer<>)
 #undef AXIFORM_INSTANCES_OF
 #endif
 

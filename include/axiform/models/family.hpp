@@ -40,6 +40,7 @@ namespace axiform {
 struct FamilyClass {
   std::string_view model_type;  ///< In config.json.
   std::string_view prefix;      ///< Of its classes.
+  std::string_view flag = {};   ///< What the config sets to true where several families have one model type; empty for any config.
 };
 
 /// A head that a family has, and how the names of its classes end: {ModelHead::masked_lm, "ForMaskedLM"}.
@@ -158,7 +159,9 @@ AXIFORM_INLINE FoundFamily find_family(std::span<Family const* const> known, Jso
   std::string types;
   for (Family const* family : known) {
     for (FamilyClass const& each : family->classes) {
-      if (type ? *type == each.model_type : architecture.starts_with(each.prefix)) return {family, &each};
+      bool const is_meant = each.flag.empty() || get_or<bool>(config, each.flag, false, file);
+      if (is_meant && (type ? *type == each.model_type : architecture.starts_with(each.prefix))) return {family, &each};
+      if (!each.flag.empty()) continue;  // another family lists the type
       types += message({types.empty() ? "" : ", ", in_quotes(each.model_type)});
     }
   }

@@ -44,8 +44,13 @@ struct Gpt2ForSequenceClassification;
 
 struct PostNormRecipe;
 struct PreNormRecipe;
+struct T5Recipe;
 template <DimensionsLike D = DynamicDimensions, class Recipe = PostNormRecipe>
 struct EncoderDecoder;
+template <DimensionsLike D = DynamicDimensions>
+struct BartForSequenceClassification;
+template <DimensionsLike D = DynamicDimensions>
+struct T5Encoder;
 
 template <class Model>
 struct Unloaded;
@@ -58,6 +63,8 @@ template <DimensionsLike D, RecipeLike Recipe>
 struct BertPlan;
 template <DimensionsLike D>
 struct Gpt2Body;
+template <DimensionsLike D, class Recipe>
+struct BartPlan;
 template <DimensionsLike D, RecipeLike Recipe>
 struct LlamaPlan;
 

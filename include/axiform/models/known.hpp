@@ -13,15 +13,19 @@
 #include <axiform/io/config.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/models/families/albert.hpp>
+#include <axiform/models/families/bart.hpp>
 #include <axiform/models/families/bert.hpp>
 #include <axiform/models/families/distilbert.hpp>
 #include <axiform/models/families/electra.hpp>
 #include <axiform/models/families/gpt2.hpp>
 #include <axiform/models/families/llama.hpp>
+#include <axiform/models/families/marian.hpp>
 #include <axiform/models/families/modernbert.hpp>
 #include <axiform/models/families/mpnet.hpp>
 #include <axiform/models/families/nomic_bert.hpp>
 #include <axiform/models/families/roberta.hpp>
+#include <axiform/models/families/t5.hpp>
+#include <axiform/models/families/transformer.hpp>
 #include <axiform/models/family.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -38,7 +42,13 @@ using KnownFamilies = FamilyList<BertFamily,        //
                                  Gpt2Family,        //
                                  LlamaFamily,       //
                                  Qwen2Family,       //
-                                 Qwen3Family>;
+                                 Qwen3Family,       //
+                                 BartFamily,        //
+                                 MBartFamily,       //
+                                 MarianFamily,      //
+                                 T5Family,          //
+                                 PreNormFamily,     //
+                                 TransformerFamily>;
 
 /// The family that `model_type` names, or, in old files without it, the first architecture.
 /// @throws FormatError when the config is not an object; CheckpointError when the model is of no known family.

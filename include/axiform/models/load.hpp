@@ -31,6 +31,8 @@ AXIFORM_INSTANCE(models) Loaded<ModernBertForQuestionAnswering<>> load_with_repo
 AXIFORM_INSTANCE(models)
 Loaded<ModernBertForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<ModernBertForTokenClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<T5<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<T5Encoder<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Mpnet<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models)
 Loaded<BertForMaskedLm<DynamicDimensions, MpnetRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
@@ -49,6 +51,12 @@ Loaded<BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>> load_w
 AXIFORM_INSTANCE(models)
 Loaded<BertForTokenClassification<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&,
                                                                                         Context&);
+AXIFORM_INSTANCE(models) Loaded<EncoderDecoder<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models)
+Loaded<EncoderDecoder<DynamicDimensions, PreNormRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<BartForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Transformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<PreNormTransformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 
 }  // namespace axiform::inline AXIFORM_ARCH
 #endif

@@ -133,6 +133,10 @@ class OneOf : public internal::SharedCache<Models...>, public internal::SharedSo
   std::size_t vocabulary() const noexcept {
     return visit_model([](auto const& model) -> std::size_t { return model.vocabulary(); });
   }
+  /// Tokens that its encoder knows.
+  std::size_t source_vocabulary() const noexcept {
+    return visit_model([](auto const& model) -> std::size_t { return model.source_vocabulary(); });
+  }
   /// Labels that it gives.
   std::size_t labels() const noexcept {
     return visit_model([](auto const& model) -> std::size_t { return model.labels(); });

@@ -73,10 +73,10 @@ struct Block {
   static constexpr Block create(D const& d, LayerSettings const& settings) {
     auto const norm = [&] { return Norm(d.hidden, settings.layer_norm_epsilon); };
     if constexpr (has_source) {
-      auto feed_forward = FeedForward::create(d, settings.activation);
+      auto feed_forward = make_feed_forward(d, settings);
       return {Attention<D, Recipe>(d, settings), norm(), CrossAttention<D, Recipe>(d, settings), norm(), std::move(feed_forward), norm()};
     } else {
-      return {Attention<D, Recipe>(d, settings), norm(), {}, {}, FeedForward::create(d, settings.activation), norm()};
+      return {Attention<D, Recipe>(d, settings), norm(), {}, {}, make_feed_forward(d, settings), norm()};
     }
   }
 
@@ -128,6 +128,14 @@ struct Block {
   }
 
  private:
+  static constexpr FeedForward make_feed_forward(D const& d, LayerSettings const& settings) {
+    if constexpr (requires { FeedForward::create(d, settings.activation, settings.gate); }) {
+      return FeedForward::create(d, settings.activation, settings.gate);
+    } else {
+      return FeedForward::create(d, settings.activation);
+    }
+  }
+
   template <class X, class Part>
   static auto with_norm(std::optional<Norm> const& norm, X const& x, Context& context, Part const& part) {
     static_assert(Recipe::placement == NormPlacement::before, "a block that normalises behind its parts has every norm");
@@ -281,7 +289,10 @@ struct Stack {
     output.sequences.check_rows(output.states.rows(), "source");
     std::size_t const heads = layers[0].cross_attention.key_heads();
     ProjectedSource projected({.layers = steps(), .heads = heads, .head_size = heads == 0 ? 0 : key_width / heads}, output.sequences);
-    for (std::size_t i = 0; i < steps(); ++i) layer(i).cross_attention.project(output.states, projected, i, context);
+    for (std::size_t i = 0; i < steps(); ++i) {
+      if (Observer* const observer = context.observer()) observer->begin_layer(i);
+      layer(i).cross_attention.project(output.states, projected, i, context);
+    }
     return projected;
   }
 

@@ -15,6 +15,7 @@
 #include <axiform/nn/dimensions.hpp>
 #include <axiform/nn/kv_cache.hpp>
 #include <axiform/nn/linear.hpp>
+#include <axiform/nn/observe.hpp>
 #include <axiform/nn/recipe.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/attention.hpp>
@@ -153,8 +154,12 @@ class CrossAttention {
     auto const query = query_(x, context);
     auto key_value = key_value_(memory, context);
     auto const half = [&](std::size_t index) { return internal::fused_part<KeyWidth>(key_value, index * key_width(), key_width()); };
+    internal::observe_operation(context, LayerOperation::cross_query, query);
+    internal::observe_operation(context, LayerOperation::cross_key, half(0));
+    internal::observe_operation(context, LayerOperation::cross_value, half(1));
     auto const attended =
         grouped_attention(query, half(0), half(1), heads_, sequences, source, AttentionKind::cross, {.scale = scale_}, context);
+    internal::observe_operation(context, LayerOperation::cross_attended, attended);
     return output_(attended, context, epilogues...);
   }
 
@@ -164,7 +169,10 @@ class CrossAttention {
   Tensor<float, RowAxis<X>, HiddenAxis> operator()(X const& x, SequenceOffsets<RowAxis<X>> const& sequences,
                                                    std::span<kernels::CachedKeys const> source, Context& context,
                                                    Epilogues const&... epilogues) const {
-    auto const attended = projected_attention(query_(x, context), heads_, sequences, source, {.scale = scale_}, context);
+    auto const query = query_(x, context);
+    internal::observe_operation(context, LayerOperation::cross_query, query);
+    auto const attended = projected_attention(query, heads_, sequences, source, {.scale = scale_}, context);
+    internal::observe_operation(context, LayerOperation::cross_attended, attended);
     return output_(attended, context, epilogues...);
   }
 
@@ -172,6 +180,8 @@ class CrossAttention {
   template <RowsOf<typename D::Hidden> Memory>
   void project(Memory const& memory, ProjectedSource& projected, std::size_t layer, Context& context) const {
     auto key_value = key_value_(memory, context);
+    internal::observe_operation(context, LayerOperation::cross_key, internal::fused_part<KeyWidth>(key_value, 0, key_width()));
+    internal::observe_operation(context, LayerOperation::cross_value, internal::fused_part<KeyWidth>(key_value, key_width(), key_width()));
     projected.write(layer, {key_value.data(), key_value.row_stride(), key_value.data() + key_width(), key_value.row_stride()}, context);
   }
 

@@ -4,7 +4,7 @@
 ///     EncoderOutput<D> const memory{encoded, source_sequences};
 ///     auto states = decoder(x, {.sequences = sequences, .source = memory}, context);                          // whole sequences
 ///
-///     auto cache = DecoderCache(widths, sequences, capacity, decoder.project_source(memory, context));        // token by token
+///     auto cache = DecoderCache(widths, source_of, capacity, decoder.project_source(memory, context));        // token by token
 ///     auto states = decoder(x, {.sequences = added, .source = cache, .cache = &cache.past()}, context);
 #pragma once
 

@@ -15,34 +15,13 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// Neighbouring sources, of those that were projected together.
-struct SourceRange {
-  std::size_t first = 0;  ///< The first of them.
-  std::size_t count = 0;  ///< How many.
-};
-
 /// A `KeyValueCache` whose sequences know their source, which was projected once. A fork attends to the source of the sequence that it was
 /// forked from, so that beams and several continuations of one source share it.
 class DecoderCache {
  public:
-  /// An empty cache. Its sequences belong to the sources in equal shares, in order: of 6 sequences and 2 sources, 3 to each.
-  /// @throws ArgumentError when the sequences cannot be shared out; else as `KeyValueCache`.
-  DecoderCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity, std::shared_ptr<ProjectedSource const> source)
-      : DecoderCache(widths, sequences, capacity, source, {.first = 0, .count = source ? source->sequences() : 0}) {}
-  /// The same beside some of the sources.
-  DecoderCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity, std::shared_ptr<ProjectedSource const> source,
-               SourceRange range)
-      : past_(widths, sequences, capacity), projected_(std::move(source)), source_of_(sequences) {
-    std::size_t const sources = projected_ ? projected_->sequences() : 0;
-    if (range.first > sources || range.count > sources - range.first)
-      throw ArgumentError("decoder cache: found sources " + std::to_string(range.first) + " to " +
-                          std::to_string(range.first + range.count) + ", expected some of " + std::to_string(sources));
-    if (range.count == 0 || sequences % range.count != 0)
-      throw ArgumentError("decoder cache: found " + std::to_string(sequences) + " sequences for " + std::to_string(range.count) +
-                          " sources, expected as many for each");
-    for (std::size_t s = 0; s < sequences; ++s) source_of_[s] = range.first + s / (sequences / range.count);
-  }
-  /// An empty cache with a sequence for each entry of `source_of`, which says which of the sources it attends to.
+  /// An empty cache with a sequence for each entry of `source_of`.
+  /// @param source_of Which of the sources, of those that were projected together, each sequence attends to.
+  /// @param capacity  Tokens that each may have.
   /// @throws ArgumentError when there is no such source; else as `KeyValueCache`.
   DecoderCache(CacheWidths const& widths, std::span<std::size_t const> source_of, std::size_t capacity,
                std::shared_ptr<ProjectedSource const> source)
@@ -53,8 +32,8 @@ class DecoderCache {
         throw ArgumentError("decoder cache: found source " + std::to_string(index) + ", expected one of " + std::to_string(sources));
   }
   /// The same beside a source that nobody else needs.
-  DecoderCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity, ProjectedSource&& source)
-      : DecoderCache(widths, sequences, capacity, std::make_shared<ProjectedSource const>(std::move(source))) {}
+  DecoderCache(CacheWidths const& widths, std::span<std::size_t const> source_of, std::size_t capacity, ProjectedSource&& source)
+      : DecoderCache(widths, source_of, capacity, std::make_shared<ProjectedSource const>(std::move(source))) {}
 
   KeyValueCache& past() noexcept { return past_; }              ///< Keys and values of the sequences' own tokens.
   KeyValueCache const& past() const noexcept { return past_; }  ///< The same.

@@ -1,8 +1,9 @@
 /// @file
-/// `Mlp` and `GatedMlp`: feed-forward blocks of a transformer.
+/// `Mlp` and `GatedMlp`: feed-forward blocks of a transformer; `EitherMlp`, whose checkpoints say which of the two.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include <axiform/nn/dimensions.hpp>
@@ -75,6 +76,53 @@ class GatedMlp {
   Linear<typename D::Hidden, Product<Const<2>, typename D::Inner>, bias> gate_up_;
   Linear<typename D::Inner, typename D::Hidden, bias> down_;
   Activation activation_;
+};
+
+/// Whether a feed-forward block has a gate, where that differs between checkpoints of one family.
+enum class MlpGate {
+  absent,  ///< down(activation(up(x))): T5.
+  present  ///< down(activation(gate(x)) * up(x)): T5 1.1, FLAN-T5, mT5.
+};
+
+/// An `Mlp` or a `GatedMlp`, as `LayerSettings::gate` says; its members have the names that they have there.
+template <DimensionsLike D, Bias bias = Bias::absent>
+class EitherMlp {
+ public:
+  /// Zero weights, to be loaded or initialised.
+  static constexpr EitherMlp create(D const& d, Activation activation, MlpGate gate) {
+    EitherMlp mlp;
+    if (gate == MlpGate::present) {
+      mlp.gated_.emplace(GatedMlp<D, bias>::create(d, activation));
+    } else {
+      mlp.plain_.emplace(Mlp<D, bias>::create(d, activation));
+    }
+    return mlp;
+  }
+
+  /// @param x [Rows, Hidden].
+  /// @return  [Rows, Hidden], with the epilogues applied; the bits of the block that it is.
+  template <RowsOf<typename D::Hidden> X, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
+  auto operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
+    return gated_ ? (*gated_)(x, context, epilogues...) : (*plain_)(x, context, epilogues...);
+  }
+
+  MlpGate gate() const noexcept { return gated_ ? MlpGate::present : MlpGate::absent; }  ///< Whether it has one.
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    if (self.gated_) {
+      self.gated_->visit(*self.gated_, visitor);
+    } else {
+      self.plain_->visit(*self.plain_, visitor);
+    }
+  }
+
+ private:
+  constexpr EitherMlp() = default;
+
+  // One of the two.
+  std::optional<Mlp<D, bias>> plain_;
+  std::optional<GatedMlp<D, bias>> gated_;
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -106,6 +106,7 @@ struct LayerSettings {
   std::optional<float> attention_scale = {};  ///< Of the scores; 1 / sqrt(head size) where it is not given.
   /// Of the stack. Where the recipe's position differs from layer to layer (`RotaryByLayer`), each layer's own.
   PositionSettings position = {};
+  MlpGate gate = MlpGate::absent;  ///< Of a feed-forward block that may have one (`EitherMlp`); the others do not heed it.
 };
 
 namespace internal {

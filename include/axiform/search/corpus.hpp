@@ -77,7 +77,8 @@ struct Corpus {
 /// Files that are no text (they have a zero byte), too large, unreadable or gone by then are left out with a note, and so are folders that cannot be read; what is not UTF-8 is noted.
 ///
 /// @param known What to compare with; an empty one for a new index.
-/// @throws FileError when there is nothing at `path`; IndexError when the index has files and none of them is there: it is another corpus's.
+/// @throws FileError when there is nothing at `path`; as `read_file` when it is one file that cannot be read; IndexError when the index has files and none
+///         of them is there: it is another corpus's.
 Corpus read_corpus(std::filesystem::path const& path, PassageIndex const& known, CorpusOptions const& options, Executor& executor);
 
 /// A corpus of one text that is not in a file.
@@ -120,7 +121,8 @@ class CorpusReader {
     std::error_code error;
     auto const status = std::filesystem::status(path_, error);
     if (!std::filesystem::exists(status)) throw FileError(message({path_.string(), ": cannot be read: there is nothing"}));
-    if (!std::filesystem::is_directory(status)) return add(path_, path_.filename().generic_string());
+    is_folder_ = std::filesystem::is_directory(status);
+    if (!is_folder_) return add(path_, path_.filename().generic_string());
     auto const can_be_listed = [](std::filesystem::path const& folder) { return ::access(folder.c_str(), R_OK | X_OK) == 0; };
     if (!can_be_listed(path_)) throw FileError(message({path_.string(), ": the folder cannot be read"}));
     using Iterator = std::filesystem::recursive_directory_iterator;
@@ -188,6 +190,7 @@ class CorpusReader {
     try {
       file.text = read_file(found.path, options_.largest);
     } catch (Error const& error) {
+      if (!is_folder_) throw;
       return leave_out(error.what());
     }
     found.was_read = true;
@@ -274,6 +277,7 @@ class CorpusReader {
   CorpusOptions const& options_;
   std::unordered_map<std::string_view, std::size_t> names_;  // of the files that are known
   std::vector<Found> found_;
+  bool is_folder_ = true;
   std::int64_t now_ = 0;
 };
 

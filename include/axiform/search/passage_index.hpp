@@ -118,6 +118,8 @@ class PassageIndex {
 
   /// Checks whose the embeddings are. @throws IndexError, naming both, when the embeddings are not this model's, or there are none.
   void check_model(ModelIdentity const& model) const;
+  /// Checks how texts were cut. @throws IndexError, naming both, when what `options` give is something else.
+  void check_passages(PassageOptions const& options) const;
 
   IndexManifest const& manifest() const noexcept { return manifest_; }               ///< How it was made.
   std::size_t size() const noexcept { return arrays_.text_ends.size(); }             ///< Passages.
@@ -331,6 +333,16 @@ AXIFORM_INLINE void PassageIndex::check_model(ModelIdentity const& model) const 
   };
   throw IndexError(
       detail::message({name_, ": found embeddings of the model ", described(manifest_.model), ", expected those of ", described(model)}));
+}
+
+AXIFORM_INLINE void PassageIndex::check_passages(PassageOptions const& options) const {
+  auto const described = [](PassageSplit split, std::size_t length, std::size_t overlap) {
+    return detail::message({detail::name_of_split(split), " of ", length, " tokens that overlap by ", overlap});
+  };
+  auto const& [length, overlap] = options.chunks;
+  std::string const found = described(manifest_.split, manifest_.length, manifest_.overlap);
+  std::string const expected = described(options.split, length.value_or(manifest_.length), overlap.value_or(manifest_.overlap));
+  if (found != expected) throw IndexError(detail::message({name_, ": found an index of ", found, ", expected one of ", expected}));
 }
 
 AXIFORM_INLINE PassageIndex PassageIndex::open(std::filesystem::path const& path) {

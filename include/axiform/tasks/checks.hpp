@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ void expect_head(ModelDirectory const& directory, std::initializer_list<ModelHea
 
 /// Tokens that a model reads at once, special ones included: its positions, or what its tokenizer says, if less.
 std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions);
+/// The same of a directory of sentence-transformers: where it says itself how long texts are, the tokenizer's word does not count.
+std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions, std::optional<std::size_t> max_sequence_length);
 
 /// How messages name one of many texts.
 std::string text_name(std::size_t index, std::size_t count);
@@ -56,6 +59,10 @@ AXIFORM_INLINE void expect_head(ModelDirectory const& directory, std::initialize
 
 AXIFORM_INLINE std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions) {
   return std::min(tokenizer.model_max_length().value_or(positions), positions);
+}
+
+AXIFORM_INLINE std::size_t longest_text(Tokenizer const& tokenizer, std::size_t positions, std::optional<std::size_t> max_sequence_length) {
+  return max_sequence_length ? std::min(*max_sequence_length, positions) : longest_text(tokenizer, positions);
 }
 
 AXIFORM_INLINE std::string text_name(std::size_t index, std::size_t count) {

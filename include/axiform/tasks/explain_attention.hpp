@@ -41,6 +41,7 @@ struct AttentionSteps {
   std::size_t layer = 0;                       ///< Whose attention it is, from 0.
   std::size_t head = 0;                        ///< Which head, from 0.
   AttentionMask mask = AttentionMask::none;    ///< Whether a token sees only itself and what came before it.
+  std::size_t attended = 0;                    ///< How many tokens, the first, are attended to: all, unless the batch says otherwise.
   float scale = 1;                             ///< 1 / √HeadSize.
   Tensor<float, axes::Tokens, axes::Hidden> states;        ///< What enters the attention: behind the norm where the layer normalises first.
   Tensor<float, axes::Queries, axes::HeadSize> query;      ///< Q = states W_Qᵀ + b_Q.
@@ -89,7 +90,7 @@ Tensor<float, Rows, axes::HeadSize> project_head(Attention const& attention, std
 // The steps behind the projections, as the formula says them: plain loops in float64, not the kernels.
 template <class Attention>
 AttentionSteps explain_head(Attention const& attention, Tensor<float, axes::Tokens, axes::Hidden> states, std::size_t head,
-                            std::size_t head_size, AttentionMask mask) {
+                            std::size_t head_size, AttentionMask mask, std::size_t attended) {
   std::size_t const tokens = states.rows();
   double const scale = 1 / std::sqrt(static_cast<double>(head_size));
   auto query_rows = project_head<axes::Queries>(attention, "query", states, head, head_size);
@@ -97,6 +98,7 @@ AttentionSteps explain_head(Attention const& attention, Tensor<float, axes::Toke
   auto value_rows = project_head<axes::Keys>(attention, "value", states, head, head_size);
   AttentionSteps steps{.head = head,
                        .mask = mask,
+                       .attended = attended,
                        .scale = static_cast<float>(scale),
                        .states = std::move(states),
                        .query = std::move(query_rows),
@@ -112,13 +114,16 @@ AttentionSteps explain_head(Attention const& attention, Tensor<float, axes::Toke
     for (std::size_t key = 0; key < tokens; ++key) {
       double score = 0;
       for (std::size_t i = 0; i < head_size; ++i) score += static_cast<double>(steps.query(query, i)) * steps.key(key, i);
-      bool const is_hidden = mask == AttentionMask::causal && key > query;
+      bool const is_hidden = key >= attended || (mask == AttentionMask::causal && key > query);
       row[key] = is_hidden ? -std::numeric_limits<double>::infinity() : score * scale;
       steps.scores(query, key) = static_cast<float>(score);
       steps.scaled(query, key) = static_cast<float>(score * scale);
       steps.masked(query, key) = static_cast<float>(row[key]);
     }
-    axiform::detail::to_probabilities(row);
+    if (attended == 0)
+      std::ranges::fill(row, 0);  // as the model has it: nothing to attend to gives zeros
+    else
+      axiform::detail::to_probabilities(row);
     for (std::size_t key = 0; key < tokens; ++key) steps.probabilities(query, key) = static_cast<float>(row[key]);
     for (std::size_t i = 0; i < head_size; ++i) {
       double output = 0;
@@ -172,7 +177,8 @@ AttentionSteps explain_model(Model const& model, Stack const& stack, TokenBatch 
   auto const all = normalize(stack.layer(index), input.states());
   Tensor<float, axes::Tokens, axes::Hidden> states(tokens, all.columns());
   for (std::size_t row = 0; row < tokens; ++row) std::ranges::copy(all.row(first + row), states.row(row).begin());
-  auto steps = explain_head(stack.layer(index).attention, std::move(states), choice.head, model.dimensions.head_size, mask);
+  std::size_t const attended = batch.attended.empty() ? tokens : std::min(batch.attended[choice.sequence], tokens);
+  auto steps = explain_head(stack.layer(index).attention, std::move(states), choice.head, model.dimensions.head_size, mask, attended);
   steps.layer = index;
   return steps;
 }
@@ -180,7 +186,8 @@ AttentionSteps explain_model(Model const& model, Stack const& stack, TokenBatch 
 }  // namespace internal
 
 /// What a head of a BERT computes for a sequence. The model runs; from what entered the layer, and the layer's parameters, the head is then
-/// computed again, number by number, so that each step can be looked at. Its probabilities and output are the model's, but for rounding.
+/// computed again, number by number, so that each step can be looked at. Its probabilities and output are the model's, but for rounding. Tokens that
+/// nothing attends to (`TokenBatch::attended`) are hidden from all.
 ///
 ///     auto const steps = explain_attention(bert, encoding.ids, {.layer = -1, .head = 3}, context);
 ///     print_attention_steps(std::cout, steps, tokenizer.tokens(encoding), {.query = 2});
@@ -191,7 +198,7 @@ AttentionSteps explain_attention(Bert<D> const& bert, TokenBatch const& batch, A
   return internal::explain_model(bert, bert.encoder, batch, choice, AttentionMask::none, context,
                                  [](auto const&, View<axes::Tokens, axes::Hidden> states) { return states; });
 }
-/// The same of a GPT-2, whose layers normalise first and whose tokens see only what came before them.
+/// The same of a GPT-2, whose layers normalise first and whose tokens see only what came before them; it refuses tokens that nothing attends to.
 template <DimensionsLike D>
 AttentionSteps explain_attention(Gpt2<D> const& gpt2, TokenBatch const& batch, AttentionHeadChoice const& choice, Context& context) {
   auto const normalize = [&](Block<D, Gpt2Recipe> const& layer, View<axes::Tokens, axes::Hidden> states) {
@@ -241,6 +248,13 @@ inline void print_attention_steps(std::ostream& out, AttentionSteps const& steps
   auto const vector = [&](auto const& rows, std::size_t row) { return internal::first_numbers(rows.row(row), shown); };
   std::size_t const vector_width = 8 * shown + (head_size > shown ? 3 : 0);
 
+  std::string hidden = "Nothing is hidden: each token may look at all others.";
+  if (steps.mask == AttentionMask::causal) {
+    hidden = "Tokens that come later are hidden: their score becomes -inf.";
+  } else if (steps.attended < tokens.size()) {
+    hidden = "Tokens from number " + std::to_string(steps.attended) + " on are hidden: their score becomes -inf.";
+  }
+
   std::ostringstream text;
   text << std::fixed << std::setprecision(3);
   text << "Layer " << steps.layer << ", head " << steps.head << ": what \"" << tokens[query] << "\" (token " << query << ") looks at.\n\n"
@@ -251,8 +265,7 @@ inline void print_attention_steps(std::ostream& out, AttentionSteps const& steps
        << "2. Its score for a token is its query times that token's key, number by number, added up.\n"
        << "3. Scores are divided by the root of " << head_size << ", which is " << 1 / steps.scale
        << ", so that they do not grow with the head's size.\n"
-       << (steps.mask == AttentionMask::causal ? "4. Tokens that come later are hidden: their score becomes -inf.\n"
-                                               : "4. Nothing is hidden: each token may look at all others.\n")
+       << "4. " << hidden << "\n"
        << "5. Softmax makes shares that sum to 1: e to the power of each score, divided by the sum of them all.\n\n";
   text << "   " << padded("token") << "  " << std::left << std::setw(static_cast<int>(vector_width)) << "     key" << std::right;
   for (char const* const column : {"score", "scaled", "masked", "share"}) text << std::setw(10) << column;

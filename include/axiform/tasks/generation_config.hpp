@@ -23,14 +23,15 @@ namespace axiform {
 
 /// The settings of a `generation_config.json`, under Hugging Face's names, on top of `defaults`. As in the text-generation pipeline, a
 /// `max_length` of the file also replaces the defaults' `max_new_tokens`. Settings that change no token (`use_cache`, `output_scores`, …)
-/// are passed over.
+/// are passed over. `decoder_start` is the `decoder_start_token_id`, or else the `bos_token_id`.
 ///
 /// @param file Says in messages where the config comes from.
 /// @throws FormatError when a value has the wrong type; CheckpointError, by name, for a setting that would change the text and is not
 /// supported.
 GenerateOptions read_generation_config(Json const& config, GenerateOptions defaults, std::string const& file);
 
-/// The settings of `directory / "generation_config.json"` on top of `defaults`; these alone when there is no such file.
+/// The settings of `directory / "generation_config.json"` on top of `defaults`. Checkpoints that are older than such files (BART, T5, OPUS-MT) have the
+/// settings in their config.json, which is read where there is no such file; `defaults` alone when there is neither.
 /// @throws As the function above; FormatError when the file is not JSON.
 GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults);
 
@@ -122,7 +123,11 @@ AXIFORM_INLINE GenerateOptions read_generation_config(Json const& config, Genera
     for (Json const& word : require_array(config, "bad_words_ids", file))
       options.bad_words.push_back(detail::json_as<std::vector<TokenId>>(word, "bad_words_ids", file));
   }
+  if (has("decoder_start_token_id")) options.decoder_start = get_optional<TokenId>(config, "decoder_start_token_id", file);
+  if (!options.decoder_start) options.decoder_start = get_optional<TokenId>(config, "bos_token_id", file);
   if (has("forced_bos_token_id")) options.forced_bos = get_optional<TokenId>(config, "forced_bos_token_id", file);
+  if (get_or<bool>(config, "force_bos_token_to_be_generated", false, file))  // as old files of BART have it
+    options.forced_bos = get_optional<TokenId>(config, "bos_token_id", file);
   if (has("forced_eos_token_id")) options.forced_eos = detail::generation_ids(config, "forced_eos_token_id", file);
   real("temperature", options.sampling.temperature);
   number("top_k", options.sampling.top_k);
@@ -138,9 +143,9 @@ AXIFORM_INLINE GenerateOptions read_generation_config(Json const& config, Genera
 }
 
 AXIFORM_INLINE GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults) {
-  std::string const name = "generation_config.json";
-  if (!directory.has(name)) return defaults;
-  return read_generation_config(directory.json(name), std::move(defaults), (directory / name).string());
+  for (std::string const name : {"generation_config.json", "config.json"})
+    if (directory.has(name)) return read_generation_config(directory.json(name), std::move(defaults), (directory / name).string());
+  return defaults;
 }
 
 #endif  // AXIFORM_DEFINES(tasks)

@@ -62,7 +62,7 @@ class LateInteraction {
   using Model = Encoder;  ///< What reads the tokens.
 
   /// From its parts. Projections are loaded from the folders that `config` names.
-  /// @throws CheckpointError when the parts do not fit together.
+  /// @throws CheckpointError when the parts do not fit together; ArgumentError when queries or documents have fewer than 3 tokens.
   LateInteraction(Tokenizer tokenizer, Model model, LateInteractionConfig config, Context& context)
       : tokens_(std::move(tokenizer), config, model.positions()), model_(std::move(model)), config_(std::move(config)) {
     if (config_.expansion == QueryExpansion::unattended && !heeds_attended<Model>)

@@ -37,7 +37,8 @@ struct MarkedTokens {
 class LateInteractionTokens {
  public:
   /// @param positions Tokens of the longest sequence that the model reads.
-  /// @throws CheckpointError when the tokenizer lacks a marker, or a token to fill queries up with.
+  /// @throws ArgumentError when queries or documents have fewer than 3 tokens; CheckpointError when the tokenizer lacks a marker, or a token to fill
+  ///         queries up with.
   LateInteractionTokens(Tokenizer tokenizer, LateInteractionConfig const& config, std::size_t positions);
 
   MarkedTokens query(std::string_view text) const;     ///< A query, cut or filled up to the length of queries.
@@ -70,6 +71,10 @@ AXIFORM_INLINE LateInteractionTokens::LateInteractionTokens(Tokenizer tokenizer,
       expansion_(config.expansion),
       query_marker_(marker(config.query_marker)),
       document_marker_(marker(config.document_marker)) {
+  constexpr std::size_t least = 3;  // [CLS], the marker and [SEP]
+  if (std::min(query_length_, document_length_) < least)
+    throw ArgumentError("late interaction: found queries of " + std::to_string(query_length_) + " tokens and documents of " +
+                        std::to_string(document_length_) + ", expected at least " + std::to_string(least) + " of either");
   detail::check_lower_case(tokenizer_, config.lower_case, config.settings);
   SpecialTokens const& special = tokenizer_.special_tokens();
   auto const filler = special.mask ? special.mask : special.eos;

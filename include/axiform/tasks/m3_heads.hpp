@@ -47,7 +47,13 @@ AXIFORM_INLINE Linear<axes::Hidden, axes::Hidden> read_linear(std::filesystem::p
   TensorInfo const* const bias = file.find("bias");
   if (weight == nullptr || bias == nullptr) refuse("no tensor " + std::string(weight == nullptr ? "weight" : "bias"));
   if (weight->shape.size() != 2 || weight->shape[1] != inputs || bias->shape != std::vector<std::size_t>{weight->shape[0]})
-    refuse("tensors of other shapes");
+    refuse("a weight " + shape_to_string(weight->shape) + " and a bias " + shape_to_string(bias->shape));
+  // A view of few numbers may say that it is of any shape: it is refused before there is memory for it.
+  constexpr std::size_t widest = 1 << 20;
+  if (weight->shape[0] == 0 || weight->shape[0] > widest)
+    throw CheckpointError(path.string() + ": found " + std::to_string(weight->shape[0]) + " outputs, expected 1 to " +
+                          std::to_string(widest));
+  for (TensorInfo const* const info : {weight, bias}) file.read_floats(*info, 0, {});
   Linear<axes::Hidden, axes::Hidden> linear(inputs, weight->shape[0]);
   for_each_parameter(linear, [&](std::string_view name, ParameterRef const& parameter) {
     TensorInfo const& info = name == "weight" ? *weight : *bias;

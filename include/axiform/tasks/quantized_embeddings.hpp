@@ -75,19 +75,21 @@ struct BinaryView {
 namespace detail {
 template <class T, class Element>
 concept HasElements = TensorLike<T> && std::same_as<std::remove_const_t<typename T::element_type>, Element>;
+template <class T, class Element>
+concept HasRowsOf = HasElements<std::remove_cvref_t<T>, Element> && std::remove_cvref_t<T>::rank == 2;
 }  // namespace detail
 
-/// `Int8Embeddings`, `Int8View`, or what else has codes and ranges.
+/// `Int8Embeddings`, `Int8View`, or what else has codes, [Sequences, Width], and ranges, [2, Width].
 template <class T>
 concept Int8Rows = requires(T const& embeddings) {
-  requires detail::HasElements<std::remove_cvref_t<decltype(embeddings.codes)>, std::int8_t>;
-  requires detail::HasElements<std::remove_cvref_t<decltype(embeddings.ranges)>, float>;
+  requires detail::HasRowsOf<decltype(embeddings.codes), std::int8_t>;
+  requires detail::HasRowsOf<decltype(embeddings.ranges), float>;
 };
 
-/// `BinaryEmbeddings`, `BinaryView`, or what else has bits.
+/// `BinaryEmbeddings`, `BinaryView`, or what else has bits, [Sequences, an eighth of the width].
 template <class T>
 concept BinaryRows = requires(T const& embeddings) {
-  requires detail::HasElements<std::remove_cvref_t<decltype(embeddings.bits)>, std::uint8_t>;
+  requires detail::HasRowsOf<decltype(embeddings.bits), std::uint8_t>;
   { embeddings.dimensions } -> std::convertible_to<std::size_t>;
 };
 
@@ -127,6 +129,9 @@ std::vector<float> steps_of(float const* lowest, float const* highest, std::size
 
 void check_code_width(char const* what, std::size_t found, std::size_t expected);
 
+// The ranges of columns: their lowest numbers, and their highest.
+void check_ranges(char const* what, std::size_t rows, std::size_t columns, std::size_t expected_columns);
+
 // Beyond this a product of codes may not fit into 32 bits.
 inline constexpr std::size_t longest_codes = 65536;
 void check_code_length(char const* what, std::size_t columns);
@@ -149,6 +154,11 @@ AXIFORM_INLINE void check_code_width(char const* what, std::size_t found, std::s
     throw ShapeError(std::string(what) + ": found rows of " + std::to_string(found) + ", expected " + std::to_string(expected));
 }
 
+AXIFORM_INLINE void check_ranges(char const* what, std::size_t rows, std::size_t columns, std::size_t expected_columns) {
+  check_code_width((std::string(what) + ": ranges").c_str(), columns, expected_columns);
+  if (rows != 2) throw ShapeError(std::string(what) + ": found ranges of " + std::to_string(rows) + " rows, expected 2");
+}
+
 AXIFORM_INLINE void check_code_length(char const* what, std::size_t columns) {
   if (columns > longest_codes)
     throw ShapeError(std::string(what) + ": found rows of " + std::to_string(columns) + " bytes, expected " +
@@ -163,15 +173,14 @@ AXIFORM_INLINE void check_code_length(char const* what, std::size_t columns) {
 ///
 /// @param embeddings [Sequences, Width].
 /// @param ranges     [2, Width], as `column_ranges` gives.
-/// @throws ShapeError when the ranges are not as wide as the embeddings.
+/// @throws ShapeError when the ranges are not two rows, as wide as the embeddings.
 template <FloatTensor E, FloatTensor R>
   requires(std::remove_cvref_t<E>::rank == 2 && std::remove_cvref_t<R>::rank == 2)
 Int8Embeddings<LastAxis<E>> quantize_int8(E const& embeddings, R const& ranges, Context& context) {
   using Width = LastAxis<E>;
   auto const rows = as_view(embeddings);
   auto const bounds = as_view(ranges);
-  internal::check_code_width("quantize_int8: ranges", bounds.columns(), rows.columns());
-  if (bounds.rows() != 2) throw ShapeError("quantize_int8: found ranges of " + std::to_string(bounds.rows()) + " rows, expected 2");
+  internal::check_ranges("quantize_int8", bounds.rows(), bounds.columns(), rows.columns());
   auto const steps = internal::steps_of(bounds.row(0).data(), bounds.row(1).data(), rows.columns());
   Int8Embeddings<Width> result{
       Tensor<std::int8_t, axes::Sequences, Width>::uninitialised(Shape<axes::Sequences, Width>::of({rows.rows(), rows.columns()})),

@@ -72,10 +72,10 @@ struct ByteCodes {
         stride(corpus.codes.row_stride()),
         rows(corpus.codes.rows()),
         columns(corpus.codes.columns()),
-        lowest(corpus.ranges.data()),
-        steps(steps_of(lowest, lowest + corpus.ranges.row_stride(), corpus.ranges.columns())) {
-    check_code_width("quantized_search: ranges", corpus.ranges.columns(), columns);
+        lowest(corpus.ranges.data()) {
+    check_ranges("quantized_search", corpus.ranges.rows(), corpus.ranges.columns(), columns);
     check_code_length("quantized_search", columns);
+    steps = steps_of(lowest, lowest + corpus.ranges.row_stride(), columns);
   }
 
   std::int8_t const* codes;

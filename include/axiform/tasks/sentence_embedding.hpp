@@ -163,9 +163,7 @@ class SentenceEmbedding {
   SentenceConfig const& config() const noexcept { return config_; }   ///< What makes a vector of the states.
   std::size_t dimensions() const noexcept { return width_; }          ///< Numbers of an embedding, when the options ask for no other.
   /// Tokens at which a text is cut, special ones included: what the model's files say, and no more than it has positions.
-  std::size_t max_length() const noexcept {
-    return std::min(config_.max_sequence_length.value_or(tokenizer_.model_max_length().value_or(model_.positions())), model_.positions());
-  }
+  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.positions(), config_.max_sequence_length); }
   /// What is put before a text of that role; empty where the model has nothing.
   ///
   /// sentence-transformers 6 takes the first of "document", "passage" and "corpus" that is there, and puts an empty "document" there

@@ -58,8 +58,11 @@ class SparseEmbedding {
   using Model = ModelType;  ///< What reads the tokens, and expects words.
 
   /// From its parts.
+  /// @throws CheckpointError when texts must be put in lower case, and the tokenizer keeps capitals.
   SparseEmbedding(Tokenizer tokenizer, Model model, SparseConfig config)
-      : tokenizer_(std::move(tokenizer)), model_(std::move(model)), config_(std::move(config)) {}
+      : tokenizer_(std::move(tokenizer)), model_(std::move(model)), config_(std::move(config)) {
+    detail::check_lower_case(tokenizer_, config_.lower_case, config_.settings);
+  }
 
   /// From a directory of sentence-transformers, or that of a model for masked language modelling alone.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of such a model.
@@ -104,11 +107,8 @@ class SparseEmbedding {
   Tokenizer const& tokenizer() const noexcept { return tokenizer_; }  ///< What cuts the texts, and has the words that weights are of.
   Model const& model() const noexcept { return model_; }              ///< What reads the tokens, and expects words.
   SparseConfig const& config() const noexcept { return config_; }     ///< What its directory says.
-  /// Tokens at which a text is cut, special ones included.
-  std::size_t max_length() const noexcept {
-    std::size_t const longest = detail::longest_text(tokenizer_, model_.positions());
-    return std::min(config_.max_sequence_length.value_or(longest), longest);
-  }
+  /// Tokens at which a text is cut, special ones included: what the model's files say, and no more than it has positions.
+  std::size_t max_length() const noexcept { return detail::longest_text(tokenizer_, model_.positions(), config_.max_sequence_length); }
 
  private:
   // Logits are as wide as the vocabulary, so that only those of some tokens are in memory.
