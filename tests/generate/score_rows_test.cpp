@@ -1,12 +1,8 @@
 // What is asked of a whole row of scores, against the same in long double and by loops that look at one score after another.
-#include <axiform/generate/beam_search.hpp>
-#include <axiform/generate/log_probabilities.hpp>
-#include <axiform/generate/sampler.hpp>
-#include <axiform/generate/score_rows.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <utility>
@@ -15,6 +11,10 @@
 #include <doctest/doctest.h>
 
 #include <axiform/core/random.hpp>
+#include <axiform/generate/beam_search.hpp>
+#include <axiform/generate/log_probabilities.hpp>
+#include <axiform/generate/sampler.hpp>
+#include <axiform/generate/score_rows.hpp>
 
 using namespace axiform;
 
@@ -119,7 +119,9 @@ TEST_CASE("beams: continuations are the best of all scores, the first beam's and
         for (std::size_t i = 0; i < vocabulary; ++i)
           all.push_back({search.beams()[b].score + log_probabilities[i], b, static_cast<TokenId>(i)});
       }
-      std::ranges::stable_sort(all, [](auto const& a, auto const& b) { return a.score > b.score; });
+      std::ranges::sort(all, [](auto const& a, auto const& b) {
+        return a.score > b.score || (a.score == b.score && std::pair(a.beam, a.id) < std::pair(b.beam, b.id));
+      });
       for (std::size_t b = rows.size(); b-- > 0;) search.read(b, rows[b]);  // in any order
       search.advance();
       REQUIRE(search.beams().size() == beams);
