@@ -170,6 +170,28 @@ TEST_CASE("transformer: what a config leaves out is as nn.Transformer and its tu
   CHECK(config.head_weights == HeadWeights::own);
 }
 
+TEST_CASE("transformer: stacks that end without a norm") {
+  ChangedFixture const fixture("transformer-tiny", parse_json(R"({"final_norm": false})", "changes"));
+  CHECK(test::contains(refusal_of_transformer(fixture.directory()), "transformer.encoder.norm.bias: not part of this model"));
+  auto const checkpoint = Checkpoint::open(goldens::models / "transformer-tiny");
+  std::vector<std::vector<float>> values;
+  std::vector<TensorData> tensors;
+  for (TensorRef const& tensor : checkpoint.tensors()) {
+    if (tensor.info->name.find("coder.norm.") != std::string::npos) continue;
+    auto& floats = values.emplace_back(tensor.info->element_count());
+    checkpoint.read_floats(tensor, 0, floats);
+    tensors.push_back(tensor_data(tensor.info->name, tensor.info->shape, floats));
+  }
+  write_safetensors(fixture.directory() / "model.safetensors", tensors);
+  Context context;
+  auto const model = load<Transformer<>>(fixture.directory(), context);
+  CHECK_FALSE(model.encoder.stack.final_norm.has_value());
+  CHECK_FALSE(model.decoder.stack.final_norm.has_value());
+  CHECK_THROWS_WITH_AS(
+      TransformerFamily::read_config({parse_json(R"({"vocab_size": 11, "norm_first": true, "final_norm": false})", "f"), "f"}),
+      "f: final_norm: found false, which is not supported; expected true", CheckpointError);
+}
+
 TEST_CASE("transformer: a config that cannot be is refused by key") {
   auto const refusal = [](char const* changes) {
     ChangedFixture const fixture("transformer-tiny", parse_json(changes, "changes"));

@@ -8,6 +8,9 @@
 ///      "share_encoder_decoder_embeddings": true, "tie_word_embeddings": true,
 ///      "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
 ///
+/// `src_vocab_size` is there where the source's vocabulary is another, and `"final_norm": false` where post-norm stacks end without a norm
+/// (`nn.TransformerEncoder(layer, 6, norm=None)`).
+///
 /// Beside it lie `model.safetensors`, or `pytorch_model.bin` or `model.pt`, what `torch.save(model.state_dict(), …)` writes, under the names that
 /// PyTorch's tutorial "Language Translation with nn.Transformer" gives to embeddings and output, or others that are common.
 #pragma once
@@ -317,6 +320,7 @@ AXIFORM_INLINE TransformerConfig TransformerFamily::read_config(ConfigReader con
   reader.check_weights();
   TransformerConfig config;
   auto const flag = [&](char const* key, bool otherwise) { return get_or<bool>(reader.config, key, otherwise, reader.file); };
+  if (flag("norm_first", false)) reader.only("final_norm", true);
   auto& d = config.dimensions;
   d.hidden = reader.size({"d_model"}, 512, largest_width);
   d.heads = reader.size({"nhead"}, 8, largest_width);
