@@ -128,7 +128,7 @@ class Marian {
   static Sizes sizes_of(std::string const& work) {
     Sizes sizes{};
     char kind[8];
-    if (std::sscanf(work.c_str(), "marian/%zux%zu/%zu/%7s", &sizes.batch, &sizes.source, &sizes.target, kind) != 4)
+    if (std::sscanf(work.c_str(), "marian/%zux%zu/%zu/%7s", &sizes.batch, &sizes.source, &sizes.target, kind) != 4 || sizes.source == 0)
       throw ArgumentError("unknown work: " + work);
     if (std::sscanf(kind, "beam%zu", &sizes.beams) != 1) sizes.beams = 1;
     return sizes;
@@ -183,7 +183,8 @@ std::string tokens_of(Marian const& model, std::string const& name, Context& con
   auto const sizes = Marian::sizes_of(name);
   std::string list;
   for (auto const& texts : model.write(sizes, model.sources(sizes, 0), context))
-    for (TokenId const id : std::span(texts[0].ids).subspan(texts[0].prompt_length)) list += (list.empty() ? "" : ", ") + std::to_string(id);
+    for (TokenId const id : std::span(texts[0].ids).subspan(texts[0].prompt_length))
+      list += (list.empty() ? "" : ", ") + std::to_string(id);
   return "[" + list + "]";
 }
 
