@@ -130,9 +130,9 @@ class BeamGeneration {
   Stopping const& stopping_;
   typename Model::Cache& cache_;
   Context& context_;
-  std::vector<BeamSearch> searches_;                // of each prompt
-  std::vector<std::vector<std::size_t>> slots_;     // of each prompt's beams
-  std::vector<std::vector<TokenId>> cached_;        // the tokens of each slot of the cache
+  std::vector<BeamSearch> searches_;             // of each prompt
+  std::vector<std::vector<std::size_t>> slots_;  // of each prompt's beams
+  std::vector<std::vector<TokenId>> cached_;     // the tokens of each slot of the cache
   std::vector<TokenId> next_;
   std::vector<Row> rows_;  // that are read
 };

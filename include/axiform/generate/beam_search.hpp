@@ -114,7 +114,7 @@ class BeamSearch {
   std::size_t max_length_;
   std::size_t sequence_;
   std::vector<Beam> beams_;
-  std::vector<GeneratedSequence> finished_;  // best first, at most num_beams
+  std::vector<GeneratedSequence> finished_;   // best first, at most num_beams
   std::vector<Continuations> continuations_;  // of each beam
   bool done_ = false;
 };

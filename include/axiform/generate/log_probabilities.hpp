@@ -23,9 +23,9 @@ namespace detail {
 
 // What the softmax of a row has in common: e^(score - shift) / sum.
 struct SoftmaxTerms {
-  double shift;      // the greatest score
-  double sum;        // of e^(score - shift)
-  double weighted;   // of (score - shift) e^(score - shift)
+  double shift;     // the greatest score
+  double sum;       // of e^(score - shift)
+  double weighted;  // of (score - shift) e^(score - shift)
 
   double log_sum_exp() const { return shift + std::log(sum); }
   double entropy() const { return std::log(sum) - weighted / sum; }
