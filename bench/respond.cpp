@@ -1,7 +1,8 @@
 // What peers/compare.py talks to: reads `WORK REPETITIONS` a line, runs it on the given number of threads, answers with a JSON list: seconds, or
-// what a limit is. WORK is a benchmark of this folder, smollm2-FORMAT/…, e5/sentences, e5-FORMAT/sentences, or limit/fma (GFLOP/s) or limit/read (GB/s).
+// what a limit is. WORK is a benchmark of this folder, smollm2-FORMAT/…, e5/sentences, e5-FORMAT/sentences, marian/…, or limit/fma (GFLOP/s) or
+// limit/read (GB/s). tokens/marian/… answers with the tokens that marian/… writes for the first sources, to be compared with a peer's.
 //
-//     respond THREADS [MINILM_DIRECTORY SENTENCES]        smollm2-FORMAT.gguf and multilingual-e5-small lie beside SENTENCES
+//     respond THREADS [MINILM_DIRECTORY SENTENCES]        smollm2-FORMAT.gguf, multilingual-e5-small and marian lie beside SENTENCES
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -11,10 +12,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/models/bert.hpp>
+#include <axiform/models/encoder_decoder.hpp>
 #include <axiform/models/gpt2.hpp>
 #include <axiform/models/llama.hpp>
 #include <axiform/models/load.hpp>
@@ -101,6 +106,87 @@ Work multilingual_e5(std::string const& name, std::string const& file, Context& 
   return sentences(SentenceEmbedding<>::from_directory(directory, loading, context), TextRole::passage, file);
 }
 
+// marian/16x64/24/beam4 writes 24 tokens for each of 16 sources of 64 tokens with four beams, marian/…/greedy without. No text may end before: so both
+// sides do the same work.
+class Marian {
+ public:
+  using Model = EncoderDecoder<DynamicDimensions, PostNormRecipe>;
+
+  Marian(std::filesystem::path const& folder, Context& context) : model_(load<Model>(folder / "marian", context)) {
+    std::ifstream input(folder / "marian-sources.txt");
+    for (std::string line; std::getline(input, line);) {
+      std::istringstream ids(line);
+      auto& source = sources_.emplace_back();
+      for (TokenId id = 0; ids >> id;) source.push_back(id);
+    }
+    if (sources_.empty()) throw ArgumentError("marian-sources.txt: found no source");
+  }
+
+  struct Sizes {
+    std::size_t batch, source, target, beams;
+  };
+  static Sizes sizes_of(std::string const& work) {
+    Sizes sizes{};
+    char kind[8];
+    if (std::sscanf(work.c_str(), "marian/%zux%zu/%zu/%7s", &sizes.batch, &sizes.source, &sizes.target, kind) != 4)
+      throw ArgumentError("unknown work: " + work);
+    if (std::sscanf(kind, "beam%zu", &sizes.beams) != 1) sizes.beams = 1;
+    return sizes;
+  }
+
+  // The sources from `first` on, cut to their length: their last token ends them.
+  std::vector<std::vector<TokenId>> sources(Sizes const& sizes, std::size_t first) const {
+    std::vector<std::vector<TokenId>> some;
+    for (std::size_t i = 0; i < sizes.batch; ++i) {
+      auto const& whole = sources_[(first + i) % sources_.size()];
+      auto& source = some.emplace_back(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(std::min(sizes.source, whole.size())));
+      source.back() = whole.back();
+    }
+    return some;
+  }
+
+  std::vector<std::vector<GeneratedSequence>> write(Sizes const& sizes, std::vector<std::vector<TokenId>> const& sources,
+                                                    Context& context) const {
+    auto const padding = static_cast<TokenId>(model_.vocabulary() - 1);
+    return generate_batch(model_, sources,
+                          {.max_new_tokens = sizes.target,
+                           .decoding = sizes.beams > 1 ? Decoding::beam_search : Decoding::greedy,
+                           .num_beams = sizes.beams,
+                           .bad_words = {{padding}},
+                           .min_new_tokens = sizes.target,
+                           .decoder_start = padding,
+                           .end_of_text = {0},
+                           .batch_size = sizes.batch * sizes.beams},
+                          context);
+  }
+
+ private:
+  Model model_;
+  std::vector<std::vector<TokenId>> sources_;
+};
+
+Marian const& marian(std::filesystem::path const& folder, Context& context) {
+  static Marian const model(folder, context);
+  return model;
+}
+
+Work translation(Marian const& model, std::string const& name) {
+  return [&model, sizes = Marian::sizes_of(name), next = std::size_t{0}](Context& context) mutable {
+    auto const sources = model.sources(sizes, next);
+    next += sizes.batch;
+    return bench::seconds([&] { benchmark::DoNotOptimize(model.write(sizes, sources, context).data()); });
+  };
+}
+
+// The tokens behind the start of all texts, as a list.
+std::string tokens_of(Marian const& model, std::string const& name, Context& context) {
+  auto const sizes = Marian::sizes_of(name);
+  std::string list;
+  for (auto const& texts : model.write(sizes, model.sources(sizes, 0), context))
+    for (TokenId const id : std::span(texts[0].ids).subspan(texts[0].prompt_length)) list += (list.empty() ? "" : ", ") + std::to_string(id);
+  return "[" + list + "]";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -112,7 +198,13 @@ int main(int argc, char** argv) try {
   std::puts("ready");
   std::fflush(stdout);
   std::string name;
+  auto const folder = std::filesystem::path(file).parent_path();
   for (std::size_t repetitions = 0; std::cin >> name >> repetitions;) {
+    if (name.starts_with("tokens/marian/")) {
+      std::puts(tokens_of(marian(folder, context), name.substr(7), context).c_str());
+      std::fflush(stdout);
+      continue;
+    }
     if (!works.contains(name)) {
       std::size_t batch = 0, tokens = 0;
       if (std::sscanf(name.c_str(), "bert_base/%zux%zu", &batch, &tokens) == 2) {
@@ -122,7 +214,9 @@ int main(int argc, char** argv) try {
         static auto const model = seeded<Gpt2<Gpt2Small>>(context);
         works[name] = name == "gpt2/prefill/512" ? prefill(model, 512) : decode(model, 16, 80);
       } else if (name.starts_with("smollm2-")) {
-        works[name] = smollm2(name, std::filesystem::path(file).parent_path(), context);
+        works[name] = smollm2(name, folder, context);
+      } else if (name.starts_with("marian/")) {
+        works[name] = translation(marian(folder, context), name);
       } else if (name == "minilm/sentences" && !file.empty()) {
         works[name] = sentences(SentenceEmbedding<Bert<MiniLmL6>>::from_directory(directory, context), TextRole::text, file);
       } else if ((name == "e5/sentences" || (name.starts_with("e5-") && name.ends_with("/sentences"))) && !file.empty()) {

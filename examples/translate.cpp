@@ -3,7 +3,7 @@
 //
 //     echo "the fourth of July 1776" | translate          1776-07-04
 //     echo "1994-03-23" | translate                       the twenty-third of March, nineteen ninety-four
-//     translate models/opus-mt-en-de < letter.txt         any other encoder-decoder
+//     translate models/opus-mt-en-de < letter.txt         another encoder-decoder, one sentence a line
 #include <algorithm>
 #include <exception>
 #include <iostream>

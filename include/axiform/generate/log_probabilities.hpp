@@ -11,10 +11,11 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
-#include <axiform/core/greatest.hpp>
 #include <axiform/generate/result.hpp>
+#include <axiform/generate/score_rows.hpp>
 
 namespace axiform {
 
@@ -30,13 +31,25 @@ struct SoftmaxTerms {
   double entropy() const { return std::log(sum) - weighted / sum; }
 };
 
-inline SoftmaxTerms softmax_terms(std::span<float const> scores) {
-  float greatest = -std::numeric_limits<float>::infinity();
-  for (std::size_t i = 0; i < scores.size(); ++i) {
+/// @throws ArgumentError when a score is not a number.
+inline void check_numbers(std::span<float const> scores) {
+  for (std::size_t i = 0; i < scores.size(); ++i)
     if (std::isnan(scores[i])) throw ArgumentError("logits: found NaN for token " + std::to_string(i));
-    greatest = std::max(greatest, scores[i]);
+}
+
+/// The greatest score. @throws ArgumentError when none is finite.
+inline float finite_greatest(std::span<float const> scores) {
+  float const greatest = greatest_of(scores);
+  if (std::isinf(greatest)) {
+    check_numbers(scores);
+    throw ArgumentError("logits: found no finite logit");
   }
-  if (std::isinf(greatest)) throw ArgumentError("logits: found no finite logit");
+  return greatest;
+}
+
+inline SoftmaxTerms softmax_terms(std::span<float const> scores) {
+  check_numbers(scores);
+  float const greatest = finite_greatest(scores);
   SoftmaxTerms terms{greatest, 0, 0};
   for (float const score : scores) {
     if (std::isinf(score)) continue;
@@ -57,7 +70,12 @@ struct ScoredToken {
 }  // namespace detail
 
 /// The logarithm of the sum of e^score. @throws ArgumentError when a score is not a number, or none is finite.
-inline double log_sum_exp(std::span<float const> scores) { return detail::softmax_terms(scores).log_sum_exp(); }
+inline double log_sum_exp(std::span<float const> scores) {
+  float const greatest = detail::finite_greatest(scores);
+  double const sum = detail::sum_of_exponentials(scores, greatest);
+  if (std::isnan(sum)) detail::check_numbers(scores);
+  return greatest + std::log(sum);
+}
 
 /// Turns logits into log-probabilities, in place. @throws As `log_sum_exp`.
 void to_log_probabilities(std::span<float> scores);
@@ -71,10 +89,7 @@ TokenReport report_token(std::span<float const> scores, TokenId id, std::size_t 
 
 #if AXIFORM_DEFINES(generate)
 
-AXIFORM_INLINE void to_log_probabilities(std::span<float> scores) {
-  double const sum = log_sum_exp(scores);
-  for (float& score : scores) score = static_cast<float>(score - sum);
-}
+AXIFORM_INLINE void to_log_probabilities(std::span<float> scores) { detail::subtract(scores, log_sum_exp(scores)); }
 
 AXIFORM_INLINE TokenReport report_token(std::span<float const> scores, TokenId id, std::size_t alternatives) {
   if (id < 0 || static_cast<std::size_t>(id) >= scores.size())

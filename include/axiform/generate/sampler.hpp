@@ -13,10 +13,11 @@
 #include <vector>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/greatest.hpp>
 #include <axiform/core/random.hpp>
 #include <axiform/core/token_id.hpp>
-#include <axiform/core/greatest.hpp>
 #include <axiform/generate/options.hpp>
+#include <axiform/generate/score_rows.hpp>
 
 namespace axiform {
 
@@ -209,12 +210,15 @@ AXIFORM_INLINE void Sampler::remove() {
 #if AXIFORM_DEFINES(generate)
 
 AXIFORM_INLINE TokenId most_probable(std::span<float const> logits) {
-  std::size_t best = logits.size();
+  constexpr std::size_t part = 1024;  // it is looked for in the first that has it alone
+  std::size_t first = 0;
   float greatest = -std::numeric_limits<float>::infinity();
-  for (std::size_t i = 0; i < logits.size(); ++i)
-    if (logits[i] > greatest || (best == logits.size() && logits[i] == greatest)) best = i, greatest = logits[i];
-  if (best == logits.size()) throw ArgumentError("logits: found no number among " + std::to_string(logits.size()) + " logits");
-  return static_cast<TokenId>(best);
+  for (std::size_t i = 0; i < logits.size(); i += part)
+    if (float const of_part = detail::greatest_of(logits.subspan(i, std::min(part, logits.size() - i))); of_part > greatest)
+      first = i, greatest = of_part;
+  auto const best = std::find(logits.begin() + static_cast<std::ptrdiff_t>(first), logits.end(), greatest);
+  if (best == logits.end()) throw ArgumentError("logits: found no number among " + std::to_string(logits.size()) + " logits");
+  return static_cast<TokenId>(best - logits.begin());
 }
 
 #endif  // AXIFORM_DEFINES(generate)

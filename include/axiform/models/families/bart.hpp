@@ -54,8 +54,8 @@ struct BartConfig {
 
 namespace axiform {
 
-/// BartModel, and what is built on it, and those of mBART and Marian. The token table is `shared.weight`; copies of it under the names of encoder, decoder
-/// and head are passed over. `family` is as messages say it.
+/// BartModel, and what is built on it, and those of mBART and Marian. The token table is `shared.weight`; loading looks which other names a file has for
+/// it, and whether they are tables of their own. `family` is as messages say it.
 NameTable bart_names(std::string family);
 
 namespace detail {
