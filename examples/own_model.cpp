@@ -1,5 +1,5 @@
 // How do I build a model of my own? The encoder-decoder of "Attention is all you need" (Vaswani et al. 2017), put together from the library's
-// layers, with dimensions fixed below and random weights. It is run greedily on a source of ids; what comes out means nothing.
+// layers, with dimensions fixed below and random weights. It is run on sources of ids, all in one batch, greedily or with beams; what comes out means nothing.
 #include <cmath>
 #include <iostream>
 #include <memory>
@@ -97,31 +97,54 @@ struct OwnModel {
 
 int main(int argc, char** argv) {
   CommandLine command("own_model", "Builds a small encoder-decoder with random weights, and runs it.");
-  std::string source_text = "17,42,5,88,23";
+  std::vector<std::string> source_texts;
   std::uint64_t seed = 0;
   GenerateOptions options{.max_length = 12, .decoding = Decoding::greedy, .decoder_start = begin_of_text, .end_of_text = {end_of_text}};
-  command.add_option("--ids", source_text, "The source: ids from 0 to 99")->type_name("1,2,3");
-  command.add_number("--max-length", options.max_length, "Tokens of the target, with the one that begins it");
+  command.add_option("--ids", source_texts, "A source: ids from 0 to 99; several times for a batch")->type_name("1,2,3");
+  command.add_number("--max-length", options.max_length, "Tokens of a target, with the one that begins it");
+  command.add_number("--beams", options.num_beams, "Texts that are followed side by side for each source; 1 is greedy");
+  command.add_number("--texts", options.num_return_sequences, "Texts that are written for each source, of several beams");
   command.add_number("--seed", seed, "Seed of the weights");
 
   return command.run(argc, argv, [&](Context& context) {
-    auto const source_ids = parse_ids(source_text);
+    if (source_texts.empty()) source_texts = {"17,42,5,88,23"};
+    std::vector<std::vector<TokenId>> sources;
+    for (std::string const& text : source_texts) sources.push_back(parse_ids(text));
+    if (options.num_beams > 1) options.decoding = Decoding::beam_search;
     auto model = OwnModel::create();
     initialize(model, {.seed = seed, .standard_deviation = 0.25}, context);
 
-    auto const target_ids = generate(model, source_ids, options, context)[0];
+    // Every source runs once through the encoder, whatever its beams and texts; each text is the same, bit for bit, as alone.
+    auto const texts = generate_batch(model, sources, options, context);
 
     if (command.json()) {
-      std::cout << dump_json({{"source", source_ids}, {"target", target_ids}, {"parameters", count_parameters(model)}}) << '\n';
+      Json document = {{"parameters", count_parameters(model)}, {"sources", Json::array()}};
+      for (std::size_t s = 0; s < sources.size(); ++s) {
+        Json targets = Json::array();
+        for (auto const& text : texts[s]) targets.push_back({{"ids", text.ids}, {"score", text.beam_score}});
+        document["sources"].push_back({{"ids", sources[s]}, {"targets", targets}});
+      }
+      std::cout << dump_json(document) << '\n';
       return;
     }
     print_module_tree(std::cout, fold_equal_modules(describe_modules(model)));
-    std::cout << "\n\n" << count_parameters(model) << " parameters\n\nsource:";
-    for (TokenId const id : source_ids) std::cout << ' ' << id;
-    std::cout << "\ntarget:";
-    for (TokenId const id : target_ids) std::cout << ' ' << id;
+    std::cout << "\n\n" << count_parameters(model) << " parameters\n";
+    auto const print_ids = [](char const* what, auto const& ids) {
+      std::cout << what;
+      for (TokenId const id : ids) std::cout << ' ' << id;
+    };
+    for (std::size_t s = 0; s < sources.size(); ++s) {
+      print_ids("\nsource:", sources[s]);
+      for (auto const& text : texts[s]) {
+        print_ids("\ntarget:", text.ids);
+        if (options.num_beams > 1) std::cout << "   score " << text.beam_score;
+      }
+      std::cout << '\n';
+    }
 
-    // The whole target once more, to see what each of its tokens attends to in the source.
+    // The first target once more, whole, to see what each of its tokens attends to in the source.
+    auto const& source_ids = sources[0];
+    auto const& target_ids = texts[0][0].ids;
     Capture capture;
     BesideSources const beside(model, source_ids, context);
     auto cache = beside.make_cache(1, target_ids.size());
@@ -132,7 +155,7 @@ int main(int argc, char** argv) {
       for (TokenId const id : ids) labels.push_back(std::to_string(id));
       return labels;
     };
-    std::cout << "\n\nCross-attention of the last layer, mean over heads: the target's tokens by the source's\n";
+    std::cout << "\nCross-attention of the last layer, mean over heads: the first target's tokens by the source's\n";
     print_attention_table(std::cout, mean_over_heads(capture.cross_attention(layers - 1)), label(target_ids), label(source_ids));
   });
 }

@@ -255,6 +255,7 @@
 #include <axiform/text/chat_template.hpp>
 #include <axiform/text/chat_template_files.hpp>
 #include <axiform/text/encoding.hpp>
+#include <axiform/text/sequence_to_sequence_tokenizers.hpp>
 #include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_files.hpp>

@@ -3,6 +3,7 @@
     python3 -m venv venv && venv/bin/pip install -r requirements.txt
     venv/bin/python transformer_dates.py train build/transformer-dates
     venv/bin/python transformer_dates.py export build/transformer-dates ../../models/transformer-dates
+    venv/bin/python transformer_dates.py held-out ../../tests/fixtures/tasks/transformer-dates/held_out.tsv
 
 The model is the paper's, small: post-norm, ReLU, its sinusoids, one table for source, target and output. `train` can be stopped and
 goes on from its last checkpoint, with the same numbers as if it had not stopped. `export` rounds the weights to bf16, writes them
@@ -179,17 +180,67 @@ def train(options):
             print(f"step {step} wrong {len(wrong)} of {len(examples)}", wrong[:2], flush=True)
 
 
+def config_of(tokenizer):
+    return dict(model_type="transformer", architectures=["TransformerForConditionalGeneration"], is_encoder_decoder=True,
+                d_model=WIDTH, nhead=HEADS, num_encoder_layers=LAYERS, num_decoder_layers=LAYERS, dim_feedforward=INNER,
+                activation="relu", norm_first=False, layer_norm_eps=1e-5, dropout=0.0, vocab_size=tokenizer.get_vocab_size(),
+                max_position_embeddings=POSITIONS, scale_embedding=True, share_encoder_decoder_embeddings=True,
+                tie_word_embeddings=True, pad_token_id=PAD, bos_token_id=BOS, eos_token_id=EOS, decoder_start_token_id=BOS,
+                torch_dtype="bfloat16")
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def export(options):
+    torch.set_num_threads(1)
+    tokenizer = Tokenizer.from_file(str(options.directory / "tokenizer.json"))
+    model = DateTransformer(tokenizer.get_vocab_size()).eval()
+    model.load_state_dict(torch.load(options.directory / "checkpoint.pt")["model"])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.bfloat16())
+    examples = held_out_pairs(HELD_OUT)
+    wrong = exact_matches(model, tokenizer, examples)
+    print(f"wrong {len(wrong)} of {len(examples)} with weights in bf16", *wrong, sep="\n")
+
+    options.target.mkdir(parents=True, exist_ok=True)
+    shared = {"generator.weight", "tgt_tok_emb.embedding.weight", "positional_encoding.pos_embedding"}
+    weights = {name: value.bfloat16().contiguous() for name, value in model.state_dict().items() if name not in shared}
+    save_file(weights, options.target / "model.safetensors", metadata={"format": "pt"})
+    tokenizer.save(str(options.target / "tokenizer.json"))
+    write_json(options.target / "config.json", config_of(tokenizer))
+    write_json(options.target / "generation_config.json",
+               dict(pad_token_id=PAD, bos_token_id=BOS, eos_token_id=EOS, decoder_start_token_id=BOS, do_sample=False, max_length=40))
+    write_json(options.target / "tokenizer_config.json",
+               dict(tokenizer_class="PreTrainedTokenizerFast", pad_token="<pad>", bos_token="<s>", eos_token="</s>",
+                    model_max_length=POSITIONS, clean_up_tokenization_spaces=False))
+
+
+def write_held_out(options):
+    lines = [f"{source}\t{target}\n" for source, target in held_out_pairs(HELD_OUT)]
+    options.file.write_text("".join(lines), encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("train")
     command.add_argument("directory", type=pathlib.Path)
-    command.add_argument("--steps", type=int, default=8000)
+    command.add_argument("--steps", type=int, default=6800)
     command.add_argument("--batch", type=int, default=128)
     command.add_argument("--rate", type=float, default=1e-3)
     command.add_argument("--warm-up", type=int, default=600)
-    command.add_argument("--fall", type=int, default=2500)
+    command.add_argument("--fall", type=int, default=2800)
     command.set_defaults(run=train)
+    command = commands.add_parser("export")
+    command.add_argument("directory", type=pathlib.Path, help="what train wrote")
+    command.add_argument("target", type=pathlib.Path, help="the model's directory")
+    command.set_defaults(run=export)
+    command = commands.add_parser("held-out")
+    command.add_argument("file", type=pathlib.Path, help="a line for each held-out input: it, a tab, and what is expected")
+    command.set_defaults(run=write_held_out)
     options = parser.parse_args()
     options.run(options)
 

@@ -1328,18 +1328,68 @@ class OwnModel(ExampleTest):
 
     def test_it_runs_and_prints_itself(self):
         found = self.json("--ids", "5,6,7", "--max-length", "9")
-        self.assertEqual(found["source"], [5, 6, 7])
-        self.assertTrue(2 <= len(found["target"]) <= 9)
+        self.assertEqual(found["sources"][0]["ids"], [5, 6, 7])
+        (target,) = found["sources"][0]["targets"]
+        self.assertTrue(2 <= len(target["ids"]) <= 9)
         self.assertEqual(self.json("--ids", "5,6,7", "--max-length", "9", "--threads", "1"), found)
         readable = self.output()
         self.assertIn("2 x DecoderLayer", readable)
         self.assertIn(f"{found['parameters']} parameters", readable)
+
+    def test_sources_of_a_batch_have_the_texts_that_they_have_alone_with_beams_too(self):
+        beams = "--beams", "3", "--texts", "2"
+        first, second = (self.json("--ids", ids, *beams)["sources"][0] for ids in ("5,6,7", "80,2"))
+        self.assertEqual(self.json("--ids", "5,6,7", "--ids", "80,2", *beams)["sources"], [first, second])
+        scores = [target["score"] for target in first["targets"]]
+        self.assertEqual(scores, sorted(scores, reverse=True))
+        self.assertNotEqual(*(target["ids"] for target in first["targets"]))
+        self.assertEqual(self.output(*beams).count("score -"), 2)
 
     def test_usage(self):
         self.check_common()
         self.check_error(1, "token id", "--ids", "100")
         self.check_error(1, "max_length", "--max-length", "1")
         self.check_error(1, "positions", "--max-length", "65")
+        self.check_error(1, "num_return_sequences", "--beams", "2", "--texts", "3")
+
+
+class TorchTransformer(ExampleTest):
+    program = "torch_transformer"
+
+    def test_state_dicts_give_torchs_greedy_tokens(self):
+        for name in "transformer-tiny", "transformer-pre-norm", "transformer-renamed":
+            directory = FIXTURES / "models" / name
+            golden = read_safetensors(directory / "goldens.safetensors")
+            for case in range(3):
+                ids = ",".join(map(str, golden[f"case{case}.source_ids"]))
+                (text,) = self.json("--model", directory, "--ids", ids, "--max-length", "12")["texts"]
+                self.assertEqual(text["ids"], list(golden[f"case{case}.greedy"]))
+
+    def test_beams_and_what_is_printed(self):
+        model = "--model", FIXTURES / "models" / "transformer-pre-norm"
+        scores = [text["score"] for text in self.json(*model, "--beams", "4", "--texts", "3")["texts"]]
+        self.assertEqual(scores, sorted(scores, reverse=True))
+        readable = self.output(*model)
+        for part in "parameters from", "positional_encoding.pos_embedding (a buffer", "target: 1 ", "Cross-attention":
+            self.assertIn(part, readable)
+
+    def test_usage(self):
+        model = "--model", FIXTURES / "models" / "transformer-pre-norm"
+        self.check_common(*model)
+        self.check_error(1, "token id 31 at position 0: expected 0 to 30", *model, "--ids", "31")
+        self.check_error(1, "expected a pre-norm Transformer or Transformer", "--model", FIXTURES / "models" / "bert-tiny")
+
+
+class Translate(ExampleTest):
+    program = "translate"
+
+    def test_dates_and_numbers(self):
+        dates = MODELS / "transformer-dates"
+        lines = b"the fourth of July 1776\n\n1994-03-23\nFour thousand and twelve\n4,012\n"
+        expected = ["1776-07-04", "the twenty-third of March, nineteen ninety-four", "4012", "four thousand and twelve"]
+        self.assertEqual(self.output(dates, stdin=lines).splitlines(), expected)
+        self.assertEqual(self.output(dates), "")
+        self.check_error(1, "nowhere", "nowhere")
 
 
 class LlamaBlock(ExampleTest):

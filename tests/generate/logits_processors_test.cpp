@@ -31,7 +31,7 @@ TEST_CASE("processors: each alone, and in chains, gives transformers' scores") {
     auto scores = recorded::scores<float>(rows.at(one.at("row").get<std::size_t>()));
     auto const expected = recorded::scores<double>(one.at("scores"));
     options.check(scores.size());
-    LogitsProcessors const process(options, one.at("prompt_length").get<std::size_t>(), options.max_length);
+    LogitsProcessors const process(options, ids, one.at("prompt_length").get<std::size_t>(), options.max_length);
     process(ids, scores);
     if (options.decoding == Decoding::greedy) {
       for (std::size_t id = 0; id < scores.size(); ++id) {
@@ -71,6 +71,38 @@ TEST_CASE("processors: texts and scores of any length are taken as they are") {
   std::vector<std::vector<TokenId>> const words{{}, {9}, {1, 0}};
   NoBadWords{words, {}}(std::vector<TokenId>{}, scores);
   CHECK(scores == std::vector<float>{1.0f, 1.0f});
+  SourceRepetitionPenalty{beyond, 2.0}(std::vector<TokenId>{}, scores);
+  CHECK(scores == std::vector<float>{1.0f, 2.0f});
+  for (std::size_t size : {0, 2, 4, 9}) NoNgramOfSource{beyond, size}(std::vector<TokenId>{0}, scores);
+  NoNgramOfSource{std::vector<TokenId>{}, 1}(beyond, scores);
+  CHECK(scores == std::vector<float>{1.0f, 2.0f});
+  NoNgramOfSource{beyond, 2}(std::vector<TokenId>{5}, scores);
+  CHECK(scores == std::vector<float>{1.0f, impossible});
+}
+
+TEST_CASE("beam search: renormalized scores are of what is possible, and a beam that nothing may continue is left behind") {
+  std::vector<TokenId> const prompt{2};
+  GenerateOptions options{
+      .max_length = 4, .num_return_sequences = 2, .decoding = Decoding::beam_search, .num_beams = 2, .bad_words = {{2}}};
+  options.bad_words.insert(options.bad_words.end(), {{0, 0}, {0, 1}});  // nothing behind 0
+  auto const best = [&] {
+    Stopping const stopping(options);
+    BeamSearch search(prompt, prompt, options, 4, stopping);
+    while (!search.is_done()) {
+      std::vector<std::vector<float>> logits(search.beams().size(), {0.0f, 1.0f, 2.0f});
+      std::vector<std::span<float>> rows(logits.begin(), logits.end());
+      search.step(rows);
+    }
+    return search.results()[0];
+  };
+  double const one = 1, e = std::exp(1.0);
+  auto found = best();
+  CHECK(found.ids == std::vector<TokenId>{2, 1, 1, 1});
+  CHECK(found.beam_score == doctest::Approx(std::log(e / (one + e + e * e))));
+  options.processed_scores = ProcessedScores::renormalized;
+  found = best();
+  CHECK(found.ids == std::vector<TokenId>{2, 1, 1, 1});
+  CHECK(found.beam_score == doctest::Approx(std::log(e / (one + e))));
 }
 
 TEST_CASE("greatest: the k greatest come in order, the first of equals stay, and none is kept of none") {
@@ -87,7 +119,7 @@ TEST_CASE("chooser: a row without a possible token is refused, and reports can b
   GenerateOptions options{.decoding = Decoding::greedy, .bad_words = {{0}, {1}}};
   std::vector<TokenId> const ids{2};
   std::vector<float> logits{1.0f, 2.0f};
-  CHECK_THROWS_AS(TokenChooser(options, 1, 9).read(logits, ids), ArgumentError);
+  CHECK_THROWS_AS(TokenChooser(options, ids, 1, 9).read(logits, ids), ArgumentError);
 
   options = {.repetition_penalty = 2.0, .sampling = {.top_k = 2}, .report = ReportOptions{.alternatives = 3}};
   auto const read = [&](TokenChooser& chooser) {
@@ -95,7 +127,7 @@ TEST_CASE("chooser: a row without a possible token is refused, and reports can b
     chooser.read(logits, ids);
     return *chooser.report(2);
   };
-  TokenChooser of_model(options, 1, 9);
+  TokenChooser of_model(options, ids, 1, 9);
   double const sum = 2 * std::exp(2.0) + std::exp(1.0) + std::exp(-1.0);
   TokenReport report = read(of_model);
   CHECK(report.id == 2);
@@ -105,7 +137,7 @@ TEST_CASE("chooser: a row without a possible token is refused, and reports can b
   CHECK(report.alternatives[1].id == 2);
   CHECK(report.alternatives[2].probability == doctest::Approx(std::exp(1.0) / sum));
   options.report->distribution = ReportedDistribution::processed;
-  TokenChooser of_drawn(options, 1, 9);
+  TokenChooser of_drawn(options, ids, 1, 9);
   report = read(of_drawn);  // scores 2, 1, 1, -1: ties with the second stay
   CHECK(report.alternatives.size() == 3);
   CHECK(report.log_probability == doctest::Approx(1 - std::log(std::exp(2.0) + 2 * std::exp(1.0))));
@@ -118,6 +150,7 @@ TEST_CASE("options: absurd values and contradictions are refused by name") {
   };
   double const nan = std::nan("");
   refuses({.repetition_penalty = 0}, "repetition_penalty: found 0.000000, expected a number above 0");
+  refuses({.encoder_repetition_penalty = -1}, "encoder_repetition_penalty: found -1.000000, expected a number above 0");
   refuses({.repetition_penalty = nan}, "repetition_penalty: found nan, expected a number above 0");
   refuses({.length_penalty = nan}, "length_penalty: found nan, expected a finite number");
   refuses({.max_time = std::chrono::seconds(-1)}, "max_time: found -1.000000 seconds, expected 0 or more");
@@ -163,6 +196,13 @@ TEST_CASE("generation config: values are read under Hugging Face's names, and wh
   CHECK(!beams.max_new_tokens);
   CHECK(beams.max_time->count() == 2);
   CHECK(beams.stop_strings == std::vector<std::string>{"end"});
+  auto const opus = read(
+      R"({"bad_words_ids": [[58100]], "renormalize_logits": true, "encoder_repetition_penalty": 1.5, "encoder_no_repeat_ngram_size": 3})");
+  CHECK(opus.processed_scores == ProcessedScores::renormalized);
+  CHECK(opus.encoder_repetition_penalty == 1.5);
+  CHECK(opus.encoder_no_repeat_ngram_size == 3);
+  CHECK(read("{}", opus).processed_scores == ProcessedScores::renormalized);
+  CHECK(read(R"({"renormalize_logits": false})", opus).processed_scores == ProcessedScores::as_they_are);
   CHECK_THROWS_WITH_AS(read(R"({"suppress_tokens": [1]})"), "config: suppress_tokens: found an array of 1, which is not supported",
                        CheckpointError);
   CHECK_THROWS_WITH_AS(read(R"({"diversity_penalty": 0.5})"), "config: diversity_penalty: found the number 0.5, which is not supported",
@@ -256,7 +296,7 @@ TEST_CASE("beam search: rows that do not fit the beams are refused, and results 
   std::vector<TokenId> const prompt{1};
   GenerateOptions const options{.max_length = 3, .num_return_sequences = 2, .decoding = Decoding::beam_search, .num_beams = 2};
   Stopping const stopping(options);
-  BeamSearch search(prompt, options, 3, stopping);
+  BeamSearch search(prompt, prompt, options, 3, stopping);
   CHECK_THROWS_AS(search.step({}), ArgumentError);
   auto const step = [&] {
     std::vector<std::vector<float>> logits(search.beams().size(), {1.0f, 2.0f, 0.5f});

@@ -59,10 +59,10 @@ Translator seeded(EncoderDecoderSettings const& settings = ::settings()) {
 // Encoded sources, packed.
 struct Sources {
   SequenceOffsets<axes::SourceTokens> sequences;
+  std::vector<TokenId> ids;
   Tensor<float, axes::SourceTokens, axes::Hidden> states;
 
   Sources(Translator const& model, std::vector<std::vector<TokenId>> const& sources, Context& context) : states(0, 0) {
-    std::vector<TokenId> ids;
     for (auto const& source : sources) {
       ids.insert(ids.end(), source.begin(), source.end());
       sequences.append(source.size());
@@ -91,6 +91,9 @@ struct Recomputed {
 
   std::size_t positions() const { return longest; }
   std::size_t vocabulary() const { return vocabulary_size; }
+  std::span<TokenId const> source(std::size_t s) const {
+    return std::span(sources.ids).subspan(sources.sequences.offset(s), sources.sequences.length(s));
+  }
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
     return make_cache({.first = 0, .count = sources.sequences.count()}, sequences, capacity);
   }
@@ -145,7 +148,18 @@ std::vector<Named> const ways{
       .end_of_text = {1, 3}}},
     {"beams that sample",
      {.max_new_tokens = 9, .num_return_sequences = 3, .decoding = Decoding::beam_sample, .num_beams = 3, .seed = 7, .decoder_start = 0}},
+    {"beams that heed the source",
+     {.max_new_tokens = 9,
+      .num_return_sequences = 2,
+      .decoding = Decoding::beam_search,
+      .num_beams = 3,
+      .encoder_repetition_penalty = 2.0,
+      .encoder_no_repeat_ngram_size = 2,
+      .processed_scores = ProcessedScores::renormalized,
+      .decoder_start = 0}},
     {"samples", {.max_new_tokens = 9, .num_return_sequences = 5, .seed = 11, .decoder_start = 0}},
+    {"samples without the source's tokens",
+     {.max_new_tokens = 9, .num_return_sequences = 2, .encoder_no_repeat_ngram_size = 1, .seed = 11, .decoder_start = 0}},
 };
 
 void check_equal(std::vector<GeneratedSequence> const& found, std::vector<GeneratedSequence> const& expected) {
@@ -241,6 +255,8 @@ TEST_CASE(
   }
   CHECK_THROWS_WITH_AS(generate_batch(beside, std::vector(4, prompts[0]), ways[0].options, context),
                        "sources: found prompts 0 to 4, expected some of 3", ArgumentError);
+  CHECK(std::ranges::equal(beside.source(1), source_ids[1]));
+  CHECK_THROWS_WITH_AS(beside.source(3), "sources: found source 3, expected one of 3", ArgumentError);
   CHECK_THROWS_WITH_AS(beside.make_cache(4, 9), "sources: found 4 sequences beside 3 sources, expected as many for each", ArgumentError);
 }
 

@@ -62,7 +62,7 @@ void all_continuations(Gpt2<> const& model, GenerateOptions const& options, std:
     return;
   }
   auto logits = model.logits(model(so_far, context), context);
-  TokenChooser chooser(options, prompt.size(), 40);
+  TokenChooser chooser(options, prompt, prompt.size(), 40);
   chooser.read(logits.row(so_far.size() - 1), so_far);
   for (auto const& candidate : chooser.candidates()) {
     auto next = so_far;

@@ -1,15 +1,19 @@
 // BART, mBART and Marian against transformers in float64: both sides, attentions, logits, the classifier; their bits, their configs, and what does not fit.
 #include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/inspect/module_tree.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/models/dimensions.hpp>
+#include <axiform/nn/initialize.hpp>
 #include <axiform/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,9 +30,6 @@ using test::contains;
 using test::message_of;
 
 namespace {
-
-using Bart = EncoderDecoder<>;
-using MBart = EncoderDecoder<DynamicDimensions, PreNormRecipe>;
 
 constexpr double bart_tolerance = 2e-5;  // the end-to-end bound, for states and logits of magnitude 1 to 10
 
@@ -85,32 +86,22 @@ void check_sequence_to_sequence(std::string const& fixture, bool has_head) {
   }
 }
 
-// The greedy tokens behind the first, which is the prompt; one id is never chosen.
-template <class Model>
+// The greedy tokens behind the first, with which the decoder begins; one id is never chosen.
 void check_greedy(std::string const& fixture, TokenId never) {
   CAPTURE(fixture);
   Context context;
-  auto const model = load<Model>(goldens::models / fixture, context);
+  auto const model = load<AnySequenceToSequence>(goldens::models / fixture, context);
   Goldens const golden(goldens::models / fixture / "goldens.safetensors");
   for (std::string const name : {"greedy0", "greedy1"}) {
-    auto const source = golden.ids(name + ".source"), expected = golden.ids(name + ".ids");
-    std::vector<std::size_t> const source_of{0};
-    auto const one = SequenceOffsets<axes::Tokens>::single(1);
-    auto cache = model.make_cache(model.project_source(source, SequenceOffsets<axes::SourceTokens>::single(source.size()), context), source_of,
-                                  expected.size());
-    std::vector<TokenId> ids{expected.front()};
-    while (ids.size() < expected.size()) {
-      auto logits = model.last_logits(std::span(ids).last(1), one, cache, context);
-      logits(0, static_cast<std::size_t>(never)) = -INFINITY;
-      ids.push_back(static_cast<TokenId>(std::ranges::max_element(logits.elements()) - logits.elements().begin()));
-    }
-    CHECK(ids == expected);
+    auto const expected = golden.ids(name + ".ids");
+    GenerateOptions options{.max_length = expected.size(), .decoding = Decoding::greedy};
+    options.bad_words = {{never}};
+    options.decoder_start = expected.front();
+    CHECK(generate(model, golden.ids(name + ".source"), options, context)[0] == expected);
   }
 }
 
-struct SmallMarian : Dimensions<Const<20>, Const<2>, Const<10>, Const<24>> {
-  static constexpr ModelSizes sizes{.layers = 1, .vocabulary = 37, .positions = 24, .token_types = 0};
-};
+using SmallMarian = Dimensions<Const<20>, Const<2>, Const<10>, Const<24>>;
 
 BartConfig read_bart(std::string const& text) { return read_bart_config(parse_json(text, "config.json"), "config.json"); }
 
@@ -126,20 +117,20 @@ StackSettings bart_side(ModelSizes const& sizes, PositionRows rows) {
 }  // namespace
 
 TEST_CASE("BART, mBART and Marian: states, attentions of both sides and logits are transformers'") {
-  check_sequence_to_sequence<Bart>("bart-tiny", true);
-  check_sequence_to_sequence<Bart>("bart-bare", false);
-  check_sequence_to_sequence<Bart>("bart-untied", true);
-  check_sequence_to_sequence<MBart>("mbart-tiny", true);
-  check_sequence_to_sequence<Bart>("marian-tiny", true);
-  check_sequence_to_sequence<Bart>("marian-separate", true);
+  check_sequence_to_sequence<Bart<>>("bart-tiny", true);
+  check_sequence_to_sequence<Bart<>>("bart-bare", false);
+  check_sequence_to_sequence<Bart<>>("bart-untied", true);
+  check_sequence_to_sequence<MBart<>>("mbart-tiny", true);
+  check_sequence_to_sequence<Marian<>>("marian-tiny", true);
+  check_sequence_to_sequence<Marian<>>("marian-separate", true);
 }
 
 TEST_CASE("BART, mBART and Marian: greedy tokens are transformers', from the cache") {
-  check_greedy<Bart>("bart-tiny", 1);
-  check_greedy<Bart>("bart-untied", 1);
-  check_greedy<MBart>("mbart-tiny", 1);
-  check_greedy<Bart>("marian-tiny", 36);
-  check_greedy<Bart>("marian-separate", 30);
+  check_greedy("bart-tiny", 1);
+  check_greedy("bart-untied", 1);
+  check_greedy("mbart-tiny", 1);
+  check_greedy("marian-tiny", 36);
+  check_greedy("marian-separate", 30);
 }
 
 TEST_CASE("BART, mBART and Marian: the same bits alone, in any batch, with any number of threads, and token by token") {
@@ -165,7 +156,8 @@ TEST_CASE("BART, mBART and Marian: the same bits alone, in any batch, with any n
     for (std::size_t s = 0; s < source_of.size(); ++s) {
       auto const source = std::span(pairs.sources).subspan(pairs.of_sources.offset(s), pairs.of_sources.length(s));
       std::vector<std::size_t> const first{0};
-      auto cache = model.make_cache(model.project_source(source, SequenceOffsets<axes::SourceTokens>::single(source.size()), alone), first, 24);
+      auto cache =
+          model.make_cache(model.project_source(source, SequenceOffsets<axes::SourceTokens>::single(source.size()), alone), first, 24);
       for (std::size_t i = pairs.of_targets.offset(s); i < pairs.of_targets.offset(s + 1); ++i) {
         auto const last = model.last_logits(std::span(pairs.targets).subspan(i, 1), SequenceOffsets<axes::Tokens>::single(1), cache, alone);
         REQUIRE(std::ranges::equal(last.elements(), expected.row(i)));
@@ -176,19 +168,21 @@ TEST_CASE("BART, mBART and Marian: the same bits alone, in any batch, with any n
 
 TEST_CASE("Marian: lengths in the type give the bits of free ones, and other lengths are refused by name") {
   Context context;
-  // Both sides of a type have its widths.
-  ChangedFixture const fixture("marian-tiny", {{"decoder_attention_heads", 2}, {"decoder_layers", 1}});
   auto const file = goldens::models / "marian-tiny";
-  CHECK(contains(message_of<CheckpointError>([&] { load<EncoderDecoder<SmallMarian>>(file, context); }),
-                 "found heads 4 instead of 2, head size 5 instead of 10, inner size 28 instead of 24, layers 2 instead of 1"));
-  auto const settings = [] {
-    auto side = bart_side(SmallMarian::sizes, PositionRows::halved_sinusoids);
-    return EncoderDecoderSettings{.encoder = side, .decoder = side, .vocabulary = 37};
+  CHECK(contains(message_of<CheckpointError>([&] { load<Marian<SmallMarian>>(file, context); }),
+                 "found heads 4 instead of 2, head size 5 instead of 10, inner size 28 instead of 24"));
+  auto const side = bart_side({.layers = 2, .positions = 24}, PositionRows::halved_sinusoids);
+  EncoderDecoderSettings const settings{.encoder = side, .decoder = side, .vocabulary = 37};
+  auto const logits = [&](auto model) {
+    initialize(model, {.seed = 3, .standard_deviation = 0.3}, context);
+    std::vector<std::size_t> const first{0};
+    std::vector<TokenId> const source{4, 5, 6}, target{1, 2};
+    auto cache = model.make_cache(model.project_source(source, SequenceOffsets<axes::SourceTokens>::single(3), context), first, 2);
+    return model.all_logits(target, SequenceOffsets<axes::Tokens>::single(2), cache, context);
   };
-  auto const fixed = EncoderDecoder<SmallMarian>::create({}, {}, settings());
-  auto const free = Bart::create({20, 2, 10, 24}, {20, 2, 10, 24}, settings());
-  CHECK(count_parameters(fixed) == count_parameters(free));
-  CHECK(fixed.positions() == 24);
+  auto const fixed = logits(Marian<SmallMarian>::create({}, {}, settings));
+  auto const free = logits(Marian<>::create({20, 2, 10, 24}, {20, 2, 10, 24}, settings));
+  CHECK(std::ranges::equal(fixed.elements(), free.elements()));
 }
 
 TEST_CASE("BART: its classifier's logits are transformers', of ids and of texts and pairs as its tokenizer cuts them") {
@@ -228,34 +222,77 @@ TEST_CASE("BART, mBART and Marian: every tensor of a file is read, or is a copy 
     return names;
   };
   std::string const copy = " (tokens.weight, which was read under another name) ", buffer = " (a buffer, which holds nothing learned) ";
-  CHECK(ignored.operator()<Bart>("bart-tiny").empty());
-  CHECK(ignored.operator()<MBart>("mbart-tiny").empty());
-  CHECK(ignored.operator()<Bart>("marian-separate").empty());
+  CHECK(ignored.operator()<Bart<>>("bart-tiny").empty());
+  CHECK(ignored.operator()<MBart<>>("mbart-tiny").empty());
+  CHECK(ignored.operator()<Marian<>>("marian-separate").empty());
   CHECK(ignored.operator()<BartForSequenceClassification<>>("bart-classifier").empty());
-  CHECK(ignored.operator()<Bart>("bart-bare") == "decoder.embed_tokens.weight" + copy + "decoder.version" + buffer + "encoder.embed_tokens.weight" +
-                                                     copy + "encoder.version" + buffer);
-  CHECK(ignored.operator()<Bart>("bart-untied") == "model.shared.weight" + copy);
-  CHECK(ignored.operator()<Bart>("marian-tiny") == "lm_head.weight" + copy + "model.decoder.embed_positions.weight" + buffer +
-                                                       "model.decoder.embed_tokens.weight" + copy + "model.encoder.embed_positions.weight" + buffer +
-                                                       "model.encoder.embed_tokens.weight" + copy);
-  auto const untied = load<Bart>(goldens::models / "bart-untied", context);
+  CHECK(ignored.operator()<Bart<>>("bart-bare") == "decoder.embed_tokens.weight" + copy + "decoder.version" + buffer +
+                                                       "encoder.embed_tokens.weight" + copy + "encoder.version" + buffer);
+  CHECK(ignored.operator()<Bart<>>("bart-untied") == "model.shared.weight" + copy);
+  CHECK(ignored.operator()<Marian<>>("marian-tiny") ==
+        "lm_head.weight" + copy + "model.decoder.embed_positions.weight" + buffer + "model.decoder.embed_tokens.weight" + copy +
+            "model.encoder.embed_positions.weight" + buffer + "model.encoder.embed_tokens.weight" + copy);
+  auto const untied = load<Bart<>>(goldens::models / "bart-untied", context);
   CHECK(untied.source_tokens.has_value());
   CHECK(untied.lm_head.weights() == HeadWeights::own);
-  auto const separate = load<Bart>(goldens::models / "marian-separate", context);
+  auto const separate = load<Marian<>>(goldens::models / "marian-separate", context);
   CHECK(separate.source_vocabulary() == 37);
   CHECK(separate.vocabulary() == 31);
   CHECK(separate.lm_head.weights() == HeadWeights::tied);
-  auto const shared = load<Bart>(goldens::models / "marian-tiny", context);
+  auto const shared = load<Marian<>>(goldens::models / "marian-tiny", context);
   CHECK_FALSE(shared.source_tokens.has_value());
   CHECK(shared.lm_head.bias() == Bias::present);
+}
+
+TEST_CASE(
+    "BART: which of its four names a table of tokens has in a file, and whether they are one table, is decided as transformers does") {
+  // A file with these tables: encoder, decoder and head of the shared one are the same where they have the same letter; '-' is not there.
+  struct File {
+    char const* shared_encoder_decoder_head;
+    char const* decoder;
+    char const* encoder;  // null: the decoder's
+    char const* head;     // likewise
+  };
+  char const *const shared = "shared.weight", *const encoder = "encoder.embed_tokens.weight",
+                    *const decoder = "decoder.embed_tokens.weight", *const head = "lm_head.weight";
+  BartConfig const tied;
+  for (auto const& [letters, of_decoder, of_encoder, of_head] : {File{"aaaa", shared, nullptr, nullptr},
+                                                                 {"a---", shared, nullptr, nullptr},
+                                                                 {"-a--", encoder, nullptr, nullptr},
+                                                                 {"--a-", decoder, nullptr, nullptr},
+                                                                 {"---a", head, nullptr, nullptr},
+                                                                 {"-aa-", decoder, nullptr, nullptr},
+                                                                 {"abcd", decoder, encoder, head},
+                                                                 {"abc-", decoder, encoder, shared},
+                                                                 {"a--b", shared, nullptr, head},
+                                                                 {"ab--", shared, encoder, nullptr},
+                                                                 {"-abb", decoder, encoder, nullptr}}) {
+    CAPTURE(std::string(letters));
+    test::TemporaryDirectory const directory;
+    std::string header, data;
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (letters[i] == '-') continue;
+      std::string const begin = std::to_string(data.size());
+      data += std::string(8, letters[i]);
+      header += (header.empty() ? "{" : ",") + std::string("\"model.") + std::array{shared, encoder, decoder, head}[i] +
+                R"(":{"dtype":"F32","shape":[1,2],"data_offsets":[)" + begin + "," + std::to_string(data.size()) + "]}";
+    }
+    std::string file = test::raw_safetensors(header + "}", 0) + data;
+    test::write_bytes(directory / "model.safetensors", file);
+    auto const tables = internal::find_bart_tables(Checkpoint::open(directory.path()), bart_names("BART"), tied);
+    auto const or_null = [](char const* name) { return name == nullptr ? std::nullopt : std::optional<std::string>(name); };
+    CHECK(tables.decoder == of_decoder);
+    CHECK(tables.encoder == or_null(of_encoder));
+    CHECK(tables.head == or_null(of_head));
+  }
 }
 
 TEST_CASE("BART, mBART and Marian: the numbers of parameters of published models are transformers'") {
   // With `final_logits_bias`, which PyTorch has for a buffer; sines, which it has for parameters, do not count.
   auto const count = []<class D>(D, PositionRows rows, Bias bias, auto recipe) {
     auto const side = bart_side(D::sizes, rows);
-    return count_parameters(
-        EncoderDecoder<D, decltype(recipe)>::create({}, {}, {.encoder = side, .decoder = side, .vocabulary = D::sizes.vocabulary, .head_bias = bias}));
+    return count_parameters(EncoderDecoder<D, decltype(recipe)>::create(
+        {}, {}, {.encoder = side, .decoder = side, .vocabulary = D::sizes.vocabulary, .head_bias = bias}));
   };
   using enum PositionRows;
   CHECK(count(OpusMtEnDe{}, halved_sinusoids, Bias::present, PostNormRecipe{}) == 73'886'208 + 58'101);
@@ -285,12 +322,12 @@ TEST_CASE("BART, mBART and Marian: weights that were saved in F16 are kept so in
 
 TEST_CASE("BART, mBART and Marian: architectures picks the type, and a config without them means the model alone") {
   Context context;
-  CHECK(std::holds_alternative<MBart>(load_any(goldens::models / "mbart-tiny", context)));
+  CHECK(std::holds_alternative<MBart<>>(load_any(goldens::models / "mbart-tiny", context)));
   auto const bare = load_any(goldens::models / "bart-bare", context);
-  CHECK(hugging_face_modules(std::get<Bart>(bare), ModelHead::encoder_and_decoder).description == "BartModel");
+  CHECK(hugging_face_modules(std::get<Bart<>>(bare), ModelHead::encoder_and_decoder).description == "BartModel");
   // Without the name of a class it is the model alone.
   ChangedFixture const nameless("bart-bare", {{"architectures", Json::array()}});
-  CHECK(std::holds_alternative<Bart>(load_any(nameless.directory(), context)));
+  CHECK(std::holds_alternative<Bart<>>(load_any(nameless.directory(), context)));
 }
 
 TEST_CASE("BART, mBART and Marian: the configs of published models are read") {
@@ -318,7 +355,8 @@ TEST_CASE("BART, mBART and Marian: the configs of published models are read") {
   CHECK(opus.decoder_start == 58100);
   CHECK(opus.printed.class_prefix == "Marian");
 
-  auto const base = read_bart(R"({"_name_or_path": "bart-base", "activation_dropout": 0.1, "activation_function": "gelu", "add_bias_logits": false,
+  auto const base =
+      read_bart(R"({"_name_or_path": "bart-base", "activation_dropout": 0.1, "activation_function": "gelu", "add_bias_logits": false,
       "add_final_layer_norm": false, "architectures": ["BartModel"], "attention_dropout": 0.1, "bos_token_id": 0, "classif_dropout": 0.1,
       "classifier_dropout": 0.0, "d_model": 768, "decoder_attention_heads": 12, "decoder_ffn_dim": 3072, "decoder_layerdrop": 0.0,
       "decoder_layers": 6, "decoder_start_token_id": 2, "dropout": 0.1, "early_stopping": true, "encoder_attention_heads": 12,
@@ -337,7 +375,8 @@ TEST_CASE("BART, mBART and Marian: the configs of published models are read") {
   CHECK(base.embedding.norm == EmbeddingNorm::present);
   CHECK(base.head_weights == HeadWeights::tied);
 
-  auto const mnli = parse_json(R"({"_num_labels": 3, "activation_dropout": 0.0, "activation_function": "gelu", "add_final_layer_norm": false,
+  auto const mnli =
+      parse_json(R"({"_num_labels": 3, "activation_dropout": 0.0, "activation_function": "gelu", "add_final_layer_norm": false,
       "architectures": ["BartForSequenceClassification"], "attention_dropout": 0.0, "bos_token_id": 0, "classif_dropout": 0.0,
       "classifier_dropout": 0.0, "d_model": 1024, "decoder_attention_heads": 16, "decoder_ffn_dim": 4096, "decoder_layerdrop": 0.0,
       "decoder_layers": 12, "decoder_start_token_id": 2, "dropout": 0.1, "encoder_attention_heads": 16, "encoder_ffn_dim": 4096,
@@ -345,7 +384,8 @@ TEST_CASE("BART, mBART and Marian: the configs of published models are read") {
       "id2label": {"0": "contradiction", "1": "neutral", "2": "entailment"}, "init_std": 0.02, "is_encoder_decoder": true,
       "label2id": {"contradiction": 0, "entailment": 2, "neutral": 1}, "max_position_embeddings": 1024, "model_type": "bart",
       "normalize_before": false, "num_hidden_layers": 12, "output_past": false, "pad_token_id": 1, "scale_embedding": false,
-      "transformers_version": "4.7.0.dev0", "use_cache": true, "vocab_size": 50265})", "config.json");
+      "transformers_version": "4.7.0.dev0", "use_cache": true, "vocab_size": 50265})",
+                 "config.json");
   CHECK(model_head(mnli, "config.json") == ModelHead::sequence_classification);
   CHECK(read_bart_config(mnli, "config.json").encoder_sizes == BartLarge::sizes);
   CHECK(read_label_config(mnli, "config.json").labels == std::vector<std::string>{"contradiction", "neutral", "entailment"});
@@ -370,7 +410,9 @@ TEST_CASE("BART, mBART and Marian: the configs of published models are read") {
       "2": "LABEL_2"}, "init_std": 0.02, "is_encoder_decoder": true, "max_length": 200, "max_position_embeddings": 1024, "model_type": "mbart",
       "normalize_before": true, "normalize_embedding": true, "num_beams": 5, "num_hidden_layers": 12, "output_past": true, "pad_token_id": 1,
       "scale_embedding": true, "static_position_embeddings": false, "transformers_version": "4.4.0.dev0", "use_cache": true,
-      "vocab_size": 250054, "tokenizer_class": "MBart50Tokenizer"})", "config.json"), "config.json");
+      "vocab_size": 250054, "tokenizer_class": "MBart50Tokenizer"})",
+                                                  "config.json"),
+                                       "config.json");
   CHECK(mbart.decoder_sizes == MBartLarge50::sizes);
   CHECK(mbart.activation == Activation::relu);
   CHECK(mbart.embedding.scale == 32.0f);
@@ -404,29 +446,33 @@ TEST_CASE("BART, mBART and Marian: what a config leaves out has transformers' de
             "decoder_vocab_size: found 9, which is not supported; expected the vocab_size, 10, of the table that is shared"},
            {R"({"model_type":"mbart"})", "model_type: found an mBART, which is not supported; expected a BART or Marian"}})
     CHECK(contains(message_of<CheckpointError>([&, text = config] { read_bart(text); }), message));
-  for (auto const& [config, message] : std::initializer_list<Refused>{
-           {R"({"model_type":"bart","d_model":20,"encoder_attention_heads":2,"decoder_attention_heads":3})", "found a hidden size of 20 and 3 heads"},
-           {R"({"model_type":"bart","encoder_layers":0})", "encoder_layers: found 0"}})
+  for (auto const& [config, message] :
+       std::initializer_list<Refused>{{R"({"model_type":"bart","d_model":20,"encoder_attention_heads":2,"decoder_attention_heads":3})",
+                                       "found a hidden size of 20 and 3 heads"},
+                                      {R"({"model_type":"bart","encoder_layers":0})", "encoder_layers: found 0"}})
     CHECK(contains(message_of<FormatError>([&, text = config] { read_bart(text); }), message));
 }
 
 TEST_CASE("BART, mBART and Marian: files that do not fit their config, and sources that are too long, are said once") {
   Context context;
   ChangedFixture const vocabulary("bart-bare", {{"vocab_size", 36}});
-  CHECK(contains(message_of<CheckpointError>([&] { load<Bart>(vocabulary.directory(), context); }),
+  CHECK(contains(message_of<CheckpointError>([&] { load<Bart<>>(vocabulary.directory(), context); }),
                  "1 tensor does not fit this BART: shared.weight: found shape [37, 20], expected [36, 20]"));
   ChangedFixture const layers("bart-bare", {{"encoder_layers", 1}});
-  CHECK(contains(message_of<CheckpointError>([&] { load<Bart>(layers.directory(), context); }), "encoder.layers.1.fc1.bias: not part of this model"));
+  CHECK(contains(message_of<CheckpointError>([&] { load<Bart<>>(layers.directory(), context); }),
+                 "encoder.layers.1.fc1.bias: not part of this model"));
   ChangedFixture const labels("bart-classifier", {{"id2label", {{"0", "no"}, {"1", "yes"}}}});
   CHECK(contains(message_of<CheckpointError>([&] { load<BartForSequenceClassification<>>(labels.directory(), context); }),
                  "classification_head.out_proj.weight: found shape [3, 16], expected [2, 16]"));
-  CHECK(contains(message_of<CheckpointError>([&] { load<Bart>(goldens::models / "mbart-tiny", context); }), "model_type: found an mBART"));
-  CHECK(contains(message_of<CheckpointError>([&] { load<AnyCausalModel>(goldens::models / "bart-tiny", context); }), "model_type: found a BART"));
+  CHECK(
+      contains(message_of<CheckpointError>([&] { load<Bart<>>(goldens::models / "mbart-tiny", context); }), "model_type: found an mBART"));
+  CHECK(contains(message_of<CheckpointError>([&] { load<AnyCausalModel>(goldens::models / "bart-tiny", context); }),
+                 "model_type: found a BART"));
   CHECK(contains(message_of<CheckpointError>([&] { load<AnySequenceToSequence>(goldens::models / "gpt2-tiny", context); }),
                  "model_type: found a GPT-2, which is not supported; expected a"));
-  auto const model = load<Bart>(goldens::models / "marian-tiny", context);
+  auto const model = load<Marian<>>(goldens::models / "marian-tiny", context);
   std::vector<TokenId> const ids(25, 3);
   auto const sequences = SequenceOffsets<axes::SourceTokens>::single(25);
-  CHECK_THROWS_WITH_AS(model.project_source(ids, sequences, context), "source 0: found 25 tokens, expected at most the model's 24 positions",
-                       ArgumentError);
+  CHECK_THROWS_WITH_AS(model.project_source(ids, sequences, context),
+                       "source 0: found 25 tokens, expected at most the model's 24 positions", ArgumentError);
 }

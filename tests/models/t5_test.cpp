@@ -1,6 +1,7 @@
 // T5, T5 1.1 and mT5 against transformers in float64, from tiny checkpoints: the whole model, its encoder alone, and GGUF files of the same weights.
 #include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/io/safetensors.hpp>
 #include <axiform/io/safetensors_writer.hpp>
@@ -92,21 +93,6 @@ void check_t5(std::string const& fixture) {
   }
 }
 
-// The tokens that are most likely, one after another.
-template <class Model>
-std::vector<TokenId> greedy_t5(Model const& model, std::vector<TokenId> const& source, std::size_t count, Context& context) {
-  auto const projected = model.project_source(source, SequenceOffsets<axes::SourceTokens>::single(source.size()), context);
-  std::vector<std::size_t> const source_of{0};
-  auto cache = model.make_cache(projected, source_of, count);
-  std::vector<TokenId> ids{0};
-  while (ids.size() < count) {
-    auto const logits = model.last_logits(std::span(ids).last(1), SequenceOffsets<axes::Tokens>::single(1), cache, context);
-    auto const row = logits.row(0);
-    ids.push_back(static_cast<TokenId>(std::ranges::max_element(row) - row.begin()));
-  }
-  return ids;
-}
-
 Json t5_config_json(char const* text) { return parse_json(text, "config.json"); }
 T5Config t5_config(char const* text) { return read_t5_config(t5_config_json(text), "config.json"); }
 
@@ -129,6 +115,7 @@ TEST_CASE("t5: states, attentions of all three kinds and logits are transformers
   check_t5<T5<>>("t5-tiny");
   check_t5<T5<>>("t5-v1_1");
   check_t5<T5<>>("mt5-tiny");
+  check_t5<T5<>>("umt5-tiny");
 }
 
 TEST_CASE("t5: a pair of a batch has the bits that it has alone, on any number of threads") {
@@ -170,15 +157,22 @@ TEST_CASE("t5: with a cache, token by token and in parts, a target has the bits 
   }
 }
 
-TEST_CASE("t5: the most likely tokens are transformers'") {
+TEST_CASE("t5: generate writes the tokens that transformers writes, greedily and with beams") {
   Context context;
-  for (std::string const fixture : {"t5-tiny", "t5-v1_1", "mt5-tiny"}) {
+  for (std::string const fixture : {"t5-tiny", "t5-v1_1", "mt5-tiny", "umt5-tiny"}) {
     CAPTURE(fixture);
     auto const model = load<AnySequenceToSequence>(goldens::models / fixture, context);
     Goldens const golden(goldens::models / fixture / "goldens.safetensors");
-    for (std::string const name : {"greedy0", "greedy1"}) {
-      auto const expected = golden.ids(name + ".ids");
-      CHECK(greedy_t5(model, golden.ids(name + ".source"), expected.size(), context) == expected);
+    for (std::string const number : {"0", "1"}) {
+      auto const source = golden.ids("greedy" + number + ".source");
+      auto const greedy = golden.ids("greedy" + number + ".ids"), beams = golden.ids("beams" + number + ".ids");
+      GenerateOptions options{.max_new_tokens = 12, .decoding = Decoding::greedy, .decoder_start = 0};
+      CHECK(generate(model, source, options, context).front() == greedy);
+      options.max_new_tokens = 10;
+      options.decoding = Decoding::beam_search;
+      options.num_beams = 4;
+      options.end_of_text = {1};
+      CHECK(generate(model, source, options, context).front() == beams);
     }
   }
 }
@@ -261,6 +255,18 @@ TEST_CASE("t5: configs of published checkpoints are read") {
   CHECK(usual.dimensions.heads == 6);
   CHECK(usual.dimensions.inner == 1024);
   CHECK(usual.gate == MlpGate::present);
+  // google/umt5-small.
+  auto const umt5 =
+      t5_config(R"({"architectures":["UMT5ForConditionalGeneration"],"classifier_dropout":0.0,"d_ff":1024,"d_kv":64,"d_model":512,
+      "decoder_start_token_id":0,"dense_act_fn":"gelu_new","dropout_rate":0.1,"eos_token_id":1,"feed_forward_proj":"gated-gelu",
+      "initializer_factor":1.0,"is_encoder_decoder":true,"is_gated_act":true,"layer_norm_epsilon":1e-06,"model_type":"umt5",
+      "num_decoder_layers":8,"num_heads":6,"num_layers":8,"output_past":true,"pad_token_id":0,"relative_attention_max_distance":128,
+      "relative_attention_num_buckets":32,"scalable_attention":true,"tie_word_embeddings":false,"tokenizer_class":"T5Tokenizer",
+      "torch_dtype":"float32","transformers_version":"4.31.0.dev0","use_cache":true,"vocab_size":256384})");
+  CHECK(umt5.position.bias_tables == BiasTables::by_layer);
+  CHECK(umt5.head_scale == HeadScale::none);
+  CHECK(umt5.printed.class_prefix == "UMT5");
+  CHECK(small.position.bias_tables == BiasTables::shared);
   auto const saved = t5_config(R"({"model_type":"t5","feed_forward_proj":"gated-gelu","dense_act_fn":"gelu_new","is_gated_act":true,
       "scale_decoder_outputs":false,"tie_word_embeddings":true})");
   CHECK(saved.head_scale == HeadScale::none);
@@ -324,12 +330,13 @@ TEST_CASE("t5: a checkpoint of other layers, of another feed-forward block or of
   CHECK(
       refusal(several).ends_with("model.safetensors: decoder.embed_tokens.weight: found a token table of its own, which is not supported; "
                                  "expected a copy of shared.weight"));
+  CHECK(load<T5Encoder<>>(several.directory(), context).vocabulary() == 31);  // it does not read the decoder's
 }
 
 TEST_CASE("t5: a GGUF file of the same weights gives the same bits, the encoder's alone too") {
   Context context;
   // The files have no greatest distance: it is 128.
-  for (std::string const fixture : {"t5-tiny", "t5-v1_1"}) {
+  for (std::string const fixture : {"t5-tiny", "t5-v1_1", "umt5-tiny"}) {
     CAPTURE(fixture);
     goldens::ChangedFixture const directory(fixture, {{"relative_attention_max_distance", 128}});
     T5Case const one(Goldens(goldens::models / fixture / "goldens.safetensors"), "batch");

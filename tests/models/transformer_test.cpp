@@ -126,6 +126,10 @@ TEST_CASE("transformer: what torch.save wrote, under other common names, a head 
     CHECK(why ==
           (name == "model.fc_out.weight" ? "tokens.weight, which was read under another name" : "a buffer, which holds nothing learned"));
   check_transformer(model, "transformer-renamed");
+  test::TemporaryDirectory const directory;
+  std::filesystem::copy(goldens::models / "transformer-renamed", directory.path());
+  std::filesystem::rename(directory / "pytorch_model.bin", directory / "model.pt");
+  CHECK(load_with_report<Transformer<>>(directory.path(), context).report.loaded.size() == report.loaded.size());
 }
 
 TEST_CASE("transformer: norm_first decides which of the two models a config is, and one of them takes either") {

@@ -171,6 +171,27 @@ TEST_CASE("families: tasks that take a BERT take an ELECTRA, whose embeddings ar
   CHECK(found.elements()[3] == doctest::Approx(mean).epsilon(1e-5));
 }
 
+TEST_CASE("families: a T5's encoder embeds as sentence-transformers does: the mean, a dense module without a bias, unit length") {
+  Context context = Context::with_threads(2);
+  auto const directory = goldens::models / "t5-encoder";
+  auto const task = SentenceEmbedding<AnyEncoder>::from_directory(directory, context);
+  std::ifstream file(directory / "texts.jsonl");
+  for (std::string text; std::getline(file, text);) {
+    auto const line = parse_json(text, "texts.jsonl");
+    CAPTURE(text);
+    CHECK(task.tokenizer().encode(line["text"].get<std::string>()).ids == line["ids"].get<std::vector<TokenId>>());
+  }
+  CHECK(task.max_length() == 24);
+  CHECK(task.dimensions() == 10);
+  auto const texts = read_json(directory / "sentences.json").get<std::vector<std::string>>();
+  auto const found = task.embed(texts, context);
+  goldens::Goldens const golden(directory / "goldens.safetensors");
+  CHECK(goldens::largest_difference(found.elements(), golden.reals("embeddings")) < 2e-5);
+  auto const alone = task.embed(texts.at(1), context);  // nothing but the end
+  CHECK(std::ranges::equal(alone.elements(), found.row(1)));
+  CHECK(SentenceEmbedding<T5Encoder<>>::from_directory(directory, context).dimensions() == 10);
+}
+
 // The weights are 438 MB: `scripts/fetch-model all-mpnet-base-v2` fetches them, and without them this case is skipped.
 TEST_CASE("families: all-mpnet-base-v2's own weights give sentence-transformers' embeddings, and its masked-LM form says what it lacks" *
           doctest::skip(!std::filesystem::exists(std::filesystem::path(AXIFORM_MODELS) / "all-mpnet-base-v2" / "model.safetensors"))) {

@@ -1,7 +1,11 @@
 // TextClassification against the recorded answers of transformers' pipeline, and what it refuses.
 #include <doctest/doctest.h>
+#include <axiform/models/bart_heads.hpp>
 #include <axiform/tasks/text_classification.hpp>
 
+#include <cmath>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +48,26 @@ TEST_CASE("text classification: labels and scores are the pipeline's for every p
       }
     }
   }
+}
+
+TEST_CASE("text classification: BART's logits of texts and of pairs are transformers', under their labels") {
+  Context context;
+  auto const directory = recorded::models / "bart-classifier";
+  auto const model = TextClassification<BartForSequenceClassification<>>::from_directory(directory, context);
+  TextClassificationOptions const options{.top_k = std::nullopt, .function = ClassifierFunction::none};
+  std::ifstream lines(directory / "texts.jsonl");
+  std::size_t cases = 0;
+  for (std::string line; std::getline(lines, line); ++cases) {
+    CAPTURE(line);
+    Json const expected = parse_json(line, "texts.jsonl");
+    auto const text = expected.at("text").get<std::string>();
+    auto const found = expected.at("pair").is_null()
+                           ? model.classify(text, options, context)
+                           : model.classify(TextPair{text, expected.at("pair").get<std::string>()}, options, context);
+    REQUIRE(found.size() == 3);
+    for (auto const& [label, score] : found) CHECK(std::abs(score - expected.at("logits")[model.label_index(label)].get<double>()) < 2e-5);
+  }
+  CHECK(cases == 6);
 }
 
 TEST_CASE("text classification: many texts and pairs have the bits that each has alone, in their order") {

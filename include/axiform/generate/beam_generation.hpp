@@ -27,7 +27,7 @@ namespace axiform::inline AXIFORM_ARCH::internal {
 template <CausalLanguageModel Model>
 class BeamGeneration {
  public:
-  BeamGeneration(Model const& model, std::span<std::span<TokenId const> const> prompts, std::size_t first_sequence,
+  BeamGeneration(Model const& model, PromptRange range, std::span<std::span<TokenId const> const> prompts, std::size_t first_sequence,
                  GenerateOptions const& options, Stopping const& stopping, typename Model::Cache& cache, Context& context)
       : model_(model),
         options_(options),
@@ -37,7 +37,8 @@ class BeamGeneration {
         cached_(prompts.size() * options.num_beams) {
     searches_.reserve(prompts.size());
     for (auto const prompt : prompts)
-      searches_.emplace_back(prompt, options, options.checked_length(prompt.size(), model.positions()), stopping,
+      searches_.emplace_back(prompt, source_of_prompt(model, range.first + searches_.size(), prompt), options,
+                             options.checked_length(prompt.size(), model.positions()), stopping,
                              first_sequence + searches_.size() * options.num_return_sequences);
     slots_.resize(prompts.size());
     for (std::size_t p = 0; p < prompts.size(); ++p) slots_[p] = {p * options.num_beams};

@@ -26,10 +26,10 @@
 
 namespace axiform {
 
-/// The beams of one prompt. Refers to the options and to what ends a text, which must outlive it.
+/// The beams of one prompt. Refers to the options, the source and to what ends a text, which must outlive it.
 ///
 ///     Stopping const stopping(options);
-///     BeamSearch search(prompt, options, max_length, stopping);
+///     BeamSearch search(prompt, prompt, options, max_length, stopping);
 ///     while (!search.is_done()) search.step(rows);   // rows[i]: the logits behind search.beams()[i]
 ///     auto const best = search.results();
 class BeamSearch {
@@ -42,9 +42,10 @@ class BeamSearch {
     std::vector<TokenReport> reports;  ///< Of the tokens that were chosen, where the options ask for it.
   };
 
+  /// @param source   What the texts are written beside; the prompt, where that is all.
   /// @param sequence The number that `stop_when` is told.
-  BeamSearch(std::span<TokenId const> prompt, GenerateOptions const& options, std::size_t max_length, Stopping const& stopping,
-             std::size_t sequence = 0);
+  BeamSearch(std::span<TokenId const> prompt, std::span<TokenId const> source, GenerateOptions const& options, std::size_t max_length,
+             Stopping const& stopping, std::size_t sequence = 0);
 
   /// The texts that are followed, best first: one at the beginning, `num_beams` later on.
   std::span<Beam const> beams() const& noexcept { return beams_; }
@@ -109,11 +110,11 @@ class BeamSearch {
 
 #if AXIFORM_DEFINES(generate)
 
-AXIFORM_INLINE BeamSearch::BeamSearch(std::span<TokenId const> prompt, GenerateOptions const& options, std::size_t max_length,
-                                      Stopping const& stopping, std::size_t sequence)
+AXIFORM_INLINE BeamSearch::BeamSearch(std::span<TokenId const> prompt, std::span<TokenId const> source, GenerateOptions const& options,
+                                      std::size_t max_length, Stopping const& stopping, std::size_t sequence)
     : options_(options),
       stopping_(stopping),
-      process_(options, prompt.size(), max_length),
+      process_(options, source, prompt.size(), max_length),
       prompt_length_(prompt.size()),
       max_length_(max_length),
       sequence_(sequence) {
@@ -184,6 +185,10 @@ AXIFORM_INLINE std::vector<BeamSearch::Candidate> BeamSearch::best_continuations
       to_log_probabilities(row);
     }
     process_(beams_[b].ids, row);
+    // A beam that nothing may continue has nothing to sum up.
+    if (options_.processed_scores == ProcessedScores::renormalized &&
+        std::ranges::any_of(row, [](float score) { return score != impossible; }))
+      to_log_probabilities(row);
     if (options_.decoding == Decoding::beam_sample) {
       offer_drawn(b, sampler_.distribution(row, options_.sampling, least), row.size());
       continue;
@@ -208,7 +213,8 @@ AXIFORM_INLINE void BeamSearch::offer_drawn(std::size_t b, std::span<Sampler::Ca
     if (candidate.probability <= 0) continue;
     auto const words = random(b * vocabulary + static_cast<std::size_t>(candidate.id), beams_[b].ids.size());
     double const uniform = std::max(uniform_from(words[0], words[1]), 0x1p-54);  // in (0, 1)
-    double const score = beams_[b].score + candidate.score;
+    bool const renormalized = options_.processed_scores == ProcessedScores::renormalized;
+    double const score = beams_[b].score + (renormalized ? std::log(candidate.probability) : candidate.score);
     best_.offer({score - std::log(-std::log(uniform)), score, b, candidate.id});
   }
 }

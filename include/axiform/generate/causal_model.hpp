@@ -32,7 +32,8 @@ struct PromptRange {
 /// `common` tokens of both are the same already.
 ///
 /// A model whose prompts differ in more than their tokens, as an encoder-decoder's do in their source, also has `make_cache(prompts,
-/// sequences, capacity)` with a `PromptRange`: of the sequences as many belong to each of these prompts, in order.
+/// sequences, capacity)` with a `PromptRange`: of the sequences as many belong to each of these prompts, in order. `source(p)` then are the tokens
+/// of what prompt p is beside.
 template <class M>
 concept CausalLanguageModel = requires(M const& model, std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences,
                                        typename M::Cache& cache, Context& context, std::size_t n) {
@@ -66,6 +67,16 @@ typename M::Cache make_cache_of_prompts(M const& model, PromptRange prompts, std
     return model.make_cache(prompts, prompts.count * each, capacity);
   } else {
     return model.make_cache(prompts.count * each, capacity);
+  }
+}
+
+/// What a prompt of a batch is written beside: its source, where the model has read one, and otherwise itself.
+template <CausalLanguageModel M>
+std::span<TokenId const> source_of_prompt(M const& model, std::size_t p, std::span<TokenId const> prompt) {
+  if constexpr (requires { model.source(p); }) {
+    return model.source(p);
+  } else {
+    return prompt;
   }
 }
 

@@ -33,14 +33,14 @@ namespace internal {
 template <CausalLanguageModel Model>
 class TokenGeneration {
  public:
-  TokenGeneration(Model const& model, std::span<std::span<TokenId const> const> prompts, std::size_t first_sequence,
+  TokenGeneration(Model const& model, PromptRange range, std::span<std::span<TokenId const> const> prompts, std::size_t first_sequence,
                   GenerateOptions const& options, Stopping const& stopping, typename Model::Cache& cache, Context& context)
       : model_(model), options_(options), stopping_(stopping), first_sequence_(first_sequence), cache_(cache), context_(context) {
     choosers_.reserve(prompts.size());
     sequences_.reserve(prompts.size() * options.num_return_sequences);
     for (auto const prompt : prompts) {
       std::size_t const length = options.checked_length(prompt.size(), model.positions());
-      choosers_.emplace_back(options, prompt.size(), length);
+      choosers_.emplace_back(options, source_of_prompt(model, range.first + choosers_.size(), prompt), prompt.size(), length);
       for (std::size_t r = 0; r < options.num_return_sequences; ++r) {
         Sequence& sequence = sequences_.emplace_back(Sequence{{}, length, FinishReason::length, Growth::growing});
         sequence.text.ids.reserve(length);
@@ -215,8 +215,8 @@ std::vector<GeneratedSequence> generate_part(Model const& model, PromptRange ran
   std::size_t longest = 0;
   for (auto const prompt : prompts) longest = std::max(longest, options.checked_length(prompt.size(), model.positions()));
   auto cache = make_cache_of_prompts(model, range, options.sequences_each(), longest);
-  if (options.has_beams()) return BeamGeneration<Model>(model, prompts, first_sequence, options, stopping, cache, context).run();
-  return TokenGeneration<Model>(model, prompts, first_sequence, options, stopping, cache, context).run();
+  if (options.has_beams()) return BeamGeneration<Model>(model, range, prompts, first_sequence, options, stopping, cache, context).run();
+  return TokenGeneration<Model>(model, range, prompts, first_sequence, options, stopping, cache, context).run();
 }
 
 /// The sequences of `count` prompts, made in parts of as many as may run together: `run(part)` gives those of a part's prompts.

@@ -36,6 +36,24 @@ struct NoRepeatNgram {
   void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
 };
 
+/// Makes tokens of the source more probable: their scores are multiplied by `penalty`, or divided when they are below 0. Each counts once.
+struct SourceRepetitionPenalty {
+  std::span<TokenId const> source;  ///< The tokens of the source.
+  double penalty;                   ///< > 0; above 1 makes tokens of the source more probable.
+
+  /// Parameters as those of `RepetitionPenalty`.
+  void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
+};
+
+/// Makes every token impossible that would complete a sequence of `size` tokens that is in the source.
+struct NoNgramOfSource {
+  std::span<TokenId const> source;  ///< The tokens of the source.
+  std::size_t size;                 ///< Tokens of the sequence, at least 1.
+
+  /// Parameters as those of `RepetitionPenalty`.
+  void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
+};
+
 /// Makes the last token of a forbidden sequence impossible where the tokens before it are there.
 struct NoBadWords {
   std::span<std::vector<TokenId> const> words;  ///< Sequences of at least one token.
@@ -63,15 +81,16 @@ struct ForcedTokens {
   void operator()(std::span<TokenId const> so_far, std::span<float> scores) const;
 };
 
-/// The processors that options ask for, in Hugging Face's order. Refers to the options, which must outlive it.
+/// The processors that options ask for, in Hugging Face's order. Refers to the options and the source, which must outlive it.
 ///
-///     LogitsProcessors const process(options, prompt.size(), 50);
+///     LogitsProcessors const process(options, prompt, prompt.size(), 50);
 ///     process(ids, logits.row(0));
 class LogitsProcessors {
  public:
+  /// @param source        What the text is written beside; the prompt, where that is all.
   /// @param prompt_length Tokens of the prompt.
   /// @param max_length    The length at which the text ends, prompt included.
-  LogitsProcessors(GenerateOptions const& options, std::size_t prompt_length, std::size_t max_length);
+  LogitsProcessors(GenerateOptions const& options, std::span<TokenId const> source, std::size_t prompt_length, std::size_t max_length);
 
   bool empty() const noexcept { return list_.empty(); }  ///< Whether nothing would change.
 
@@ -79,7 +98,9 @@ class LogitsProcessors {
   void operator()(std::span<TokenId const> ids, std::span<float> scores) const;
 
  private:
-  std::vector<std::variant<RepetitionPenalty, NoRepeatNgram, NoBadWords, MinimumLength, ForcedTokens>> list_;
+  std::vector<
+      std::variant<SourceRepetitionPenalty, RepetitionPenalty, NoRepeatNgram, NoNgramOfSource, NoBadWords, MinimumLength, ForcedTokens>>
+      list_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -98,11 +119,19 @@ AXIFORM_INLINE void RepetitionPenalty::operator()(std::span<TokenId const> ids, 
 }
 
 AXIFORM_INLINE void NoRepeatNgram::operator()(std::span<TokenId const> ids, std::span<float> scores) const {
-  if (size == 0 || ids.size() < size) return;
+  NoNgramOfSource{ids, size}(ids, scores);
+}
+
+AXIFORM_INLINE void SourceRepetitionPenalty::operator()(std::span<TokenId const>, std::span<float> scores) const {
+  RepetitionPenalty{1 / penalty}(source, scores);
+}
+
+AXIFORM_INLINE void NoNgramOfSource::operator()(std::span<TokenId const> ids, std::span<float> scores) const {
+  if (size == 0 || ids.size() + 1 < size) return;
   auto const prefix = ids.last(size - 1);
-  for (std::size_t i = 0; i + size <= ids.size(); ++i) {
-    if (!std::ranges::equal(ids.subspan(i, size - 1), prefix)) continue;
-    auto const id = static_cast<std::size_t>(ids[i + size - 1]);
+  for (std::size_t i = 0; i + size <= source.size(); ++i) {
+    if (!std::ranges::equal(source.subspan(i, size - 1), prefix)) continue;
+    auto const id = static_cast<std::size_t>(source[i + size - 1]);
     if (id < scores.size()) scores[id] = impossible;
   }
 }
@@ -130,10 +159,13 @@ AXIFORM_INLINE void ForcedTokens::operator()(std::span<TokenId const> so_far, st
     if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = 0;
 }
 
-AXIFORM_INLINE LogitsProcessors::LogitsProcessors(GenerateOptions const& options, std::size_t prompt_length, std::size_t max_length) {
+AXIFORM_INLINE LogitsProcessors::LogitsProcessors(GenerateOptions const& options, std::span<TokenId const> source,
+                                                  std::size_t prompt_length, std::size_t max_length) {
   std::span<TokenId const> const end(options.end_of_text);
+  if (options.encoder_repetition_penalty != 1.0) list_.emplace_back(SourceRepetitionPenalty{source, options.encoder_repetition_penalty});
   if (options.repetition_penalty != 1.0) list_.emplace_back(RepetitionPenalty{options.repetition_penalty});
   if (options.no_repeat_ngram_size != 0) list_.emplace_back(NoRepeatNgram{options.no_repeat_ngram_size});
+  if (options.encoder_no_repeat_ngram_size != 0) list_.emplace_back(NoNgramOfSource{source, options.encoder_no_repeat_ngram_size});
   if (!options.bad_words.empty()) list_.emplace_back(NoBadWords{options.bad_words, end});
   std::size_t const least = options.min_new_tokens ? prompt_length + *options.min_new_tokens : options.min_length;
   if (least > prompt_length && !end.empty()) list_.emplace_back(MinimumLength{least, end});

@@ -11,6 +11,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <axiform/core/checks.hpp>
@@ -35,6 +36,12 @@ enum class EarlyStopping {
   when_unlikely,  ///< `False`: when the best text that still grows is, at its present length, worse than every finished one.
   when_full,      ///< `True`: as soon as there are `num_beams` finished texts.
   never           ///< `"never"`: when no text that still grows can become better, at whatever length.
+};
+
+/// Whether processed scores are made the logarithms of probabilities again (Hugging Face's `renormalize_logits`).
+enum class ProcessedScores {
+  as_they_are,  ///< What processors forbid is missing: a beam's score is that of its text among all texts.
+  renormalized  ///< The probabilities of what is left sum to one: a beam's score is that of its text among those that are possible.
 };
 
 /// What is done to the scores before a token is drawn, in this order (as Hugging Face's logits warpers). Greedy decoding and beam search
@@ -84,7 +91,7 @@ struct PromptLookup {
 ///     generate(gpt2, prompt, {.max_new_tokens = 20, .decoding = Decoding::greedy, .no_repeat_ngram_size = 2}, context);
 ///     generate(gpt2, prompt, {.num_return_sequences = 2, .decoding = Decoding::beam_search, .num_beams = 4}, context);
 ///
-/// Scores are processed in the order of the members from `repetition_penalty` to `sampling`.
+/// Scores are processed in the order of the members from `encoder_repetition_penalty` to `processed_scores`.
 struct GenerateOptions {
   static constexpr std::size_t most_sequences = 4096;  ///< More at once are taken for a mistake: each has a key-value cache.
 
@@ -98,8 +105,13 @@ struct GenerateOptions {
   double length_penalty = 1.0;                                  ///< A beam's score is its log-probability / (generated tokens)^this.
   EarlyStopping early_stopping = EarlyStopping::when_unlikely;  ///< When beam search ends.
 
+  /// Scores of tokens that are in the source are multiplied by it, divided when below 0: above 1 the text keeps to its source. A model without
+  /// sources has the prompt for one.
+  double encoder_repetition_penalty = 1.0;
   double repetition_penalty = 1.0;       ///< Scores of tokens that are there, prompt included, are divided by it; multiplied when below 0.
   std::size_t no_repeat_ngram_size = 0;  ///< No sequence of this many tokens appears twice; 0 allows it.
+  /// No sequence of this many tokens is one of the source, or of the prompt where there is no source; 0 allows it.
+  std::size_t encoder_no_repeat_ngram_size = 0;
   /// Sequences of tokens that are not generated. One that is an end-of-text alone is not heeded.
   std::vector<std::vector<TokenId>> bad_words = {};
   std::size_t min_length = 0;                        ///< No end-of-text before so many tokens in all.
@@ -107,6 +119,8 @@ struct GenerateOptions {
   std::optional<TokenId> forced_bos = {};            ///< The second token, where the prompt has only one.
   std::vector<TokenId> forced_eos = {};              ///< One of these becomes the last token when the full length is reached.
   SamplingOptions sampling = {};                     ///< How tokens are drawn.
+  /// Which scores beams add up. A token that is chosen without beams is the same in either case.
+  ProcessedScores processed_scores = ProcessedScores::as_they_are;
 
   /// Equal seeds give equal tokens, on any system. The token at position t (from 0, the prompt counted) of sequence r of a prompt draws
   /// from Philox(seed)(r, t): it does not depend on the other prompts of a batch, and a text that is continued is the text made at once.
@@ -181,8 +195,10 @@ AXIFORM_INLINE void SamplingOptions::check() const {
 AXIFORM_INLINE void GenerateOptions::check(std::size_t vocabulary) const {
   sampling.check();
   check_sequences();
-  if (!(repetition_penalty > 0) || std::isinf(repetition_penalty))
-    throw ArgumentError("repetition_penalty: found " + std::to_string(repetition_penalty) + ", expected a number above 0");
+  for (auto const& [name, penalty] :
+       {std::pair("repetition_penalty", repetition_penalty), std::pair("encoder_repetition_penalty", encoder_repetition_penalty)})
+    if (!(penalty > 0) || std::isinf(penalty))
+      throw ArgumentError(std::string(name) + ": found " + std::to_string(penalty) + ", expected a number above 0");
   if (!std::isfinite(length_penalty))
     throw ArgumentError("length_penalty: found " + std::to_string(length_penalty) + ", expected a finite number");
   if (max_time && !(max_time->count() >= 0))

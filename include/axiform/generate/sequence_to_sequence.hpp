@@ -93,7 +93,16 @@ class BesideSources {
 
   std::size_t positions() const { return model_->positions(); }       ///< Tokens of the longest target.
   std::size_t vocabulary() const { return model_->vocabulary(); }     ///< Tokens that may be written.
-  std::size_t sources() const noexcept { return source_of_.size(); }  ///< Sources, those that are equal counted as often as they are there.
+  /// Sources, those that are equal counted as often as they are there.
+  std::size_t sources() const noexcept { return packed_.source_of.size(); }
+  /// The tokens of one of them.
+  /// @throws ArgumentError when there is no such source.
+  std::span<TokenId const> source(std::size_t s) const& {
+    if (s >= sources()) throw ArgumentError("sources: found source " + std::to_string(s) + ", expected one of " + std::to_string(sources()));
+    std::size_t const packed = packed_.source_of[s];
+    return std::span(packed_.ids).subspan(packed_.sequences.offset(packed), packed_.sequences.length(packed));
+  }
+  void source(std::size_t) const&& = delete;  ///< The span would dangle: give the owner a name.
 
   /// A cache for sequences that belong to the sources in equal shares, in order: of 6 sequences and 2 sources, 3 to each.
   /// @throws ArgumentError when the sequences cannot be shared out.
@@ -109,7 +118,7 @@ class BesideSources {
       throw ArgumentError("sources: found " + std::to_string(sequences) + " sequences beside " + std::to_string(prompts.count) +
                           " sources, expected as many for each");
     std::vector<std::size_t> source_of(sequences);
-    for (std::size_t s = 0; s < sequences; ++s) source_of[s] = source_of_[prompts.first + s / (sequences / prompts.count)];
+    for (std::size_t s = 0; s < sequences; ++s) source_of[s] = packed_.source_of[prompts.first + s / (sequences / prompts.count)];
     return model_->make_cache(source_, source_of, capacity);
   }
 
@@ -128,7 +137,7 @@ class BesideSources {
 
  private:
   BesideSources(Model const& model, PackedSources packed, Context& context)
-      : model_(&model), source_(model.project_source(packed.ids, packed.sequences, context)), source_of_(std::move(packed.source_of)) {}
+      : model_(&model), packed_(std::move(packed)), source_(model.project_source(packed_.ids, packed_.sequences, context)) {}
 
   static PackedSources checked(Model const& model, std::vector<std::span<TokenId const>> const& sources) {
     check(model, sources);
@@ -136,8 +145,8 @@ class BesideSources {
   }
 
   Model const* model_;
+  PackedSources packed_;
   typename Model::Source source_;
-  std::vector<std::size_t> source_of_;
 };
 
 /// Writes a text, or several, for each of some sources of any lengths. Sources run packed, without padding, and equal ones are encoded once; each text

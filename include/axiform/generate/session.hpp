@@ -78,7 +78,7 @@ class GenerationSession {
     std::span<TokenId const> const prompt(ids_);
     try {
       Stopping const stopping(options);
-      auto texts = internal::TokenGeneration<Model>(*model_, std::span(&prompt, 1), 0, options, stopping, cache_, context).run();
+      auto texts = internal::TokenGeneration<Model>(*model_, {}, std::span(&prompt, 1), 0, options, stopping, cache_, context).run();
       ids_ = texts[0].ids;
       return std::move(texts[0]);
     } catch (...) {

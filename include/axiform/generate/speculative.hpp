@@ -56,8 +56,8 @@ class Speculation {
         context_(context),
         length_(options.checked_length(prompt.size(), model.positions())),
         stopping_(options),
-        chooser_(options, prompt.size(), length_),
-        draft_chooser_(options, prompt.size(), length_),
+        chooser_(options, source_of_prompt(model, 0, prompt), prompt.size(), length_),
+        draft_chooser_(options, source_of_prompt(model, 0, prompt), prompt.size(), length_),
         cache_(model.make_cache(1, length_)),
         draft_cache_(draft.make_cache(1, std::min(length_, draft.positions()))),
         ids_(result_.sequence.ids) {

@@ -22,16 +22,15 @@
 namespace axiform {
 
 /// Processes a row of logits and chooses from it, greedily or by drawing. One serves the sequences of a prompt, one after another. Refers
-/// to the options, which must outlive it.
+/// to the options and the source, which must outlive it.
 ///
-///     TokenChooser chooser(options, prompt.size(), max_length);
+///     TokenChooser chooser(options, prompt, prompt.size(), max_length);
 ///     chooser.read(logits.row(0), ids);
 ///     ids.push_back(chooser.choose(0, ids.size()));
 class TokenChooser {
  public:
-  /// @param prompt_length Tokens of the prompt.
-  /// @param max_length    The length at which the text ends, prompt included.
-  TokenChooser(GenerateOptions const& options, std::size_t prompt_length, std::size_t max_length);
+  /// Parameters as those of `LogitsProcessors`.
+  TokenChooser(GenerateOptions const& options, std::span<TokenId const> source, std::size_t prompt_length, std::size_t max_length);
 
   /// Takes the logits of the next token.
   /// @param logits [VocabularyEntries], overwritten; it must live until the next call.
@@ -61,8 +60,9 @@ class TokenChooser {
 
 #if AXIFORM_DEFINES(generate)
 
-AXIFORM_INLINE TokenChooser::TokenChooser(GenerateOptions const& options, std::size_t prompt_length, std::size_t max_length)
-    : options_(options), process_(options, prompt_length, max_length) {}
+AXIFORM_INLINE TokenChooser::TokenChooser(GenerateOptions const& options, std::span<TokenId const> source, std::size_t prompt_length,
+                                          std::size_t max_length)
+    : options_(options), process_(options, source, prompt_length, max_length) {}
 
 AXIFORM_INLINE void TokenChooser::read(std::span<float> logits, std::span<TokenId const> ids) {
   logits_ = logits;

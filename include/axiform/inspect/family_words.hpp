@@ -11,9 +11,9 @@
 ///       (classifier): Linear(…, out_features={classifier.weight}, bias=True)     the rows of that parameter
 ///     )
 ///
-/// Values: layers of a side (encoder_layers, decoder_layers), hidden, heads, width, key_width, fused_width (those of queries, keys and values), head_size, inner, fused_inner (twice that), vocabulary,
-/// positions, token_types, norm (the line of a norm), epsilon (its), activation and head_activation (the lines of activations), padding
-/// (", padding_idx=1" or nothing), the rates of `PrintedSettings`, hidden_dropout and the like, and attention_dropout_or_identity (the line of a module).
+/// Values: encoder_layers and decoder_layers (of an encoder-decoder's sides), hidden, heads, width, key_width, fused_width (those of queries, keys and
+/// values), head_size, inner, fused_inner (twice that), vocabulary, positions, token_types, norm (the line of a norm), epsilon (its), activation and
+/// head_activation (the lines of activations), padding (", padding_idx=1" or nothing), the rates of `PrintedSettings`, hidden_dropout and the like, and attention_dropout_or_identity (the line of a module).
 #pragma once
 
 #include <algorithm>

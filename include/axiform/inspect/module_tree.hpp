@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <axiform/core/activation.hpp>
+#include <axiform/core/axis.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/inspect/describe.hpp>
@@ -25,6 +26,7 @@
 #include <axiform/models/model_head.hpp>
 #include <axiform/models/printed_settings.hpp>
 #include <axiform/nn/dimensions.hpp>
+#include <axiform/nn/sinusoids.hpp>
 #include <axiform/nn/visit.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -36,6 +38,11 @@ concept FamilyModel = Layer<M const> && requires {
 };
 
 namespace internal {
+
+template <class T>
+inline constexpr bool is_sinusoids = false;
+template <Axis Columns>
+inline constexpr bool is_sinusoids<Sinusoids<Columns>> = true;
 
 // Collects what the words of a family name. Of several norms or activations the first counts: within a model they are alike.
 struct CollectValues {
@@ -77,8 +84,8 @@ struct CollectValues {
         values.try_emplace("epsilon", std::move(epsilon).str());
       }
       visit_members(member, *this);
-    } else if constexpr (requires { member.rows(), member.columns(); }) {
-      number("positions", member.rows());  // sines, which are no layer
+    } else if constexpr (is_sinusoids<T>) {
+      number("positions", member.rows());
     } else if constexpr (requires { member.has_value(); }) {
       if (member.has_value()) (*this)(name, *member);
     } else if constexpr (requires { member.front(); }) {

@@ -66,7 +66,7 @@ struct WeightFiles {
 class Checkpoint {
  public:
   /// Opens the first that is there of `model.safetensors`, `model.safetensors.index.json` with every shard that it names,
-  /// `pytorch_model.bin` and `pytorch_model.bin.index.json`, as transformers chooses. Where there is none of these, a variant
+  /// `pytorch_model.bin` and `pytorch_model.bin.index.json`, as transformers chooses, and `model.pt`. Where there is none of these, a variant
   /// (`model.fp16.safetensors`) is taken if it is the only one. A GGUF file holds its tensors itself, under GGUF's names.
   /// @throws FileError when the directory or a file is missing; FormatError when a file is not what its format allows, or when the index
   ///         and the shards disagree; CheckpointError when the weights are there in another format only, in several variants, or in a file
@@ -111,12 +111,16 @@ class Checkpoint {
 namespace detail {
 
 /// Those that are read, in the order in which transformers prefers them.
-inline constexpr std::array<WeightFormat, 2> weight_formats{{
+inline constexpr std::array<WeightFormat, 3> weight_formats{{
     {"model", ".safetensors",
      [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
        return std::make_unique<SafetensorsFile>(SafetensorsFile::open(path));
      }},
     {"pytorch_model", ".bin",
+     [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
+       return std::make_unique<TorchFile>(TorchFile::open(path));
+     }},
+    {"model", ".pt",  // as people call what torch.save writes
      [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
        return std::make_unique<TorchFile>(TorchFile::open(path));
      }},

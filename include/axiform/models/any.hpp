@@ -48,7 +48,8 @@ struct ModelSet {
   using With = std::conditional_t<(std::is_same_v<Model, Models> || ...), ModelSet, ModelSet<Models..., Model>>;
 };
 
-// A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has one of the heads `beside` and `other`.
+// A set with the models of a family's heads, from `Head` on; with all, or with those whose head is `wanted` where the family has one of the heads
+// `beside` and `other`.
 template <class Set, class Family, std::size_t Head = 0>
 constexpr auto add_all() {
   if constexpr (Head == std::size(Family::heads)) {
@@ -105,11 +106,12 @@ using AnyModel = typename internal::KnownModels<KnownFamilies>::All::Variant;
 template <ModelHead head>
 using AnyModelWith = typename internal::KnownModels<KnownFamilies>::template With<head, head>::Only::Type;
 
-/// The same of encoders alone: of the families that can guess masked tokens, or whose encoder is part of an encoder-decoder.
+/// The same of encoders alone: of the families that can guess masked tokens.
 template <ModelHead head>
-using AnyEncoderWith =
-    typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm, ModelHead::conditional_generation>::Only::Type;
-using AnyEncoder = AnyEncoderWith<ModelHead::none>;  ///< An encoder without a head.
+using AnyEncoderWith = typename internal::KnownModels<KnownFamilies>::template With<head, ModelHead::masked_lm>::Only::Type;
+/// An encoder without a head: of these families, or of an encoder-decoder whose encoder is a model of its own (T5).
+using AnyEncoder = typename internal::KnownModels<KnownFamilies>::template With<ModelHead::none, ModelHead::masked_lm,
+                                                                                ModelHead::conditional_generation>::Only::Type;
 using AnyBody = AnyModelWith<ModelHead::none>;       ///< An encoder or a decoder without its head.
 using AnyCausalModel = AnyModelWith<ModelHead::causal_lm>;  ///< A decoder that continues texts.
 using AnySequenceToSequence = AnyModelWith<ModelHead::conditional_generation>;  ///< An encoder-decoder that answers texts with texts.

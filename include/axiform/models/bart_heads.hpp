@@ -97,7 +97,7 @@ template <DimensionsLike D>
 struct ModelLoader<BartForSequenceClassification<D>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<BartForSequenceClassification<D>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::BartPlan<D, PostNormRecipe>::of_body(directory, checkpoint);
+    auto plan = internal::BartPlan<D, PostNormRecipe>::of(directory, checkpoint, ModelHead::sequence_classification);
     auto const& hidden = plan.decoder.hidden;
     std::string const file = (directory / "config.json").string();
     if (plan.config.end_of_text_ids.size() != 1)

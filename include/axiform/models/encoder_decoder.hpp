@@ -266,12 +266,6 @@ auto EncoderDecoder<D, Recipe_>::all_logits(std::span<TokenId const> ids, Sequen
 }
 
 #if defined(AXIFORM_COMPILED)
-namespace internal {
-
-using PreNormEncoderDecoder = EncoderDecoder<DynamicDimensions, PreNormRecipe>;
-
-}  // namespace internal
-
 #define AXIFORM_INSTANCES_OF(Model)                                                                                                      \
   AXIFORM_INSTANCE(models) Model::SourceStates Model::encode(SourceBatch const&, Context&) const;                                        \
   AXIFORM_INSTANCE(models)                                                                                                               \
@@ -285,8 +279,8 @@ using PreNormEncoderDecoder = EncoderDecoder<DynamicDimensions, PreNormRecipe>;
   AXIFORM_INSTANCE(models)                                                                                                               \
   Tensor<float, axes::Tokens, axes::VocabularyEntries> Model::all_logits(std::span<TokenId const>, SequenceOffsets<axes::Tokens> const&, \
                                                                          Cache&, Context&) const;
-AXIFORM_INSTANCES_OF(EncoderDecoder<>)
-AXIFORM_INSTANCES_OF(internal::PreNormEncoderDecoder)
+AXIFORM_INSTANCES_OF(Bart<>)
+AXIFORM_INSTANCES_OF(MBart<>)
 AXIFORM_INSTANCES_OF(T5<>)
 AXIFORM_INSTANCES_OF(Transformer<>)
 AXIFORM_INSTANCES_OF(PreNormTransformer<>)

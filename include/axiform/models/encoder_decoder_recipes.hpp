@@ -26,8 +26,21 @@ struct PreNormRecipe {
   using Decoder = DecoderRecipe<NormPlacement::before>;  ///< Of targets.
 };
 
+/// A BART, with its head; models/bart_heads.hpp has the one that labels texts.
+///
+///     auto const bart = load<Bart<>>(directory, context);            // bart-base, bart-large-cnn
+///     auto const bart = load<Bart<BartBase>>(directory, context);    // another shape is refused
+template <DimensionsLike D = DynamicDimensions>
+using Bart = EncoderDecoder<D, PostNormRecipe>;
+/// A Marian, with its head: the opus-mt models. It is BART's type with other settings.
+template <DimensionsLike D = DynamicDimensions>
+using Marian = EncoderDecoder<D, PostNormRecipe>;
+/// An mBART, with its head.
+template <DimensionsLike D = DynamicDimensions>
+using MBart = EncoderDecoder<D, PreNormRecipe>;
+
 /// T5's blocks (Raffel et al. 2020): RMS norms before each part, no biases, scores that are not scaled, and a bias of self-attention by distance that
-/// all layers of a side share.
+/// all layers of a side share, or that each has for itself (UMT5).
 struct T5Recipe {
   /// What both sides have.
   template <class Side, RelativeDirections directions>
@@ -37,7 +50,7 @@ struct T5Recipe {
     template <DimensionsLike D>
     using FeedForward = EitherMlp<D>;  ///< With a gate in T5 1.1.
     template <DimensionsLike D>
-    using Position = RelativeBias<D, directions>;                    ///< Keys are seen by their distance.
+    using Position = RelativeBiasByLayer<D, directions>;             ///< Keys are seen by their distance.
     static constexpr AttentionBiases biases = no_attention_biases;   ///< Of attention's products.
     static constexpr MemberOrder order = MemberOrder::norms_before;  ///< Of its members' names.
   };
@@ -49,7 +62,7 @@ struct T5Recipe {
 
 /// A T5, with its head; models/t5.hpp has the encoder alone.
 ///
-///     auto const t5 = load<T5<>>(directory, context);            // T5, T5 1.1, FLAN-T5, mT5
+///     auto const t5 = load<T5<>>(directory, context);            // T5, T5 1.1, FLAN-T5, mT5, UMT5
 ///     auto const t5 = load<T5<T5Small>>(directory, context);     // another shape is refused
 template <DimensionsLike D = DynamicDimensions>
 using T5 = EncoderDecoder<D, T5Recipe>;

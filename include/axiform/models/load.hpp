@@ -51,9 +51,8 @@ Loaded<BertForSequenceClassification<DynamicDimensions, NomicBertRecipe>> load_w
 AXIFORM_INSTANCE(models)
 Loaded<BertForTokenClassification<DynamicDimensions, NomicBertRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&,
                                                                                         Context&);
-AXIFORM_INSTANCE(models) Loaded<EncoderDecoder<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
-AXIFORM_INSTANCE(models)
-Loaded<EncoderDecoder<DynamicDimensions, PreNormRecipe>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<Bart<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
+AXIFORM_INSTANCE(models) Loaded<MBart<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<BartForSequenceClassification<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<Transformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);
 AXIFORM_INSTANCE(models) Loaded<PreNormTransformer<>> load_with_report(ModelDirectory const&, LoadOptions const&, Context&);

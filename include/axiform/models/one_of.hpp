@@ -121,6 +121,12 @@ class OneOf : public internal::SharedCache<Models...>, public internal::SharedSo
   std::size_t source_positions() const noexcept {
     return visit_model([](auto const& model) -> std::size_t { return model.source_positions(); });
   }
+  /// Tokens that its encoder knows.
+  std::size_t source_vocabulary() const noexcept
+    requires(internal::takes_sources<Models> && ...)
+  {
+    return visit_model([](auto const& model) -> std::size_t { return model.source_vocabulary(); });
+  }
   /// Rows of its table of segments; 0 where it has none.
   std::size_t token_types() const noexcept {
     return visit_model([](auto const& model) -> std::size_t { return model.token_types(); });

@@ -29,7 +29,7 @@ struct ModelSizes {
 ///
 /// @tparam HiddenAxis   Width of the hidden states.
 /// @tparam HeadsAxis    Number of attention heads.
-/// @tparam HeadSizeAxis Width of one head. Heads * HeadSize need not be the hidden width (T5-small: 6 * 64 and 512).
+/// @tparam HeadSizeAxis Width of one head. Heads * HeadSize need not be the hidden width (FLAN-T5-small: 6 * 64 and 512).
 /// @tparam InnerAxis    Width inside the feed-forward block.
 /// @tparam KeyHeadsAxis Number of heads of keys and values, where several heads of queries share one (Ainslie et al. 2023).
 template <Axis HiddenAxis, Axis HeadsAxis, Axis HeadSizeAxis, Axis InnerAxis, Axis KeyHeadsAxis = HeadsAxis>

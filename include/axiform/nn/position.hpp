@@ -25,6 +25,12 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
+/// Whether the layers of a stack share a relative bias (`RelativeBiasByLayer`).
+enum class BiasTables {
+  shared,   ///< One for all: T5.
+  by_layer  ///< Each has its own: UMT5.
+};
+
 /// What a stack's position is made with.
 struct PositionSettings {
   double rotary_base = 10000.0;     ///< Of the frequencies of rotary positions: `rope_theta`.
@@ -32,6 +38,7 @@ struct PositionSettings {
   RotaryScaling rotary_scaling = {};  ///< How the frequencies are lowered: `rope_scaling`.
   std::size_t buckets = 32;         ///< Of a relative bias: `relative_attention_num_buckets`.
   std::size_t most_distance = 128;  ///< From where on all distances share a bucket: `relative_attention_max_distance`.
+  BiasTables bias_tables = BiasTables::shared;  ///< Whether layers share that bias, where a family has both.
 
   friend constexpr bool operator==(PositionSettings const&, PositionSettings const&) = default;  ///< Equal settings.
 };
@@ -216,8 +223,9 @@ class RelativeBias {
     /// No bias.
     Places() = default;
     /// That of the pass.
-    Places(Pass const& by_distance)
-        : bias_{by_distance.data() + by_distance.columns() / 2, static_cast<std::ptrdiff_t>(by_distance.columns()), -1} {}
+    Places(Pass const& by_distance) : Places(by_distance.data(), by_distance.columns()) {}
+    /// The same of rows that lie together, `columns` numbers a head, the one of distance 0 in their middle.
+    Places(float const* by_distance, std::size_t columns) : bias_{by_distance + columns / 2, static_cast<std::ptrdiff_t>(columns), -1} {}
 
     /// Leaves queries and keys as they are.
     template <Axis Rows, Axis Width>
@@ -242,15 +250,26 @@ class RelativeBias {
   /// The bias of each distance between the pass's tokens and those before them.
   template <Axis Rows>
   Pass operator()(SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past, Context& context) const {
+    auto by_distance = make_tensor<float>(context, Shape<axes::Heads, axes::Keys>(heads_, columns(sequences, past)));
+    write(by_distance.data(), by_distance.columns());
+    return by_distance;
+  }
+
+  std::size_t heads() const noexcept { return heads_; }  ///< Heads, each of which has its own.
+  /// How many distances a pass can have: those between the tokens of its longest sequence, in both directions.
+  template <Axis Rows>
+  static std::size_t columns(SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past) {
     std::size_t longest = 1;
     for (std::size_t s = 0; s < sequences.count(); ++s) longest = std::max(longest, sequences.length(s) + (past.empty() ? 0 : past[s]));
-    auto const reach = static_cast<std::ptrdiff_t>(longest) - 1;
-    auto by_distance = make_tensor<float>(context, Shape<axes::Heads, axes::Keys>(heads_, 2 * longest - 1));
-    for (std::ptrdiff_t distance = -reach; distance <= reach; ++distance) {
+    return 2 * longest - 1;
+  }
+  /// Writes the bias of so many distances, a row a head.
+  void write(float* target, std::size_t columns) const noexcept {
+    auto const reach = static_cast<std::ptrdiff_t>(columns / 2);
+    for (std::ptrdiff_t distance = -reach; distance <= reach; ++distance, ++target) {
       float const* const row = table_.data() + relative_bucket(distance, directions, buckets_, most_distance_) * heads_;
-      for (std::size_t head = 0; head < heads_; ++head) by_distance.row(head)[static_cast<std::size_t>(distance + reach)] = row[head];
+      for (std::size_t head = 0; head < heads_; ++head) target[head * columns] = row[head];
     }
-    return by_distance;
   }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
@@ -267,6 +286,58 @@ class RelativeBias {
   std::size_t buckets_;
   std::size_t most_distance_;
   Parameter<axes::Keys, typename D::Heads> table_;  // [buckets, Heads], as checkpoints have it
+};
+
+/// The same where a checkpoint says whether layers share their bias (`PositionSettings::bias_tables`): T5 and UMT5.
+template <DimensionsLike D, RelativeDirections directions>
+class RelativeBiasByLayer {
+ public:
+  using Places = typename RelativeBias<D, directions>::Places;  ///< The bias of one layer.
+  /// The bias of each distance that a pass can have, by the first table, then by the next.
+  using Pass = Tensor<float, axes::Heads, axes::Keys>;
+
+  /// Zeros, to be loaded or initialised.
+  /// @param layers The settings of each layer.
+  /// @throws As `RelativeBias::create`.
+  static constexpr RelativeBiasByLayer create(D const& d, std::span<PositionSettings const> layers) {
+    RelativeBiasByLayer result;
+    for (PositionSettings const& layer : layers) {
+      result.biases_.push_back(RelativeBias<D, directions>::create(d, layer));
+      result.tables_ = layer.bias_tables;
+      if (result.tables_ == BiasTables::shared) break;
+    }
+    return result;
+  }
+  /// The biases of a pass.
+  /// @param past How many tokens came before those of each sequence; none when empty.
+  template <Axis Rows>
+  Pass operator()(SequenceOffsets<Rows> const& sequences, std::span<std::size_t const> past, Context& context) const {
+    std::size_t const heads = biases_.empty() ? 0 : biases_.front().heads();
+    std::size_t const columns = RelativeBias<D, directions>::columns(sequences, past);
+    auto by_distance = make_tensor<float>(context, Shape<axes::Heads, axes::Keys>(biases_.size() * heads, columns));
+    for (std::size_t i = 0; i < biases_.size(); ++i) biases_[i].write(by_distance.data() + i * heads * columns, columns);
+    return by_distance;
+  }
+  /// What a layer needs of a pass.
+  Places places(Pass const& by_distance, std::size_t layer) const {
+    std::size_t const table = tables_ == BiasTables::shared ? 0 : layer;
+    return Places(by_distance.data() + table * biases_[table].heads() * by_distance.columns(), by_distance.columns());
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    if (self.tables_ == BiasTables::shared && !self.biases_.empty()) {
+      visitor("", self.biases_.front());
+    } else {
+      visitor("layers", self.biases_);
+    }
+  }
+
+ private:
+  constexpr RelativeBiasByLayer() = default;
+
+  std::vector<RelativeBias<D, directions>> biases_;
+  BiasTables tables_ = BiasTables::shared;
 };
 
 }  // namespace axiform::inline AXIFORM_ARCH

@@ -76,13 +76,22 @@ inline void refuse_unknown_generation(Json const& config, std::string const& fil
   };
   // Where no number leaves it out, it is one that nobody writes.
   static constexpr double none = -1e300;
-  static constexpr std::array settings{
-      Setting{"sequence_bias", none}, Setting{"suppress_tokens", none}, Setting{"begin_suppress_tokens", none},
-      Setting{"exponential_decay_length_penalty", none}, Setting{"encoder_repetition_penalty", 1},
-      Setting{"encoder_no_repeat_ngram_size", 0}, Setting{"epsilon_cutoff", 0}, Setting{"eta_cutoff", 0}, Setting{"top_h", none},
-      Setting{"guidance_scale", 1}, Setting{"penalty_alpha", 0}, Setting{"dola_layers", none}, Setting{"num_beam_groups", 1},
-      Setting{"diversity_penalty", 0}, Setting{"watermarking_config", none}, Setting{"constraints", none},
-      Setting{"force_words_ids", none}, Setting{"remove_invalid_values", 0}, Setting{"renormalize_logits", 0}};
+  static constexpr std::array settings{Setting{"sequence_bias", none},
+                                       Setting{"suppress_tokens", none},
+                                       Setting{"begin_suppress_tokens", none},
+                                       Setting{"exponential_decay_length_penalty", none},
+                                       Setting{"epsilon_cutoff", 0},
+                                       Setting{"eta_cutoff", 0},
+                                       Setting{"top_h", none},
+                                       Setting{"guidance_scale", 1},
+                                       Setting{"penalty_alpha", 0},
+                                       Setting{"dola_layers", none},
+                                       Setting{"num_beam_groups", 1},
+                                       Setting{"diversity_penalty", 0},
+                                       Setting{"watermarking_config", none},
+                                       Setting{"constraints", none},
+                                       Setting{"force_words_ids", none},
+                                       Setting{"remove_invalid_values", 0}};
   for (auto const& [name, off] : settings) {
     Json const* const member = find_member(config, name, file);
     if (!member || member->is_null()) continue;
@@ -116,8 +125,10 @@ AXIFORM_INLINE GenerateOptions read_generation_config(Json const& config, Genera
                                             : (samples ? Decoding::beam_sample : Decoding::beam_search);
   real("length_penalty", options.length_penalty);
   if (has("early_stopping")) options.early_stopping = detail::early_stopping_of(config, file);
+  real("encoder_repetition_penalty", options.encoder_repetition_penalty);
   real("repetition_penalty", options.repetition_penalty);
   number("no_repeat_ngram_size", options.no_repeat_ngram_size);
+  number("encoder_no_repeat_ngram_size", options.encoder_no_repeat_ngram_size);
   if (has("bad_words_ids") && !find_member(config, "bad_words_ids", file)->is_null()) {
     options.bad_words.clear();
     for (Json const& word : require_array(config, "bad_words_ids", file))
@@ -134,6 +145,9 @@ AXIFORM_INLINE GenerateOptions read_generation_config(Json const& config, Genera
   real("top_p", options.sampling.top_p);
   real("min_p", options.sampling.min_p);
   real("typical_p", options.sampling.typical_p);
+  bool const renormalized = options.processed_scores == ProcessedScores::renormalized;
+  options.processed_scores =
+      get_or<bool>(config, "renormalize_logits", renormalized, file) ? ProcessedScores::renormalized : ProcessedScores::as_they_are;
   options.prompt_lookup = detail::prompt_lookup_of(config, options.prompt_lookup, file);
   if (has("eos_token_id")) options.end_of_text = detail::generation_ids(config, "eos_token_id", file);
   if (Json const* const strings = find_member(config, "stop_strings", file); strings && !strings->is_null())

@@ -39,20 +39,27 @@ class Charsmap {
 
   /// What stands for `text`: for its shortest prefix that the map has, as in the crate. Nothing when the map has none.
   std::optional<std::string_view> find(std::string_view text) const noexcept {
-    std::size_t node = offset(units_[0]);
-    for (char const byte : text) {
-      auto const label = static_cast<unsigned char>(byte);
-      if (label == 0) return std::nullopt;
-      node ^= label;
-      if (node >= units_.size()) return std::nullopt;
-      std::uint32_t const unit = units_[node];
-      if ((unit & 0x800000FFu) != label) return std::nullopt;
-      node ^= offset(unit);
-      if ((unit >> 8 & 1) == 0) continue;
-      if (node >= units_.size()) return std::nullopt;
-      return text_at(units_[node] & 0x7FFFFFFFu);
-    }
-    return std::nullopt;
+    std::optional<std::string_view> found;
+    for_each_prefix(text, [&](std::size_t, std::size_t place) {
+      found = text_at(place);
+      return false;
+    });
+    return found;
+  }
+
+  /// A prefix and what stands for it.
+  struct Rule {
+    std::size_t length;  ///< Of the prefix, in bytes; 0 when there is none.
+    std::string_view text;
+  };
+  /// The longest prefix of `text` that the map has, as in SentencePiece.
+  Rule find_longest(std::string_view text) const noexcept {
+    Rule found{};
+    for_each_prefix(text, [&](std::size_t length, std::size_t place) {
+      if (auto const stands_for = text_at(place)) found = {length, *stands_for};
+      return true;
+    });
+    return found;
   }
 
  private:
@@ -62,6 +69,23 @@ class Charsmap {
     return word;
   }
   static std::size_t offset(std::uint32_t unit) noexcept { return static_cast<std::size_t>(unit >> 10) << ((unit >> 9 & 1) * 8); }
+
+  /// Calls `visit(length, place)` for each prefix of `text` that the trie has, the shortest first, until it returns false.
+  template <class Visit>
+  void for_each_prefix(std::string_view text, Visit visit) const noexcept {
+    std::size_t node = offset(units_[0]);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      auto const label = static_cast<unsigned char>(text[i]);
+      if (label == 0) return;
+      node ^= label;
+      if (node >= units_.size()) return;
+      std::uint32_t const unit = units_[node];
+      if ((unit & 0x800000FFu) != label) return;
+      node ^= offset(unit);
+      if ((unit >> 8 & 1) == 0) continue;
+      if (node >= units_.size() || !visit(i + 1, units_[node] & 0x7FFFFFFFu)) return;
+    }
+  }
 
   std::optional<std::string_view> text_at(std::size_t begin) const noexcept {
     std::string_view text = texts_;

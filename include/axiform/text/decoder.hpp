@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include <axiform/text/unicode.hpp>
 #include <axiform/text/utf8.hpp>
 
 namespace axiform {
@@ -26,14 +27,17 @@ struct DecoderOptions {
     byte_level,  ///< The bytes that the tokens stand for.
     marks,       ///< Tokens as they are, with spaces where they have `mark`.
   };
-  Kind kind = Kind::spaces;    ///< How tokens are joined.
-  std::string prefix = "##";   ///< Of `word_piece`.
-  bool cleanup = true;         ///< Of `word_piece`: closes gaps before punctuation and contractions, token by token.
-  bool byte_fallback = false;  ///< Of `marks`: tokens such as `<0xE2>` are bytes, each of them U+FFFD where a run is not UTF-8.
-  std::size_t strip_left = 0;  ///< Of `marks`: spaces that the text loses at its begin, at most.
-  std::string mark = "\u2581";                ///< Of `marks`: how tokens write a space.
-  bool drops_first = false;                   ///< Of `marks`: the first token loses its marks, wherever they stand in it.
-  bool clean_up_tokenization_spaces = false;  ///< Closes them in the whole text.
+  Kind kind = Kind::spaces;     ///< How tokens are joined.
+  std::string prefix = "##";    ///< Of `word_piece`.
+  bool cleanup = true;          ///< Of `word_piece`: closes gaps before punctuation and contractions, token by token.
+  bool byte_fallback = false;   ///< Of `marks`: tokens such as `<0xE2>` are bytes, each of them U+FFFD where a run is not UTF-8.
+  std::size_t strip_left = 0;   ///< Of `marks`: spaces that the text loses at its begin, at most.
+  std::string mark = "\u2581";  ///< Of `marks`: how tokens write a space.
+  bool drops_first = false;     ///< Of `marks`: the first token loses its marks, wherever they stand in it.
+  bool strips_ends = false;     ///< Of `marks`: the text loses the whitespace at both ends, and what is no UTF-8 is replaced byte by byte.
+  bool drops_mark_behind_special = false;     ///< Where `strips_ends`: text behind a special token loses the mark that it begins with.
+  std::string behind_special = {};            ///< Where `strips_ends`: what follows each special token.
+  bool clean_up_tokenization_spaces = false;  ///< Closes gaps in the whole text.
 };
 
 namespace detail {
@@ -156,10 +160,11 @@ inline std::optional<unsigned char> byte_of_token(std::string_view token) {
 class TokenDecoder {
  public:
   explicit TokenDecoder(DecoderOptions const& options)
-      : spaces_to_strip_(options.kind == DecoderOptions::Kind::marks ? options.strip_left : 0) {}
+      : spaces_to_strip_(options.kind == DecoderOptions::Kind::marks ? options.strip_left : 0),
+        strips_ends_(options.kind == DecoderOptions::Kind::marks && options.strips_ends) {}
 
   /// Appends what `token` completes. A run of bytes is complete with the token that ends it: not before is it known to be UTF-8.
-  void add(DecoderOptions const& options, std::string_view token, std::string& text) {
+  void add(DecoderOptions const& options, std::string_view token, bool is_special, std::string& text) {
     if (options.kind == DecoderOptions::Kind::marks && options.byte_fallback) {
       if (auto const byte = byte_of_token(token)) {
         bytes_.push_back(static_cast<char>(*byte));
@@ -169,7 +174,12 @@ class TokenDecoder {
       finish(text);
     }
     std::size_t const before = text.size();
+    if (strips_ends_ && options.drops_mark_behind_special) {
+      if (begins_part_ && !is_special && token.starts_with(options.mark)) token.remove_prefix(options.mark.size());
+      begins_part_ = is_special || (begins_part_ && token.empty());
+    }
     decode_token(options, token, is_first_, text);
+    if (strips_ends_ && is_special) text.append(options.behind_special);
     is_first_ = false;
     strip(text, before);
   }
@@ -177,26 +187,61 @@ class TokenDecoder {
   void finish(std::string& text) {
     if (bytes_.empty()) return;
     std::size_t const before = text.size();
-    if (is_valid_utf8(bytes_))
-      text.append(bytes_);
-    else
-      for (std::size_t i = 0; i < bytes_.size(); ++i) text.append("\xEF\xBF\xBD");
+    for (std::string_view rest = bytes_; !rest.empty();) {
+      auto [valid, invalid] = scan_utf8(rest);
+      if (invalid != 0 && !strips_ends_) {  // The crate replaces the whole run, SentencePiece what is wrong in it.
+        valid = 0;
+        invalid = rest.size();
+      }
+      text.append(rest.substr(0, valid));
+      for (std::size_t i = 0; i < invalid; ++i) text.append("\xEF\xBF\xBD");
+      rest.remove_prefix(valid + invalid);
+    }
     bytes_.clear();
+    begins_part_ = false;
     strip(text, before);
   }
   /// Whether the tokens so far no longer matter, once `finish` has been called.
-  bool is_under_way() const noexcept { return !is_first_ && spaces_to_strip_ == 0; }
+  bool is_under_way() const noexcept { return !is_first_ && spaces_to_strip_ == 0 && !strips_ends_; }
 
  private:
   void strip(std::string& text, std::size_t begin) {
+    if (strips_ends_) hold_whitespace(text, begin);
     if (spaces_to_strip_ == 0 || begin == text.size()) return;
     std::size_t const spaces = std::min(text.find_first_not_of(' ', begin), text.size()) - begin;
     text.erase(begin, std::min(spaces, spaces_to_strip_));
     spaces_to_strip_ = begin == text.size() ? spaces_to_strip_ - spaces : 0;
   }
 
+  static bool is_python_whitespace(char32_t c) noexcept { return properties_of(c).is_whitespace() || (c >= 0x1C && c <= 0x1F); }
+
+  /// Takes whitespace away from `begin` on where the text begins there, and at its end; the latter comes back when something follows.
+  void hold_whitespace(std::string& text, std::size_t begin) {
+    text.insert(begin, held_);
+    held_.clear();
+    std::size_t place = begin, end_of_words = begin;
+    while (place < text.size()) {
+      auto const [c, length] = decode_valid_utf8(text.data() + place);
+      place += length;
+      if (!is_python_whitespace(c)) {
+        end_of_words = place;
+        has_words_ = true;
+      } else if (!has_words_) {
+        text.erase(begin, length);
+        place = begin;
+      }
+    }
+    if (!has_words_) return;
+    held_ = text.substr(end_of_words);
+    text.resize(end_of_words);
+  }
+
   std::string bytes_;  // A run of bytes that no other token has ended.
+  std::string held_;   // Whitespace that the text so far ends with.
   std::size_t spaces_to_strip_;
+  bool strips_ends_;
+  bool has_words_ = false;
+  bool begins_part_ = true;  // Nothing stands before, or a special token.
   bool is_first_ = true;
 };
 

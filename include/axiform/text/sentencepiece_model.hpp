@@ -39,6 +39,8 @@ struct SentencePieceModel {
   std::string bos_piece = "<s>";
   std::string eos_piece = "</s>";
 
+  bool treat_whitespace_as_suffix = false;
+
   std::string precompiled_charsmap;
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
@@ -68,6 +70,7 @@ inline SentencePieceModel read_sentencepiece_model(std::string_view bytes, std::
       ProtobufReader reader(file.bytes(*field), name + ": trainer_spec");
       while (auto const part = reader.next()) {
         if (part->number == 3) model.model_type = static_cast<SentencePieceModel::Kind>(reader.integer(*part));
+        if (part->number == 24) model.treat_whitespace_as_suffix = reader.boolean(*part);
         if (part->number == 35) model.byte_fallback = reader.boolean(*part);
         if (part->number == 40) model.unk_id = reader.integer(*part);
         if (part->number == 41) model.bos_id = reader.integer(*part);

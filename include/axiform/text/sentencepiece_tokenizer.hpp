@@ -18,6 +18,7 @@
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/derived_merges.hpp>
 #include <axiform/text/json_section.hpp>
+#include <axiform/text/language_codes.hpp>
 #include <axiform/text/normalizer.hpp>
 #include <axiform/text/pre_tokenizer.hpp>
 #include <axiform/text/sentencepiece_model.hpp>
@@ -38,7 +39,11 @@ class SentencePieceConverter {
   TokenizerParts parts(TokenizerFamily family) const {
     switch (family) {
       case TokenizerFamily::xlm_roberta:
-        return xlm_roberta();
+      case TokenizerFamily::mbart:
+      case TokenizerFamily::mbart50:
+        return fairseq_unigram(family);
+      case TokenizerFamily::nllb:
+        return nllb();
       case TokenizerFamily::albert:
         return albert();
       case TokenizerFamily::t5:
@@ -56,16 +61,19 @@ class SentencePieceConverter {
     auto const set = [&tokens](std::string_view key, std::string const& content) {
       tokens.set(key, {.content = content, .id = -1, .special = true});
     };
-    if (family == TokenizerFamily::xlm_roberta || family == TokenizerFamily::llama) {
+    bool const is_fairseq = numbers_as_fairseq(family);
+    if (is_fairseq || family == TokenizerFamily::llama) {
       set("bos_token", "<s>");
       set("eos_token", "</s>");
       set("unk_token", "<unk>");
     }
-    if (family == TokenizerFamily::xlm_roberta) {
+    if (is_fairseq) {
       set("sep_token", "</s>");
       set("pad_token", "<pad>");
       set("cls_token", "<s>");
-      set("mask_token", "<mask>");
+      bool const takes_space = family != TokenizerFamily::xlm_roberta;
+      tokens.set("mask_token", {.content = "<mask>", .id = -1, .lstrip = takes_space, .normalized = takes_space, .special = true});
+      for (std::string& code : language_codes(family)) tokens.others.push_back({.content = std::move(code), .id = -1, .special = true});
     } else if (family == TokenizerFamily::albert) {
       set("bos_token", "[CLS]");
       set("eos_token", "[SEP]");
@@ -95,6 +103,8 @@ class SentencePieceConverter {
     };
     if (family == TokenizerFamily::xlm_roberta) {
       parts.post_processor = PostProcessor::roberta(id("<s>"), id("</s>"));
+    } else if (numbers_as_fairseq(family)) {
+      return;  // The languages', which the tokenizer is told when it is there.
     } else if (family == TokenizerFamily::albert) {
       parts.post_processor = PostProcessor::bert(id("[CLS]"), id("[SEP]"));
     } else if (family == TokenizerFamily::t5) {
@@ -178,14 +188,43 @@ class SentencePieceConverter {
     return parts;
   }
 
-  /// Ids are those that fairseq gave: four tokens first, and the pieces' ids one up.
-  TokenizerParts xlm_roberta() const {
-    require(SentencePieceModel::Kind::unigram, "Unigram");
+  static bool numbers_as_fairseq(TokenizerFamily family) noexcept {
+    using enum TokenizerFamily;
+    return family == xlm_roberta || family == mbart || family == mbart50 || family == nllb;
+  }
+
+  /// Ids are those that fairseq gave: four tokens first, the pieces' ids one up, the languages behind them.
+  Pieces fairseq_pieces(TokenizerFamily family) const {
     Pieces pieces{{"<s>"}, {"<pad>"}, {"</s>"}, {"<unk>"}};
     Pieces const rest = pieces_from(3);
     pieces.insert(pieces.end(), rest.begin(), rest.end());
+    for (std::string& code : language_codes(family)) pieces.push_back({std::move(code)});
     pieces.push_back({"<mask>"});
-    return finish_unigram(unigram(pieces, 3, false));
+    return pieces;
+  }
+
+  TokenizerParts fairseq_unigram(TokenizerFamily family) const {
+    require(SentencePieceModel::Kind::unigram, "Unigram");
+    return finish_unigram(unigram(fairseq_pieces(family), 3, false));
+  }
+
+  TokenizerParts nllb() const {
+    require(SentencePieceModel::Kind::bpe, "BPE");
+    TokenizerParts parts;
+    parts.vocabulary = Vocabulary(texts_of(fairseq_pieces(TokenizerFamily::nllb)), name_);
+    std::size_t const end = model_.pieces.size() + 1;  // Of the pieces, which are joined; languages are not.
+    parts.merges = derive_merges(
+        parts.vocabulary, name_, [end](std::size_t id) { return id >= 4 && id < end; }, in_order_of_ids);
+    add_found_pieces(parts, true);
+    parts.model = CharacterBpeOptions{.fuse_unk = true, .unk_token = "<unk>"};
+    add_charsmap(parts);
+    if (!parts.normalizer.empty()) parts.normalizer.push_back({NormalizerStep::Kind::replace_runs, {}, " "});
+    split_at_marks(parts);
+    return parts;
+  }
+
+  static bool in_order_of_ids(DerivedMerge const& a, DerivedMerge const& b) noexcept {
+    return std::tie(a.id, a.left, a.right) < std::tie(b.id, b.left, b.right);
   }
 
   TokenizerParts t5() const {
@@ -224,8 +263,7 @@ class SentencePieceConverter {
     TokenizerParts parts;
     parts.vocabulary = Vocabulary(texts_of(model_.pieces), name_);
     parts.merges = derive_merges(
-        parts.vocabulary, name_, [](std::size_t) { return true; },
-        [](DerivedMerge const& a, DerivedMerge const& b) { return std::tie(a.id, a.left, a.right) < std::tie(b.id, b.left, b.right); });
+        parts.vocabulary, name_, [](std::size_t) { return true; }, in_order_of_ids);
     add_found_pieces(parts, true);
     parts.model = CharacterBpeOptions{.byte_fallback = true, .fuse_unk = true};
     bool const is_legacy = settings_.get<bool>("legacy").value_or(false);

@@ -65,6 +65,7 @@ struct Gpt2TokenizerOptions {
   std::string pad_token = {};               ///< None when empty.
 };
 
+struct PostProcessor;   // axiform/text/post_processor.hpp
 struct TokenizerParts;  // axiform/text/tokenizer_parts.hpp
 
 /// Text to token ids and back. Immutable and cheap to copy; all methods may be called by any number of threads at once.
@@ -74,8 +75,9 @@ class Tokenizer {
  public:
   /// From a directory as Hugging Face writes it, or the root of a model in its cache: tokenizer.json, else vocab.txt (BERT), or vocab.json and
   /// merges.txt (GPT-2, RoBERTa) under these names or GPT-2's first ones (encoder.json, vocab.bpe), or a SentencePiece model
-  /// (sentencepiece.bpe.model, spiece.model, tokenizer.model: XLM-R, ALBERT, T5, Llama, or by its own rules), with what tokenizer_config.json,
-  /// special_tokens_map.json and added_tokens.json say. Which of them it is follows tokenizer.json, then the `tokenizer_class` of
+  /// (sentencepiece.bpe.model, spiece.model, tokenizer.model: XLM-R, ALBERT, T5, Llama, mBART, NLLB, or by its own rules), or one with a vocab.json
+  /// (source.spm: Marian; M2M100), with what tokenizer_config.json, special_tokens_map.json and added_tokens.json say. Of tokenizers with two sides
+  /// it is the source's (text/sequence_to_sequence_tokenizers.hpp). Which of them it is follows tokenizer.json, then the `tokenizer_class` of
   /// tokenizer_config.json, then config.json's `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the
   /// metadata of a GGUF file: byte-level BPE, WordPiece, and what SentencePiece trained.
   /// From headers alone, GGUF files and SentencePiece models want <axiform/text/tokenizer_files.hpp> and a `ModelDirectory`; others are spared their code.
@@ -101,6 +103,12 @@ class Tokenizer {
 
   /// From parts. `name` says in messages where they come from. @throws FormatError when they do not fit together.
   explicit Tokenizer(TokenizerParts parts, std::string const& name = "tokenizer");
+
+  /// The same tokenizer with other tokens round its texts, such as the code of another language; the copy shares all else, and costs nothing. How
+  /// offsets are trimmed stays as it is. @throws FormatError when an id is outside of the vocabulary, or a template lacks a text.
+  Tokenizer with_post_processor(PostProcessor post_processor) const;
+  /// What goes round the texts.
+  PostProcessor const& post_processor() const noexcept;
 
   /// The tokens of `text`.
   /// @throws ArgumentError when `max_length` leaves no room for the special tokens, or the text is 4 GiB or more.
@@ -234,6 +242,7 @@ class Tokenizer {
   detail::TokenDecoder decoder_after(TokenIds const& before, DecodeOptions const& options) const;
   std::string decode_with(detail::TokenDecoder decoder, TokenIds const& ids, DecodeOptions const& options) const;
 
+  std::shared_ptr<PostProcessor const> around_;  // Apart, so that tokenizers of several languages share the rest.
   std::shared_ptr<State const> state_;
 };
 

@@ -27,6 +27,11 @@ enum class TokenizerFamily {
   xlm_roberta,    ///< Unigram with fairseq's ids, `<s> A </s>`.
   albert,         ///< Unigram, `[CLS] A [SEP]`.
   t5,             ///< Unigram with extra ids, `A </s>`.
+  mbart,          ///< Unigram with fairseq's ids and codes of languages, `A </s> en_XX`.
+  mbart50,        ///< The same with more languages, `en_XX A </s>`.
+  nllb,           ///< BPE over characters with fairseq's ids and codes of languages, `eng_Latn A </s>`.
+  marian,         ///< A model for each side and vocab.json for both, `A </s>`.
+  m2m100,         ///< A model and vocab.json, `__en__ A </s>`.
   llama,          ///< BPE over characters, with bytes for what is unknown.
   sentencepiece,  ///< What the model says of itself.
 };
@@ -60,6 +65,12 @@ inline constexpr NamedFamily tokenizer_classes[] = {{"BertTokenizer", TokenizerF
                                                     {"XLMRobertaTokenizer", TokenizerFamily::xlm_roberta},
                                                     {"AlbertTokenizer", TokenizerFamily::albert},
                                                     {"T5Tokenizer", TokenizerFamily::t5},
+                                                    {"MT5Tokenizer", TokenizerFamily::t5},
+                                                    {"MBartTokenizer", TokenizerFamily::mbart},
+                                                    {"MBart50Tokenizer", TokenizerFamily::mbart50},
+                                                    {"NllbTokenizer", TokenizerFamily::nllb},
+                                                    {"MarianTokenizer", TokenizerFamily::marian},
+                                                    {"M2M100Tokenizer", TokenizerFamily::m2m100},
                                                     {"LlamaTokenizer", TokenizerFamily::llama}};
 
 /// The `model_type`s whose tokenizer is one of these, as transformers 5.24 maps them (TOKENIZER_MAPPING_NAMES).
@@ -98,6 +109,12 @@ inline constexpr NamedFamily tokenizer_model_types[] = {{"bert", TokenizerFamily
                                                         {"mt5", TokenizerFamily::t5},
                                                         {"switch_transformers", TokenizerFamily::t5},
                                                         {"umt5", TokenizerFamily::sentencepiece},
+                                                        {"mbart", TokenizerFamily::mbart},
+                                                        {"mbart50", TokenizerFamily::mbart50},
+                                                        {"nllb", TokenizerFamily::nllb},
+                                                        {"nllb-moe", TokenizerFamily::nllb},
+                                                        {"marian", TokenizerFamily::marian},
+                                                        {"m2m_100", TokenizerFamily::m2m100},
                                                         {"llama", TokenizerFamily::llama}};
 
 AXIFORM_COLD inline std::optional<TokenizerFamily> find_family(std::span<NamedFamily const> families, std::string_view name) {

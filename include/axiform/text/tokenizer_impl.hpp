@@ -36,6 +36,7 @@
 #include <axiform/text/unigram.hpp>
 #include <axiform/text/utf8.hpp>
 #include <axiform/text/vocabulary.hpp>
+#include <axiform/text/whole_text_model.hpp>
 #include <axiform/text/word_piece.hpp>
 
 namespace axiform {
@@ -97,21 +98,27 @@ struct Tokenizer::State {
     std::unique_ptr<detail::ByteBpe const> byte_bpe = nullptr;
     std::unique_ptr<detail::CharacterBpe const> character_bpe = nullptr;
     std::unique_ptr<detail::Unigram const> unigram = nullptr;
+    std::shared_ptr<detail::WholeTextModel const> whole_text = nullptr;
   };
 
   State(TokenizerParts parts, std::string const& name);
 
-  Encoding encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const;
+  Encoding encode(std::string_view text, EncodeOptions const& options, PostProcessor const& around, Scratch& scratch) const;
   void encode_text(std::string_view text, Scratch& scratch, detail::TokenizedText& result) const;
   void encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const;
-  Encoding encode_words(std::span<std::string_view const> words, EncodeOptions const& options) const;
-  std::vector<Encoding> windows(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const;
-  detail::KeptTokens kept_tokens(detail::TokenizedText const& first, detail::TokenizedText const* second,
-                                 EncodeOptions const& options) const;
-  Encoding finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const;
+  Encoding encode_words(std::span<std::string_view const> words, EncodeOptions const& options, PostProcessor const& around) const;
+  std::vector<Encoding> windows(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options,
+                                PostProcessor const& around) const;
+  static detail::KeptTokens kept_tokens(detail::TokenizedText const& first, detail::TokenizedText const* second,
+                                        EncodeOptions const& options, PostProcessor const& around);
+  Encoding finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options,
+                  PostProcessor const& around) const;
   void count_offsets(detail::TokenizedText& text, OffsetUnit unit) const;
   void finish_text(detail::TokenizedText const& text, OffsetUnit unit, detail::EncodedText& encoded) const;
-  Encoding assemble(detail::EncodedText& first, detail::EncodedText* second, EncodeOptions const& options) const;
+  static Encoding assemble(detail::EncodedText& first, detail::EncodedText* second, EncodeOptions const& options,
+                           PostProcessor const& around);
+  void check_id(TokenId id, std::string const& name) const;
+  void check(PostProcessor const& around, std::string const& name) const;
   std::string const& id_to_token(TokenId id) const;
   std::string const* find_normal_form(TokenId id) const noexcept {
     if (normal_forms.empty() || id < 0) return nullptr;
@@ -137,7 +144,8 @@ struct Tokenizer::State {
   std::vector<bool> is_special;
   std::vector<bool> is_added;
   std::vector<detail::SpaceCounts> spaces;  // By id, where offsets are trimmed.
-  PostProcessor post_processor;             ///< What goes round the texts.
+  bool trims_offsets = false;               // Of the post-processor, which the tokenizer has.
+  bool adds_prefix_space = false;
   DecoderOptions decoder;                   ///< How tokens become text again.
   SpecialTokens special_tokens;             ///< Those that have a part to play.
   std::optional<std::size_t> model_max_length;
@@ -201,6 +209,8 @@ AXIFORM_COLD inline Tokenizer::State::Model Tokenizer::State::make_model(Vocabul
     model.character_bpe = std::make_unique<detail::CharacterBpe const>(vocabulary, parts.merges, std::move(*character_bpe), name);
   } else if (auto* const unigram = std::get_if<UnigramOptions>(&parts.model)) {
     model.unigram = std::make_unique<detail::Unigram const>(vocabulary, std::move(*unigram), name);
+  } else if (auto* const whole_text = std::get_if<std::shared_ptr<detail::WholeTextModel const>>(&parts.model)) {
+    model.whole_text = std::move(*whole_text);
   } else {
     auto& word_piece = std::get<WordPieceOptions>(parts.model);
     auto unknown = vocabulary.find(word_piece.unk_token);
@@ -288,13 +298,29 @@ AXIFORM_COLD inline std::string Tokenizer::State::normal_form(std::string const&
   return word_piece == nullptr ? content : text_of(detail::BertNormalizer(word_piece->options().normalizer).normalize(content, 0));
 }
 
+AXIFORM_COLD inline void Tokenizer::State::check_id(TokenId id, std::string const& name) const {
+  if (id < 0 || static_cast<std::size_t>(id) >= vocabulary.size())
+    detail::throw_format_error(
+        {name, ": special token id ", std::to_string(id), " is outside of the vocabulary of ", std::to_string(vocabulary.size())});
+}
+
+AXIFORM_COLD inline void Tokenizer::State::check(PostProcessor const& around, std::string const& name) const {
+  for (auto const* const parts : {&around.single, &around.pair})
+    for (TemplatePart const& part : *parts)
+      for (TokenId const id : part.ids) check_id(id, name);
+  if (!detail::is_template(around.single, 0) || !detail::is_template(around.pair, 1))
+    detail::throw_format_error(
+        {name, ": post_processor: expected a template with the first text once, and one with the second text once after it"});
+}
+
 AXIFORM_COLD inline Tokenizer::State::State(TokenizerParts parts, std::string const& name)
     : vocabulary((complete_steps(parts), std::move(parts.vocabulary))),
       model(make_model(vocabulary, parts, name)),
       normalizer(parts.normalizer, name),
       pre_tokenizer(std::move(parts.pre_tokenizer), name),
-      runs_steps(!pre_tokenizer.empty() || model.character_bpe != nullptr || model.unigram != nullptr),
-      post_processor(std::move(parts.post_processor)),
+      runs_steps(!pre_tokenizer.empty() || model.character_bpe != nullptr || model.unigram != nullptr || model.whole_text != nullptr),
+      trims_offsets(parts.post_processor.trim_offsets),
+      adds_prefix_space(parts.post_processor.add_prefix_space),
       decoder(std::move(parts.decoder)),
       special_tokens(parts.special_tokens),
       model_max_length(parts.model_max_length),
@@ -302,22 +328,11 @@ AXIFORM_COLD inline Tokenizer::State::State(TokenizerParts parts, std::string co
       configured_padding(parts.padding),
       notes(std::move(parts.notes)) {
   add_tokens(parts.added_tokens, name);
-  auto const check = [&](TokenId id) {
-    if (id < 0 || static_cast<std::size_t>(id) >= vocabulary.size())
-      detail::throw_format_error(
-          {name, ": special token id ", std::to_string(id), " is outside of the vocabulary of ", std::to_string(vocabulary.size())});
-  };
-  for (auto const* const parts_of : {&post_processor.single, &post_processor.pair})
-    for (TemplatePart const& part : *parts_of)
-      for (TokenId const id : part.ids) check(id);
   for (auto const& id : {special_tokens.cls, special_tokens.sep, special_tokens.pad, special_tokens.mask, special_tokens.unk,
                          special_tokens.bos, special_tokens.eos})
-    if (id) check(*id);
-  if (configured_padding.id) check(*configured_padding.id);
-  if (!detail::is_template(post_processor.single, 0) || !detail::is_template(post_processor.pair, 1))
-    detail::throw_format_error(
-        {name, ": post_processor: expected a template with the first text once, and one with the second text once after it"});
-  if (!post_processor.trim_offsets) return;
+    if (id) check_id(*id, name);
+  if (configured_padding.id) check_id(*configured_padding.id, name);
+  if (!trims_offsets) return;
   spaces.reserve(vocabulary.size());
   for (std::string const& token : vocabulary.tokens()) spaces.push_back(detail::count_spaces(token));
 }
@@ -365,6 +380,10 @@ inline void Tokenizer::State::encode_text(std::string_view text, Scratch& scratc
 
 // Normalises a part of a text, finds added tokens, splits the rest, and gives each piece to the model.
 inline void Tokenizer::State::encode_by_steps(std::string_view text, std::size_t base, Scratch& scratch, detail::TokenSink& sink) const {
+  if (model.whole_text != nullptr) {
+    model.whole_text->encode(text, base, vocabulary, sink);
+    return;
+  }
   if (scratch.steps == nullptr) scratch.steps = std::make_unique<Scratch::Steps>();
   auto& [buffers, normalized, own_pieces, next_pieces] = *scratch.steps;
   auto& pieces = own_pieces;  // Captured below: Clang 19 warns of a binding that a lambda captures under its own name.
@@ -423,25 +442,26 @@ inline void Tokenizer::State::count_offsets(detail::TokenizedText& text, OffsetU
 
 /// Makes of places and counted offsets what a user gets. `encoded` is all of the text, or a window.
 inline void Tokenizer::State::finish_text(detail::TokenizedText const& text, OffsetUnit unit, detail::EncodedText& encoded) const {
-  if (post_processor.trim_offsets) {
+  if (trims_offsets) {
     auto spelling = encoded.tokens.spellings.begin();
     auto const spaces_of = [&](std::size_t i) {
       if (spelling == encoded.tokens.spellings.end() || spelling->index != i)
         return spaces[static_cast<std::size_t>(encoded.tokens.ids[i])];
       return detail::count_spaces((spelling++)->text);
     };
-    detail::trim_offsets(text.valid, post_processor.add_prefix_space, unit, spaces_of, encoded);
+    detail::trim_offsets(text.valid, adds_prefix_space, unit, spaces_of, encoded);
   }
   if (!text.replacements.empty()) detail::restore_places(text, encoded.tokens.places);
 }
 
-inline Encoding Tokenizer::State::assemble(detail::EncodedText& first, detail::EncodedText* second, EncodeOptions const& options) const {
-  return detail::assemble(second == nullptr ? post_processor.single : post_processor.pair, first, second, options.add_special_tokens);
+inline Encoding Tokenizer::State::assemble(detail::EncodedText& first, detail::EncodedText* second, EncodeOptions const& options,
+                                           PostProcessor const& around) {
+  return detail::assemble(second == nullptr ? around.single : around.pair, first, second, options.add_special_tokens);
 }
 
 inline detail::KeptTokens Tokenizer::State::kept_tokens(detail::TokenizedText const& first, detail::TokenizedText const* second,
-                                                        EncodeOptions const& options) const {
-  auto const& parts = second == nullptr ? post_processor.single : post_processor.pair;
+                                                        EncodeOptions const& options, PostProcessor const& around) {
+  auto const& parts = second == nullptr ? around.single : around.pair;
   std::size_t const added = options.add_special_tokens ? PostProcessor::count_special(parts) : 0;
   if (options.max_length < added)
     detail::throw_argument_error(
@@ -450,8 +470,9 @@ inline detail::KeptTokens Tokenizer::State::kept_tokens(detail::TokenizedText co
                              options.max_length - added, options.truncation);
 }
 
-inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options) const {
-  auto const kept = kept_tokens(first, second, options);
+inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::TokenizedText* second, EncodeOptions const& options,
+                                         PostProcessor const& around) const {
+  auto const kept = kept_tokens(first, second, options, around);
   auto const finish_one = [&](detail::TokenizedText& text, std::size_t length) {
     detail::truncate(text.encoded, length, options.truncation_side);
     count_offsets(text, options.offset_unit);
@@ -459,17 +480,17 @@ inline Encoding Tokenizer::State::finish(detail::TokenizedText& first, detail::T
   };
   finish_one(first, kept.first);
   if (second != nullptr) finish_one(*second, kept.second);
-  return assemble(first.encoded, second == nullptr ? nullptr : &second->encoded, options);
+  return assemble(first.encoded, second == nullptr ? nullptr : &second->encoded, options, around);
 }
 
 inline std::vector<Encoding> Tokenizer::State::windows(detail::TokenizedText& first, detail::TokenizedText* second,
-                                                       EncodeOptions const& options) const {
-  auto const kept = kept_tokens(first, second, options);
+                                                       EncodeOptions const& options, PostProcessor const& around) const {
+  auto const kept = kept_tokens(first, second, options, around);
   std::size_t const first_size = first.encoded.tokens.ids.size(), second_size = second == nullptr ? 0 : second->encoded.tokens.ids.size();
   bool const cuts_first = kept.first < first_size, cuts_second = kept.second < second_size;
   if (!cuts_first && !cuts_second) {
     std::vector<Encoding> whole;
-    whole.push_back(finish(first, second, options));
+    whole.push_back(finish(first, second, options, around));
     return whole;
   }
   if (cuts_first && cuts_second)
@@ -492,12 +513,13 @@ inline std::vector<Encoding> Tokenizer::State::windows(detail::TokenizedText& fi
       two = cuts_second ? detail::tokens_between(second->encoded, begin, end) : second->encoded;
       finish_text(*second, options.offset_unit, two);
     }
-    result.push_back(assemble(one, second == nullptr ? nullptr : &two, options));
+    result.push_back(assemble(one, second == nullptr ? nullptr : &two, options, around));
   }
   return result;
 }
 
-inline Encoding Tokenizer::State::encode_words(std::span<std::string_view const> words, EncodeOptions const& options) const {
+inline Encoding Tokenizer::State::encode_words(std::span<std::string_view const> words, EncodeOptions const& options,
+                                               PostProcessor const& around) const {
   Scratch scratch(*this);
   detail::TokenizedText all;
   detail::EncodedText& joined = all.encoded;
@@ -513,15 +535,16 @@ inline Encoding Tokenizer::State::encode_words(std::span<std::string_view const>
     joined.offsets.insert(joined.offsets.end(), scratch.first.encoded.offsets.begin(), scratch.first.encoded.offsets.end());
     joined.tokens.words.resize(joined.tokens.ids.size(), static_cast<std::uint32_t>(word));
   }
-  detail::truncate(joined, kept_tokens(all, nullptr, options).first, options.truncation_side);
-  return assemble(joined, nullptr, options);
+  detail::truncate(joined, kept_tokens(all, nullptr, options, around).first, options.truncation_side);
+  return assemble(joined, nullptr, options, around);
 }
 
-inline Encoding Tokenizer::State::encode(std::string_view text, EncodeOptions const& options, Scratch& scratch) const {
+inline Encoding Tokenizer::State::encode(std::string_view text, EncodeOptions const& options, PostProcessor const& around,
+                                         Scratch& scratch) const {
   scratch.plain_parts = options.plain_parts;
   scratch.before = options.before;
   encode_text(text, scratch, scratch.first);
-  return finish(scratch.first, nullptr, options);
+  return finish(scratch.first, nullptr, options, around);
 }
 
 inline std::string const& Tokenizer::State::id_to_token(TokenId id) const {
@@ -557,18 +580,28 @@ inline std::uint32_t Tokenizer::State::number_byte_level_words(std::span<TokenId
 }
 
 AXIFORM_INLINE Tokenizer::Tokenizer(TokenizerParts parts, std::string const& name)
-    : state_(std::make_shared<State const>(std::move(parts), name)) {}
+    : around_(std::make_shared<PostProcessor const>(parts.post_processor)), state_(std::make_shared<State const>(std::move(parts), name)) {
+  state_->check(*around_, name);
+}
+
+AXIFORM_COLD AXIFORM_INLINE Tokenizer Tokenizer::with_post_processor(PostProcessor post_processor) const {
+  state_->check(post_processor, "with_post_processor");
+  Tokenizer result = *this;
+  result.around_ = std::make_shared<PostProcessor const>(std::move(post_processor));
+  return result;
+}
+AXIFORM_INLINE PostProcessor const& Tokenizer::post_processor() const noexcept { return *around_; }
 
 AXIFORM_INLINE Encoding Tokenizer::encode(std::string_view text, EncodeOptions const& options) const {
   Scratch scratch(*state_);
-  return state_->encode(text, options, scratch);
+  return state_->encode(text, options, *around_, scratch);
 }
 
 AXIFORM_INLINE Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second, EncodeOptions const& options) const {
   Scratch scratch(*state_);
   state_->encode_text(first, scratch, scratch.first);
   state_->encode_text(second, scratch, scratch.second);
-  return state_->finish(scratch.first, &scratch.second, options);
+  return state_->finish(scratch.first, &scratch.second, options, *around_);
 }
 
 AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_windows(std::string_view text, EncodeOptions const& options) const {
@@ -576,7 +609,7 @@ AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_windows(std::string_view 
   scratch.plain_parts = options.plain_parts;
   scratch.before = options.before;
   state_->encode_text(text, scratch, scratch.first);
-  return state_->windows(scratch.first, nullptr, options);
+  return state_->windows(scratch.first, nullptr, options, *around_);
 }
 
 AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_pair_windows(std::string_view first, std::string_view second,
@@ -584,11 +617,11 @@ AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_pair_windows(std::string_
   Scratch scratch(*state_);
   state_->encode_text(first, scratch, scratch.first);
   state_->encode_text(second, scratch, scratch.second);
-  return state_->windows(scratch.first, &scratch.second, options);
+  return state_->windows(scratch.first, &scratch.second, options, *around_);
 }
 
 AXIFORM_INLINE Encoding Tokenizer::encode_word_views(std::span<std::string_view const> words, EncodeOptions const& options) const {
-  return state_->encode_words(words, options);
+  return state_->encode_words(words, options, *around_);
 }
 
 AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_pair_views(std::span<std::string_view const> firsts,
@@ -604,7 +637,7 @@ AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_pair_views(std::span<std:
     for (std::size_t i = firsts.size() * share / shares; i < firsts.size() * (share + 1) / shares; ++i) {
       state_->encode_text(firsts[i], scratch, scratch.first);
       state_->encode_text(seconds[i], scratch, scratch.second);
-      result[i] = state_->finish(scratch.first, &scratch.second, options);
+      result[i] = state_->finish(scratch.first, &scratch.second, options, *around_);
     }
   });
   return result;
@@ -624,7 +657,7 @@ AXIFORM_INLINE std::vector<Encoding> Tokenizer::encode_views(std::span<std::stri
   executor.parallel_for(shares, [&](std::size_t share) {
     Scratch scratch(*state_);
     for (std::size_t i = texts.size() * share / shares; i < texts.size() * (share + 1) / shares; ++i)
-      result[i] = state_->encode(texts[i], options, scratch);
+      result[i] = state_->encode(texts[i], options, *around_, scratch);
   });
   return result;
 }
@@ -661,7 +694,10 @@ AXIFORM_INLINE std::string Tokenizer::decode_with(detail::TokenDecoder decoder, 
 AXIFORM_INLINE std::string Tokenizer::decode_tokens(std::span<std::string const> tokens) const {
   detail::TokenDecoder decoder(state_->decoder);
   std::string text;
-  for (std::string const& token : tokens) decoder.add(state_->decoder, replace_invalid_utf8(token), text);
+  for (std::string const& token : tokens) {
+    auto const id = token_to_id(token);
+    decoder.add(state_->decoder, replace_invalid_utf8(token), id && is_special(*id), text);
+  }
   decoder.finish(text);
   return replace_invalid_utf8(text);
 }
@@ -718,8 +754,9 @@ AXIFORM_INLINE std::vector<std::optional<std::uint32_t>> Tokenizer::word_ids(Enc
 
 AXIFORM_INLINE void Tokenizer::append_decoded(TokenId id, DecodeOptions const& options, detail::TokenDecoder& decoder,
                                               std::string& text) const {
-  if ((is_special(id) && options.skip_special_tokens) || !state_->vocabulary.has(id)) return;
-  decoder.add(state_->decoder, id_to_token(id), text);
+  bool const is_special = this->is_special(id);
+  if ((is_special && options.skip_special_tokens) || !state_->vocabulary.has(id)) return;
+  decoder.add(state_->decoder, id_to_token(id), is_special, text);
 }
 
 AXIFORM_INLINE bool Tokenizer::marks_continuations() const noexcept {
@@ -739,8 +776,8 @@ AXIFORM_INLINE bool Tokenizer::is_special(TokenId id) const {
 AXIFORM_INLINE bool Tokenizer::is_added(TokenId id) const {
   return state_->vocabulary.token(id), state_->is_added[static_cast<std::size_t>(id)];
 }
-AXIFORM_INLINE std::size_t Tokenizer::added_to_text() const noexcept { return PostProcessor::count_special(state_->post_processor.single); }
-AXIFORM_INLINE std::size_t Tokenizer::added_to_pair() const noexcept { return PostProcessor::count_special(state_->post_processor.pair); }
+AXIFORM_INLINE std::size_t Tokenizer::added_to_text() const noexcept { return PostProcessor::count_special(around_->single); }
+AXIFORM_INLINE std::size_t Tokenizer::added_to_pair() const noexcept { return PostProcessor::count_special(around_->pair); }
 AXIFORM_INLINE std::optional<std::size_t> Tokenizer::model_max_length() const noexcept { return state_->model_max_length; }
 AXIFORM_INLINE std::vector<std::string> const& Tokenizer::notes() const noexcept { return state_->notes; }
 

@@ -185,7 +185,8 @@ AXIFORM_COLD inline std::pair<std::filesystem::path, std::filesystem::path> voca
 
 /// The SentencePiece model, under one of the names that families give it; an empty path when there is none.
 AXIFORM_COLD inline std::filesystem::path sentencepiece_file(std::filesystem::path const& directory) {
-  for (char const* const name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "spm.model", "sentencepiece.model"})
+  for (char const* const name :
+       {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "spm.model", "sentencepiece.model", "source.spm"})
     if (has_file(directory, name)) return directory / name;
   return {};
 }
@@ -193,6 +194,7 @@ AXIFORM_COLD inline std::filesystem::path sentencepiece_file(std::filesystem::pa
 /// What the files' names and their tokens say, where no setting says anything.
 AXIFORM_COLD inline FamilyFound family_by_files(std::filesystem::path const& directory) {
   if (has_file(directory, "vocab.txt")) return {TokenizerFamily::bert, directory.string() + ": vocab.txt"};
+  if (has_file(directory, "source.spm")) return {TokenizerFamily::marian, directory.string() + ": source.spm"};
   auto const path = vocabulary_and_merges(directory).first;
   if (path.empty()) return {TokenizerFamily::sentencepiece, sentencepiece_file(directory).string()};
   Json const vocabulary = read_json(path);

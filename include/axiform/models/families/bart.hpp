@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
@@ -41,11 +42,11 @@ struct BartConfig {
   ModelSizes decoder_sizes = {.layers = 12, .vocabulary = 50265, .positions = 1024, .token_types = 0};
   /// Whether encoder and decoder have a table of tokens each: Marian's `share_encoder_decoder_embeddings` is false.
   bool has_separate_tables = false;
-  SequenceEmbeddingSettings embedding = {};                        ///< Of both sides: `scale_embedding`, and what the family has.
-  Activation activation = Activation::gelu;                        ///< Of the feed-forward blocks: `activation_function`.
-  std::vector<std::size_t> end_of_text_ids = {2};                  ///< `eos_token_id`.
-  std::optional<std::size_t> decoder_start = {};                   ///< The decoder's first token: `decoder_start_token_id`.
-  HeadWeights head_weights = HeadWeights::tied;                    ///< `tie_word_embeddings`.
+  SequenceEmbeddingSettings embedding = {};                             ///< Of both sides: `scale_embedding`, and what the family has.
+  Activation activation = Activation::gelu;                             ///< Of the feed-forward blocks: `activation_function`.
+  std::vector<std::size_t> end_of_text_ids = {2};                       ///< `eos_token_id`.
+  std::optional<std::size_t> decoder_start = {};                        ///< The decoder's first token: `decoder_start_token_id`.
+  HeadWeights head_weights = HeadWeights::tied;                         ///< `tie_word_embeddings`.
   PrintedSettings printed = {.class_prefix = "Bart", .padding_id = 1};  ///< What only a printed module tree shows.
 };
 
@@ -222,10 +223,10 @@ BartConfig read_bart_settings(ConfigReader const& reader, BartConfig defaults);
 
 /// Names of tables of tokens in a checkpoint, without prefix.
 struct BartTables {
-  std::string decoder;                        // The decoder's, or the one that it shares with the encoder.
-  std::optional<std::string> encoder = {};    // The encoder's, where it has its own.
-  HeadWeights head = HeadWeights::tied;       // Whether the head is the decoder's table.
-  bool has_logits_bias = false;               // Whether there is a bias of the head.
+  std::string decoder;                      // The decoder's, or the one that it shares with the encoder.
+  std::optional<std::string> encoder = {};  // The encoder's, where it has its own.
+  std::optional<std::string> head = {};     // The head's, where it is not the decoder's.
+  bool has_logits_bias = false;             // Whether there is a bias of the head.
 };
 
 /// What a file has under the four names of a table that may be shared: a copy of another is that other, as long as their values are equal (as
@@ -247,20 +248,15 @@ struct BartPlan {
 
   Model create() const { return Model::create(encoder, decoder, settings); }
 
-  /// With the language-model head, if only with one that is tied and not used.
-  static BartPlan of(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto [config, names] = read_family_config<EncoderDecoder<DynamicDimensions, Recipe>, BartConfig>(directory);
-    NameTable const table = names(config.head_weights);
-    BartTables const tables = find_bart_tables(checkpoint, table, config);
-    return {directory, std::move(config), tables, with_tables(table, tables)};
-  }
-  /// For a head in the place of the language model's, which is not in the file, and is not used.
-  static BartPlan of_body(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+  /// For a model with that head. Where it is not the language model's, that one is tied, and is not used.
+  static BartPlan of(ModelDirectory const& directory, Checkpoint const& checkpoint, ModelHead head) {
     auto [config, names] = read_family_config<EncoderDecoder<DynamicDimensions, Recipe>, BartConfig>(directory);
     NameTable const table = names(config.head_weights);
     BartTables tables = find_bart_tables(checkpoint, table, config);
-    tables.head = HeadWeights::tied;
-    tables.has_logits_bias = false;
+    if (head != ModelHead::conditional_generation) {
+      tables.head.reset();
+      tables.has_logits_bias = false;
+    }
     return {directory, std::move(config), tables, with_tables(table, tables)};
   }
 
@@ -282,7 +278,7 @@ struct BartPlan {
       settings.tables = decltype(settings.tables)::separate;
       settings.source_vocabulary = config.encoder_sizes.vocabulary;
     }
-    settings.head_weights = tables.head;
+    settings.head_weights = tables.head ? HeadWeights::own : HeadWeights::tied;
     settings.head_bias = tables.has_logits_bias ? Bias::present : Bias::absent;
     settings.printed = config.printed;
   }
@@ -290,22 +286,13 @@ struct BartPlan {
 
 }  // namespace internal
 
-/// Loads BART and Marian, with the language-model head or without.
-template <DimensionsLike D>
-struct ModelLoader<EncoderDecoder<D, PostNormRecipe>> {
+/// Loads BART, mBART and Marian, with the language-model head or without.
+template <DimensionsLike D, class Recipe>
+  requires(std::same_as<Recipe, PostNormRecipe> || std::same_as<Recipe, PreNormRecipe>)
+struct ModelLoader<EncoderDecoder<D, Recipe>> {
   /// The model of the config's sizes, and the names of its parameters.
-  static Unloaded<EncoderDecoder<D, PostNormRecipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::BartPlan<D, PostNormRecipe>::of(directory, checkpoint);
-    return {plan.create(), std::move(plan.names)};
-  }
-};
-
-/// Loads mBART, with the language-model head or without.
-template <DimensionsLike D>
-struct ModelLoader<EncoderDecoder<D, PreNormRecipe>> {
-  /// The model of the config's sizes, and the names of its parameters.
-  static Unloaded<EncoderDecoder<D, PreNormRecipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::BartPlan<D, PreNormRecipe>::of(directory, checkpoint);
+  static Unloaded<EncoderDecoder<D, Recipe>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+    auto plan = internal::BartPlan<D, Recipe>::of(directory, checkpoint, ModelHead::conditional_generation);
     return {plan.create(), std::move(plan.names)};
   }
 };
@@ -336,9 +323,10 @@ AXIFORM_INLINE NameTable bart_names(std::string family) {
                   .body = {"*.embed_positions.**", "*.layernorm_embedding.**", "*.layer_norm.**", "*.layers.**"},
                   .buffers = {"encoder.version", "decoder.version"}};
   for (auto const& [ours, theirs] : {std::pair{"attention", "self_attn"}, std::pair{"cross_attention", "encoder_attn"}})
-    for (auto const& [part, in_file] : {std::pair{"query", "q_proj"}, std::pair{"key", "k_proj"}, std::pair{"value", "v_proj"},
-                                        std::pair{"output", "out_proj"}})
-      table.rules.push_back({detail::message({"*.layers.*.", ours, ".", part, ".*"}), detail::message({"*.layers.*.", theirs, ".", in_file, ".*"})});
+    for (auto const& [part, in_file] :
+         {std::pair{"query", "q_proj"}, std::pair{"key", "k_proj"}, std::pair{"value", "v_proj"}, std::pair{"output", "out_proj"}})
+      table.rules.push_back(
+          {detail::message({"*.layers.*.", ours, ".", part, ".*"}), detail::message({"*.layers.*.", theirs, ".", in_file, ".*"})});
   table.rules.push_back({"tokens.weight", "shared.weight"});
   return table;
 }
@@ -378,12 +366,13 @@ AXIFORM_INLINE BartTables find_bart_tables(Checkpoint const& checkpoint, NameTab
     std::string const of_encoder = first_of({encoder, shared, decoder, head});
     if (!equal(of_encoder, tables.decoder)) tables.encoder = of_encoder;
     // All of them are one: it is read under the name that files of today have.
-    if (!tables.encoder && equal(shared, tables.decoder)) tables.decoder = shared;
+    if (!tables.encoder && (equal(shared, tables.decoder) || !find(tables.decoder))) tables.decoder = shared;
   }
-  if (find(head) && !equal(head, tables.decoder)) tables.head = HeadWeights::own;
-  bool const was_saved_with_head = config.architectures.empty() || !config.architectures.front().ends_with("Model") ||
-                                   config.architectures.front().ends_with("MTModel");
-  if (!is_tied && !find(head) && was_saved_with_head) tables.head = HeadWeights::own;
+  // A model that was saved without a language-model head has nothing to tie or not to tie.
+  bool const was_saved_with_head =
+      config.architectures.empty() || !config.architectures.front().ends_with("Model") || config.architectures.front().ends_with("MTModel");
+  std::string const of_head = is_tied && !config.has_separate_tables ? first_of({head, shared, decoder}) : head;
+  if (find(of_head) ? !equal(of_head, tables.decoder) : !is_tied && was_saved_with_head) tables.head = of_head;
   tables.has_logits_bias = find("final_logits_bias").has_value();
   return tables;
 }
@@ -392,10 +381,10 @@ AXIFORM_INLINE NameTable with_tables(NameTable names, BartTables const& tables) 
   std::erase_if(names.rules, [](NameRule const& rule) { return rule.canonical == "tokens.weight"; });
   names.rules.push_back({"tokens.weight", tables.decoder});
   if (tables.encoder) names.rules.push_back({"source_tokens.weight", *tables.encoder});
+  if (tables.head) names.rules.push_back({"lm_head.weight", *tables.head});
   // Copies that are not read: the first rule of a parameter is the one that counts, the others say what a name stands for.
-  for (char const* const copy : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
+  for (char const* const copy : {"shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"})
     names.rules.push_back({"tokens.weight", copy});
-  if (tables.head == HeadWeights::tied) names.rules.push_back({"tokens.weight", "lm_head.weight"});
   return names;
 }
 

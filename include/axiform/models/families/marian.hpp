@@ -109,7 +109,8 @@ AXIFORM_INLINE BartConfig MarianFamily::read_config(ConfigReader const& reader) 
   std::size_t& vocabulary = config.decoder_sizes.vocabulary;
   std::size_t const found = reader.size({"decoder_vocab_size"}, vocabulary, largest_table);
   if (found != vocabulary && !config.has_separate_tables)
-    reader.refuse("decoder_vocab_size", std::to_string(found), detail::message({"the vocab_size, ", vocabulary, ", of the table that is shared"}));
+    reader.refuse("decoder_vocab_size", std::to_string(found),
+                  detail::message({"the vocab_size, ", vocabulary, ", of the table that is shared"}));
   vocabulary = found;
   return config;
 }

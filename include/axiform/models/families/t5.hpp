@@ -1,6 +1,6 @@
 /// @file
-/// The family T5 (Raffel et al. 2020): T5, T5 1.1, FLAN-T5 (Chung et al. 2022) and mT5 (Xue et al. 2021): its config, names and trees, and how the whole
-/// model and its encoder alone are loaded.
+/// The family T5 (Raffel et al. 2020): T5, T5 1.1, FLAN-T5 (Chung et al. 2022), mT5 (Xue et al. 2021) and UMT5 (Chung et al. 2023): its config, names and
+/// trees, and how the whole model and its encoder alone are loaded.
 #pragma once
 
 #include <cstddef>
@@ -26,10 +26,9 @@
 #include <axiform/nn/sequence_embedding.hpp>
 
 #if AXIFORM_DEFINES(models)
-#include <algorithm>
 #include <cmath>
-#include <optional>
 #include <string_view>
+#include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/json.hpp>
@@ -37,11 +36,11 @@
 
 namespace axiform {
 
-/// T5ForConditionalGeneration, and the encoder of it alone.
-NameTable t5_names(HeadWeights weights = HeadWeights::tied);
+/// T5ForConditionalGeneration, and the encoder of it alone; the same whether the head is the table or not.
+NameTable t5_names();
 
 /// The same in a GGUF file.
-NameTable t5_gguf_names(HeadWeights weights = HeadWeights::tied);
+NameTable t5_gguf_names();
 
 /// Whether states are multiplied by hidden^-0.5 before the head.
 enum class HeadScale {
@@ -76,12 +75,13 @@ struct T5Config {
   double norm_epsilon = 1e-6;                        ///< Added to the mean of squares: `layer_norm_epsilon`.
   Activation activation = Activation::relu;          ///< Of the feed-forward block: `feed_forward_proj`, or `dense_act_fn`.
   MlpGate gate = MlpGate::absent;                    ///< Whether that has one: `feed_forward_proj`, or `is_gated_act`.
-  PositionSettings position = {};                    ///< `relative_attention_num_buckets`, `relative_attention_max_distance`.
+  PositionSettings position =
+      {};  ///< `relative_attention_num_buckets`, `relative_attention_max_distance`; UMT5's layers have biases of their own.
   HeadScale head_scale = HeadScale::root_of_width;   ///< `scale_decoder_outputs`, or `tie_word_embeddings`.
   PrintedSettings printed = {.class_prefix = "T5"};  ///< What only a printed module tree shows.
 };
 
-/// T5, T5 1.1, FLAN-T5, mT5. Whether the head is the token table is said by the tensors, as transformers 5 has it: a head of its own is one that the
+/// T5, T5 1.1, FLAN-T5, mT5, UMT5. Whether the head is the token table is said by the tensors, as transformers 5 has it: a head of its own is one that the
 /// file has and that is not the table.
 struct T5Family {
   using Config = T5Config;  ///< What `read_config` gives.
@@ -90,7 +90,7 @@ struct T5Family {
   using Model = typename internal::T5ModelOf<head, D>::Type;
 
   /// Its model types. GGUF has one more for an encoder.
-  static constexpr FamilyClass classes[] = {{"t5", "T5"}, {"mt5", "MT5"}, {"t5encoder", "T5"}};
+  static constexpr FamilyClass classes[] = {{"t5", "T5"}, {"mt5", "MT5"}, {"umt5", "UMT5"}, {"t5encoder", "T5"}};
   /// Its heads. The first T5s were saved from T5WithLMHeadModel.
   static constexpr FamilyHead heads[] = {{ModelHead::none, "EncoderModel"},
                                          {ModelHead::encoder_and_decoder, "Model"},
@@ -103,9 +103,9 @@ struct T5Family {
   ///         library does not have.
   static T5Config read_config(ConfigReader const& reader);
   /// What its checkpoints call their parameters.
-  static NameTable names(HeadWeights weights) { return t5_names(weights); }
+  static NameTable names(HeadWeights) { return t5_names(); }
   /// What GGUF files call them.
-  static NameTable gguf_names(HeadWeights weights) { return t5_gguf_names(weights); }
+  static NameTable gguf_names(HeadWeights) { return t5_gguf_names(); }
 
   /// What PyTorch prints.
   static constexpr ModuleWords words[] = {{"projections", R"(
@@ -118,10 +118,17 @@ struct T5Family {
 (layer_norm): @LayerNorm()
 (dropout): Dropout(p={hidden_dropout}, inplace=False)
 )"},
+                                          {"shared_bias", "(relative_attention_bias): Embedding({encoder.position.weight}, {heads})"},
+                                          {"own_bias", "(relative_attention_bias): Embedding({encoder.position.layers.0.weight}, {heads})"},
+                                          {"first_bias", R"(
+<shared_bias> where encoder.position.weight
+<own_bias> where encoder.position.layers.0.weight
+)"},
                                           {"self_attention", R"(
 (0): @LayerSelfAttention(
   (SelfAttention): @Attention(
     <projections>
+    <own_bias> where encoder.position.layers.0.weight
   )
   <norm>
 ))"},
@@ -161,7 +168,7 @@ struct T5Family {
         (0): @LayerSelfAttention(
           (SelfAttention): @Attention(
             <projections>
-            (relative_attention_bias): Embedding({encoder.position.weight}, {heads})
+            <first_bias>
           )
           <norm>
         )
@@ -193,7 +200,7 @@ struct T5Family {
         (0): @LayerSelfAttention(
           (SelfAttention): @Attention(
             <projections>
-            (relative_attention_bias): Embedding({decoder.position.weight}, {heads})
+            <first_bias>
           )
           <norm>
         )
@@ -238,6 +245,9 @@ T5Config read_t5_config(Json const& config, std::string const& file);
 
 namespace internal {
 
+// What of a T5 is loaded.
+enum class T5Part { whole, encoder };
+
 // What a directory's config makes of a T5, and what the checkpoint calls its parameters.
 struct T5Plan {
   T5Config config;
@@ -245,8 +255,8 @@ struct T5Plan {
   NameTable names;
   std::string file;
 
-  /// @throws CheckpointError when encoder or decoder have a token table of their own.
-  static T5Plan of(ModelDirectory const& directory, Checkpoint const& checkpoint);
+  /// @throws CheckpointError when a side that is loaded has a token table of its own.
+  static T5Plan of(ModelDirectory const& directory, Checkpoint const& checkpoint, T5Part part);
 
   // The settings of an `EncoderDecoder`.
   template <class Settings>
@@ -279,7 +289,7 @@ template <DimensionsLike D>
 struct ModelLoader<EncoderDecoder<D, T5Recipe>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<T5<D>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::T5Plan::of(directory, checkpoint);
+    auto plan = internal::T5Plan::of(directory, checkpoint, internal::T5Part::whole);
     D const d = internal::dimensions_of<D>(plan.config.dimensions, plan.config.sizes, plan.file);
     return {T5<D>::create(d, d, plan.template settings<typename T5<D>::Settings>()), std::move(plan.names)};
   }
@@ -290,8 +300,7 @@ template <DimensionsLike D>
 struct ModelLoader<T5Encoder<D>> {
   /// The model of the config's sizes, and the names of its parameters.
   static Unloaded<T5Encoder<D>> create(ModelDirectory const& directory, Checkpoint const& checkpoint) {
-    auto plan = internal::T5Plan::of(directory, checkpoint);
-    std::erase_if(plan.names.body, [](std::string const& pattern) { return pattern.starts_with("dec"); });
+    auto plan = internal::T5Plan::of(directory, checkpoint, internal::T5Part::encoder);
     return {T5Encoder<D>::create(internal::dimensions_of<D>(plan.config.dimensions, plan.config.sizes, plan.file),
                                  plan.template settings<typename T5Encoder<D>::Settings>()),
             std::move(plan.names)};
@@ -327,12 +336,14 @@ inline void add_t5_side(NameTable& table, std::string const& layers, std::string
 
 }  // namespace detail
 
-AXIFORM_INLINE NameTable t5_names(HeadWeights) {
+AXIFORM_INLINE NameTable t5_names() {
   NameTable table{.family = "T5",
                   .prefixes = {"", "transformer."},
                   .rules = {{.canonical = "tokens.weight", .in_file = "shared.weight", .otherwise = "encoder.embed_tokens.weight"},
                             {"encoder.position.weight", "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
                             {"decoder.position.weight", "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
+                            {"encoder.position.layers.*.weight", "encoder.block.*.layer.0.SelfAttention.relative_attention_bias.weight"},
+                            {"decoder.position.layers.*.weight", "decoder.block.*.layer.0.SelfAttention.relative_attention_bias.weight"},
                             {"encoder.final_norm.*", "encoder.final_layer_norm.*"},
                             {"decoder.final_norm.*", "decoder.final_layer_norm.*"}},
                   .spellings = {},
@@ -345,7 +356,7 @@ AXIFORM_INLINE NameTable t5_names(HeadWeights) {
   return table;
 }
 
-AXIFORM_INLINE NameTable t5_gguf_names(HeadWeights) {
+AXIFORM_INLINE NameTable t5_gguf_names() {
   NameTable table{.family = "T5",
                   .prefixes = {""},
                   .rules = {{"tokens.weight", "token_embd.weight"}, {"lm_head.weight", "output.weight"}},
@@ -355,6 +366,7 @@ AXIFORM_INLINE NameTable t5_gguf_names(HeadWeights) {
   for (std::string const side : {"encoder", "decoder"}) {
     std::string const layers = side + ".layers.*.", in_file = side.substr(0, 3) + ".blk.*.";
     std::vector<NameRule> const rules{{side + ".position.weight", side.substr(0, 3) + ".blk.0.attn_rel_b.weight"},
+                                      {side + ".position.layers.*.weight", in_file + "attn_rel_b.weight"},
                                       {layers + "attention_norm.*", in_file + "attn_norm.*"},
                                       {layers + "attention.query.*", in_file + "attn_q.*"},
                                       {layers + "attention.key.*", in_file + "attn_k.*"},
@@ -399,9 +411,10 @@ inline void read_t5_feed_forward(ConfigReader const& reader, std::string const& 
 AXIFORM_INLINE T5Config T5Family::read_config(ConfigReader const& reader) {
   reader.check_weights();
   reader.only("is_decoder", false);
-  bool const is_mt5 = reader.text("model_type", "") == "mt5";
+  auto const type = reader.text("model_type", "");
+  bool const is_mt5 = type == "mt5", is_umt5 = type == "umt5";
   T5Config config;
-  if (is_mt5) {
+  if (is_mt5 || is_umt5) {
     config.dimensions = {.hidden = 512, .heads = 6, .head_size = 64, .inner = 1024};
     config.sizes.layers = 8;
     config.sizes.vocabulary = 250112;
@@ -415,9 +428,10 @@ AXIFORM_INLINE T5Config T5Family::read_config(ConfigReader const& reader) {
   config.sizes.layers = reader.size({"num_layers", "num_hidden_layers"}, config.sizes.layers, largest_depth);
   config.decoder_layers = reader.size({"num_decoder_layers"}, config.sizes.layers, largest_depth);
   config.norm_epsilon = reader.epsilon("layer_norm_epsilon", config.norm_epsilon);
-  internal::read_t5_feed_forward(reader, is_mt5 ? "gated-gelu" : "relu", config);
+  internal::read_t5_feed_forward(reader, is_mt5 || is_umt5 ? "gated-gelu" : "relu", config);
   auto& position = config.position;
   position.buckets = reader.size({"relative_attention_num_buckets"}, 32, largest_width);
+  if (is_umt5) position.bias_tables = BiasTables::by_layer;
   position.most_distance = reader.size({"relative_attention_max_distance"}, 128, largest_table);
   if (position.buckets < 4 || position.most_distance <= position.buckets / 2)
     throw FormatError(
@@ -427,7 +441,6 @@ AXIFORM_INLINE T5Config T5Family::read_config(ConfigReader const& reader) {
   bool const is_tied = get_or<bool>(reader.config, "tie_word_embeddings", true, reader.file);
   if (!get_or<bool>(reader.config, "scale_decoder_outputs", is_tied, reader.file) || is_mt5) config.head_scale = HeadScale::none;
   config.printed.hidden_dropout = reader.dropout("dropout_rate", "0.1");
-  config.printed.padding_id = {};  // its tables are printed without
   return config;
 }
 
@@ -437,20 +450,34 @@ AXIFORM_INLINE T5Config read_t5_config(Json const& config, std::string const& fi
 
 namespace internal {
 
-AXIFORM_INLINE T5Plan T5Plan::of(ModelDirectory const& directory, Checkpoint const& checkpoint) {
+AXIFORM_INLINE T5Plan T5Plan::of(ModelDirectory const& directory, Checkpoint const& checkpoint, T5Part part) {
   auto [config, names] = read_family_config<T5Encoder<>, T5Config>(directory);
-  auto const table = find_parameter(checkpoint, names(HeadWeights::tied), "tokens.weight");
-  for (char const* const copy : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"})
+  T5Plan plan{std::move(config), HeadWeights::own, names(HeadWeights::own), (directory / "config.json").string()};
+  auto const find = [&](char const* name) { return find_parameter(checkpoint, plan.names, name); };
+
+  std::vector<char const*> copies{"encoder.embed_tokens.weight"};
+  if (part == T5Part::whole) copies.push_back("decoder.embed_tokens.weight");
+  auto const table = find("tokens.weight");
+  for (char const* const copy : copies)
     if (auto const tensor = checkpoint.find(copy); tensor && table && !equal_tensors(*tensor, *table))
       throw CheckpointError(
           detail::message({checkpoint.weights().string(), ": ", copy,
                            ": found a token table of its own, which is not supported; expected a copy of shared.weight"}));
-  if (directory.gguf() != nullptr && find_parameter(checkpoint, names(HeadWeights::tied), "encoder.layers.0.mlp.gate.weight")) {
-    config.gate = MlpGate::present;
-    config.activation = Activation::gelu_tanh;  // llama.cpp's
+
+  if (directory.gguf() != nullptr) {  // Its keys do not say: what is there does.
+    if (find("encoder.position.layers.1.weight")) plan.config.position.bias_tables = BiasTables::by_layer;
+    if (find("encoder.layers.0.mlp.gate.weight")) {
+      plan.config.gate = MlpGate::present;
+      plan.config.activation = Activation::gelu_tanh;  // llama.cpp's
+      plan.config.printed.activation = "NewGELUActivation()";
+    }
   }
-  auto const weights = head_weights(HeadWeights::tied, checkpoint, names(HeadWeights::tied), "tokens.weight", "lm_head.weight");
-  return {std::move(config), weights, names(weights), (directory / "config.json").string()};
+  if (part == T5Part::whole) {
+    plan.head = head_weights(HeadWeights::tied, checkpoint, plan.names, "tokens.weight", "lm_head.weight");
+  } else {
+    std::erase_if(plan.names.body, [](std::string const& pattern) { return pattern.starts_with("dec"); });
+  }
+  return plan;
 }
 
 AXIFORM_INLINE float T5Plan::head_scale() const {
