@@ -24,7 +24,7 @@ BeamView searched() {
   options.on_beams = [&](BeamStep const& step) { view.steps.push_back(step); };
   Stopping const stopping(options);
   std::vector<TokenId> const prompt{0};
-  BeamSearch search(prompt, options, 4, stopping);
+  BeamSearch search(prompt, prompt, options, 4, stopping);
   while (!search.is_done()) {
     std::vector<std::vector<float>> logits;
     for (BeamSearch::Beam const& beam : search.beams())

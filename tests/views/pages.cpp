@@ -158,7 +158,7 @@ BeamView searched(std::vector<std::string> const& vocabulary) {
   options.on_beams = [&](BeamStep const& step) { view.steps.push_back(step); };
   Stopping const stopping(options);
   std::vector<TokenId> const prompt{0};
-  BeamSearch search(prompt, options, options.max_length, stopping);
+  BeamSearch search(prompt, prompt, options, options.max_length, stopping);
   while (!search.is_done()) {
     std::vector<std::vector<float>> logits(search.beams().size(), std::vector<float>(vocabulary.size()));
     for (auto& row : logits)
