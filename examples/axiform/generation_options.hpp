@@ -51,11 +51,15 @@ class GenerationArguments {
     } else {
       options.max_length = std::min(options.max_length, generator.positions());
     }
+    apply(options, command);
+    if (!bad_words_.empty()) options.bad_words = generator.bad_words(bad_words_);
+    return options;
+  }
+  // What was asked for, on top of other options; but for words that must not come.
+  void apply(axiform::GenerateOptions& options, Command& command) const {
     for (auto const& change : changes_) change(options);
     for (std::string const& text : stop_strings_) options.stop_strings.push_back(text);
-    if (!bad_words_.empty()) options.bad_words = generator.bad_words(bad_words_);
     options.stop = command.stop();
-    return options;
   }
 
  private:

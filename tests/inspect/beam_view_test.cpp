@@ -82,7 +82,7 @@ TEST_CASE("beam view: what is no record of one search is refused by name") {
   refuses([](BeamView& view) { view.results[0].ids = {0, 1, 1, 1, 1, 1}; },
           "beam view: result 0: found a text of 5 new tokens that none of the steps ends or follows");
   refuses([](BeamView& view) { view.steps[2].candidates.resize(BeamView::most_candidates); },
-          "beam view: found 20008 texts in 3 steps, expected at most 20000; show fewer beams or steps");
+          "beam view: found 10008 texts in 3 steps, expected at most 10000; show fewer beams or steps");
 }
 
 TEST_CASE("beam view: whatever is in a text, the page has its own elements alone, and the file is written whole or not at all") {

@@ -37,7 +37,7 @@ namespace axiform {
 ///     view.results = generate_sequences(gpt2, ids, options, context);
 ///     write_beam_view("beams.html", view);
 struct BeamView {
-  static constexpr std::size_t most_candidates = 20'000;  ///< More than a browser shows at ease.
+  static constexpr std::size_t most_candidates = 10'000;  ///< More than a browser shows at ease.
 
   std::string title;                            ///< The heading.
   std::string prompt;                           ///< What the texts began with; nothing behind a source.

@@ -17,7 +17,8 @@ inline constexpr std::string_view beam_page_body = R"html(
 <main class="search">
   <section class="card steps" aria-label="Steps">
     <div class="steps-head"><fieldset id="shown"><legend>Show</legend></fieldset>
-      <p class="quiet">Each column is a step, best text first. A cell has a token, its log-probability and the score of the text that it ends.</p></div>
+      <p class="quiet">Each column is a step, best text first. A cell has a token, its log-probability and the score of the text so far; ■ is the
+        final score of one that ended.</p></div>
     <div class="frame" id="frame">
       <div class="tree" id="tree" role="listbox" aria-label="Texts that were looked at" aria-orientation="horizontal"></div>
       <canvas aria-hidden="true"></canvas>
@@ -102,7 +103,7 @@ function describe(text) {
 }
 const cells = steps.map((step) => step.map((text) => {
   const cell = make("div", { className: `cell ${text.fate}`, role: "option", tabIndex: -1, "data-at": text.at, "data-place": text.place,
-    "aria-selected": "false", "aria-label": describe(text), title: visible(text.token) }, tokenElement(text.token),
+    "aria-selected": "false", "aria-label": describe(text) }, tokenElement(text.token),
     make("span", { className: "number" }, make("span", {}, text.logProbability.toFixed(2)),
          make("span", {}, text.fate === "ended" ? `■ ${text.finalScore.toFixed(2)}` : text.score.toFixed(2))));
   cell.style.setProperty("--share", share(text).toFixed(4));
