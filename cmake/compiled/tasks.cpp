@@ -5,6 +5,7 @@
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/hypotheses.hpp>
 #include <axiform/tasks/late_interaction_tokens.hpp>
 #include <axiform/tasks/m3_heads.hpp>
 #include <axiform/tasks/m3_scores.hpp>
@@ -17,5 +18,7 @@
 #include <axiform/tasks/similarity.hpp>
 #include <axiform/tasks/sparse_vectors.hpp>
 #include <axiform/tasks/text_chunks.hpp>
+#include <axiform/tasks/text_task_config.hpp>
 #include <axiform/tasks/token_labels.hpp>
+#include <axiform/tasks/translation_route.hpp>
 #include <axiform/tasks/windows.hpp>

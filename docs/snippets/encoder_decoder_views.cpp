@@ -53,4 +53,4 @@ int main() {
 
 // Prints:
 // 1994-03-23 after 11 steps
-// 12 tokens look at 10
+// 12 tokens look at 12

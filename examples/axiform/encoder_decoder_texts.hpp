@@ -9,11 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/generate/options.hpp>
 #include <axiform/generate/sequence_to_sequence.hpp>
-#include <axiform/io/config.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/models/known.hpp>
-#include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/stream_pieces.hpp>
+#include <axiform/tasks/text_task_config.hpp>
 #include <axiform/text/sequence_to_sequence_tokenizers.hpp>
 
 #include "command.hpp"
@@ -32,31 +33,32 @@ inline bool is_encoder_decoder(axiform::ModelDirectory const& directory) {
 class EncoderDecoderTexts {
  public:
   EncoderDecoderTexts(Command const& command, axiform::Context& context)
-      : directory_(command.model()), model_(axiform::load<axiform::AnySequenceToSequence>(directory_, command.loading(), context)) {}
+      : directory_(command.model()),
+        settings_(axiform::read_text_task_config(directory_).of("text2text-generation")),
+        model_(axiform::load<axiform::AnySequenceToSequence>(directory_, command.loading(), context)) {}
 
   axiform::AnySequenceToSequence const& model() const { return model_; }
 
-  // How the checkpoint wants to write, as far as the model's positions go.
+  // How the checkpoint wants to write, but for beams: the most probable token each time.
   axiform::GenerateOptions options() const {
     using namespace axiform;
-    std::string const file = (directory_ / "config.json").string();
-    Json const& config = directory_.json("config.json");
-    GenerateOptions options = read_generation_config(directory_, {.decoding = Decoding::greedy});
-    auto const otherwise = model_family(config, file).family->end_of_text;
-    if (options.end_of_text.empty())
-      for (std::size_t const id : ConfigReader{config, file}.token_ids("eos_token_id", {otherwise.begin(), otherwise.end()}))
-        options.end_of_text.push_back(static_cast<TokenId>(id));
-    if (!options.decoder_start) options.decoder_start = get_optional<TokenId>(config, "decoder_start_token_id", file);
+    GenerateOptions options = settings_.options;
+    options.decoding = Decoding::greedy;
+    options.num_beams = options.num_return_sequences = 1;
     if (options.max_new_tokens) {
-      options.max_new_tokens = std::min(*options.max_new_tokens, model_.positions() - 1);
+      options.max_new_tokens = std::min(*options.max_new_tokens, std::max<std::size_t>(model_.positions(), 2) - 1);
     } else {
       options.max_length = std::min(options.max_length, model_.positions());
     }
+    if (tokenizers_)
+      options.decode = [target = tokenizers_->target()](std::span<TokenId const> ids) {
+        return target.decode(detail::known_ids(target, ids), {.clean_up_tokenization_spaces = CleanUp::no});
+      };
     return options;
   }
 
   std::vector<axiform::TokenId> read(std::string const& text) {
-    auto ids = tokenizers().source().encode(text).ids;
+    auto ids = tokenizers().source().encode(settings_.prefix + text).ids;
     if (ids.empty()) throw axiform::ArgumentError("the text has no tokens");
     return ids;
   }
@@ -71,10 +73,7 @@ class EncoderDecoderTexts {
 
   // What the model writes: the most probable token each time.
   std::vector<axiform::TokenId> write(std::vector<axiform::TokenId> const& source, axiform::Context& context) const {
-    axiform::GenerateOptions how = options();
-    how.decoding = axiform::Decoding::greedy;
-    how.num_beams = how.num_return_sequences = 1;
-    return axiform::generate(model_, source, how, context).front();
+    return axiform::generate(model_, source, options(), context).front();
   }
 
   // Tokens as the vocabulary has them; by their numbers where no text was read, or the vocabulary lacks them.
@@ -90,10 +89,9 @@ class EncoderDecoderTexts {
     return is_known(tokenizer, id) ? tokenizer.decode_after({id}, {id}) : std::to_string(id);
   }
   // A target's text, without special tokens.
-  std::string text_of(std::vector<axiform::TokenId> ids) {
+  std::string text_of(std::vector<axiform::TokenId> const& ids) {
     axiform::Tokenizer const& tokenizer = tokenizers().target();
-    std::erase_if(ids, [&](axiform::TokenId id) { return !is_known(tokenizer, id); });
-    return tokenizer.decode(ids, {.skip_special_tokens = true});
+    return tokenizer.decode(axiform::detail::known_ids(tokenizer, ids), {.skip_special_tokens = true});
   }
 
  private:
@@ -113,6 +111,7 @@ class EncoderDecoderTexts {
   }
 
   axiform::ModelDirectory directory_;
+  axiform::TextTaskSettings settings_;
   axiform::AnySequenceToSequence model_;
   std::optional<axiform::SequenceToSequenceTokenizers> tokenizers_;  // opened when a text is read
 };

@@ -117,9 +117,9 @@ int view(int argc, char** argv) {
     if (reads_sources) {
       EncoderDecoderTexts texts(command, context);
       if (kind == "generation") {
+        auto const source = texts.read(text);
         auto options = texts.options();
         arguments.apply(options, command);
-        auto const source = texts.read(text);
         command.work([&] {
           write_generation(
               output, text, "", [&](TokenId id) { return texts.text_of(id); }, options,

@@ -947,6 +947,159 @@ class Classify(ExampleTest):
         self.check_models("a")
 
 
+def text_tasks(*names, **wanted):
+    """Recorded cases of ../fixtures/tasks/text_tasks.jsonl on a checkpoint as it is, with what else is `wanted` of them."""
+    cases = [json.loads(line) for line in (FIXTURES / "tasks" / "text_tasks.jsonl").read_text().splitlines()]
+    return [case for case in cases if case["name"] in names and all(case[key] == value for key, value in wanted.items())]
+
+
+class ZeroShot(ExampleTest):
+    program = "axiform zero-shot"
+
+    def test_scores_are_those_of_the_pipeline(self):
+        cases = [json.loads(line) for line in (FIXTURES / "tasks" / "zero_shot.jsonl").read_text().splitlines()]
+        for case in cases[:4] + cases[-3:]:
+            options = ["--truncate", *(["--independent"] if case["options"].get("multi_label") else [])]
+            if "hypothesis_template" in case["options"]:
+                options += ["--template", case["options"]["hypothesis_template"]]
+            (found,) = self.json("--model", FIXTURES / "models" / case["model"], "--labels", ", ".join(case["labels"]), *options, "--", case["text"])
+            self.assertEqual([each["label"] for each in found], [each["label"] for each in case["result"]])
+            self.check_close([each["score"] for each in found], [each["score"] for each in case["result"]], 1e-5)
+
+    def test_usage_and_models(self):
+        model = ["--model", FIXTURES / "models" / "bert-nli", "--labels", "fun, food"]
+        (one,) = self.json(*model, "the man")
+        self.assertEqual(self.json(*model[:2], "--labels", "fun", "--labels", "food,,", "the man"), [one])
+        self.assertEqual([json.loads(line) for line in self.output(*model, "--jsonl", stdin=b'"the man"\n{"text": "the man"}\n').splitlines()], [one, one])
+        self.assertIn("food", self.output(*model, "the man", "she"))
+        self.check_error(2, "--labels", *model[:2], "the man")
+        self.check_error(1, "candidate labels: found none", *model[:2], "--labels", " , ", "the man")
+        self.check_error(1, "hypothesis_template", *model, "--template", "It is.", "the man")
+        self.check_error(1, "is empty", *model, "")
+        self.check_error(1, "expected at most the model's 64", *model, "!" * 100000)
+        self.output(*model, "--truncate", "!" * 100000)
+        self.run_raw(*model, b"\xff\xfe").check_returncode()
+        self.check_error(1, "natural language inference", "--model", FIXTURES / "models" / "bert-single-label", "--labels", "a", "b")
+        self.check_error(1, "classification", "--model", FIXTURES / "models" / "bert-qa", "--labels", "a", "b")
+        self.check_common(*model, "a")
+        self.check_models("--labels", "a", "b")
+
+
+class TranslateCommand(ExampleTest):
+    program = "axiform translate"
+
+    def test_translations_are_those_of_the_pipeline(self):
+        for case in text_tasks("marian", "mbart50", options={}) + text_tasks("marian", "mbart50", options={"num_beams": 1, "max_new_tokens": 12}):
+            model = ["--model", FIXTURES / "models" / case["model"], *(["--beams", "1", "--max-new-tokens", "12"] if case["options"] else [])]
+            if case["languages"]:
+                model += ["--from", case["languages"][0], "--to", case["languages"][1]]
+            (found,) = self.json(*model, "--", case["text"])
+            self.assertEqual(found["translation_text"], case["result"][0])
+            self.assertEqual("score" in found, not case["options"])
+            self.assertEqual(self.output(*model, "--", case["text"]), case["result"][0] + "\n")  # greedily as it comes
+            lines = self.output(*model, "--jsonl", stdin=(json.dumps(case["text"]) + "\n").encode() * 2).splitlines()
+            self.assertEqual([json.loads(line) for line in lines], [[found], [found]])
+
+    def test_a_trained_model(self):
+        model = ["--model", MODELS / "transformer-dates"]
+        self.assertEqual(self.output(*model, "the fourth of July 1776", "4,012"), "1776-07-04\nfour thousand and twelve\n")
+        self.assertEqual(self.output(*model, "--beams", "1", "the fourth of July 1776"), "1776-07-04\n")
+
+    def test_options_and_languages(self):
+        model = ["--model", FIXTURES / "models" / "marian-writer"]
+        found = self.json(*model, "--beams", "3", "--num-return-sequences", "2", "--max-new-tokens", "5", "the man", "food")
+        self.assertEqual(len(found), 4)
+        self.assertGreaterEqual(found[0]["score"], found[1]["score"])
+        self.assertNotEqual(self.json(*model, "--to", "fra", "the man")[0]["ids"], self.json(*model, "--to", "deu", "the man")[0]["ids"])
+        drawn = [self.json(*model, "--sample", "--seed", seed, "--max-new-tokens", "12", "the man")[0]["ids"] for seed in "112"]
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertNotEqual(drawn[0], drawn[2])
+        for status, text, *arguments in [
+            (1, "spa", "--to", "spa"),
+            (1, "num_beams", "--beams", "0"),
+            (1, "num_return_sequences", "--num-return-sequences", "9"),
+            (1, "num_return_sequences", "--beams", "1", "--num-return-sequences", "2"),
+            (1, "positions", "--max-new-tokens", "18446744073709551615"),
+            (1, "temperature: found 0", "--sample", "--temperature", "0"),
+            (2, "--beams", "--beams", "-1"),
+        ]:
+            self.check_error(status, text, *model, "the man", *arguments)
+        self.check_error(1, "no target language", "--model", FIXTURES / "models" / "mbart-writer", "the man")
+
+    def test_usage_and_models(self):
+        model = ["--model", FIXTURES / "models" / "marian-writer", "--max-new-tokens", "4"]
+        self.check_error(1, "expected at most the model's 64", *model, "a" * 100000)
+        self.output(*model, "--truncate", "a" * 100000)
+        self.output(*model, "")
+        self.run_raw(*model, b"\xff\xfe \xf0\x9f").check_returncode()
+        result = self.run_raw(*model, "--jsonl", stdin=json.dumps("a").encode() + b"\n" + json.dumps("a" * 1000).encode())
+        self.assertEqual((result.returncode, len(result.stdout.splitlines())), (1, 1))
+        self.assertIn("line 2: translation: found 1002 tokens, expected at most", result.stderr.decode())
+        self.check_error(1, "a model for translation", "--model", TINY_BERT, "a")
+        self.check_common(*model, "a")
+        self.check_models("a")
+        self.check_truncated(FIXTURES / "models" / "marian-writer", "a")
+
+
+class Text2Text(ExampleTest):
+    program = "axiform text2text"
+
+    def test_texts_are_those_of_the_pipeline(self):
+        cases = text_tasks("bart", task="text2text-generation", options={}) + text_tasks("bart", task="text2text-generation", options={"truncation": True})
+        self.assertTrue(cases)
+        for case in cases:
+            (found,) = self.json("--model", FIXTURES / "models" / case["model"], *(["--truncate"] if case["options"] else []), "--", case["text"])
+            self.assertEqual(found["generated_text"], case["result"][0])
+
+    def test_usage_and_models(self):
+        model = ["--model", FIXTURES / "models" / "bart-writer", "--max-new-tokens", "4"]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "texts.txt"
+            file.write_text("the man\n\nfood\n" * 50)
+            found = self.output(*model, "--file", file)
+            one, two = (self.output(*model, text) for text in ("the man", "food"))
+            self.assertEqual(found, (one + two) * 50)
+        self.check_error(1, "a model for text to text", "--model", DEMO_GPT2, "a")
+        self.check_common(*model, "a")
+        self.check_models("a")
+
+
+class Summarize(ExampleTest):
+    program = "axiform summarize"
+
+    def test_summaries_are_those_of_the_pipeline(self):
+        cases = text_tasks("bart", task="summarization", options={}) + text_tasks("bart", task="summarization", options={"truncation": True})
+        self.assertTrue(cases)
+        for case in cases:
+            (found,) = self.json("--model", FIXTURES / "models" / case["model"], *(["--long", "cut"] if case["options"] else []), "--", case["text"])
+            self.assertEqual(found, {"summary_text": case["result"][0], "parts": 1, "rounds": 1})
+
+    def test_documents(self):
+        model = ["--model", FIXTURES / "models" / "bart-writer", "--max-new-tokens", "7"]
+        text = "the man was in paris. she was in it.\n" * 12
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "document.txt"
+            file.write_text(text)
+            (found,) = self.json(*model, "--document", file)
+            self.assertGreater(found["parts"], 4)
+            self.assertEqual(self.json(*model, "--document", "-", stdin=text.encode()), [found])
+            self.assertEqual(self.json(*model, text), [found])
+            self.assertEqual(self.output(*model, "--document", file).rstrip("\n"), found["summary_text"].rstrip("\n"))
+            smaller = self.json(*model, "--part-length", "40", "--document", file)[0]
+            self.assertGreater(smaller["parts"], found["parts"])
+        self.check_error(1, "expected at most the model's 64", *model, "--long", "refuse", text)
+        self.check_error(1, "chunk length: found 65", *model, "--part-length", "65", text)
+
+    def test_usage_and_models(self):
+        model = ["--model", FIXTURES / "models" / "bart-writer", "--max-new-tokens", "4"]
+        self.check_error(2, "expected one of: texts, --document", *model)
+        self.check_error(2, "--long", *model, "--long", "somehow", "a")
+        self.check_error(1, "nowhere", *model, "--document", "nowhere")
+        self.check_error(1, "num_return_sequences: found 2, expected 1", *model, "--num-return-sequences", "2", "a")
+        self.check_common(*model, "a")
+        self.check_models("a")
+
+
 class Generate(ExampleTest):
     program = "axiform generate"
 

@@ -46,7 +46,7 @@ TEST_CASE("heads: next-sentence logits are transformers'") { goldens::check_logi
 
 TEST_CASE("heads: logits of sequences are transformers' for each problem type and family") {
   goldens::check_logits<BertForSequenceClassification<>>(
-      {"bert-single-label", "bert-multi-label", "bert-regression", "roberta-classifier", "distilbert-classifier"});
+      {"bert-single-label", "bert-multi-label", "bert-regression", "bert-nli", "roberta-classifier", "distilbert-classifier"});
   goldens::check_logits<Gpt2ForSequenceClassification<>>({"gpt2-classifier"});
 }
 

@@ -183,7 +183,7 @@ TEST_CASE("transformer: a config that cannot be is refused by key") {
   CHECK(refusal(R"({"activation": "tanh"})").starts_with("activation: found the activation \"tanh\", which is not supported"));
 }
 
-TEST_CASE("transformer: a tensor that no parameter asks for is named, and so are two tables where one is said to be shared") {
+TEST_CASE("transformer: a tensor that has no place is named, and so are two tables where one is said to be shared, and other positions") {
   test::TemporaryDirectory const directory;
   std::filesystem::copy(goldens::models / "transformer-tiny", directory.path());
   Context context;
@@ -208,6 +208,11 @@ TEST_CASE("transformer: a tensor that no parameter asks for is named, and so are
   write_with("tgt_tok_emb.embedding.weight", {23, 16}, 1.0f);
   CHECK(test::contains(refusal_of_transformer(directory.path()),
                        "config.json: share_encoder_decoder_embeddings: found true, and two tables"));
+  write_with("pos_encoder.pe", {40, 16}, 0.5f);
+  CHECK(refusal_of_transformer(directory.path())
+            .ends_with(
+                "model.safetensors: pos_encoder.pe: found other values than sines and cosines of positions in turns, 16 to a row, which "
+                "are not supported"));
   // A head of its own, though the config ties it, counts.
   write_with("generator.weight", {23, 16}, 1.0f);
   CHECK(load<Transformer<>>(directory.path(), context).lm_head.weights() == HeadWeights::own);

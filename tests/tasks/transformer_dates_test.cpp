@@ -8,6 +8,7 @@
 #include <axiform/text/tokenizer.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -53,12 +54,10 @@ std::vector<std::pair<std::string, std::string>> held_out_dates() {
 
 TEST_CASE("transformer-dates: both directions, in words that it knows") {
   DateTranslator translate;
-  std::vector<std::pair<std::string, std::string>> const examples{{"the fourth of July 1776", "1776-07-04"},
-                                                                  {"the twenty-third of March, nineteen ninety-four", "1994-03-23"},
-                                                                  {"March 23rd, 1994", "1994-03-23"},
-                                                                  {"1994-03-23", "the twenty-third of March, nineteen ninety-four"},
-                                                                  {"four thousand and twelve", "4012"},
-                                                                  {"4,012", "four thousand and twelve"}};
+  std::vector<std::pair<std::string, std::string>> const examples{
+      {"the fourth of July 1776", "1776-07-04"}, {"the twenty-third of March, nineteen ninety-four", "1994-03-23"},
+      {"March 23rd, 1994", "1994-03-23"},        {"1994-03-23", "the twenty-third of March, nineteen ninety-four"},
+      {"four thousand and twelve", "4012"},      {"4,012", "four thousand and twelve"}};
   std::vector<std::string> texts;
   for (auto const& [text, expected] : examples) texts.push_back(text);
   auto const greedy = translate(texts, translate.options());
@@ -71,6 +70,17 @@ TEST_CASE("transformer-dates: both directions, in words that it knows") {
     CHECK(beams[i] == examples[i].second);
     CHECK(translate({texts[i]}, translate.options()).front() == greedy[i]);  // in a batch as alone
   }
+}
+
+TEST_CASE("transformer-dates: weights kept in bf16, as the file has them, give the same bits in half the memory") {
+  DateTranslator const f32;
+  Context context;
+  auto const bf16 = load<Transformer<>>(dates_directory, {.weights = WeightFormat::bf16}, context);
+  auto const ids = f32.tokenizer.encode("the fourth of July 1776").ids;
+  auto const source = SequenceOffsets<axes::SourceTokens>::single(ids.size());
+  auto const in_f32 = f32.model.encode({ids, source}, context), in_bf16 = bf16.encode({ids, source}, context);
+  CHECK(std::ranges::equal(in_f32.elements(), in_bf16.elements()));
+  CHECK(generate(f32.model, ids, f32.options(), context) == generate(bf16, ids, f32.options(), context));
 }
 
 // Two hundred of the inputs; with AXIFORM_ALL_DATES in the environment all two thousand. The model's card says how many PyTorch gets right.

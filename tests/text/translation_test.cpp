@@ -226,7 +226,8 @@ TEST_CASE("translation: files that do not fit together are refused with what was
     return message_of<Error>([&] { SequenceToSequenceTokenizers::from_directory(folder.path()); });
   };
   CHECK(contains(refusal("vocab.json", ""), "has no vocab.json: expected source.spm, which cuts texts, and vocab.json, which has the ids"));
-  CHECK(contains(refusal("source.spm", ""), "has no"));
+  CHECK(contains(refusal("source.spm", ""), "has no tokenizer: expected"));
+  CHECK(contains(refusal("target.spm", ""), "has no target.spm: expected target.spm, which cuts texts, and vocab.json, which has the ids"));
   CHECK(contains(refusal("vocab.json", "[]"), "found an array of 0, expected an object of tokens and their ids"));
   CHECK(contains(refusal("vocab.json", "{}"), "has no tokens"));
   CHECK(contains(refusal("vocab.json", R"({"</s>": 0, "<unk>": 0})"), "have one id, 0"));
@@ -238,22 +239,10 @@ TEST_CASE("translation: files that do not fit together are refused with what was
   std::string const model = translation_model("xlm_roberta");
   CHECK(contains(refusal("source.spm", model.substr(0, model.size() / 2)), "source.spm: "));
   CHECK(contains(refusal("target.spm", "no model"), "target.spm: "));
-  CHECK(contains(refusal("source.spm", std::string("\x0a\x03\x0a\x01"
-                                                   "a",
-                                                   5)),
-                 "no piece is the unknown one, expected one"));
-  CHECK(contains(refusal("source.spm", std::string("\x0a\x03\x0a\x01"
-                                                   "a"
-                                                   "\x0a\x03\x0a\x01"
-                                                   "a",
-                                                   10)),
-                 "piece 1: found \"a\" twice"));
+  CHECK(contains(refusal("source.spm", std::string("\x0a\x03\x0a\x01\x61", 5)), "no piece is the unknown one, expected one"));
+  CHECK(contains(refusal("source.spm", std::string("\x0a\x03\x0a\x01\x61\x0a\x03\x0a\x01\x61", 10)), "piece 1: found \"a\" twice"));
   CHECK(contains(refusal("source.spm", std::string("\x0a\x02\x18\x02", 4)), "piece 0 is empty"));
-  CHECK(contains(refusal("source.spm", std::string("\x0a\x05\x0a\x01"
-                                                   "a"
-                                                   "\x18\x02",
-                                                   7)),
-                 "no piece can stand for text"));
+  CHECK(contains(refusal("source.spm", std::string("\x0a\x05\x0a\x01\x61\x18\x02", 7)), "no piece can stand for text"));
   // The vocabulary may lack pieces: they are unknown.
   TemporaryDirectory const folder;
   write_translation_files(folder, whole, marian_config);
@@ -264,13 +253,17 @@ TEST_CASE("translation: files that do not fit together are refused with what was
                           {{"tokenizer_class", "M2M100Tokenizer"}, {"language_codes", "klingon"}});
   });
   CHECK(contains(codes, "the setting \"language_codes\", here the string \"klingon\", is not supported"));
+  auto const no_unknown = message_of<FormatError>([] {
+    translation_directory({{"spiece.model", "xlm_roberta"}}, {{"tokenizer_class", "PegasusTokenizer"}});
+  });
+  CHECK(contains(no_unknown, "unk_id: found 0, expected a piece from the third on"));
   auto const few = message_of<FormatError>([] {
     translation_directory({{"sentencepiece.bpe.model", ""}}, {{"tokenizer_class", "NllbTokenizer"}});
   });
   CHECK(contains(few, "SentencePiece model without pieces"));
 }
 
-TEST_CASE("translation: models and vocabularies changed at random give a tokenizer or an error, and nothing else") {
+TEST_CASE("translation: models changed at random give a tokenizer or an error, and nothing else") {
   std::mt19937 random(11);
   auto const below = [&random](std::size_t limit) { return random() % limit; };
   std::size_t loaded = 0, refused = 0;
@@ -278,6 +271,7 @@ TEST_CASE("translation: models and vocabularies changed at random give a tokeniz
                                         {"own_bpe", "MarianTokenizer"},
                                         {"own_unigram", "MarianTokenizer"},
                                         {"nllb", "NllbTokenizer"},
+                                        {"t5", "PegasusTokenizer"},
                                         {"xlm_roberta", "MBartTokenizer"}}) {
     bool const is_marian = of_class == std::string_view("MarianTokenizer");
     Json files = is_marian ? Json{{"source.spm", model}, {"target.spm", "t5"}, {"vocab.json", {"</s>", "<unk>", "a", "\u2581the", "<pad>"}}}

@@ -42,7 +42,7 @@ inline constexpr std::string_view beam_page_body = R"html(
 /// CSS of the beam page.
 inline constexpr std::string_view beam_page_style = R"css(
 header { margin-bottom: 18px }
-.search { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 16px; align-items: start }
+.search { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.3fr); gap: 16px; align-items: start }
 @media (max-width: 860px) { .search { grid-template-columns: minmax(0, 1fr) } }
 .steps, .all-steps { grid-column: 1 / -1 }
 .steps, .search .text, .results { padding: 16px 20px 20px }
@@ -74,7 +74,7 @@ header { margin-bottom: 18px }
 @media (max-width: 720px) { #facts { grid-template-columns: repeat(2, 1fr) } }
 #results td:nth-child(n + 5), #results th:nth-child(n + 5) { text-align: left }
 #results tr.chosen th { font-weight: 650; color: var(--accent) }
-#results .plain { text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; min-width: 140px }
+#results .plain { text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; min-width: 120px }
 .all-steps .scroll { padding: 12px 16px }
 .all-steps td:last-child, .all-steps th:last-child { text-align: left }
 )css";

@@ -159,8 +159,8 @@ AXIFORM_INLINE FoundFamily find_family(std::span<Family const* const> known, Jso
   std::string types;
   for (Family const* family : known) {
     for (FamilyClass const& each : family->classes) {
-      bool const is_meant = each.flag.empty() || get_or<bool>(config, each.flag, false, file);
-      if (is_meant && (type ? *type == each.model_type : architecture.starts_with(each.prefix))) return {family, &each};
+      bool const is_named = type ? *type == each.model_type : architecture.starts_with(each.prefix);
+      if (is_named && (each.flag.empty() || get_or<bool>(config, each.flag, false, file))) return {family, &each};
       if (!each.flag.empty()) continue;  // another family lists the type
       types += message({types.empty() ? "" : ", ", in_quotes(each.model_type)});
     }

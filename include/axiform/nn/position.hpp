@@ -203,6 +203,7 @@ inline std::size_t relative_bucket(std::ptrdiff_t distance, RelativeDirections d
   auto const length = static_cast<std::size_t>(distance);
   std::size_t const exact = buckets / 2;
   if (length < exact) return first + length;
+  if (length >= most_distance) return first + buckets - 1;  // what the formula gives, without a logarithm for each of many
   // torch's steps: the logarithm and the quotients in float, their constant in double.
   float const log = std::log(static_cast<float>(length) / static_cast<float>(exact)) /
                     static_cast<float>(std::log(static_cast<double>(most_distance) / static_cast<double>(exact)));

@@ -1,5 +1,5 @@
 /// @file
-/// `GeneratedText`: what text generation gives.
+/// `GeneratedText`, `WrittenText`: what generation gives.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,13 @@ struct GeneratedText {
   std::string text;             ///< The prompt and what follows, as Hugging Face's `generated_text`.
   std::string continuation;     ///< What follows alone, without special tokens.
   GeneratedSequence sequence;   ///< Its tokens, why it ended, and the reports where the options ask for them.
+};
+
+/// A text that a sequence-to-sequence model has written beside one that it has read.
+struct WrittenText {
+  std::string text;  ///< Without special tokens, as Hugging Face's `generated_text`, `translation_text` and `summary_text`.
+  /// Its tokens from the decoder's first on, why it ended, a beam's score, and the reports where the options ask for them.
+  GeneratedSequence sequence;
 };
 
 /// A text that a large model has continued with the help of a small one.

@@ -19,6 +19,11 @@
 #include <axiform/io/json.hpp>
 #include <axiform/io/model_directory.hpp>
 
+#if AXIFORM_DEFINES(tasks)
+#include <axiform/io/config.hpp>
+#include <axiform/models/known.hpp>
+#endif
+
 namespace axiform {
 
 /// The settings of a `generation_config.json`, under Hugging Face's names, on top of `defaults`. As in the text-generation pipeline, a
@@ -34,6 +39,13 @@ GenerateOptions read_generation_config(Json const& config, GenerateOptions defau
 /// settings in their config.json, which is read where there is no such file; `defaults` alone when there is neither.
 /// @throws As the function above; FormatError when the file is not JSON.
 GenerateOptions read_generation_config(ModelDirectory const& directory, GenerateOptions defaults);
+
+namespace detail {
+
+/// config.json's `eos_token_id`; where it does not say, that of the family's config class.
+std::vector<std::size_t> end_of_text_ids(ModelDirectory const& directory);
+
+}  // namespace detail
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -160,6 +172,13 @@ AXIFORM_INLINE GenerateOptions read_generation_config(ModelDirectory const& dire
   for (std::string const name : {"generation_config.json", "config.json"})
     if (directory.has(name)) return read_generation_config(directory.json(name), std::move(defaults), (directory / name).string());
   return defaults;
+}
+
+AXIFORM_INLINE std::vector<std::size_t> detail::end_of_text_ids(ModelDirectory const& directory) {
+  std::string const file = (directory / "config.json").string();
+  Json const& config = directory.json("config.json");
+  auto const otherwise = model_family(config, file).family->end_of_text;
+  return ConfigReader{config, file}.token_ids("eos_token_id", {otherwise.begin(), otherwise.end()});
 }
 
 #endif  // AXIFORM_DEFINES(tasks)

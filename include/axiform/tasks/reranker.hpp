@@ -20,14 +20,15 @@
 
 #include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/reranker_config.hpp>
 #include <axiform/models/bert_heads.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/batching.hpp>
-#include <axiform/core/progress.hpp>
-#include <axiform/tasks/task_models.hpp>
+#include <axiform/tasks/label_logits.hpp>
 #include <axiform/tasks/semantic_search.hpp>
+#include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
@@ -75,21 +76,15 @@ class Reranker {
   std::vector<float> scores(std::string_view query, Texts const& passages, RerankOptions const& options, Context& context) const {
     std::size_t const count = std::ranges::size(passages);
     std::vector<Encoding> encodings(count);
-    std::vector<std::size_t> lengths(count);
     EncodeOptions const cut{.max_length = max_length()};
     context.executor().parallel_for(count, [&](std::size_t i) {
       encodings[i] = tokenizer_.encode_pair(query, std::ranges::begin(passages)[static_cast<std::ptrdiff_t>(i)], cut);
-      lengths[i] = encodings[i].size();
     });
     std::vector<float> result(count);
     bool const squash = options.activation.value_or(activation_) == ScoreActivation::sigmoid;
     internal::BatchRun const how{.what = "rerank", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress};
-    internal::for_each_batch(lengths, how, context, [&](std::span<std::size_t const> batch, Context& own) {
-      internal::PackedEncodings packed(model_.token_types());
-      for (std::size_t const i : batch) packed.append(encodings[i]);
-      auto const logits = model_(packed.batch(), own);
-      for (std::size_t i = 0; i < batch.size(); ++i)
-        result[batch[i]] = squash ? static_cast<float>(internal::sigmoid(logits(i, 0))) : logits(i, 0);
+    internal::for_each_logits(model_, encodings, how, context, [&](std::size_t i, std::span<float const> logits) {
+      result[i] = squash ? static_cast<float>(internal::sigmoid(logits[0])) : logits[0];
     });
     return result;
   }

@@ -21,6 +21,7 @@
 #include <axiform/core/checks.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/greatest.hpp>
+#include <axiform/core/progress.hpp>
 #include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/models/bert_heads.hpp>
@@ -29,19 +30,14 @@
 #include <axiform/models/one_of.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>
-#include <axiform/core/progress.hpp>
+#include <axiform/tasks/label_logits.hpp>
+#include <axiform/tasks/label_score.hpp>
 #include <axiform/tasks/task_models.hpp>
 #include <axiform/tasks/text_range.hpp>
 #include <axiform/tasks/texts.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
 namespace axiform {
-
-/// A label, and how well it fits.
-struct LabelScore {
-  std::string label;  ///< As config.json names it.
-  double score;       ///< A probability, or, for regression, the number itself.
-};
 
 /// What makes scores of logits.
 enum class ClassifierFunction {
@@ -163,21 +159,14 @@ class TextClassification {
   std::vector<std::vector<LabelScore>> classify_encodings(std::span<Encoding const> encodings, TextClassificationOptions const& options,
                                                           Context& context) const {
     if (options.top_k) detail::check_positive(*options.top_k, "top_k");
-    std::vector<std::size_t> lengths;
-    for (std::size_t i = 0; i < encodings.size(); ++i) {
+    for (std::size_t i = 0; i < encodings.size(); ++i)
       detail::check_length(encodings[i], max_length(), "text classification", i, encodings.size());
-      lengths.push_back(encodings[i].size());
-    }
     ClassifierFunction const function = function_of(options);
     std::vector<std::vector<LabelScore>> result(encodings.size());
-    internal::for_each_batch(
-        lengths, {.what = "text classification", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress},
-        context, [&](std::span<std::size_t const> batch, Context& own) {
-          internal::PackedEncodings packed(model_.token_types());
-          for (std::size_t const i : batch) packed.append(encodings[i]);
-          auto const logits = model_(packed.batch(), own);
-          for (std::size_t i = 0; i < batch.size(); ++i) result[batch[i]] = best(logits.row(i), function, options.top_k);
-        });
+    internal::for_each_logits(
+        model_, encodings,
+        {.what = "text classification", .batch_size = options.batch_size, .stop = options.stop, .progress = options.progress}, context,
+        [&](std::size_t i, std::span<float const> logits) { result[i] = best(logits, function, options.top_k); });
     return result;
   }
 

@@ -24,16 +24,14 @@
 #include <axiform/generate/profiles.hpp>
 #include <axiform/generate/session.hpp>
 #include <axiform/generate/speculative.hpp>
-#include <axiform/io/config.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/models/any.hpp>
-#include <axiform/models/known.hpp>
 #include <axiform/models/load.hpp>
 #include <axiform/tasks/checks.hpp>
 #include <axiform/tasks/generated_text.hpp>
 #include <axiform/tasks/generation_config.hpp>
+#include <axiform/tasks/stream_pieces.hpp>
 #include <axiform/tasks/text_range.hpp>
-#include <axiform/text/streaming_decoder.hpp>
 #include <axiform/text/tokenizer_files.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -49,18 +47,6 @@ template <CausalTextModel Model>
 class TextSession;
 template <CausalTextModel Model>
 class Conversation;  // axiform/tasks/chat.hpp
-
-namespace internal {
-
-// config.json's `eos_token_id`; where it does not say, that of the family's config class.
-inline std::vector<std::size_t> end_of_text_ids(ModelDirectory const& directory) {
-  std::string const file = (directory / "config.json").string();
-  Json const& config = directory.json("config.json");
-  auto const otherwise = model_family(config, file).family->end_of_text;
-  return ConfigReader{config, file}.token_ids("eos_token_id", {otherwise.begin(), otherwise.end()});
-}
-
-}  // namespace internal
 
 /// Texts to longer texts, as Hugging Face's text-generation pipeline: the tokenizer, the model, and the settings of a directory.
 /// Constant once made: one object serves any number of threads, each with a context of its own.
@@ -84,7 +70,7 @@ class TextGeneration {
       config = directory.json("generation_config.json");
       read_generation_config(config, {}, (directory / "generation_config.json").string());
     }
-    if (!config.contains("eos_token_id")) config["eos_token_id"] = internal::end_of_text_ids(directory);
+    if (!config.contains("eos_token_id")) config["eos_token_id"] = detail::end_of_text_ids(directory);
     return {Tokenizer::from_directory(directory), load<Model>(directory, loading, context), std::move(config)};
   }
   /// The same with weights in f32.
@@ -208,7 +194,7 @@ class TextGeneration {
     if (options.end_of_text.empty()) options.end_of_text = defaults_.end_of_text;
     if (!options.decode)
       options.decode = [tokenizer = tokenizer_](std::span<TokenId const> ids) {
-        return tokenizer.decode(ids, {.clean_up_tokenization_spaces = CleanUp::no});
+        return tokenizer.decode(axiform::detail::known_ids(tokenizer, ids), {.clean_up_tokenization_spaces = CleanUp::no});
       };
     return options;
   }
@@ -220,7 +206,8 @@ class TextGeneration {
 
   GeneratedText text_of(std::string_view prompt, GeneratedSequence sequence) const {
     auto const before = std::span(sequence.ids).first(sequence.prompt_length);
-    std::string continuation = tokenizer_.decode_after(before, sequence.new_ids(), {.skip_special_tokens = true});
+    auto const known = axiform::detail::known_ids(tokenizer_, sequence.new_ids());
+    std::string continuation = tokenizer_.decode_after(before, known, {.skip_special_tokens = true});
     return {std::string(prompt) + continuation, std::move(continuation), std::move(sequence)};
   }
   std::vector<GeneratedText> texts_of(std::string_view prompt, std::vector<GeneratedSequence> sequences) const {
@@ -229,23 +216,9 @@ class TextGeneration {
     return texts;
   }
 
-  // Runs with `on_token` set: to what the options have there, and then to a decoder for each sequence, behind the tokens of the prompt.
   template <class Run>
   auto stream_with(Run run, std::span<TokenId const> prompt, GenerateOptions const& options, FunctionRef<void(TextPiece)> on_text) const {
-    StreamingDecoder fresh(tokenizer_, {.skip_special_tokens = true});
-    fresh.start_after(prompt);
-    std::vector<StreamingDecoder> decoders;
-    GenerateOptions how = prepared(options);
-    how.on_token = [&](GeneratedToken token) {
-      if (options.on_token) options.on_token(token);
-      if (decoders.empty()) decoders.assign(options.num_return_sequences, fresh);
-      std::string const piece = decoders[token.sequence].push(token.id);
-      if (!piece.empty()) on_text({token.sequence, piece});
-    };
-    auto result = run(how);
-    for (std::size_t s = 0; s < decoders.size(); ++s)
-      if (std::string const rest = decoders[s].finish(); !rest.empty()) on_text({s, rest});
-    return result;
+    return axiform::detail::stream_pieces(tokenizer_, prompt, prepared(options), on_text, run);
   }
 
   Tokenizer tokenizer_;

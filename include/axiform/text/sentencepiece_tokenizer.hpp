@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/text/decoder.hpp>
 #include <axiform/text/derived_merges.hpp>
@@ -48,6 +50,8 @@ class SentencePieceConverter {
         return albert();
       case TokenizerFamily::t5:
         return t5();
+      case TokenizerFamily::pegasus:
+        return pegasus();
       case TokenizerFamily::llama:
         return llama();
       default:
@@ -87,6 +91,14 @@ class SentencePieceConverter {
       set("unk_token", "<unk>");
       set("pad_token", "<pad>");
       for (std::size_t i = extra_ids(); i > 0; --i) tokens.others.push_back({.content = extra_id(i - 1), .id = -1, .special = true});
+    } else if (family == TokenizerFamily::pegasus) {
+      set("eos_token", "</s>");
+      set("unk_token", "<unk>");
+      set("pad_token", "<pad>");
+      set("mask_token", "<mask_2>");
+      for (Piece const& piece : pegasus_pieces())
+        if (piece.text != "<pad>" && piece.text != "</s>" && piece.text != "<mask_2>")
+          tokens.others.push_back({.content = piece.text, .id = -1, .special = true});
     } else if (family == TokenizerFamily::sentencepiece) {
       if (model_.bos_id >= 0) set("bos_token", model_.bos_piece.empty() ? "<s>" : model_.bos_piece);
       if (model_.eos_id >= 0) set("eos_token", model_.eos_piece.empty() ? "</s>" : model_.eos_piece);
@@ -103,6 +115,8 @@ class SentencePieceConverter {
     };
     if (family == TokenizerFamily::xlm_roberta) {
       parts.post_processor = PostProcessor::roberta(id("<s>"), id("</s>"));
+    } else if (family == TokenizerFamily::pegasus) {
+      parts.post_processor = round_texts({}, {id("</s>")});
     } else if (numbers_as_fairseq(family)) {
       return;  // The languages', which the tokenizer is told when it is there.
     } else if (family == TokenizerFamily::albert) {
@@ -122,9 +136,11 @@ class SentencePieceConverter {
   using Pieces = std::vector<Piece>;
 
   static std::string extra_id(std::size_t number) { return "<extra_id_" + std::to_string(number) + ">"; }
-  std::size_t extra_ids() const {
-    auto const count = settings_.get_or<std::size_t>("extra_ids", 100);
-    if (count > 100'000) throw FormatError(settings_.where() + ": extra_ids: found " + std::to_string(count) + ", expected at most 100000");
+  std::size_t extra_ids() const { return count_of("extra_ids", 100); }
+  std::size_t count_of(std::string const& key, std::size_t otherwise) const {
+    auto const count = settings_.get_or<std::size_t>(key, otherwise);
+    if (count > 100'000)
+      throw FormatError(settings_.where() + ": " + key + ": found " + std::to_string(count) + ", expected at most 100000");
     return count;
   }
   bool has_prefix_space() const { return settings_.get<bool>("add_prefix_space").value_or(true); }
@@ -232,6 +248,31 @@ class SentencePieceConverter {
     Pieces pieces = model_.pieces;
     for (std::size_t i = extra_ids(); i > 0; --i) pieces.push_back({extra_id(i - 1)});
     return finish_unigram(unigram(pieces, model_.unk_id, false));
+  }
+
+  /// The tokens that stand before the pieces: what pads and ends, masks of sentences and words, and as many more as make `offset` of them.
+  Pieces pegasus_pieces() const {
+    std::size_t const offset = count_of("offset", 103);
+    Pieces pieces{{"<pad>"}, {"</s>"}};
+    Json const* const sentences = find_member(settings_.json(), "mask_token_sent", settings_.where());
+    if (sentences == nullptr || !sentences->is_null()) pieces.push_back({"<mask_1>"});  // BigBird's has none.
+    if (offset > 0) pieces.push_back({"<mask_2>"});
+    for (std::size_t i = 2; i < offset; ++i) pieces.push_back({"<unk_" + std::to_string(i) + ">", -100});
+    return pieces;
+  }
+
+  TokenizerParts pegasus() const {
+    require(SentencePieceModel::Kind::unigram, "Unigram");
+    Pieces pieces = pegasus_pieces();
+    Pieces const rest = pieces_from(2);
+    if (model_.unk_id < 2 || static_cast<std::size_t>(model_.unk_id) >= model_.pieces.size())
+      throw FormatError(name_ + ": unk_id: found " + std::to_string(model_.unk_id) + ", expected a piece from the third on");
+    auto const unknown = static_cast<std::int32_t>(pieces.size()) + model_.unk_id - 2;
+    pieces.insert(pieces.end(), rest.begin(), rest.end());
+    TokenizerParts parts = finish_unigram(unigram(pieces, unknown, false));
+    parts.pre_tokenizer.insert(parts.pre_tokenizer.begin(),
+                               {.kind = PreTokenizerStep::Kind::whitespace, .behavior = SplitBehavior::removed});
+    return parts;
   }
 
   TokenizerParts albert() const {

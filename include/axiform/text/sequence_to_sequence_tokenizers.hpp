@@ -45,7 +45,7 @@ class SequenceToSequenceTokenizers {
  public:
   /// Of a directory that `Tokenizer::from_directory` reads. Languages that are not given are `src_lang` and `tgt_lang` of tokenizer_config.json; where these
   /// say nothing, the source's is the family's own default, or what tokenizer.json has, and the target's is the source's, as in transformers.
-  /// A Marian directory has source.spm and target.spm; where it has a tokenizer.json alone, that is taken for both sides.
+  /// A Marian directory has source.spm and target.spm; where it has only a tokenizer.json in their place, that is taken for both sides.
   /// @throws As `Tokenizer::from_directory`; ArgumentError for a language that the vocabulary lacks, naming some that it has.
   static SequenceToSequenceTokenizers from_directory(ModelDirectory const& directory, LanguagePair const& languages = {});
 
@@ -55,10 +55,10 @@ class SequenceToSequenceTokenizers {
   /// The same for other languages; what is empty stays. The vocabulary is shared. @throws ArgumentError for a language that it lacks.
   SequenceToSequenceTokenizers between(LanguagePair const& languages) const;
 
-  Tokenizer const& source() const noexcept { return source_; }  ///< For texts that the encoder reads.
-  Tokenizer const& target() const noexcept {
-    return target_;
-  }  ///< For texts that the decoder writes: decodes them, and encodes those it learns from.
+  /// For texts that the encoder reads.
+  Tokenizer const& source() const noexcept { return source_; }
+  /// For texts that the decoder writes: decodes them, and encodes those that it learns from.
+  Tokenizer const& target() const noexcept { return target_; }
   /// The token of the target's language, where one is known: what mBART-50, NLLB and M2M100 write first (`forced_bos_token_id`), and what mBART's
   /// decoder begins with.
   std::optional<TokenId> target_language() const noexcept { return target_language_; }
@@ -107,7 +107,7 @@ AXIFORM_INLINE SequenceToSequenceTokenizers SequenceToSequenceTokenizers::from_d
   auto const family = detail::named_family(config, detail::ConfigFile::read(files, "config.json"));
   detail::Section const settings(config.json, config.name);
   auto const scheme = detail::language_scheme(family, settings);
-  bool const has_two = directory.has("source.spm") && directory.has("target.spm");
+  bool const has_two = directory.has("source.spm") && (directory.has("target.spm") || !directory.has("tokenizer.json"));
   auto const of_side = [&](TranslationSide side) {
     return detail::mapped_sentencepiece_of_directory(files, config, detail::TokenizerFamily::marian, side);
   };

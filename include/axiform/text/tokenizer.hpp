@@ -75,8 +75,8 @@ class Tokenizer {
  public:
   /// From a directory as Hugging Face writes it, or the root of a model in its cache: tokenizer.json, else vocab.txt (BERT), or vocab.json and
   /// merges.txt (GPT-2, RoBERTa) under these names or GPT-2's first ones (encoder.json, vocab.bpe), or a SentencePiece model
-  /// (sentencepiece.bpe.model, spiece.model, tokenizer.model: XLM-R, ALBERT, T5, Llama, mBART, NLLB, or by its own rules), or one with a vocab.json
-  /// (source.spm: Marian; M2M100), with what tokenizer_config.json, special_tokens_map.json and added_tokens.json say. Of tokenizers with two sides
+  /// (sentencepiece.bpe.model, spiece.model, tokenizer.model: XLM-R, ALBERT, T5, Pegasus, Llama, mBART, NLLB, or by its own rules), or one with a
+  /// vocab.json (source.spm: Marian; M2M100), with what tokenizer_config.json, special_tokens_map.json and added_tokens.json say. Of tokenizers with two sides
   /// it is the source's (text/sequence_to_sequence_tokenizers.hpp). Which of them it is follows tokenizer.json, then the `tokenizer_class` of
   /// tokenizer_config.json, then config.json's `tokenizer_class`, `model_type` or first architecture, and only then the files' names. Or from the
   /// metadata of a GGUF file: byte-level BPE, WordPiece, and what SentencePiece trained.

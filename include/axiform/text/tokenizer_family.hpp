@@ -27,6 +27,7 @@ enum class TokenizerFamily {
   xlm_roberta,    ///< Unigram with fairseq's ids, `<s> A </s>`.
   albert,         ///< Unigram, `[CLS] A [SEP]`.
   t5,             ///< Unigram with extra ids, `A </s>`.
+  pegasus,        ///< Unigram behind the tokens of its pretraining, `A </s>`.
   mbart,          ///< Unigram with fairseq's ids and codes of languages, `A </s> en_XX`.
   mbart50,        ///< The same with more languages, `en_XX A </s>`.
   nllb,           ///< BPE over characters with fairseq's ids and codes of languages, `eng_Latn A </s>`.
@@ -66,6 +67,7 @@ inline constexpr NamedFamily tokenizer_classes[] = {{"BertTokenizer", TokenizerF
                                                     {"AlbertTokenizer", TokenizerFamily::albert},
                                                     {"T5Tokenizer", TokenizerFamily::t5},
                                                     {"MT5Tokenizer", TokenizerFamily::t5},
+                                                    {"PegasusTokenizer", TokenizerFamily::pegasus},
                                                     {"MBartTokenizer", TokenizerFamily::mbart},
                                                     {"MBart50Tokenizer", TokenizerFamily::mbart50},
                                                     {"NllbTokenizer", TokenizerFamily::nllb},
@@ -109,6 +111,7 @@ inline constexpr NamedFamily tokenizer_model_types[] = {{"bert", TokenizerFamily
                                                         {"mt5", TokenizerFamily::t5},
                                                         {"switch_transformers", TokenizerFamily::t5},
                                                         {"umt5", TokenizerFamily::sentencepiece},
+                                                        {"pegasus", TokenizerFamily::pegasus},
                                                         {"mbart", TokenizerFamily::mbart},
                                                         {"mbart50", TokenizerFamily::mbart50},
                                                         {"nllb", TokenizerFamily::nllb},

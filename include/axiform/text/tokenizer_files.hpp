@@ -46,6 +46,21 @@ inline void finish_sentencepiece(TokenizerFamily family, SentencePieceConverter 
 /// The side of a translation that a tokenizer is for.
 enum class TranslationSide { source, target };
 
+/// Gives the vocabulary of an M2M100 the languages, whose ids follow, and their tokens to `tokens`.
+inline void add_m2m100_languages(Section const& settings, std::string const& name, Vocabulary& vocabulary, NamedTokens& tokens) {
+  auto const list = settings.get_or<std::string>("language_codes", "m2m100");
+  if (list != "m2m100" && list != "wmt21") settings.refuse("language_codes", Json(list));
+  auto next = static_cast<TokenId>(vocabulary.count());
+  for (std::string const& code : list == "wmt21" ? words_of(wmt21_language_codes) : language_codes(TokenizerFamily::m2m100)) {
+    std::string const token = "__" + code + "__";
+    if (vocabulary.has(next))
+      throw FormatError(name + ": found the id " + std::to_string(next) + ", expected ids from 0 on without a hole: those of the languages follow");
+    if (!vocabulary.find(token)) vocabulary.put(token, next, name);
+    ++next;
+    tokens.others.push_back({.content = token, .id = -1, .special = true});
+  }
+}
+
 /// The tokenizer of one side of Marian, or of M2M100, whose sides are one: pieces are SentencePiece's, ids those of vocab.json.
 inline Tokenizer mapped_sentencepiece_of_directory(TokenizerDirectory const& directory, ConfigFile const& config, TokenizerFamily family,
                                                    TranslationSide side) {
@@ -65,19 +80,7 @@ inline Tokenizer mapped_sentencepiece_of_directory(TokenizerDirectory const& dir
   if (!is_marian) {
     defaults.set("bos_token", {.content = "<s>", .id = -1, .special = true});
     defaults.set("sep_token", {.content = "</s>", .id = -1, .special = true});
-    auto const name = settings.get_or<std::string>("language_codes", "m2m100");
-    if (name != "m2m100" && name != "wmt21") settings.refuse("language_codes", Json(name));
-    auto const first = static_cast<TokenId>(parts.vocabulary.count());
-    TokenId next = first;
-    for (std::string const& code : name == "wmt21" ? words_of(wmt21_language_codes) : language_codes(family)) {
-      std::string const token = "__" + code + "__";
-      if (parts.vocabulary.has(next))
-        throw FormatError(directory.name_of(vocabulary) + ": found id " + std::to_string(next) + " among " + std::to_string(first) +
-                          " tokens, expected ids from 0 on: those of the languages follow");
-      if (!parts.vocabulary.find(token)) parts.vocabulary.put(token, next, directory.name_of(vocabulary));
-      ++next;
-      defaults.others.push_back({.content = token, .id = -1, .special = true});
-    }
+    add_m2m100_languages(settings, directory.name_of(vocabulary), parts.vocabulary, defaults);
   }
 
   AddedTokenList list(parts);

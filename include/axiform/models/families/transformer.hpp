@@ -8,18 +8,12 @@
 ///      "share_encoder_decoder_embeddings": true, "tie_word_embeddings": true,
 ///      "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
 ///
-/// Beside it lie `model.safetensors` or `pytorch_model.bin`, what `torch.save(model.state_dict(), …)` writes, under the names that PyTorch's tutorial
-/// "Language Translation with nn.Transformer" gives to embeddings and output, or others that are common.
+/// Beside it lie `model.safetensors`, or `pytorch_model.bin` or `model.pt`, what `torch.save(model.state_dict(), …)` writes, under the names that
+/// PyTorch's tutorial "Language Translation with nn.Transformer" gives to embeddings and output, or others that are common.
 #pragma once
 
-#include <cmath>
-#include <cstddef>
-#include <initializer_list>
 #include <string>
-#include <string_view>
 
-#include <axiform/core/activation.hpp>
-#include <axiform/core/error.hpp>
 #include <axiform/core/head_weights.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/config.hpp>
@@ -32,12 +26,27 @@
 #include <axiform/models/model_loader.hpp>
 #include <axiform/nn/dimensions.hpp>
 #include <axiform/nn/recipe.hpp>
+
+#if AXIFORM_DEFINES(models)
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <initializer_list>
+#include <iterator>
+#include <string_view>
+#include <vector>
+
+#include <axiform/core/error.hpp>
+#include <axiform/io/printable.hpp>
+#include <axiform/io/tensor_file.hpp>
 #include <axiform/nn/sequence_embedding.hpp>
+#include <axiform/nn/sinusoids.hpp>
+#endif
 
 namespace axiform {
 
-/// State dicts of models around an `nn.Transformer`, each side with a table of tokens: what no parameter asks for is an error, because nothing says
-/// that it may be left out.
+/// State dicts of models around an `nn.Transformer`, each side with a table of tokens. What no parameter asks for is an error, because nothing says
+/// that it may be left out; a table of positions must be that of the paper's formula.
 NameTable transformer_names(HeadWeights weights = HeadWeights::tied);
 
 }  // namespace axiform
@@ -56,7 +65,8 @@ namespace internal {
 NameTable transformer_names(TransformerConfig const& config);
 
 // What the tensors say about the head: whether it is tied, and whether it has a bias.
-// @throws CheckpointError when the config shares a table between the sides, and the file has two of different values.
+// @throws CheckpointError when the config shares a table between the sides, and the file has two of different values; when a table of positions is
+// not the formula's.
 void heed_tensors(TransformerConfig& config, Checkpoint const& checkpoint, std::string const& file);
 
 }  // namespace internal
@@ -105,7 +115,7 @@ Seq2SeqTransformer(
           (dropout2): Dropout(p={hidden_dropout}, inplace=False)
         )
       )
-      <encoder_norm> where encoder.final_norm.weight
+      <final_norm> where encoder.final_norm.weight
     )
     (decoder): TransformerDecoder(
       (layers): ModuleList(
@@ -119,7 +129,7 @@ Seq2SeqTransformer(
           (dropout3): Dropout(p={hidden_dropout}, inplace=False)
         )
       )
-      <decoder_norm> where decoder.final_norm.weight
+      <final_norm> where decoder.final_norm.weight
     )
   )
   <generator> where lm_head.bias
@@ -139,8 +149,7 @@ Seq2SeqTransformer(
       {"own_table", "(embedding): Embedding({source_tokens.weight}, {hidden})"},
       {"generator", "(generator): Linear(in_features={hidden}, out_features={tokens.weight}, bias=True)"},
       {"generator_without_bias", "(generator): Linear(in_features={hidden}, out_features={tokens.weight}, bias=False)"},
-      {"encoder_norm", "(norm): {norm}"},
-      {"decoder_norm", "(norm): {norm}"}};
+      {"final_norm", "(norm): {norm}"}};
 };
 
 /// `nn.Transformer` with `norm_first=True`: the same config, names and words.
@@ -191,6 +200,13 @@ struct ModelLoader<EncoderDecoder<D, TransformerRecipe<placement>>> {
 
 namespace axiform {
 
+namespace detail {
+
+// Modules that add positions: the tutorial's, those of other programs.
+inline constexpr char const* position_tables[] = {"**positional_encoding.**", "**pos_encoder.**", "**pos_encoding.**"};
+
+}  // namespace detail
+
 AXIFORM_INLINE NameTable transformer_names(HeadWeights weights) {
   bool const is_tied = weights == HeadWeights::tied;
   NameTable table{
@@ -204,7 +220,7 @@ AXIFORM_INLINE NameTable transformer_names(HeadWeights weights) {
                 {"decoder.final_norm.*", "decoder.norm.*"}},
       .spellings = {},
       .body = {"**"},
-      .buffers = {"**positional_encoding.**", "**pos_encoder.**", "**pos_encoding.**"}};
+      .buffers = {std::begin(detail::position_tables), std::end(detail::position_tables)}};
   for (std::string_view const side : {"encoder", "decoder"}) {
     auto const add = [&](std::string_view canonical, std::string_view in_file, std::size_t part = 0, std::size_t parts = 1) {
       table.rules.push_back({.canonical = detail::message({side, ".layers.*.", canonical, ".*"}),
@@ -261,7 +277,25 @@ AXIFORM_INLINE NameTable transformer_names(TransformerConfig const& config) {
   return table;
 }
 
+// Whether a tensor has the first rows of the paper's table, as near as bf16 is.
+inline bool is_sinusoids(TensorRef const& tensor, std::size_t columns) {
+  auto const& shape = tensor.info->shape;
+  if (!tensor.info->has_floats() || shape.empty() || shape.back() != columns) return false;
+  std::vector<float> rows(std::min(tensor.info->element_count(), 8 * columns));
+  tensor.file->read_floats(*tensor.info, 0, rows);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!(std::abs(rows[i] - sinusoid(i / columns, i % columns, columns, SinusoidLayout::interleaved)) < 0.01)) return false;
+  return true;
+}
+
 AXIFORM_INLINE void heed_tensors(TransformerConfig& config, Checkpoint const& checkpoint, std::string const& file) {
+  for (TensorRef const& tensor : checkpoint.tensors())
+    if (std::ranges::any_of(detail::position_tables,
+                            [&](char const* table) { return match_pattern(table, tensor.info->name).has_value(); }) &&
+        !is_sinusoids(tensor, config.dimensions.hidden))
+      throw CheckpointError(detail::message({checkpoint.weights().string(), ": ", detail::printable(tensor.info->name),
+                                             ": found other values than sines and cosines of positions in turns, ",
+                                             std::size_t{config.dimensions.hidden}, " to a row, which are not supported"}));
   NameTable const separate = axiform::transformer_names(HeadWeights::own);
   if (config.tables == TokenTables::shared) {
     auto const of_source = find_parameter(checkpoint, separate, "source_tokens.weight"),
