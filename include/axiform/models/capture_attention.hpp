@@ -37,7 +37,7 @@ class KeepObserver {
 /// @param encoder,decoder What sees either side; null for none. The context's own observer sees nothing.
 /// @throws ArgumentError when one of the two has no token, or as the model.
 template <class Model>
-  requires internal::takes_sources<Model>
+  requires(internal::takes_sources<Model>)
 void run_observed(Model const& model, TokenIds const& source, TokenIds const& target, Observer* encoder, Observer* decoder,
                   Context& context) {
   if constexpr (requires { model.variant(); }) {
@@ -63,11 +63,11 @@ void run_observed(Model const& model, TokenIds const& source, TokenIds const& ta
 ///
 /// @throws As `run_observed`, whose parameters it has.
 template <class Model>
-  requires internal::takes_sources<Model> EncoderDecoderCapture capture_attention(Model const& model, TokenIds const& source,
-                                                                                  TokenIds const& target, Context& context) {
-    EncoderDecoderCapture seen;
-    run_observed(model, source, target, &seen.encoder, &seen.decoder, context);
-    return seen;
-  }
+  requires(internal::takes_sources<Model>)
+EncoderDecoderCapture capture_attention(Model const& model, TokenIds const& source, TokenIds const& target, Context& context) {
+  EncoderDecoderCapture seen;
+  run_observed(model, source, target, &seen.encoder, &seen.decoder, context);
+  return seen;
+}
 
 }  // namespace axiform::inline AXIFORM_ARCH
