@@ -3,6 +3,7 @@
 
 #include <axiform/inspect/attention_table.hpp>
 #include <axiform/inspect/attention_view.hpp>
+#include <axiform/inspect/beam_view.hpp>
 #include <axiform/inspect/chosen_attention.hpp>
 #include <axiform/inspect/family_words.hpp>
 #include <axiform/inspect/generation_view.hpp>

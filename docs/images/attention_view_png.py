@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Takes the pictures of the attention page for docs/images, from what the example writes about MiniLM-L6 and the notebook's sentence:
+"""Takes the pictures of the pages for docs/images: of attention, from what the example writes about MiniLM-L6 and the notebook's sentence, and of beams,
+from what models/transformer-dates writes about a date.
 
-    docs/images/attention_view_png.py [PROGRAM]        # build/release/examples/bert_attention_view
+    docs/images/attention_view_png.py [PROGRAMS]        # build/release/examples
 
 It needs a headless Chromium (`scripts/setup browser`) and pngquant. Debian's fonts-inter was installed when the pictures here were taken.
 """
@@ -16,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests/views"))
 from browser import Browser  # noqa: E402
 
 SENTENCE = "My friend told me about this class and I love it so far. She was right."
+DATE = "1776-07-04"
 
 
 def take(browser, name):
@@ -26,10 +28,10 @@ def take(browser, name):
 
 
 def main():
-    program = sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/release/examples/bert_attention_view"
+    programs = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build/release/examples"
     with tempfile.TemporaryDirectory() as folder, Browser() as browser:
         page = Path(folder) / "attention.html"
-        subprocess.run([program, "--output", page, SENTENCE], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        subprocess.run([programs / "bert_attention_view", "--output", page, SENTENCE], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
 
         browser.scheme("dark")
         browser.resize(1180, 850)
@@ -42,6 +44,12 @@ def main():
         browser.open(page, "#view=model")
         browser.wait("!document.querySelector('.thumb:not([data-drawn])')")
         take(browser, "attention_model.png")
+
+        subprocess.run([programs / "axiform", "view", "--model", "models/transformer-dates", "--kind", "generation", "--beams", "3", "--output", page, DATE],
+                       check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        browser.resize(1180, 820)
+        browser.open(page)
+        take(browser, "beams.png")
 
 
 if __name__ == "__main__":

@@ -29,14 +29,19 @@ class AttentionMapOptions {
   }
 
   // The map that was asked for, out of what `capture` saw; tokens label its rows and columns.
-  void print(axiform::Capture const& capture, std::vector<std::string> const& tokens, std::vector<axiform::TokenId> const& ids) {
-    auto const attention = axiform::chosen_attention(capture, choice());
+  void print(axiform::Capture const& capture, std::vector<std::string> const& tokens, std::vector<axiform::TokenId> const& ids) const {
+    print(capture, choice(), tokens, tokens, {{"tokens", tokens}, {"ids", ids}});
+  }
+  // The same with other labels of the columns. `document` is what JSON has besides.
+  void print(axiform::Capture const& capture, axiform::AttentionChoice const& choice, std::vector<std::string> const& queries,
+             std::vector<std::string> const& keys, axiform::Json document) const {
+    auto const attention = axiform::chosen_attention(capture, choice);
     if (!command_.json()) {
-      axiform::print_attention_table(std::cout, attention, tokens, tokens);
-      if (hidden_states_) print_hidden_states(capture, tokens);
+      axiform::print_attention_table(std::cout, attention, queries, keys);
+      if (hidden_states_) print_hidden_states(capture, queries);
       return;
     }
-    axiform::Json document = {{"tokens", tokens}, {"ids", ids}, {"attention", rows_to_json(attention)}};
+    document["attention"] = rows_to_json(attention);
     if (hidden_states_)
       for (auto const& states : capture.all_hidden_states()) document["hidden_states"].push_back(rows_to_json(states));
     std::cout << axiform::dump_json(document) << '\n';

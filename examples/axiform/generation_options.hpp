@@ -75,6 +75,8 @@ class OptionArguments {
 
 class GenerationArguments : OptionArguments {
  public:
+  using OptionArguments::apply;
+
   explicit GenerationArguments(Command& command, std::string const& profile = "notebook") : profile_(profile) {
     using namespace axiform;
     command

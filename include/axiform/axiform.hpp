@@ -52,6 +52,7 @@
 #include <axiform/core/weight_format.hpp>
 #include <axiform/generate/beam_generation.hpp>
 #include <axiform/generate/beam_search.hpp>
+#include <axiform/generate/beam_step.hpp>
 #include <axiform/generate/causal_model.hpp>
 #include <axiform/generate/generate.hpp>
 #include <axiform/generate/log_probabilities.hpp>
@@ -68,6 +69,7 @@
 #include <axiform/generate/token_chooser.hpp>
 #include <axiform/inspect/attention_table.hpp>
 #include <axiform/inspect/attention_view.hpp>
+#include <axiform/inspect/beam_view.hpp>
 #include <axiform/inspect/chosen_attention.hpp>
 #include <axiform/inspect/costs.hpp>
 #include <axiform/inspect/describe.hpp>
@@ -126,6 +128,7 @@
 #include <axiform/models/bart_heads.hpp>
 #include <axiform/models/bert.hpp>
 #include <axiform/models/bert_heads.hpp>
+#include <axiform/models/capture_attention.hpp>
 #include <axiform/models/dimensions.hpp>
 #include <axiform/models/encoder_decoder.hpp>
 #include <axiform/models/encoder_decoder_recipes.hpp>

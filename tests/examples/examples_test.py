@@ -7,6 +7,7 @@ import array
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import struct
@@ -108,8 +109,8 @@ class ExampleTest(unittest.TestCase):
             weights.unlink()
             self.check_error(1, "model.safetensors", *valid, "--model", copy)
             weights.write_bytes(complete)
-            (copy / "config.json").write_text('{"model_type": "t5"}')
-            self.check_error(1, "t5", *valid, "--model", copy)
+            (copy / "config.json").write_text('{"model_type": "mamba"}')
+            self.check_error(1, "mamba", *valid, "--model", copy)
 
 
 class Tokenize(ExampleTest):
@@ -423,6 +424,8 @@ class Gpt2Attention(ExampleTest):
         self.assertIn("0.000", self.output("--model", PREFIXED_GPT2, "the cat"))
         self.json("--model", PREFIXED_GPT2, b"\xff\xc3")
         self.check_error(1, "no tokens", "--model", PREFIXED_GPT2, "")
+        self.check_error(1, "an encoder-decoder's", "--model", PREFIXED_GPT2, "the cat", "--kind", "cross")
+        self.check_error(1, "an encoder-decoder's", "--model", PREFIXED_GPT2, "the cat", "--target", "sat")
         self.check_error(1, "16 positions", "--model", PREFIXED_GPT2, "x" * 100000)
 
     def test_usage_and_models(self):
@@ -433,6 +436,50 @@ class Gpt2Attention(ExampleTest):
         self.check_error(2, "", "--model", TINY_GPT2, "a", "--ids", "1")
         self.check_models("--ids", "1")
         self.check_truncated(TINY_GPT2, "--ids", "1")
+
+
+class EncoderDecoderAttention(ExampleTest):
+    program = "axiform attention"
+    dates = MODELS / "transformer-dates"
+
+    def test_each_kind_is_the_references(self):
+        for name in ("bart-tiny", "t5-tiny"):
+            model = FIXTURES / "models" / name
+            golden = read_safetensors(model / "goldens.safetensors")
+            source, target = (list(golden[f"case1.{side}"]) for side in ("source", "target"))
+            ids = ["--model", model, "--ids", ",".join(map(str, source)), "--target-ids", ",".join(map(str, target))]
+            for kind, key, queries, keys in (("encoder", "encoder", source, source), ("decoder", "decoder", target, target), ("cross", "cross", target, source)):
+                expected = golden.get(f"case1.{key}_attentions.0") or golden[f"case1.{key}.attentions.0"]
+                found = self.json(*ids, "--kind", kind, "--layer", "0", "--head", "1")
+                size = len(queries) * len(keys)
+                self.check_close(sum(found["attention"], []), expected[size : 2 * size], 2e-5)
+                self.assertEqual((found["source"]["ids"], found["target"]["ids"]), (source, target))
+            self.assertEqual(self.json(*ids, "--layer", "0")["attention"], self.json(*ids, "--layer", "0", "--kind", "cross")["attention"])
+            told = self.output(*ids, "--explain", "1", "--head", "0", "--layer", "0")
+            self.assertIn(f'what "{target[1]}" (token 1) looks at in the source', told)
+            self.assertEqual(len(self.output(*ids, "--statistics").splitlines()), len(self.output(*ids, "--statistics", "--kind", "decoder").splitlines()))
+        self.check_error(1, "a bias by distance", *ids, "--explain", "1", "--head", "0", "--kind", "encoder")
+
+    def test_texts_of_a_trained_model(self):
+        found = self.json("--model", self.dates, "the fourth of July 1776", "--layer", "-1")
+        self.assertEqual("".join(found["target"]["tokens"]), "<s>1776-07-04</s>")
+        given = self.json("--model", self.dates, "the fourth of July 1776", "--layer", "-1", "--target", "1776-07-04")
+        self.assertEqual(given, found)
+        for row in found["attention"]:
+            self.assertEqual(len(row), len(found["source"]["tokens"]))
+            self.assertAlmostEqual(sum(row), 1, delta=1e-5)
+        lines = self.output("--model", self.dates, "the fourth of July 1776").splitlines()
+        self.assertEqual(lines[0].split(), found["source"]["tokens"])
+        self.assertEqual([line.split()[0] for line in lines[1:]], found["target"]["tokens"])
+        states = self.json("--model", self.dates, "1776", "--kind", "encoder", "--hidden-states")
+        self.assertEqual((len(states["hidden_states"]), len(states["hidden_states"][0])), (3, len(states["source"]["tokens"])))
+
+    def test_what_is_refused(self):
+        self.check_error(1, "leave out --pair", "--model", self.dates, "1776", "--pair", "1777")
+        self.check_error(2, "--target-ids", "--model", self.dates, "1776", "--target", "a", "--target-ids", "1")
+        self.check_error(1, "layer: found 2, expected -2 to 1", "--model", self.dates, "1776", "--layer", "2")
+        self.check_error(1, "positions", "--model", self.dates, "1776 " * 100)
+        self.check_error(2, "--kind", "--model", self.dates, "1776", "--kind", "sideways")
 
 
 class Inspect(ExampleTest):
@@ -987,8 +1034,9 @@ class TranslateCommand(ExampleTest):
         self.run_raw(*model, b"\xff\xfe \xf0\x9f").check_returncode()
         result = self.run_raw(*model, "--jsonl", stdin=json.dumps("a").encode() + b"\n" + json.dumps("a" * 1000).encode())
         self.assertEqual((result.returncode, len(result.stdout.splitlines())), (1, 1))
-        self.assertIn("line 2: translation: found 1002 tokens, expected at most", result.stderr.decode())
-        self.check_error(1, "a model for translation", "--model", TINY_BERT, "a")
+        self.assertIn("line 2: translation: found 73 tokens, expected at most the model's 64", result.stderr.decode())
+        self.check_error(1, "expected a model for translation", "--model", FIXTURES / "models" / "bert-mlm", "a")
+        self.check_error(1, "found a BERT, which is not supported; expected a BART", "--model", TINY_BERT, "a")  # no word of its head
         self.check_common(*model, "a")
         self.check_models("a")
         self.check_truncated(FIXTURES / "models" / "marian-writer", "a")
@@ -1294,6 +1342,48 @@ class View(ExampleTest):
             self.assertTrue((Path(folder) / "[o].html").is_file())
             self.check_error(1, "nowhere", "--model", MINILM, "--output", Path(folder) / "nowhere" / "page.html", "a")
             self.check_error(2, "--kind", "--model", MINILM, "--kind", "pie", "a")
+
+    def data(self, page):
+        """What a page was given."""
+        return json.loads(re.search('<script type="application/json" id="page">(.*?)</script>', page.read_text())[1])
+
+    def test_an_encoder_decoder_has_three_attentions(self):
+        dates, text = MODELS / "transformer-dates", "the fourth of July 1776"
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "page.html"
+            for more in [], ["--target", "1776-07-04"], ["--kind", "model"]:
+                self.output("--model", dates, "--output", page, *more, text)
+                data = self.data(page)
+                self.assertEqual(data["title"], "the fourth of July 1776 → 1776-07-04")
+                self.assertEqual([(part["name"], part["layers"], part["heads"], part["causal"]) for part in data["parts"]],
+                                 [("Encoder", [0, 1], 4, False), ("Decoder", [0, 1], 4, True), ("Cross-attention", [0, 1], 4, False)])
+                source, target, cross = data["parts"]
+                self.assertEqual((cross["queries"], cross["keys"]), (target["queries"], source["keys"]))
+                self.assertEqual("".join(cross["queries"]), "<s>1776-07-04</s>")
+            self.check_error(1, "--pair", "--model", dates, "--output", page, text, "--pair", "b")
+            self.check_error(1, "--target", "--model", MINILM, "--output", page, "a", "--target", "b")
+            self.check_error(1, "--target", "--model", dates, "--output", page, "a", "--target", "b", "--kind", "generation")
+
+    def test_beams(self):
+        dates = MODELS / "transformer-dates"
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "page.html"
+            self.output("--model", dates, "--output", page, "--kind", "generation", "--beams", "3", "4,012")
+            data = self.data(page)
+            self.assertEqual((data["beams"], len(data["results"])), (3, 3))
+            scores = [result["score"] for result in data["results"]]
+            self.assertEqual(scores, sorted(scores, reverse=True))
+            at, place, tokens = data["results"][0]["at"], data["results"][0]["place"], []
+            while at >= 0:
+                parent, token, *_ = data["steps"][at][place]
+                tokens.insert(0, token)
+                at, place = at - 1, parent
+            self.assertEqual("".join(tokens), "four thousand and twelve</s>")
+            self.output("--model", dates, "--output", page, "--kind", "generation", "4,012")
+            self.assertEqual("".join(step["token"] for step in self.data(page)["steps"]), "four thousand and twelve</s>")
+            self.output("--model", DEMO_GPT2, "--output", page, "--kind", "generation", "--beams", "2", "--max-new-tokens", "3", "the world")
+            data = self.data(page)
+            self.assertEqual((data["prompt"], data["beams"], len(data["steps"]), len(data["results"])), ("the world", 2, 3, 2))
 
 
 class Axiform(ExampleTest):

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -44,6 +45,81 @@ void check_case(Gpt2<> const& model, Json const& one, Context& context, std::opt
 TEST_CASE("beam search: every beam has transformers' tokens and score, for each ending, penalty, number of beams and processor") {
   TinyGpt2 tiny;
   for (Json const& one : recorded::cases("beam_search.json")) check_case(tiny.model, one, tiny.context);
+}
+
+TEST_CASE("beam search: what is told of its steps leads to every result and its score, prompt by prompt, and telling changes nothing") {
+  TinyGpt2 tiny;
+  std::vector<std::vector<TokenId>> prompts;
+  for (Json const& one : recorded::cases("beam_search.json")) {
+    CAPTURE(dump_json(one.at("options")));
+    auto const prompt = ids(one.at("prompt"));
+    if (prompts.size() < 3) prompts.push_back(prompt);
+    auto options = recorded::options(one);
+    auto const untold = generate_sequences(tiny.model, prompt, options, tiny.context);
+    std::vector<std::vector<TokenId>> followed{prompt};
+    std::vector<double> scores{0};
+    std::vector<GeneratedSequence> ended;
+    options.on_beams = [&](BeamStep const& step) {
+      CHECK(step.prompt == 0);
+      std::vector<std::vector<TokenId>> next;
+      std::vector<double> next_scores;
+      double before = std::numeric_limits<double>::infinity();
+      for (BeamCandidate const& candidate : step.candidates) {
+        REQUIRE(candidate.beam < followed.size());
+        CHECK(candidate.score == doctest::Approx(scores[candidate.beam] + candidate.log_probability));
+        CHECK(candidate.score <= before);
+        before = candidate.score;
+        auto text = followed[candidate.beam];
+        text.push_back(candidate.id);
+        if (candidate.fate == BeamFate::ended) ended.push_back({.ids = text, .beam_score = candidate.final_score, .reports = {}});
+        if (candidate.fate != BeamFate::followed) continue;
+        next.push_back(text);
+        next_scores.push_back(candidate.score);
+      }
+      CHECK(next.size() <= options.num_beams);
+      CHECK(step.candidates.size() >= next.size());
+      followed = next;
+      scores = next_scores;
+    };
+    auto const found = generate_sequences(tiny.model, prompt, options, tiny.context);
+    REQUIRE(found.size() == untold.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CHECK(found[i].ids == untold[i].ids);
+      CHECK(found[i].beam_score == untold[i].beam_score);
+      CHECK(std::ranges::any_of(
+          ended, [&](GeneratedSequence const& text) { return text.ids == found[i].ids && text.beam_score == found[i].beam_score; }));
+    }
+  }
+
+  GenerateOptions options{.max_new_tokens = 6, .num_return_sequences = 2, .decoding = Decoding::beam_sample, .num_beams = 3};
+  auto const told = [](std::vector<std::vector<BeamStep>>& steps) {
+    return [&steps](BeamStep const& step) { steps.at(step.prompt).push_back(step); };
+  };
+  std::vector<std::vector<BeamStep>> alone(prompts.size(), std::vector<BeamStep>());
+  for (std::size_t p = 0; p < prompts.size(); ++p) {
+    options.on_beams = [&](BeamStep const& step) { alone[p].push_back(step); };
+    generate_sequences(tiny.model, prompts[p], options, tiny.context);
+    CHECK(alone[p].size() == 6);
+  }
+  for (std::size_t const together : {1U, 6U}) {
+    std::vector<std::vector<BeamStep>> batch(prompts.size(), std::vector<BeamStep>());
+    options.on_beams = told(batch);
+    options.batch_size = together;
+    generate_batch(tiny.model, prompts, options, tiny.context);
+    for (std::size_t p = 0; p < prompts.size(); ++p) {
+      REQUIRE(batch[p].size() == alone[p].size());
+      for (std::size_t s = 0; s < alone[p].size(); ++s) {
+        REQUIRE(batch[p][s].candidates.size() == alone[p][s].candidates.size());
+        for (std::size_t c = 0; c < alone[p][s].candidates.size(); ++c) {
+          CHECK(batch[p][s].candidates[c].id == alone[p][s].candidates[c].id);
+          CHECK(batch[p][s].candidates[c].score == alone[p][s].candidates[c].score);
+          CHECK(batch[p][s].candidates[c].fate == alone[p][s].candidates[c].fate);
+        }
+      }
+    }
+  }
+  CHECK_THROWS_WITH_AS(generate(tiny.model, prompts[0], {.on_beams = [](BeamStep const&) {}}, tiny.context),
+                       "on_beams: there are no beams to tell of; choose Decoding::beam_search or Decoding::beam_sample", ArgumentError);
 }
 
 TEST_CASE("greedy: tokens are transformers' with each processor, and with prompt lookup") {

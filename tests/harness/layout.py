@@ -30,7 +30,7 @@ ROOMS = {
     "tasks": ["models", "text", "generate"],
     "search": ["tasks"],
     "train": ["models", "text"],
-    "inspect": ["models", "text"],
+    "inspect": ["models", "text", "generate"],
 }
 # library: the rooms that may include it.
 LIBRARIES = {"xsimd": ["simd", "kernels"], "Eigen": ["algebra"]}

@@ -1,8 +1,12 @@
 // The steps of a head, recomputed from the layer's parameters, against what transformers and the kernels computed.
 #include <doctest/doctest.h>
+#include <axiform/inspect/chosen_attention.hpp>
+#include <axiform/models/any.hpp>
 #include <axiform/models/bert.hpp>
+#include <axiform/models/capture_attention.hpp>
 #include <axiform/models/gpt2.hpp>
 #include <axiform/models/load.hpp>
+#include <axiform/models/t5.hpp>
 #include <axiform/tasks/explain_attention.hpp>
 
 #include <algorithm>
@@ -201,4 +205,143 @@ TEST_CASE("explained attention: the text has the numbers of one token, step by s
   CHECK_THROWS_AS(print_attention_steps(out, steps, std::vector<std::string>{"a"}), ShapeError);
   CHECK_NOTHROW(print_attention_steps(out, steps, tokens, {.numbers = 0}));
   CHECK_NOTHROW(print_attention_steps(out, steps, tokens, {.numbers = static_cast<std::size_t>(-1)}));
+}
+
+namespace {
+
+// A source, a target, and a layer's heads side by side, explained one by one; their probabilities are the golden's.
+struct ExplainedPair {
+  EncoderDecoder<> const& model;
+  Goldens const& golden;
+  Context& context;
+  std::vector<TokenId> source = golden.ids("case1.source"), target = golden.ids("case1.target");
+
+  std::vector<double> heads(EncoderDecoderAttention which, std::string const& name, std::size_t layer) {
+    auto const& dimensions = which == EncoderDecoderAttention::encoder ? model.encoder_dimensions : model.dimensions;
+    std::size_t const head_size = dimensions.head_size, count = dimensions.heads;
+    std::vector<double> side_by_side;
+    auto const expected = golden.reals("case1." + name + "_attentions." + std::to_string(layer));
+    for (std::size_t head = 0; head < count; ++head) {
+      auto const steps =
+          explain_attention(model, which, source, target, {.layer = static_cast<std::ptrdiff_t>(layer), .head = head}, context);
+      std::size_t const queries = steps.query.rows(), size = queries * steps.key.rows();
+      REQUIRE(expected.size() == count * size);
+      side_by_side.resize(queries * count * head_size);
+      std::vector<double> const of_head(expected.begin() + static_cast<std::ptrdiff_t>(head * size),
+                                        expected.begin() + static_cast<std::ptrdiff_t>((head + 1) * size));
+      CHECK(largest_difference(steps.probabilities.elements(), of_head) < 1e-5);
+      CHECK(steps.layer == layer);
+      CHECK((steps.kind == AttentionKind::cross) == (which == EncoderDecoderAttention::cross));
+      for (std::size_t query = 0; query < queries; ++query) {
+        for (std::size_t key = 0; key < steps.key.rows(); ++key)
+          CHECK(std::isinf(steps.masked(query, key)) == (which == EncoderDecoderAttention::decoder && key > query));
+        for (std::size_t i = 0; i < head_size; ++i) side_by_side[(query * count + head) * head_size + i] = steps.output(query, i);
+      }
+    }
+    return side_by_side;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("explained attention: an encoder-decoder's heads have transformers' probabilities, and together make its next hidden states") {
+  using enum EncoderDecoderAttention;
+  for (std::string const name : {"bart-tiny", "marian-tiny"}) {
+    CAPTURE(name);
+    Context context;
+    auto const model = load<EncoderDecoder<>>(goldens::models / name, context);
+    Goldens const golden(goldens::models / name / "goldens.safetensors");
+    ExplainedPair pair{model, golden, context};
+    auto const seen = capture_attention(model, pair.source, pair.target, context);
+    for (std::size_t layer = 0; layer < seen.encoder.layers(); ++layer) {
+      auto const& block = model.encoder.stack.layer(layer);
+      auto const attended = apply_output(block.attention, pair.heads(encoder, "encoder", layer), pair.source.size());
+      auto const h = block.attention_norm(sum_of(seen.encoder.all_hidden_states()[layer], attended), context);
+      auto const next = block.mlp_norm(block.mlp(h, context, add_residual(h)), context);
+      CHECK(largest_difference(next.elements(), golden.reals("case1.encoder_hidden_states." + std::to_string(layer + 1))) < 2e-5);
+    }
+    for (std::size_t layer = 0; layer < seen.decoder.layers(); ++layer) {
+      auto const& block = model.decoder.stack.layer(layer);
+      auto const own = apply_output(block.attention, pair.heads(decoder, "decoder", layer), pair.target.size());
+      auto const h = block.attention_norm(sum_of(seen.decoder.all_hidden_states()[layer], own), context);
+      auto const of_source = apply_output(block.cross_attention, pair.heads(cross, "cross", layer), pair.target.size());
+      View<axes::Tokens, axes::Hidden> const below = h;
+      auto const g = block.cross_attention_norm(sum_of(below, of_source), context);
+      auto const next = block.mlp_norm(block.mlp(g, context, add_residual(g)), context);
+      CHECK(largest_difference(next.elements(), golden.reals("case1.decoder_hidden_states." + std::to_string(layer + 1))) < 2e-5);
+    }
+  }
+}
+
+TEST_CASE("explained attention: a pre-norm encoder-decoder's heads, and a T5's to the source, have transformers' probabilities") {
+  Context context;
+  auto const mbart = load<EncoderDecoder<DynamicDimensions, PreNormRecipe>>(goldens::models / "mbart-tiny", context);
+  auto const t5 = load<T5<>>(goldens::models / "t5-tiny", context);
+  auto const check = [&](auto const& model, EncoderDecoderAttention which, std::string const& fixture, std::string const& name) {
+    CAPTURE(fixture + "/" + name);
+    Goldens const golden(goldens::models / fixture / "goldens.safetensors");
+    auto const source = golden.ids("case1.source"), target = golden.ids("case1.target");
+    for (std::ptrdiff_t layer = 0; golden.has("case1." + name + "." + std::to_string(layer)); ++layer) {
+      auto const shape = golden.shape("case1." + name + "." + std::to_string(layer));
+      auto const expected = golden.reals("case1." + name + "." + std::to_string(layer));
+      for (std::size_t head = 0; head < shape[0]; ++head) {
+        auto const steps = explain_attention(model, which, source, target, {.layer = layer, .head = head}, context);
+        auto const begin = expected.begin() + static_cast<std::ptrdiff_t>(head * shape[1] * shape[2]);
+        CHECK(largest_difference(steps.probabilities.elements(),
+                                 std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(shape[1] * shape[2]))) < 1e-5);
+      }
+    }
+  };
+  check(mbart, EncoderDecoderAttention::encoder, "mbart-tiny", "encoder_attentions");
+  check(mbart, EncoderDecoderAttention::decoder, "mbart-tiny", "decoder_attentions");
+  check(mbart, EncoderDecoderAttention::cross, "mbart-tiny", "cross_attentions");
+  check(t5, EncoderDecoderAttention::cross, "t5-tiny", "cross_attentions");
+  CHECK_THROWS_WITH_AS(explain_attention(t5, EncoderDecoderAttention::encoder, {3}, {0}, {}, context),
+                       "attention: found a bias by distance, which is not explained; expected cross-attention, which has none",
+                       ArgumentError);
+  CHECK_THROWS_WITH_AS(explain_attention(mbart, EncoderDecoderAttention::cross, {3}, {2}, {.layer = 2}, context),
+                       "layer: found 2, expected -2 to 1", ArgumentError);
+  CHECK_THROWS_AS(explain_attention(mbart, EncoderDecoderAttention::encoder, {3}, {2}, {.head = 2}, context), ArgumentError);
+  CHECK_THROWS_AS(explain_attention(mbart, EncoderDecoderAttention::cross, {3}, {2}, {.sequence = 1}, context), ArgumentError);
+  CHECK_THROWS_WITH_AS(explain_attention(mbart, EncoderDecoderAttention::cross, std::vector<TokenId>{}, {2}, {}, context),
+                       "source: found no token, expected at least one", ArgumentError);
+  CHECK_THROWS_WITH_AS(explain_attention(mbart, EncoderDecoderAttention::cross, {3}, std::vector<TokenId>{}, {}, context),
+                       "target: found no token, expected at least one", ArgumentError);
+
+  auto const steps = explain_attention(t5, EncoderDecoderAttention::cross, {3, 1, 4}, {0, 5}, {.layer = 0, .head = 1}, context);
+  std::ostringstream out;
+  print_attention_steps(out, steps, std::vector<std::string>{"<s>", "Katze"}, std::vector<std::string>{"the", "cat", "</s>"}, {.query = 1});
+  for (char const* const part : {"what \"Katze\" (token 1) looks at in the source.", "Nothing is hidden: each token of the target may look",
+                                 "\n   the  ", "\n   cat  ", "Scores are not divided"})
+    CHECK(out.str().find(part) != std::string::npos);
+  CHECK_THROWS_AS(print_attention_steps(out, steps, std::vector<std::string>{"a", "b"}), ShapeError);
+}
+
+TEST_CASE("captured attention: both sides of any encoder-decoder, each by itself, and the context's own observer sees nothing") {
+  for (std::string const name : {"bart-tiny", "mbart-tiny", "marian-tiny"}) {
+    CAPTURE(name);
+    Context context;
+    Goldens const golden(goldens::models / name / "goldens.safetensors");
+    auto const model = load<AnySequenceToSequence>(goldens::models / name, context);
+    Capture own;
+    context.observe(&own);
+    auto const source = golden.ids("case1.source"), target = golden.ids("case1.target");
+    auto const seen = capture_attention(model, source, target, context);
+    CHECK(context.observer() == &own);
+    CHECK(own.layers() == 0);
+    auto const check = [&](Capture::AttentionMap const& map, std::string const& kind, std::size_t layer) {
+      CHECK(largest_difference(map.elements(), golden.reals("case1." + kind + "_attentions." + std::to_string(layer))) < 1e-5);
+    };
+    for (std::size_t layer = 0; layer < seen.encoder.layers(); ++layer) check(seen.encoder.attention(layer), "encoder", layer);
+    for (std::size_t layer = 0; layer < 2; ++layer) {
+      check(seen.decoder.attention(layer), "decoder", layer);
+      check(seen.decoder.cross_attention(layer), "cross", layer);
+    }
+    CHECK(seen.decoder.layers() == 2);
+    auto const last = chosen_attention(seen, EncoderDecoderAttention::cross, {.layer = -1, .head = 1});
+    CHECK(last(2, 5) == seen.decoder.cross_attention(1)(1, 2, 5));
+    CHECK(chosen_attention(seen, EncoderDecoderAttention::decoder, {.layer = -1, .head = 1})(2, 1) == seen.decoder.attention(1)(1, 2, 1));
+    CHECK(chosen_attention(seen, EncoderDecoderAttention::encoder, {.layer = 0})(4, 5) == mean_over_heads(seen.encoder.attention(0))(4, 5));
+    CHECK_THROWS_AS(chosen_attention(seen, EncoderDecoderAttention::encoder, {.layer = 2}), ArgumentError);
+  }
 }

@@ -133,6 +133,18 @@ TEST_CASE("text tasks: many texts are written about as each alone, and callbacks
   }
   CHECK(model.generate(std::vector<std::string>{}, {}, one).empty());
   CHECK(model.generate({"man", "food"}, {}, one).size() == 2);
+
+  GenerateOptions beams{.max_new_tokens = 4, .decoding = Decoding::beam_search, .num_beams = 2, .batch_size = 4};
+  std::vector<std::vector<BeamStep>> steps(texts.size());
+  beams.on_beams = [&](BeamStep const& step) { steps[step.prompt].push_back(step); };
+  model.generate(texts, {.generation = beams}, three);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::vector<BeamStep> alone;
+    beams.on_beams = [&](BeamStep const& step) { alone.push_back(step); };
+    model.generate(texts[i], {.generation = beams}, one);
+    REQUIRE(steps[i].size() == alone.size());
+    for (std::size_t s = 0; s < alone.size(); ++s) CHECK(steps[i][s].candidates[0].score == alone[s].candidates[0].score);
+  }
 }
 
 TEST_CASE("text tasks: the pieces of a stream are the text, also behind a language's code") {

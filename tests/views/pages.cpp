@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include <axiform/generate/beam_search.hpp>
 #include <axiform/inspect/attention_view.hpp>
+#include <axiform/inspect/beam_view.hpp>
 #include <axiform/inspect/deflate.hpp>
 #include <axiform/inspect/generation_view.hpp>
 #include <axiform/inspect/html.hpp>
@@ -142,6 +144,58 @@ void write_generation(std::filesystem::path const& folder) {
   std::ofstream(folder / "generation.json") << "{\"vocabulary\":" << words << ",\"steps\":[" << numbers << "]}";
 }
 
+// A search of three beams, with logits that a model would not give.
+BeamView searched(std::vector<std::string> const& vocabulary) {
+  BeamView view{.title = "It was", .prompt = "It was", .steps = {}, .results = {}, .text_of = [vocabulary](TokenId id) {
+                  return vocabulary[static_cast<std::size_t>(id)];
+                }};
+  GenerateOptions options{.max_length = 7,
+                          .num_return_sequences = 3,
+                          .decoding = Decoding::beam_search,
+                          .num_beams = 3,
+                          .early_stopping = EarlyStopping::never,
+                          .end_of_text = {8}};
+  options.on_beams = [&](BeamStep const& step) { view.steps.push_back(step); };
+  Stopping const stopping(options);
+  std::vector<TokenId> const prompt{0};
+  BeamSearch search(prompt, prompt, options, options.max_length, stopping);
+  while (!search.is_done()) {
+    std::vector<std::vector<float>> logits(search.beams().size(), std::vector<float>(vocabulary.size()));
+    for (auto& row : logits)
+      for (float& logit : row) logit = static_cast<float>(4 * next_uniform());
+    std::vector<std::span<float>> rows(logits.begin(), logits.end());
+    search.step(rows);
+  }
+  view.results = search.results();
+  return view;
+}
+
+void write_beams(std::filesystem::path const& folder) {
+  std::vector<std::string> const vocabulary{" the", " a", " dark", " night", ",", "\n", " stormy", " and", ".", "!"};
+  auto const view = searched(vocabulary);
+  write_beam_view(folder / "beams.html", view);
+  write_beam_view(folder / "no-beams.html", {.title = "", .prompt = "", .steps = {}, .results = {}, .text_of = view.text_of});
+  auto const number = [](double value) { return detail::script_number(value); };
+  auto const steps = detail::script_array(view.steps, [&](BeamStep const& step) {
+    return detail::script_array(step.candidates, [&](BeamCandidate const& one) {
+      return "{\"beam\":" + std::to_string(one.beam) + ",\"token\":" + detail::script_string(view.text_of(one.id)) +
+             ",\"logProbability\":" + number(one.log_probability) + ",\"score\":" + number(one.score) +
+             ",\"fate\":" + std::to_string(static_cast<int>(one.fate)) + ",\"finalScore\":" + number(one.final_score) + "}";
+    });
+  });
+  auto const results = detail::script_array(view.results, [&](GeneratedSequence const& result) {
+    std::string text;
+    for (TokenId const id : result.new_ids()) text += view.text_of(id);
+    return "{\"text\":" + detail::script_string(text) + ",\"tokens\":" + std::to_string(result.new_ids().size()) +
+           ",\"score\":" + number(result.beam_score) + "}";
+  });
+  std::ofstream(folder / "beams.json") << "{\"steps\":" << steps << ",\"results\":" << results << "}";
+  auto strange = searched(hostile);
+  strange.title = "</title>" + hostile[0];
+  strange.prompt = hostile[0] + "\n" + hostile[1];
+  write_beam_view(folder / "hostile-beams.html", strange);
+}
+
 // 12 layers of 12 heads and 512 tokens: 37.7 million weights.
 void write_large(std::filesystem::path const& folder) {
   std::vector<std::string> tokens;
@@ -197,6 +251,7 @@ int main(int argc, char** argv) {
     write_encoder_decoder(folder);
     write_hostile(folder);
     write_generation(folder);
+    write_beams(folder);
     write_large(folder);
     write_largest(folder);
     return 0;

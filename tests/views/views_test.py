@@ -383,7 +383,7 @@ class OtherPages(ViewTest):
         self.assertEqual(len(self.texts("#table-view tbody td")), 15)
 
     def test_texts_that_are_after_the_page_are_text(self):
-        for page in ("hostile.html", "hostile-generation.html"):
+        for page in ("hostile.html", "hostile-beams.html", "hostile-generation.html"):
             self.open(page)
             self.assertEqual(browser.evaluate("document.title"), "</title></script><img src=x onerror=\"document.title='broken'\">")
             self.assertEqual(self.text("h1"), "</title></script><img src=x onerror=\"document.title='broken'\">")
@@ -414,8 +414,9 @@ class OtherPages(ViewTest):
         for fragment in ("", "#view=model", "#view=table"):
             self.open("pair.html", fragment)
             self.assertLessEqual(browser.evaluate("document.documentElement.scrollWidth"), 390)
-        self.open("generation.html")
-        self.assertLessEqual(browser.evaluate("document.documentElement.scrollWidth"), 390)
+        for page in ("generation.html", "beams.html"):
+            self.open(page)
+            self.assertLessEqual(browser.evaluate("document.documentElement.scrollWidth"), 390)
 
 
 class Generation(ViewTest):
@@ -474,6 +475,114 @@ class Generation(ViewTest):
     def test_nothing_was_generated(self):
         self.open("nothing.html")
         self.assertEqual(self.text("#status"), "Nothing was generated.")
+
+
+class Beams(ViewTest):
+    def setUp(self):
+        recorded = json.loads((pages / "beams.json").read_text())
+        self.steps, self.results = recorded["steps"], recorded["results"]
+        before = [None]
+        for step in self.steps:  # what each continues, by its place in the step before
+            for place, one in enumerate(step):
+                one["parent"] = before[one["beam"]]
+            before = [place for place, one in enumerate(step) if one["fate"] == 0]
+        self.open("beams.html")
+
+    def cell(self, at, place):
+        return f'.cell[data-at="{at}"][data-place="{place}"]'
+
+    def visible(self, token):
+        return token.replace(" ", "␣").replace("\n", "↵")
+
+    def path(self, at, place):
+        """The texts from the first step to one, as (step, place)."""
+        places = []
+        while at >= 0:
+            places.insert(0, [at, place])
+            at, place = at - 1, self.steps[at][place]["parent"]
+        return places
+
+    def marked(self):
+        return sorted(browser.evaluate("[...document.querySelectorAll('.cell.path')].map((c) => [+c.dataset.at, +c.dataset.place])"))
+
+    def check_active(self, at, place):
+        one = self.steps[at][place]
+        self.assertEqual(self.marked(), self.path(at, place))
+        self.assertEqual(browser.evaluate("[...document.querySelectorAll('.cell.active')].map((c) => [+c.dataset.at, +c.dataset.place])"), [[at, place]])
+        self.assertIn(f"Step {at + 1}, place {place + 1}: {self.visible(one['token'])}, log-probability {one['logProbability']:.3f}, score {one['score']:.3f}", self.status())
+        facts = self.texts("#facts dd")
+        self.assertAlmostEqual(float(facts[0].split()[0]) / 100, math.exp(one["logProbability"]), delta=5.1e-4)
+        self.check_close([float(text) for text in facts[1:3]], [one["logProbability"], one["score"]], 5.1e-4)
+        self.assertEqual(facts[3], f"{one['finalScore']:.3f}" if one["fate"] == 1 else "–")
+        self.assertEqual(self.text("#path").replace("↵", ""), "".join(self.steps[s][p]["token"] for s, p in self.path(at, place)))
+        if one["fate"] == 0 and at + 1 < len(self.steps):
+            on = sum(other["parent"] == place and other["fate"] != 2 for other in self.steps[at + 1])
+            self.assertIn(f"{on} text{' goes' if on == 1 else 's go'} on from here", self.status())
+
+    def last_of(self, result):
+        """Where a result ends."""
+        at = result["tokens"] - 1
+        texts = ["".join(self.steps[s][p]["token"] for s, p in self.path(at, place)) for place in range(len(self.steps[at]))]
+        return at, texts.index(result["text"])
+
+    def test_it_opens_on_the_best_text_and_shows_what_lived_and_what_ended(self):
+        self.assertEqual(self.text("#subtitle"), f"3 beams · {len(self.steps)} steps · 3 results")
+        self.check_active(*self.last_of(self.results[0]))
+        for at, step in enumerate(self.steps):
+            shown = browser.evaluate(f"[...document.querySelectorAll('.cell[data-at=\"{at}\"]:not([hidden])')].map((c) => +c.dataset.place)")
+            self.assertEqual(shown, [place for place, one in enumerate(step) if one["fate"] != 2])
+        self.assertTrue(any(one["fate"] == 1 for step in self.steps for one in step))
+        self.assertGreater(self.ink("#frame canvas"), 0.005)
+        self.choose("shown", "all")
+        self.assertEqual(len(self.texts(".cell:not([hidden])")), sum(map(len, self.steps)))
+        self.assertEqual(self.texts(".cell .token-text"), [self.visible(one["token"]) for step in self.steps for one in step])
+        self.assertTrue(all(name or not focusable or role == "RootWebArea" for role, name, focusable in browser.accessible()))
+
+    def test_every_text_by_mouse_and_keyboard(self):
+        self.choose("shown", "all")
+        for at, step in enumerate(self.steps):
+            for place in (0, len(step) - 1):
+                browser.hover(self.cell(at, place))
+                self.check_active(at, place)
+        browser.away()
+        self.check_active(*self.last_of(self.results[0]))
+        child = next(place for place, one in enumerate(self.steps[2]))
+        browser.click(self.cell(2, child))
+        browser.away()
+        self.check_active(2, child)
+        browser.press("ArrowLeft")
+        self.check_active(1, self.steps[2][child]["parent"])
+        browser.press("ArrowRight")
+        self.check_active(2, next(place for place, one in enumerate(self.steps[2]) if one["parent"] == self.steps[2][child]["parent"]))
+        browser.click(self.cell(2, 0))
+        browser.away()
+        browser.press("ArrowUp")
+        self.check_active(2, 0)  # the first of its step
+        browser.press("ArrowDown")
+        self.check_active(2, 1)
+        dropped = next(place for place, one in enumerate(self.steps[2]) if one["fate"] == 2)
+        browser.click(self.cell(2, dropped))
+        self.choose("shown", "kept")
+        browser.away()
+        self.check_active(*self.last_of(self.results[0]))
+
+    def test_the_results_and_the_table(self):
+        self.assertEqual([text.replace("↵", "") for text in self.texts("#results button")], [result["text"] for result in self.results])
+        self.check_close([float(text) for text in self.texts("#results tbody td:nth-child(2)")], [result["score"] for result in self.results], 5.1e-5)
+        for i, result in enumerate(self.results):
+            browser.click(f"#results tbody tr:nth-child({i + 1}) button")
+            browser.away()
+            self.check_active(*self.last_of(result))
+            self.assertEqual(browser.evaluate("[...document.querySelectorAll('#results tr.chosen')].map((r) => r.rowIndex)"), [i + 1])
+        browser.click("#all-steps summary")
+        everything = [one for step in self.steps for one in step]
+        self.check_close([float(text) for text in self.texts("#all-steps td:nth-child(6)")], [one["score"] for one in everything], 5.1e-5)
+        self.assertEqual(self.texts("#all-steps td:nth-child(3)"), [str(one["parent"] + 1) if one["parent"] is not None else "–" for one in everything])
+        self.assertEqual(self.texts("#all-steps td:last-child"), [["followed", "ended", "dropped"][one["fate"]] for one in everything])
+
+    def test_no_step_was_taken(self):
+        self.open("no-beams.html")
+        self.assertEqual(self.status(), "No step was taken.")
 
 
 class Large(ViewTest):

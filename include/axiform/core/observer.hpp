@@ -119,4 +119,22 @@ class Capture final : public Observer {
   std::vector<Tensor<float, axes::Tokens, axes::Hidden>> hidden_states_;
 };
 
+/// The three attentions of an encoder-decoder.
+enum class EncoderDecoderAttention {
+  encoder,  ///< The source's tokens attend to each other.
+  decoder,  ///< The target's tokens attend to themselves and to what came before them.
+  cross     ///< The target's tokens attend to the source's.
+};
+
+/// What the two sides of an encoder-decoder computed (`capture_attention`). They are apart: both count their layers from 0.
+struct EncoderDecoderCapture {
+  Capture encoder;  ///< `attention` is within the source.
+  Capture decoder;  ///< `attention` is within the target, `cross_attention` from the target to the source.
+
+  /// The side that has one of the attentions.
+  Capture const& side(EncoderDecoderAttention which) const noexcept {
+    return which == EncoderDecoderAttention::encoder ? encoder : decoder;
+  }
+};
+
 }  // namespace axiform

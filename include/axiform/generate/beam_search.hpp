@@ -16,6 +16,7 @@
 #include <axiform/core/random.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/generate/beam_step.hpp>
 #include <axiform/generate/log_probabilities.hpp>
 #include <axiform/generate/logits_processors.hpp>
 #include <axiform/generate/options.hpp>
@@ -97,12 +98,18 @@ class BeamSearch {
 
   std::vector<Candidate> best_continuations();
 
+  // Tells `on_beams` of the candidates of the present beams, with what became of each.
+  void tell(std::span<Candidate const> candidates, std::span<BeamFate const> fates, std::size_t length) const;
+
   // The greatest of score + Gumbel noise are a draw without replacement (Kool et al. 2019, "Stochastic beams and where to find them").
   void offer_drawn(std::size_t b, std::span<Sampler::Candidate const> drawn, std::size_t vocabulary);
 
   Beam continued(Candidate const& candidate) const;
 
   void finish(Beam beam, FinishReason reason, std::size_t length);
+
+  // By which texts of any length are compared.
+  double final_score(double score, std::size_t length) const;
 
   // Whether a text that grows may still be better than one that is finished, as transformers estimates it.
   bool can_improve(std::size_t length) const;
@@ -148,17 +155,23 @@ AXIFORM_INLINE void BeamSearch::advance() {
   std::size_t const length = beams_[0].ids.size() + 1;  // of the texts that this step makes
   auto const candidates = best_continuations();
   std::vector<Beam> next;
+  std::vector<BeamFate> fates(options_.on_beams ? candidates.size() : 0, BeamFate::dropped);
+  auto const note = [&](std::size_t rank, BeamFate fate) {
+    if (!fates.empty()) fates[rank] = fate;
+  };
   for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
     Candidate const& candidate = candidates[rank];
     if (rank >= options_.num_beams && next.size() == options_.num_beams) break;
     Beam beam = continued(candidate);
     if (auto const reason = stopping_.one(sequence_, beam.ids, max_length_)) {
       // Only the first `num_beams` may end: the others are there to go on instead of these.
-      if (rank < options_.num_beams) finish(std::move(beam), *reason, length);
+      if (rank < options_.num_beams) finish(std::move(beam), *reason, length), note(rank, BeamFate::ended);
     } else if (next.size() < options_.num_beams) {
       next.push_back(std::move(beam));
+      note(rank, BeamFate::followed);
     }
   }
+  if (options_.on_beams) tell(candidates, fates, length);
   detail::stable_sort(finished_, std::ranges::greater(), &GeneratedSequence::beam_score);
   if (finished_.size() > options_.num_beams) finished_.resize(options_.num_beams);
   beams_ = std::move(next);
@@ -255,12 +268,31 @@ AXIFORM_INLINE BeamSearch::Beam BeamSearch::continued(Candidate const& candidate
   return beam;
 }
 
-AXIFORM_INLINE void BeamSearch::finish(Beam beam, FinishReason reason, std::size_t length) {
+AXIFORM_INLINE void BeamSearch::tell(std::span<Candidate const> candidates, std::span<BeamFate const> fates, std::size_t length) const {
+  BeamStep step{.prompt = sequence_ / options_.num_return_sequences, .candidates = {}};
+  step.candidates.reserve(candidates.size());
+  for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
+    Candidate const& candidate = candidates[rank];
+    step.candidates.push_back({.beam = candidate.beam,
+                               .id = candidate.id,
+                               .log_probability = candidate.score - beams_[candidate.beam].score,
+                               .score = candidate.score,
+                               .fate = fates[rank],
+                               .final_score = fates[rank] == BeamFate::ended ? final_score(candidate.score, length) : 0});
+  }
+  options_.on_beams(step);
+}
+
+AXIFORM_INLINE double BeamSearch::final_score(double score, std::size_t length) const {
   double const tokens = static_cast<double>(std::max<std::size_t>(length - prompt_length_, 1));
+  return score / std::pow(tokens, options_.length_penalty);
+}
+
+AXIFORM_INLINE void BeamSearch::finish(Beam beam, FinishReason reason, std::size_t length) {
   finished_.push_back({.ids = std::move(beam.ids),
                        .prompt_length = prompt_length_,
                        .finish = reason,
-                       .beam_score = beam.score / std::pow(tokens, options_.length_penalty),
+                       .beam_score = final_score(beam.score, length),
                        .reports = std::move(beam.reports)});
 }
 

@@ -19,6 +19,7 @@
 #include <axiform/core/error.hpp>
 #include <axiform/core/progress.hpp>
 #include <axiform/core/token_id.hpp>
+#include <axiform/generate/beam_step.hpp>
 
 namespace axiform {
 
@@ -133,6 +134,8 @@ struct GenerateOptions {
   /// Asked for each sequence after each token, with its number and all its tokens: true ends it.
   std::function<bool(std::size_t, std::span<TokenId const>)> stop_when = {};
   std::function<void(GeneratedToken)> on_token = {};  ///< Called for every token as it is chosen; not with beams.
+  /// Told of every step of beam search: which texts it looked at, and which of them it follows. Nothing is kept for it unless it is there.
+  std::function<void(BeamStep const&)> on_beams = {};
   std::optional<ReportOptions> report = {};           ///< What is told of each token; nothing is computed for it unless it is asked for.
   std::size_t batch_size = 32;  ///< Sequences that run together at most. It changes speed and memory, never a token.
   /// Proposes tokens from the text itself: what followed its last n-gram where that was before, in the prompt or in what has been
@@ -258,6 +261,7 @@ AXIFORM_INLINE void GenerateOptions::check_sequences() const {
   if (!has_beams()) {
     if (num_beams != 1)
       throw ArgumentError("num_beams: found " + beams + " without beam search, expected 1; or choose Decoding::beam_search");
+    if (on_beams) throw ArgumentError("on_beams: there are no beams to tell of; choose Decoding::beam_search or Decoding::beam_sample");
     return;
   }
   if (num_beams < 2 || num_beams > most_sequences)

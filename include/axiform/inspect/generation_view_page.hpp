@@ -88,18 +88,10 @@ let colouring = "probability", pointed = null, chosen = steps.length ? 0 : null;
 const mostEntropy = Math.max(1e-9, ...steps.map((step) => step.entropy));
 /** 0 where the model was sure, 1 where it was least so. */
 const doubt = (step) => (colouring === "probability" ? 1 - step.probability : step.entropy / mostEntropy);
-const percent = (share) => (100 * share).toFixed(share < 0.00995 ? 2 : 1) + " %";
 /** Which of the alternatives came, or -1. */
 const rank = (step) => step.alternatives.findIndex(([token, share]) => token === step.token && Math.abs(share - step.probability) < 1e-9);
 
 // ---- the text: every token is an option of a list, as wide as its text ----------------------------------------------
-
-/** A token in running text: line ends break lines and are marked, what cannot be seen is drawn as a symbol. */
-function runningText(token) {
-  const parts = token.split("\n").flatMap((line, i) => (i ? [make("span", { className: "mark" }, "↵"), "\n", line] : [line]));
-  const shown = (part) => part.replace(/\S.*\S|\S/s, visible);  // spaces stay spaces
-  return parts.map((part) => (typeof part === "string" && part !== "\n" ? shown(part) : part));
-}
 
 const list = byId("tokens");
 byId("prompt").append(...runningText(page.prompt));

@@ -49,6 +49,16 @@ function brief(token) {
 /** A token in an element of its own, so that its direction does not touch what is round it. */
 const tokenElement = (token) => make("bdi", { className: "token-text" }, visible(token));
 
+/** A token in running text: line ends break lines and are marked, what cannot be seen is drawn as a symbol. */
+function runningText(token) {
+  const parts = token.split("\n").flatMap((line, i) => (i ? [make("span", { className: "mark" }, "↵"), "\n", line] : [line]));
+  const shown = (part) => part.replace(/\S.*\S|\S/s, visible);  // spaces stay spaces
+  return parts.map((part) => (typeof part === "string" && part !== "\n" ? shown(part) : part));
+}
+
+/** A share of 1 in hundredths. */
+const percent = (share) => (100 * share).toFixed(share < 0.00995 ? 2 : 1) + " %";
+
 /** The value of a colour of the style, as it is now. */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 

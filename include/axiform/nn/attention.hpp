@@ -109,6 +109,8 @@ class Attention {
   constexpr std::size_t key_width() const noexcept { return key_heads_ * head_size_; }
   constexpr std::size_t key_heads() const noexcept { return key_heads_; }  ///< Heads of keys and values.
   constexpr std::size_t head_size() const noexcept { return head_size_; }  ///< Columns of one head.
+  /// What scores are multiplied by, where it is not 1 / sqrt(head size).
+  constexpr std::optional<float> scale() const noexcept { return scale_; }
   /// Of `keys` keys, those that one query sees at most: all of them, unless there is a window.
   constexpr std::size_t most_keys(std::size_t keys) const noexcept {
     std::size_t const reach = is_causal ? window_ : 2 * window_ - 1;

@@ -188,6 +188,8 @@ class CrossAttention {
   constexpr std::size_t width() const noexcept { return query_.outputs(); }              ///< All heads of queries side by side.
   constexpr std::size_t key_width() const noexcept { return key_value_.outputs() / 2; }  ///< All heads of keys side by side.
   constexpr std::size_t key_heads() const noexcept { return key_heads_; }                ///< Heads of keys and values.
+  /// What scores are multiplied by, where it is not 1 / sqrt(head size).
+  constexpr std::optional<float> scale() const noexcept { return scale_; }
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) {

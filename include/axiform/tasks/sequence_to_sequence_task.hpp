@@ -99,6 +99,11 @@ class SequenceToSequenceTask {
       options.stop_when = [place, ask = std::move(options.stop_when)](std::size_t sequence, std::span<TokenId const> ids) {
         return ask(place(sequence), ids);
       };
+    if (options.on_beams)
+      options.on_beams = [&order, tell = std::move(options.on_beams)](BeamStep step) {
+        step.prompt = order[step.prompt];
+        tell(step);
+      };
     std::vector<std::span<TokenId const>> ordered;
     for (std::size_t const source : order) ordered.emplace_back(sources[source]);
     auto found = generate_batch(model_, ordered, options, context);
