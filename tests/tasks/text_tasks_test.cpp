@@ -6,7 +6,10 @@
 #include <axiform/tasks/text_chunks.hpp>
 #include <axiform/tasks/translation.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -86,7 +89,7 @@ struct TextTasks {
   Summarization<> summarization;
 };
 
-Json with_beams(std::size_t beams, std::size_t tokens) { return {{"num_beams", beams}, {"max_new_tokens", tokens}}; }
+Json of_beams(std::size_t beams, std::size_t tokens) { return {{"num_beams", beams}, {"max_new_tokens", tokens}}; }
 
 }  // namespace
 
@@ -226,7 +229,7 @@ TEST_CASE("summarization: a long document is read in parts that end with sentenc
   std::string document;
   for (int i = 0; i < 12; ++i)
     document += i % 3 == 0 ? "the man is eating food. " : i % 3 == 1 ? "is it the man?\n" : "the food is in it! ";
-  auto options = read_generation_config(with_beams(2, 8), model.options(), "case");
+  auto options = read_generation_config(of_beams(2, 8), model.options(), "case");
   options.min_length = 0;
   auto const summary = model.summarize(document, {.generation = options}, context);
   ChunkedText const chunked(model.tokenizers().source(), "in: ", document, {.overlap = 0}, 64, ChunkEnds::sentences);
