@@ -36,9 +36,12 @@ int main(int argc, char** argv) {
     ModelDirectory const directory = command.model();
     auto const [model, report] = load_with_report<Model>(directory, context);
     auto const source_ids = parse_ids(source_text);
-    // What begins and ends a text, config.json says.
-    auto options = read_generation_config(directory, {.decoding = beams > 1 ? Decoding::beam_search : Decoding::greedy, .num_beams = beams});
+    // What begins and ends a text, its files say; how it is written, the command line, whatever they ask for.
+    auto options = read_generation_config(directory, {});
+    options.decoding = beams > 1 ? Decoding::beam_search : Decoding::greedy;
+    options.num_beams = beams;
     options.max_length = max_length;
+    options.max_new_tokens.reset();
     options.num_return_sequences = texts;
     auto const written = generate_sequences(model, source_ids, options, context);
 

@@ -35,8 +35,9 @@ struct EncoderDecoderRequest {
   bool statistics = false;
 };
 
-void attend_to_source(Command const& command, AttentionMapOptions const& options, EncoderDecoderRequest const& request, Context& context) {
-  EncoderDecoderTexts texts(command, context);
+void attend_to_source(Command const& command, LanguageArguments const& languages, AttentionMapOptions const& options,
+                      EncoderDecoderRequest const& request, Context& context) {
+  EncoderDecoderTexts texts(command, languages, context);
   auto const source = request.text ? texts.read(*request.text) : parse_ids(*request.ids_text);
   auto const target = request.target       ? texts.target(*request.target)
                       : request.target_ids ? parse_ids(*request.target_ids)
@@ -88,6 +89,7 @@ int attention(int argc, char** argv) {
                       "Of an encoder-decoder: the attention within the source (encoder), within the target (decoder), or "
                       "from the target to the source (cross)")
           ->check(CLI::IsMember({"encoder", "decoder", "cross"}));
+  LanguageArguments const languages(command);
   AttentionMapOptions options(command);
   std::optional<std::size_t> explained;
   bool statistics = false;
@@ -104,7 +106,7 @@ int attention(int argc, char** argv) {
       auto const if_given = [](CLI::Option const* option, std::string const& value) {
         return *option ? std::optional(value) : std::nullopt;
       };
-      return attend_to_source(command, options,
+      return attend_to_source(command, languages, options,
                               {.text = if_given(given, text),
                                .target = if_given(given_target, target),
                                .ids_text = if_given(given_ids, ids_text),
@@ -116,8 +118,8 @@ int attention(int argc, char** argv) {
                                .statistics = statistics},
                               context);
     }
-    if (*given_target || *given_target_ids || *given_kind)
-      throw ArgumentError("--target, --target-ids and --kind are an encoder-decoder's, which this model is not");
+    if (*given_target || *given_target_ids || *given_kind || languages.given())
+      throw ArgumentError("--target, --target-ids, --kind, --from and --to are an encoder-decoder's, which this model is not");
     std::vector<TokenId> ids, types;
     std::vector<std::string> tokens;
     if (*given_ids) {

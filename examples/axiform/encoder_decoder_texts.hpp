@@ -1,10 +1,8 @@
 // What an encoder-decoder reads, and what it wrote about it or is said to have written: `attention` and `view` show the two.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +13,7 @@
 #include <axiform/models/known.hpp>
 #include <axiform/tasks/stream_pieces.hpp>
 #include <axiform/tasks/text_task_config.hpp>
+#include <axiform/tasks/translation_route.hpp>
 #include <axiform/text/sequence_to_sequence_tokenizers.hpp>
 
 #include "command.hpp"
@@ -29,13 +28,31 @@ inline bool is_encoder_decoder(axiform::ModelDirectory const& directory) {
   return head == ModelHead::conditional_generation || head == ModelHead::encoder_and_decoder;
 }
 
+// The languages of a translation, as arguments.
+class LanguageArguments {
+ public:
+  explicit LanguageArguments(Command& command) {
+    command.add_text("--from", languages_.source, "Of an encoder-decoder that translates: the language of the text, as `translate` has it")
+        ->type_name("LANGUAGE");
+    command.add_text("--to", languages_.target, "The language that it writes")->type_name("LANGUAGE");
+  }
+  axiform::LanguagePair const& languages() const { return languages_; }
+  bool given() const { return !languages_.source.empty() || !languages_.target.empty(); }
+
+ private:
+  axiform::LanguagePair languages_;
+};
+
 // An encoder-decoder with what its directory says of texts.
 class EncoderDecoderTexts {
  public:
-  EncoderDecoderTexts(Command const& command, axiform::Context& context)
+  EncoderDecoderTexts(Command const& command, LanguageArguments const& languages, axiform::Context& context)
       : directory_(command.model()),
-        settings_(axiform::read_text_task_config(directory_).of("text2text-generation")),
-        model_(axiform::load<axiform::AnySequenceToSequence>(directory_, command.loading(), context)) {}
+        config_(axiform::read_text_task_config(directory_)),
+        settings_(config_.of("text2text-generation")),
+        model_(axiform::load<axiform::AnySequenceToSequence>(directory_, command.loading(), context)) {
+    if (languages.given()) translate(languages.languages());
+  }
 
   axiform::AnySequenceToSequence const& model() const { return model_; }
 
@@ -45,28 +62,25 @@ class EncoderDecoderTexts {
     GenerateOptions options = settings_.options;
     options.decoding = Decoding::greedy;
     options.num_beams = options.num_return_sequences = 1;
-    if (options.max_new_tokens) {
-      options.max_new_tokens = std::min(*options.max_new_tokens, std::max<std::size_t>(model_.positions(), 2) - 1);
-    } else {
-      options.max_length = std::min(options.max_length, model_.positions());
-    }
-    if (tokenizers_)
-      options.decode = [target = tokenizers_->target()](std::span<TokenId const> ids) {
-        return target.decode(detail::known_ids(target, ids), {.clean_up_tokenization_spaces = CleanUp::no});
-      };
+    detail::fit_lengths(options, model_.positions());
+    if (tokenizers_) options.decode = detail::text_of_ids(tokenizers_->target());
     return options;
   }
 
   std::vector<axiform::TokenId> read(std::string const& text) {
-    auto ids = tokenizers().source().encode(settings_.prefix + text).ids;
+    axiform::Tokenizer const& tokenizer = tokenizers().source();  // first, for the languages that it has decide on the prefix
+    auto ids = tokenizer.encode(settings_.prefix + text).ids;
     if (ids.empty()) throw axiform::ArgumentError("the text has no tokens");
     return ids;
   }
 
   // What the decoder is given of a text: the token with which it begins, and the text's.
   std::vector<axiform::TokenId> target(std::string const& text) {
+    axiform::Tokenizer const& tokenizer = tokenizers().target();
     axiform::TokenId const start = options().checked_decoder_start(model_.vocabulary());
-    auto ids = tokenizers().target().encode(text).ids;
+    auto ids = tokenizer.encode(text).ids;
+    // mBART's texts are `A </s> code`; its decoder is given `code A </s>`.
+    if (!ids.empty() && ids.back() == tokenizers_->target_language()) ids.pop_back();
     if (ids.empty() || ids.front() != start) ids.insert(ids.begin(), start);
     return ids;
   }
@@ -83,6 +97,8 @@ class EncoderDecoderTexts {
   std::vector<std::string> target_tokens(std::vector<axiform::TokenId> const& ids) const {
     return tokens(tokenizers_ ? &tokenizers_->target() : nullptr, ids);
   }
+  // What writes its texts.
+  axiform::Tokenizer const& target_tokenizer() { return tokenizers().target(); }
   // The text of one token of a target, in the midst of others.
   std::string text_of(axiform::TokenId id) {
     axiform::Tokenizer const& tokenizer = tokenizers().target();
@@ -96,8 +112,17 @@ class EncoderDecoderTexts {
 
  private:
   axiform::SequenceToSequenceTokenizers const& tokenizers() {
-    if (!tokenizers_) tokenizers_ = axiform::SequenceToSequenceTokenizers::from_directory(directory_);
+    if (tokenizers_) return *tokenizers_;
+    tokenizers_ = axiform::SequenceToSequenceTokenizers::from_directory(directory_);
+    if (!tokenizers_->languages().empty()) translate({});  // it may have to be told which of them
     return *tokenizers_;
+  }
+  // From now on as `translate` does. Without languages a T5 keeps to the text, in which its prefix may stand.
+  void translate(axiform::LanguagePair const& languages) {
+    auto const all = tokenizers_ ? *tokenizers_ : axiform::SequenceToSequenceTokenizers::from_directory(directory_);
+    auto route = axiform::detail::find_route(all, config_, languages);
+    tokenizers_ = std::move(route.tokenizers);
+    settings_ = std::move(route.settings);
   }
   // Models have more rows than tokens, at times.
   static bool is_known(axiform::Tokenizer const& tokenizer, axiform::TokenId id) {
@@ -111,6 +136,7 @@ class EncoderDecoderTexts {
   }
 
   axiform::ModelDirectory directory_;
+  axiform::TextTaskConfig config_;
   axiform::TextTaskSettings settings_;
   axiform::AnySequenceToSequence model_;
   std::optional<axiform::SequenceToSequenceTokenizers> tokenizers_;  // opened when a text is read

@@ -2,6 +2,8 @@
 // an encoder-decoder (writing_options.hpp).
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,7 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/error.hpp>
+#include <axiform/tasks/stream_pieces.hpp>
 #include <axiform/tasks/text_generation.hpp>
+#include <axiform/text/tokenizer.hpp>
 
 #include "command.hpp"
 
@@ -19,10 +24,11 @@ class OptionArguments {
   // Those that every model has.
   void add_common(Command& command) {
     using namespace axiform;
-    number(command, "--max-new-tokens", "Tokens that are generated", [](GenerateOptions& o, std::size_t n) { o.max_new_tokens = n; });
+    number(command, "--max-new-tokens", "Tokens that are generated", [](GenerateOptions& o, std::size_t n) {
+      o.max_new_tokens = n;
+      give_way(o, n, n);
+    });
     number(command, "--min-new-tokens", "No end before so many", [](GenerateOptions& o, std::size_t n) { o.min_new_tokens = n; });
-    number(command, "--num-return-sequences", "How many texts of each",
-           [](GenerateOptions& o, std::size_t n) { o.num_return_sequences = n; });
     number(command, "--top-k", "Draw among the N most probable tokens; 0 for all",
            [](GenerateOptions& o, std::size_t n) { o.sampling.top_k = n; });
     number(command, "--no-repeat-ngram", "No N tokens appear twice", [](GenerateOptions& o, std::size_t n) { o.no_repeat_ngram_size = n; });
@@ -38,6 +44,15 @@ class OptionArguments {
     command.add_texts("--stop", stop_strings_, "End behind this text; may be given several times")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+  void add_number_of_texts(Command& command) {
+    number(command, "--num-return-sequences", "How many texts of each",
+           [](axiform::GenerateOptions& o, std::size_t n) { o.num_return_sequences = n; });
+  }
+  // The checkpoint's least lengths, such as BART's 56 tokens, give way to what is asked for. Those of the command line are set behind it, and do not.
+  static void give_way(axiform::GenerateOptions& options, std::size_t all, std::size_t new_tokens) {
+    options.min_length = std::min(options.min_length, all);
+    if (options.min_new_tokens) options.min_new_tokens = std::min(*options.min_new_tokens, new_tokens);
   }
   template <class Set>
   void number(Command& command, std::string const& name, std::string const& description, Set set) {
@@ -75,17 +90,15 @@ class OptionArguments {
 
 class GenerationArguments : OptionArguments {
  public:
-  using OptionArguments::apply;
-
   explicit GenerationArguments(Command& command, std::string const& profile = "notebook") : profile_(profile) {
     using namespace axiform;
-    command
-        .add_option("--profile", profile_,
-                    "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7); here " + profile)
-        ->check(CLI::IsMember({"notebook", "transformers-5"}));
+    profile_option_ = command.add_option("--profile", profile_,
+                    "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7); here " + profile);
+    profile_option_->check(CLI::IsMember({"notebook", "transformers-5"}));
     number(command, "--max-length", "Tokens in all, the prompt included", [](GenerateOptions& o, std::size_t n) {
       o.max_length = n;
       o.max_new_tokens.reset();
+      give_way(o, n, n - std::min<std::size_t>(n, 1));
     });
     number(command, "--prompt-lookup", "Propose up to N tokens from the text itself, and check them at once; 0 for none. The text is the same", [](GenerateOptions& o, std::size_t n) {
       o.prompt_lookup = n == 0 ? std::nullopt : std::optional(o.prompt_lookup.value_or(PromptLookup{}));
@@ -101,6 +114,7 @@ class GenerationArguments : OptionArguments {
              [](GenerateOptions& o) { o.decoding = Decoding::greedy; });
     command.add_texts("--bad-word", bad_words_, "Never generate this word; may be given several times")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     add_common(command);
+    add_number_of_texts(command);
   }
 
   // What was asked for, on top of the profile and the checkpoint's own settings.
@@ -112,12 +126,25 @@ class GenerationArguments : OptionArguments {
     } else {
       options.max_length = std::min(options.max_length, generator.positions());
     }
-    apply(options, command);
-    if (!bad_words_.empty()) options.bad_words = generator.bad_words(bad_words_);
+    apply_to(options, generator.tokenizer(), command);
+    return options;
+  }
+  // The same of a model that reads one text and writes another, on top of what its checkpoint says.
+  axiform::GenerateOptions options(axiform::GenerateOptions options, axiform::Tokenizer const& target, Command& command) const {
+    if (*profile_option_)
+      throw axiform::ArgumentError("--profile is for decoders: an encoder-decoder writes as its checkpoint says; leave it out");
+    apply_to(options, target, command);
     return options;
   }
 
  private:
+  // Words of the checkpoint stay forbidden: Marian's has its padding among them.
+  void apply_to(axiform::GenerateOptions& options, axiform::Tokenizer const& tokenizer, Command& command) const {
+    apply(options, command);
+    for (auto& word : axiform::detail::ids_of_bad_words(tokenizer, bad_words_)) options.bad_words.push_back(std::move(word));
+  }
+
+  CLI::Option* profile_option_ = nullptr;
   std::string profile_;
   std::vector<std::string> bad_words_;
 };

@@ -19,7 +19,7 @@ int summarize(int argc, char** argv) {
   std::string whole;
   std::map<std::string, LongDocument> const ways{
       {"in-parts", LongDocument::in_parts}, {"refuse", LongDocument::refuse}, {"cut", LongDocument::cut}};
-  command.add_model_option("a model that summarises; a GGUF file of a T5");
+  command.add_model_option("a model that summarises");
   command.add_weights_option();
   command.add_inputs("Texts to summarise", Command::Needed::no);
   auto* const document = command.add_text("--document", whole, "A whole file as one text; - is stdin")->type_name("FILE");
@@ -27,12 +27,14 @@ int summarize(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(ways))
       ->type_name("in-parts|refuse|cut");
   command.add_number("--part-length", options.part_length, "Tokens of a part; as many as the model reads unless given");
-  WritingArguments const arguments(command);
+  WritingArguments const arguments(command, TextsOfEach::one);
 
   return command.run(argc, argv, [&](Context& context) {
     if (command.input_count() + !!*document != 1) throw CLI::ValidationError("expected one of: texts, --document, --file, --jsonl");
     auto const model = Summarization<>::from_directory(command.model(), command.loading(), context);
-    options.generation = arguments.options(model.options(), command);
+    GenerateOptions own = model.options();
+    own.num_return_sequences = 1;
+    options.generation = arguments.options(own, command);
     options.generation->progress = command.progress();
     JsonResults results(command);
     auto const print = [&](std::vector<std::string> const& texts) {

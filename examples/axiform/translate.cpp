@@ -14,7 +14,7 @@ int translate(int argc, char** argv) {
   Command command("translate",
                   "Translates texts with a Marian, an mBART, a T5 or another encoder-decoder. A text is translated whole: give sentences.");
   TranslationOptions options;
-  command.add_model_option("a model that translates; a GGUF file of a T5");
+  command.add_model_option("a model that translates");
   command.add_weights_option();
   command.add_inputs("Texts to translate");
   command.add_text("--from", options.languages.source, "The language of the texts, as the checkpoint calls it: en, en_XX, …")

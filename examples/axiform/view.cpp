@@ -107,6 +107,7 @@ int view(int argc, char** argv) {
       .add_option("--kind", kind, "What the page opens with; generation is a page of its own: of the text, or with --beams of all beams")
       ->check(CLI::IsMember({"head", "model", "heat-map", "generation"}));
   command.add_text("--output", output, "The page to write; view.html unless given")->type_name("FILE");
+  LanguageArguments const languages(command);
   GenerationArguments const arguments(command);
 
   return command.run(argc, argv, [&](Context& context) {
@@ -114,12 +115,12 @@ int view(int argc, char** argv) {
     if (reads_sources && *pair) throw ArgumentError("an encoder-decoder reads one text: leave out --pair");
     if (*given_target && (!reads_sources || kind == "generation"))
       throw ArgumentError("--target is for pages of an encoder-decoder's attention");
+    if (languages.given() && !reads_sources) throw ArgumentError("--from and --to are an encoder-decoder's, which this model is not");
     if (reads_sources) {
-      EncoderDecoderTexts texts(command, context);
+      EncoderDecoderTexts texts(command, languages, context);
       if (kind == "generation") {
         auto const source = texts.read(text);
-        auto options = texts.options();
-        arguments.apply(options, command);
+        auto const options = arguments.options(texts.options(), texts.target_tokenizer(), command);
         command.work([&] {
           write_generation(
               output, text, "", [&](TokenId id) { return texts.text_of(id); }, options,

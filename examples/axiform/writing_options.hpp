@@ -14,9 +14,11 @@
 #include "command.hpp"
 #include "generation_options.hpp"
 
+enum class TextsOfEach { one, several };
+
 class WritingArguments : OptionArguments {
  public:
-  explicit WritingArguments(Command& command) {
+  explicit WritingArguments(Command& command, TextsOfEach texts = TextsOfEach::several) {
     using namespace axiform;
     number(command, "--beams",
            "Follow N texts side by side; 1 takes the most probable token each time; unless given, as the checkpoint says, else 4",
@@ -29,13 +31,16 @@ class WritingArguments : OptionArguments {
       o.num_beams = 1;
     });
     add_common(command);
+    if (texts == TextsOfEach::several) add_number_of_texts(command);
+    number(command, "--min-length", "No end before so many tokens in all, with the one that begins the text", [](GenerateOptions& o, std::size_t n) {
+      o.min_length = n;
+      o.min_new_tokens.reset();
+    });
   }
 
   // What was asked for, on top of what the checkpoint says.
   axiform::GenerateOptions options(axiform::GenerateOptions options, Command& command) const {
     apply(options, command);
-    if (options.max_new_tokens)
-      options.min_length = std::min(options.min_length, *options.max_new_tokens);  // BART's 56 tokens give way to 40 that are asked for
     return options;
   }
 };

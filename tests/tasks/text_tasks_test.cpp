@@ -211,6 +211,13 @@ TEST_CASE("translation: languages that the checkpoint does not have are refused,
         mbart.translate("man", {.languages = {"en_XX", "de_DE"}}, context)[0].text);
   auto const marian = Translation<>::from_directory(recorded::models / "marian-writer", context);
   CHECK(test::contains(message(marian, {"en", "spa"}), "\"spa\""));
+  CHECK(message(marian, {"nonsense", "fra"}) ==
+        "translation: found from \"nonsense\" to \"fra\", expected from \"en\", the model's own");
+  auto const silent = Changed("marian-writer", {{"tokenizer_config.json", {{"source_lang", nullptr}}}});
+  CHECK(test::contains(message(Translation<>::from_directory(silent, context), {"en", "fra"}), "does not say from which it translates"));
+  auto const task = Json{{"translation", {{"max_length", 9}}}};
+  auto const own = Translation<>::from_directory(Changed("marian-writer", {{"config.json", {{"task_specific_params", task}}}}), context);
+  CHECK(own.options({"en", "fra"}).max_length == 9);
   CHECK(marian.translate(">>fra<< man", context)[0].text == marian.translate("man", {.languages = {"", "fra"}}, context)[0].text);
   auto const bart = Translation<>::from_directory(recorded::models / "bart-writer", context);
   CHECK(message(bart, {"en", "de"}) ==
@@ -288,4 +295,21 @@ TEST_CASE("text tasks: misuse is an error that says what was found and what was 
   Changed const strange("bart-writer", {{"config.json", {{"task_specific_params", {{"summarization", {{"max_length", "long"}}}}}}}});
   CHECK(test::contains(test::message_of<FormatError>([&] { Summarization<>::from_directory(strange, context); }),
                        "config.json: task_specific_params: summarization: max_length"));
+  CHECK_NOTHROW(Translation<>::from_directory(strange, context).translate("man", context));
+}
+
+TEST_CASE("text tasks: settings that are not supported stop the task that has them, and no other") {
+  Context context;
+  Json changes = t5_tasks();
+  Json& params = changes["config.json"]["task_specific_params"];
+  params["summarization"]["num_beam_groups"] = 2;
+  params["translation_en_to_de"]["num_beam_groups"] = 2;
+  Changed const directory("t5-tiny", changes);
+  auto const message = [](auto const& run) { return test::message_of<CheckpointError>(run); };
+  CHECK(test::contains(message([&] { Summarization<>::from_directory(directory, context); }), "summarization: num_beam_groups: found 2"));
+  auto const translation = Translation<>::from_directory(directory, context);
+  CHECK_NOTHROW(translation.options({"en", "fr"}));
+  CHECK(test::contains(message([&] { translation.options({"en", "de"}); }), "translation_en_to_de: num_beam_groups: found 2"));
+  CHECK(test::contains(test::message_of<ArgumentError>([&] { translation.options({"en", "it"}); }), "from \"en\" to \"de\""));
+  CHECK_NOTHROW(Text2Text<>::from_directory(directory, context).generate("man", context));
 }

@@ -2,7 +2,6 @@
 /// What tasks that read a text and write another have in common.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <optional>
@@ -38,8 +37,8 @@ class SequenceToSequenceTask {
  public:
   SequenceToSequenceTask(char const* name, SequenceToSequenceTokenizers tokenizers, Model model, TextTaskConfig config)
       : name_(name), tokenizers_(std::move(tokenizers)), model_(std::move(model)), config_(std::move(config)) {
-    fit(config_.common.options);
-    for (auto& [task, settings] : config_.tasks) fit(settings.options);
+    axiform::detail::fit_lengths(config_.common.options, model_.positions());
+    for (auto& [task, settings] : config_.tasks) axiform::detail::fit_lengths(settings.options, model_.positions());
   }
 
   static SequenceToSequenceTask from_directory(char const* name, ModelDirectory const& directory, LoadOptions const& loading,
@@ -64,10 +63,7 @@ class SequenceToSequenceTask {
     if (options.forced_eos.empty()) options.forced_eos = checkpoint.forced_eos;
     if (options.end_of_text.empty()) options.end_of_text = checkpoint.end_of_text;
     if (options.bad_words.empty()) options.bad_words = checkpoint.bad_words;
-    if (!options.decode)
-      options.decode = [target](std::span<TokenId const> ids) {
-        return target.decode(axiform::detail::known_ids(target, ids), {.clean_up_tokenization_spaces = CleanUp::no});
-      };
+    if (!options.decode) options.decode = axiform::detail::text_of_ids(target);
     return options;
   }
 
@@ -121,16 +117,6 @@ class SequenceToSequenceTask {
   }
 
  private:
-  // Checkpoints ask for lengths that are as good as none.
-  void fit(GenerateOptions& options) const {
-    std::size_t const longest = model_.positions();
-    if (options.max_new_tokens) {
-      options.max_new_tokens = std::min(*options.max_new_tokens, std::max<std::size_t>(longest, 2) - 1);
-    } else {
-      options.max_length = std::min(options.max_length, longest);
-    }
-  }
-
   static std::vector<WrittenText> texts_of(Tokenizer const& target, std::vector<GeneratedSequence> sequences) {
     std::vector<WrittenText> texts;
     for (GeneratedSequence& sequence : sequences) {

@@ -64,7 +64,7 @@ class Summarization {
   Summarization(SequenceToSequenceTokenizers tokenizers, Model model, TextTaskConfig config)
       : Summarization({"summarization", std::move(tokenizers), std::move(model), std::move(config)}) {}
 
-  /// From a Hugging Face directory, or a GGUF file.
+  /// From a Hugging Face directory, or a GGUF file; that of a T5 has no prefix, "summarize: " must stand before each text.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of an encoder-decoder with a head.
   static Summarization from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     return Summarization(internal::SequenceToSequenceTask<Model>::from_directory("summarization", directory, loading, context));
@@ -108,7 +108,9 @@ class Summarization {
   std::size_t max_length() const { return task_.max_length(); }
 
  private:
-  explicit Summarization(internal::SequenceToSequenceTask<Model> task) : task_(std::move(task)) {}
+  explicit Summarization(internal::SequenceToSequenceTask<Model> task) : task_(std::move(task)) {
+    settings();  // Params that cannot be read are an error now, not with the first text.
+  }
 
   TextTaskSettings const& settings() const { return config().of("summarization"); }
 

@@ -92,7 +92,9 @@ class Text2Text {
   std::size_t max_length() const { return task_.max_length(); }
 
  private:
-  explicit Text2Text(internal::SequenceToSequenceTask<Model> task) : task_(std::move(task)) {}
+  explicit Text2Text(internal::SequenceToSequenceTask<Model> task) : task_(std::move(task)) {
+    settings();  // Params that cannot be read are an error now, not with the first text.
+  }
 
   TextTaskSettings const& settings() const { return config().of("text2text-generation"); }
   GenerateOptions complete(Text2TextOptions const& options) const {

@@ -157,13 +157,7 @@ class TextGeneration {
   /// @throws ArgumentError for an empty word.
   template <TextRange Texts>
   std::vector<std::vector<TokenId>> bad_words(Texts const& words) const {
-    std::vector<std::vector<TokenId>> result;
-    for (std::string_view const word : words) {
-      if (word.empty()) throw ArgumentError("bad_words: found an empty word, expected at least one character");
-      for (std::string const& form : {std::string(word), " " + std::string(word)})
-        result.push_back(tokenizer_.encode(form, {.add_special_tokens = false, .before = TextBefore::text}).ids);
-    }
-    return result;
+    return detail::ids_of_bad_words(tokenizer_, words);
   }
   /// The same for a list.
   std::vector<std::vector<TokenId>> bad_words(std::initializer_list<std::string_view> words) const {
@@ -192,10 +186,7 @@ class TextGeneration {
   // With the checkpoint's end-of-text, and what finds stop strings.
   GenerateOptions prepared(GenerateOptions options) const {
     if (options.end_of_text.empty()) options.end_of_text = defaults_.end_of_text;
-    if (!options.decode)
-      options.decode = [tokenizer = tokenizer_](std::span<TokenId const> ids) {
-        return tokenizer.decode(axiform::detail::known_ids(tokenizer, ids), {.clean_up_tokenization_spaces = CleanUp::no});
-      };
+    if (!options.decode) options.decode = detail::text_of_ids(tokenizer_);
     return options;
   }
 

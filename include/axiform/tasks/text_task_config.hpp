@@ -2,6 +2,8 @@
 /// What a checkpoint of an encoder-decoder says of the tasks that it was trained for: how it writes, and what stands before the texts that it reads.
 #pragma once
 
+#include <cstddef>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,9 +14,10 @@
 #include <axiform/io/model_directory.hpp>
 
 #if AXIFORM_DEFINES(tasks)
-#include <cstddef>
+#include <algorithm>
 #include <optional>
 
+#include <axiform/core/error.hpp>
 #include <axiform/core/token_id.hpp>
 #include <axiform/io/json.hpp>
 #include <axiform/tasks/generation_config.hpp>
@@ -33,18 +36,29 @@ struct TextTaskConfig {
   TextTaskSettings common;  ///< Of tasks that are not named.
   /// Those that config.json's `task_specific_params` name, such as "summarization" and "translation_en_to_de" of a T5, in its order.
   std::vector<std::pair<std::string, TextTaskSettings>> tasks = {};
+  /// Those whose params are malformed or not supported, with the error: it concerns nobody who does not ask for the task.
+  std::vector<std::pair<std::string, std::exception_ptr>> unreadable_tasks = {};
   std::string source_language =
       {};  ///< What a model of one direction translates from (tokenizer_config.json's `source_lang`), if it says so.
   std::string target_language = {};  ///< And to (`target_lang`).
 
   /// The settings of a task; the common ones where it is not named.
+  /// @throws FormatError or CheckpointError, as reading its params did, where they are malformed or not supported.
   TextTaskSettings const& of(std::string_view task) const;
 };
 
 /// Reads them as transformers' `text2text-generation`, `summarization` and `translation` pipelines (4.57) say that they do: 256 new tokens by 4 beams,
 /// unless generation_config.json, or config.json where there is no such file, says otherwise, and of a task the params that are its own.
 /// @throws FileError or FormatError when a file is missing or malformed; CheckpointError for a setting that would change the text and is not supported.
+/// What is wrong with a task's own params, `TextTaskConfig::of` throws when that task is asked for.
 TextTaskConfig read_text_task_config(ModelDirectory const& directory);
+
+namespace detail {
+
+/// Lengths that a model with so many positions can write: checkpoints ask for some that are as good as none.
+void fit_lengths(GenerateOptions& options, std::size_t positions);
+
+}  // namespace detail
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -53,6 +67,8 @@ TextTaskConfig read_text_task_config(ModelDirectory const& directory);
 AXIFORM_INLINE TextTaskSettings const& TextTaskConfig::of(std::string_view task) const {
   for (auto const& [name, settings] : tasks)
     if (name == task) return settings;
+  for (auto const& [name, error] : unreadable_tasks)
+    if (name == task) std::rethrow_exception(error);
   return common;
 }
 
@@ -72,8 +88,12 @@ AXIFORM_INLINE TextTaskConfig read_text_task_config(ModelDirectory const& direct
   if (Json const* const tasks = find_member(config, "task_specific_params", file); tasks && !tasks->is_null())
     for (auto const& [name, params] : require_object(config, "task_specific_params", file).items()) {
       std::string const where = file + ": task_specific_params: " + name;
-      result.tasks.push_back(
-          {name, {read_generation_config(params, options, where), get_or<std::string>(params, "prefix", result.common.prefix, where)}});
+      try {
+        result.tasks.push_back(
+            {name, {read_generation_config(params, options, where), get_or<std::string>(params, "prefix", result.common.prefix, where)}});
+      } catch (Error const&) {
+        result.unreadable_tasks.push_back({name, std::current_exception()});
+      }
     }
   if (directory.has("tokenizer_config.json")) {
     Json const& tokenizer = directory.json("tokenizer_config.json");
@@ -82,6 +102,14 @@ AXIFORM_INLINE TextTaskConfig read_text_task_config(ModelDirectory const& direct
     result.target_language = get_or<std::string>(tokenizer, "target_lang", "", tokenizer_file);
   }
   return result;
+}
+
+AXIFORM_INLINE void detail::fit_lengths(GenerateOptions& options, std::size_t positions) {
+  if (options.max_new_tokens) {
+    options.max_new_tokens = std::min(*options.max_new_tokens, std::max<std::size_t>(positions, 2) - 1);
+  } else {
+    options.max_length = std::min(options.max_length, positions);
+  }
 }
 
 #endif  // AXIFORM_DEFINES(tasks)

@@ -53,7 +53,7 @@ class Translation {
   Translation(SequenceToSequenceTokenizers tokenizers, Model model, TextTaskConfig config)
       : Translation({"translation", std::move(tokenizers), std::move(model), std::move(config)}) {}
 
-  /// From a Hugging Face directory, or a GGUF file.
+  /// From a Hugging Face directory, or a GGUF file; that of a T5 names no languages, "translate English to German: " must stand before each text.
   /// @throws FileError, FormatError or CheckpointError when a file is missing, malformed, or not that of an encoder-decoder with a head.
   static Translation from_directory(ModelDirectory const& directory, LoadOptions const& loading, Context& context) {
     return Translation(internal::SequenceToSequenceTask<Model>::from_directory("translation", directory, loading, context));

@@ -54,31 +54,40 @@ inline LanguagePair languages_of_task(std::string_view task) {
   return {std::string(task.substr(begin.size(), place - begin.size())), std::string(task.substr(place + between.size()))};
 }
 
+/// Whether a language that was asked for, if any was, is this one.
+inline bool agrees(std::string const& asked, std::string const& own) { return asked.empty() || asked == own; }
+
 /// Of a checkpoint whose tasks say between which languages it translates (T5).
 inline TranslationRoute route_by_task(SequenceToSequenceTokenizers const& tokenizers, TextTaskConfig const& config,
                                       LanguagePair const& languages) {
-  std::string expected;
-  TextTaskSettings const* found = nullptr;
+  std::string expected, found;
   std::size_t fitting = 0;
-  for (auto const& [name, settings] : config.tasks) {
+  auto const look_at = [&](std::string const& name) {
     LanguagePair const pair = languages_of_task(name);
-    if (pair.source.empty()) continue;
+    if (pair.source.empty()) return;
     expected += (expected.empty() ? "" : "; or ") + in_words(pair);
-    if ((languages.source.empty() || languages.source == pair.source) && (languages.target.empty() || languages.target == pair.target))
-      found = &settings, ++fitting;
-  }
+    if (agrees(languages.source, pair.source) && agrees(languages.target, pair.target)) found = name, ++fitting;
+  };
+  for (auto const& task : config.tasks) look_at(task.first);
+  for (auto const& task : config.unreadable_tasks) look_at(task.first);
   if (fitting != 1) refuse_languages(languages, expected);
-  return {tokenizers, *found};
+  return {tokenizers, config.of(found)};
 }
 
 /// Of a checkpoint with codes of languages (mBART, NLLB, M2M100; Marian's models into several).
 inline TranslationRoute route_by_codes(SequenceToSequenceTokenizers const& tokenizers, TextTaskConfig const& config,
                                        LanguagePair const& languages) {
-  TranslationRoute route{tokenizers.between(languages), config.common};
+  TranslationRoute route{tokenizers.between(languages), config.of("translation")};
   auto const code = route.tokenizers.target_language();
-  std::vector<std::string> const codes = tokenizers.languages();
+  std::vector<std::string> const& codes = tokenizers.languages();
   bool const is_marian = !codes.empty() && tokenizers.source().token_to_id(">>" + codes.front() + "<<").has_value();
-  if (is_marian) return route;  // The text is told, by its tokenizer or by who wrote it.
+  if (is_marian) {  // The text is told the target, by its tokenizer or by who wrote it; nobody the source.
+    std::string const& own = config.source_language;
+    if (!agrees(languages.source, own))
+      refuse_languages(languages, own.empty() ? "no source language: the model does not say from which it translates"
+                                              : "from " + in_quotes(own) + ", the model's own");
+    return route;
+  }
   if (!code) {
     std::string expected;
     for (std::size_t i = 0; i < std::min<std::size_t>(codes.size(), 8); ++i) expected += (i ? ", " : "") + in_quotes(codes[i]);
@@ -105,9 +114,9 @@ inline TranslationRoute route_by_codes(SequenceToSequenceTokenizers const& token
 AXIFORM_INLINE TranslationRoute find_route(SequenceToSequenceTokenizers const& tokenizers, TextTaskConfig const& config,
                                            LanguagePair const& languages) {
   if (!tokenizers.languages().empty()) return route_by_codes(tokenizers, config, languages);
-  if (std::ranges::any_of(config.tasks, [](auto const& task) { return !languages_of_task(task.first).source.empty(); }))
+  auto const translates = [](auto const& task) { return !languages_of_task(task.first).source.empty(); };
+  if (std::ranges::any_of(config.tasks, translates) || std::ranges::any_of(config.unreadable_tasks, translates))
     return route_by_task(tokenizers, config, languages);
-  auto const agrees = [](std::string const& asked, std::string const& own) { return asked.empty() || asked == own; };
   if (!agrees(languages.source, config.source_language) || !agrees(languages.target, config.target_language)) {
     LanguagePair const own{config.source_language, config.target_language};
     refuse_languages(languages, own.source.empty() && own.target.empty() ? "none: the model does not say between which it translates"

@@ -146,7 +146,7 @@ class ZeroShotClassification {
     for (std::size_t i = 0; i < texts.size(); ++i)
       if (texts[i].empty())
         throw ArgumentError("zero-shot classification: " + detail::text_name(i, texts.size()) +
-                            "is empty, expected at least one character");
+                            "found an empty text, expected at least one character");
     EncodeOptions how{.truncation = Truncation::only_first};
     if (options.long_text == LongText::cut) how.max_length = max_length();
     std::vector<Encoding> encodings(texts.size() * hypotheses.size());

@@ -8,6 +8,7 @@
 ///     auto const text = tokenizers.target().decode(labels, {.skip_special_tokens = true});
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,7 +37,7 @@ enum class LanguageScheme;  // axiform/text/language_codes.hpp
 /// The languages of a translation, by the codes of the tokenizer's family: "en_XX" (mBART), "eng_Latn" (NLLB), "en" (M2M100), "fra" (Marian's models of
 /// several languages). What is empty is as the files say.
 struct LanguagePair {
-  std::string source = {};  ///< Of the texts that are read. Marian's models are not told.
+  std::string source = {};  ///< Of the texts that are read. Marian's models are not told, and the tokenizers do not look at it.
   std::string target = {};  ///< Of those that are written.
 };
 
@@ -63,7 +64,7 @@ class SequenceToSequenceTokenizers {
   /// decoder begins with.
   std::optional<TokenId> target_language() const noexcept { return target_language_; }
   /// The codes of the languages that the vocabulary has, by their ids; none for tokenizers without languages.
-  std::vector<std::string> languages() const;
+  std::vector<std::string> const& languages() const noexcept { return *languages_; }
 
  private:
   SequenceToSequenceTokenizers(Tokenizer source, Tokenizer target, detail::LanguageScheme scheme);
@@ -72,6 +73,7 @@ class SequenceToSequenceTokenizers {
   Tokenizer target_;
   detail::LanguageScheme scheme_;
   std::optional<TokenId> target_language_;
+  std::shared_ptr<std::vector<std::string> const> languages_;  // Of a vocabulary of 250 000 tokens they are looked for once.
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -93,7 +95,11 @@ inline TokenizerFamily named_family(ConfigFile const& config, ConfigFile const& 
 }  // namespace detail
 
 AXIFORM_INLINE SequenceToSequenceTokenizers::SequenceToSequenceTokenizers(Tokenizer source, Tokenizer target, detail::LanguageScheme scheme)
-    : source_(std::move(source)), target_(std::move(target)), scheme_(scheme) {}
+    : source_(std::move(source)),
+      target_(std::move(target)),
+      scheme_(scheme),
+      languages_(std::make_shared<std::vector<std::string> const>(
+          scheme == detail::LanguageScheme::none ? std::vector<std::string>() : detail::languages_of(source_))) {}
 
 AXIFORM_INLINE SequenceToSequenceTokenizers::SequenceToSequenceTokenizers(Tokenizer both)
     : SequenceToSequenceTokenizers(both, both, detail::LanguageScheme::none) {}
@@ -140,10 +146,6 @@ AXIFORM_INLINE SequenceToSequenceTokenizers SequenceToSequenceTokenizers::betwee
     result.target_language_ = code;
   }
   return result;
-}
-
-AXIFORM_INLINE std::vector<std::string> SequenceToSequenceTokenizers::languages() const {
-  return scheme_ == detail::LanguageScheme::none ? std::vector<std::string>() : detail::languages_of(source_);
 }
 
 #endif  // AXIFORM_DEFINES(text)
