@@ -92,8 +92,9 @@ class GenerationArguments : OptionArguments {
  public:
   explicit GenerationArguments(Command& command, std::string const& profile = "notebook") : profile_(profile) {
     using namespace axiform;
-    profile_option_ = command.add_option("--profile", profile_,
-                    "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7); here " + profile);
+    profile_option_ = command.add_option(
+        "--profile", profile_,
+        "Whose defaults: the notebook's (50 tokens in all), or transformers 5's (256 new, temperature 0.7); here " + profile);
     profile_option_->check(CLI::IsMember({"notebook", "transformers-5"}));
     number(command, "--max-length", "Tokens in all, the prompt included", [](GenerateOptions& o, std::size_t n) {
       o.max_length = n;

@@ -32,10 +32,11 @@ class WritingArguments : OptionArguments {
     });
     add_common(command);
     if (texts == TextsOfEach::several) add_number_of_texts(command);
-    number(command, "--min-length", "No end before so many tokens in all, with the one that begins the text", [](GenerateOptions& o, std::size_t n) {
-      o.min_length = n;
-      o.min_new_tokens.reset();
-    });
+    number(command, "--min-length", "No end before so many tokens in all, with the one that begins the text",
+           [](GenerateOptions& o, std::size_t n) {
+             o.min_length = n;
+             o.min_new_tokens.reset();
+           });
   }
 
   // What was asked for, on top of what the checkpoint says.

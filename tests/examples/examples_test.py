@@ -474,6 +474,24 @@ class EncoderDecoderAttention(ExampleTest):
         states = self.json("--model", self.dates, "1776", "--kind", "encoder", "--hidden-states")
         self.assertEqual((len(states["hidden_states"]), len(states["hidden_states"][0])), (3, len(states["source"]["tokens"])))
 
+    def test_languages_are_told_as_translate_tells_them(self):
+        writers = FIXTURES / "models"
+        marian = ["--model", writers / "marian-writer", "the man"]
+        self.assertEqual(self.json(*marian, "--to", "fra")["source"]["tokens"][0], ">>fra<<")
+        self.check_error(1, "nonsense", *marian, "--from", "nonsense")
+        mbart50 = ["--model", writers / "mbart-writer", "the man", "--from", "en_XX"]
+        self.assertEqual(self.json(*mbart50, "--to", "ro_RO")["target"]["tokens"][:2], ["</s>", "ro_RO"])
+        self.assertEqual(self.json(*mbart50, "--to", "ro_RO", "--target", "a")["target"]["tokens"][:2], ["</s>", "ro_RO"])
+        self.check_error(1, "no target language", *mbart50)
+        with tempfile.TemporaryDirectory() as folder:
+            mbart = shutil.copytree(writers / "mbart-writer", Path(folder) / "mbart")
+            for name, changes in next(case["changes"] for case in text_tasks("mbart") if "changes" in case).items():
+                (mbart / name).write_text(json.dumps(json.loads((mbart / name).read_text()) | changes))
+            tokens = self.json("--model", mbart, "the man", "--from", "en_XX", "--to", "ro_RO", "--target", "a")
+            self.assertEqual((tokens["source"]["tokens"][-2:], tokens["target"]["tokens"][0], tokens["target"]["tokens"][-1]), (["</s>", "en_XX"], "ro_RO", "</s>"))
+        self.check_error(1, "does not say between which", "--model", self.dates, "1776", "--to", "de")
+        self.check_error(1, "--from", "--model", TINY_GPT2, "--ids", "1", "--from", "en")
+
     def test_what_is_refused(self):
         self.check_error(1, "leave out --pair", "--model", self.dates, "1776", "--pair", "1777")
         self.check_error(2, "--target-ids", "--model", self.dates, "1776", "--target", "a", "--target-ids", "1")
@@ -1016,6 +1034,7 @@ class TranslateCommand(ExampleTest):
         self.assertNotEqual(drawn[0], drawn[2])
         for status, text, *arguments in [
             (1, "spa", "--to", "spa"),
+            (1, 'found from "nonsense", expected from "en"', "--from", "nonsense"),
             (1, "num_beams", "--beams", "0"),
             (1, "num_return_sequences", "--num-return-sequences", "9"),
             (1, "num_return_sequences", "--beams", "1", "--num-return-sequences", "2"),
@@ -1096,7 +1115,8 @@ class Summarize(ExampleTest):
         self.check_error(2, "expected one of: texts, --document", *model)
         self.check_error(2, "--long", *model, "--long", "somehow", "a")
         self.check_error(1, "nowhere", *model, "--document", "nowhere")
-        self.check_error(1, "num_return_sequences: found 2, expected 1", *model, "--num-return-sequences", "2", "a")
+        self.check_error(2, "--num-return-sequences", *model, "--num-return-sequences", "2", "a")
+        self.check_error(1, "min_length: found 9", *model, "--min-length", "9", "a")
         self.check_common(*model, "a")
         self.check_models("a")
 
@@ -1381,6 +1401,16 @@ class View(ExampleTest):
             self.assertEqual("".join(tokens), "four thousand and twelve</s>")
             self.output("--model", dates, "--output", page, "--kind", "generation", "4,012")
             self.assertEqual("".join(step["token"] for step in self.data(page)["steps"]), "four thousand and twelve</s>")
+            forbidding = ["--model", dates, "--output", page, "--kind", "generation", "4,012"]
+            self.output(*forbidding, "--bad-word", "thousand")
+            self.assertNotIn("thousand", "".join(step["token"] for step in self.data(page)["steps"]))
+            self.check_error(1, "--profile", *forbidding, "--profile", "notebook")
+            strict = shutil.copytree(dates, Path(folder) / "strict")
+            settings = json.loads((strict / "generation_config.json").read_text())
+            for least in {"min_length": 12}, {"min_new_tokens": 12}:
+                (strict / "generation_config.json").write_text(json.dumps(settings | least))
+                self.output("--model", strict, "--output", page, "--kind", "generation", "--max-new-tokens", "3", "4,012")
+                self.assertEqual(len(self.data(page)["steps"]), 3)
             self.output("--model", DEMO_GPT2, "--output", page, "--kind", "generation", "--beams", "2", "--max-new-tokens", "3", "the world")
             data = self.data(page)
             self.assertEqual((data["prompt"], data["beams"], len(data["steps"]), len(data["results"])), ("the world", 2, 3, 2))

@@ -211,8 +211,7 @@ TEST_CASE("translation: languages that the checkpoint does not have are refused,
         mbart.translate("man", {.languages = {"en_XX", "de_DE"}}, context)[0].text);
   auto const marian = Translation<>::from_directory(recorded::models / "marian-writer", context);
   CHECK(test::contains(message(marian, {"en", "spa"}), "\"spa\""));
-  CHECK(message(marian, {"nonsense", "fra"}) ==
-        "translation: found from \"nonsense\" to \"fra\", expected from \"en\", the model's own");
+  CHECK(message(marian, {"nonsense", "fra"}) == "translation: found from \"nonsense\" to \"fra\", expected from \"en\", the model's own");
   auto const silent = Changed("marian-writer", {{"tokenizer_config.json", {{"source_lang", nullptr}}}});
   CHECK(test::contains(message(Translation<>::from_directory(silent, context), {"en", "fra"}), "does not say from which it translates"));
   auto const task = Json{{"translation", {{"max_length", 9}}}};

@@ -67,8 +67,8 @@ TEST_CASE("zero-shot classification: misuse is an error that says what was found
   Context context;
   auto const model = ZeroShotClassification<>::from_directory(recorded::models / "bert-nli", context);
   CHECK_THROWS_WITH_AS(model.classify("man", {}, context), "candidate labels: found none, expected at least one", ArgumentError);
-  CHECK_THROWS_WITH_AS(model.classify("", {"fun"}, context), "zero-shot classification: found an empty text, expected at least one character",
-                       ArgumentError);
+  CHECK_THROWS_WITH_AS(model.classify("", {"fun"}, context),
+                       "zero-shot classification: found an empty text, expected at least one character", ArgumentError);
   CHECK_THROWS_WITH_AS(model.classify({"man", ""}, {"fun"}, {}, context),
                        "zero-shot classification: text 1: found an empty text, expected at least one character", ArgumentError);
   CHECK_THROWS_WITH_AS(model.classify("man", {"fun"}, {.hypothesis_template = "It is {fun}."}, context),

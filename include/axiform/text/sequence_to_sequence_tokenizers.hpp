@@ -98,8 +98,9 @@ AXIFORM_INLINE SequenceToSequenceTokenizers::SequenceToSequenceTokenizers(Tokeni
     : source_(std::move(source)),
       target_(std::move(target)),
       scheme_(scheme),
-      languages_(std::make_shared<std::vector<std::string> const>(
-          scheme == detail::LanguageScheme::none ? std::vector<std::string>() : detail::languages_of(source_))) {}
+      languages_(std::make_shared<std::vector<std::string> const>(scheme == detail::LanguageScheme::none ? std::vector<std::string>()
+                                                                                                         : detail::languages_of(source_))) {
+}
 
 AXIFORM_INLINE SequenceToSequenceTokenizers::SequenceToSequenceTokenizers(Tokenizer both)
     : SequenceToSequenceTokenizers(both, both, detail::LanguageScheme::none) {}
