@@ -118,6 +118,7 @@ class Marian {
       std::istringstream ids(line);
       auto& source = sources_.emplace_back();
       for (TokenId id = 0; ids >> id;) source.push_back(id);
+      if (source.empty()) throw ArgumentError("marian-sources.txt: found a source without tokens, expected at least one");
     }
     if (sources_.empty()) throw ArgumentError("marian-sources.txt: found no source");
   }
@@ -131,6 +132,7 @@ class Marian {
     if (std::sscanf(work.c_str(), "marian/%zux%zu/%zu/%7s", &sizes.batch, &sizes.source, &sizes.target, kind) != 4 || sizes.source == 0)
       throw ArgumentError("unknown work: " + work);
     if (std::sscanf(kind, "beam%zu", &sizes.beams) != 1) sizes.beams = 1;
+    if (sizes.beams == 0) throw ArgumentError("unknown work: " + work);
     return sizes;
   }
 

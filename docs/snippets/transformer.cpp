@@ -17,6 +17,7 @@
 #include <axiform/algebra/reduce.hpp>
 #include <axiform/algebra/reshape.hpp>
 #include <axiform/core/context.hpp>
+#include <axiform/generate/sequence_to_sequence.hpp>
 #include <axiform/models/encoder_decoder.hpp>
 #include <axiform/nn/initialize.hpp>
 
@@ -200,6 +201,18 @@ int main() {
   std::cout << "logits " << scores.shape().to_string() << ": "
             << difference(scores, relabel<axes::VocabularyEntries, Vocabulary>(logits.view())) << "\n";
   std::cout << count_parameters(model) << " parameters\n";
+
+  // Section 6.1: "a beam size of 4 and length penalty α = 0.6". The encoder runs once, and the beams share what it made.
+  auto const translations = generate(model, source,
+                                     {.max_new_tokens = 8,
+                                      .num_return_sequences = 4,
+                                      .decoding = Decoding::beam_search,
+                                      .num_beams = 4,
+                                      .length_penalty = 0.6,
+                                      .decoder_start = 0,
+                                      .end_of_text = {1}},
+                                     context);
+  std::cout << translations.size() << " translations, best first\n";
 }
 
 // Prints:
@@ -207,3 +220,4 @@ int main() {
 // memory [6, 32]: the same
 // logits [4, 50]: the same
 // 44352 parameters
+// 4 translations, best first

@@ -156,6 +156,8 @@ def train(options):
         step = saved["step"]
     held_out = held_out_pairs(HELD_OUT)
     began, losses = time.monotonic(), []
+    if options.steps % 20 != 0:
+        raise SystemExit(f"--steps: found {options.steps}, expected a multiple of 20, the steps between two looks at the clock")
     while step < options.steps:
         model.train()
         for source, target in batches_of(tokenizer, step, 20, options.batch):

@@ -449,7 +449,10 @@ TEST_CASE("BART, mBART and Marian: what a config leaves out has transformers' de
   for (auto const& [config, message] :
        std::initializer_list<Refused>{{R"({"model_type":"bart","d_model":20,"encoder_attention_heads":2,"decoder_attention_heads":3})",
                                        "found a hidden size of 20 and 3 heads"},
-                                      {R"({"model_type":"bart","encoder_layers":0})", "encoder_layers: found 0"}})
+                                      {R"({"model_type":"bart","encoder_layers":0})", "encoder_layers: found 0"},
+                                      {R"({"model_type":"bart","eos_token_id":4294967298})", "eos_token_id: found 4294967298"},
+                                      // A table of sines is computed whole, and no tensor contradicts its length.
+                                      {R"({"model_type":"marian","max_position_embeddings":4194304})", "max_position_embeddings: found 4194304"}})
     CHECK(contains(message_of<FormatError>([&, text = config] { read_bart(text); }), message));
 }
 

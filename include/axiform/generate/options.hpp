@@ -93,6 +93,7 @@ struct PromptLookup {
 ///
 /// Scores are processed in the order of the members from `encoder_repetition_penalty` to `processed_scores`.
 struct GenerateOptions {
+  static constexpr std::size_t most_tokens = 1 << 24;  ///< A longer text is taken for a mistake: room is made for all of it.
   static constexpr std::size_t most_sequences = 4096;  ///< More at once are taken for a mistake: each has a key-value cache.
 
   std::size_t max_length = 50;                                ///< Tokens in all, the prompt included.
@@ -123,7 +124,8 @@ struct GenerateOptions {
   ProcessedScores processed_scores = ProcessedScores::as_they_are;
 
   /// Equal seeds give equal tokens, on any system. The token at position t (from 0, the prompt counted) of sequence r of a prompt draws
-  /// from Philox(seed)(r, t): it does not depend on the other prompts of a batch, and a text that is continued is the text made at once.
+  /// from Philox(seed)(r, t): it does not depend on the other prompts of a batch, and a text that is continued is the text made at once
+  /// (but for the penalties of the source, where a model without sources takes the whole prompt for it).
   std::uint64_t seed = 0;
   /// The token with which a sequence-to-sequence model begins to write (`decoder_start_token_id`): its prompt. Other models do not heed it.
   std::optional<TokenId> decoder_start = {};
@@ -234,6 +236,9 @@ AXIFORM_INLINE std::size_t GenerateOptions::checked_length(std::size_t prompt, s
     throw ArgumentError(std::string(max_new_tokens ? "max_new_tokens" : "max_length") + ": " + std::to_string(asked) +
                         " tokens behind a prompt of " + std::to_string(prompt) + " do not fit the model's " + std::to_string(positions) +
                         " positions");
+  if (std::size_t const length = max_new_tokens ? *max_new_tokens : max_length; length > most_tokens)
+    throw ArgumentError(std::string(max_new_tokens ? "max_new_tokens" : "max_length") + ": found " + std::to_string(length) +
+                        ", expected at most " + std::to_string(most_tokens));
   if (min_new_tokens && *min_new_tokens > asked)
     throw ArgumentError("min_new_tokens: found " + std::to_string(*min_new_tokens) + ", expected at most the " + std::to_string(asked) +
                         " tokens that there may be");

@@ -206,8 +206,11 @@ AXIFORM_INLINE std::vector<std::size_t> ConfigReader::token_ids(std::string_view
   Json const* const member = find_member(config, key, file);
   if (member == nullptr) return otherwise;
   if (member->is_null()) return {};
-  if (member->is_array()) return require<std::vector<std::size_t>>(config, key, file);
-  return {require<std::size_t>(config, key, file)};
+  auto const ids =
+      member->is_array() ? require<std::vector<std::size_t>>(config, key, file) : std::vector{require<std::size_t>(config, key, file)};
+  for (std::size_t const id : ids)
+    if (id >= largest_table) throw FormatError(detail::message({file, ": ", key, ": found ", id, ", expected less than ", largest_table}));
+  return ids;
 }
 
 AXIFORM_INLINE HeadWeights ConfigReader::head_weights() const {

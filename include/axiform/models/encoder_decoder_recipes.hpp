@@ -66,6 +66,7 @@ struct T5Recipe {
 ///     auto const t5 = load<T5<T5Small>>(directory, context);     // another shape is refused
 template <DimensionsLike D = DynamicDimensions>
 using T5 = EncoderDecoder<D, T5Recipe>;
+
 /// The blocks of `nn.Transformer`.
 template <NormPlacement where>
 struct TransformerRecipe {

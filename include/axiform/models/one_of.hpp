@@ -118,7 +118,7 @@ class OneOf : public internal::SharedCache<Models...>, public internal::SharedSo
     return visit_model([](auto const& model) -> std::size_t { return model.positions(); });
   }
   /// Tokens of the longest source.
-  std::size_t source_positions() const noexcept {
+  std::size_t source_positions() const noexcept requires(internal::takes_sources<Models>&&...) {
     return visit_model([](auto const& model) -> std::size_t { return model.source_positions(); });
   }
   /// Tokens that its encoder knows.
@@ -138,10 +138,6 @@ class OneOf : public internal::SharedCache<Models...>, public internal::SharedSo
   /// Tokens that it knows.
   std::size_t vocabulary() const noexcept {
     return visit_model([](auto const& model) -> std::size_t { return model.vocabulary(); });
-  }
-  /// Tokens that its encoder knows.
-  std::size_t source_vocabulary() const noexcept {
-    return visit_model([](auto const& model) -> std::size_t { return model.source_vocabulary(); });
   }
   /// Labels that it gives.
   std::size_t labels() const noexcept {

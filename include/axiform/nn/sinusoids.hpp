@@ -17,6 +17,9 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
+/// Rows that a table of sines and cosines may have: it is computed as a whole, and no tensor of a checkpoint says how many there are.
+inline constexpr std::size_t largest_sinusoids = 1 << 17;
+
 /// In which columns the sines stand, and in which the cosines.
 enum class SinusoidLayout {
   interleaved,  ///< Sines in the even columns, cosines in the odd ones (Vaswani et al. 2017, section 3.5).

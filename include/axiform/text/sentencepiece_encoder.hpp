@@ -140,7 +140,8 @@ class SentencePieceEncoder final : public WholeTextModel {
 
   Normalized normalize(std::string_view text) const {
     Normalized result;
-    std::size_t const limit = (std::size_t{1} << 16) + 64 * text.size();
+    // Places are 32 bits wide.
+    std::size_t const limit = std::min<std::size_t>((std::size_t{1} << 16) + 64 * text.size(), std::numeric_limits<std::uint32_t>::max());
     std::size_t consumed = 0;
     auto const append = [&](std::string_view added) {
       result.text.append(added);

@@ -92,6 +92,15 @@ inline TokenizerFamily named_family(ConfigFile const& config, ConfigFile const& 
   return find_family(tokenizer_model_types, get_or<std::string>(model.json, "model_type", "", model.name)).value_or(TokenizerFamily::bert);
 }
 
+/// Where a tokenizer puts its language, as far as an empty text shows it: what tokenizer.json does counts more than what config.json calls the model
+/// (mBART-50 is an "mbart" there, whose languages stand behind).
+inline LanguageScheme scheme_of(Tokenizer const& tokenizer, LanguageScheme otherwise) {
+  auto const ids = tokenizer.encode("").ids;
+  if (ids.size() < 2 || (otherwise != LanguageScheme::before && otherwise != LanguageScheme::behind)) return otherwise;
+  auto const is_language = [&](TokenId id) { return !language_of(tokenizer.id_to_token(id)).empty(); };
+  return is_language(ids.front()) ? LanguageScheme::before : is_language(ids.back()) ? LanguageScheme::behind : otherwise;
+}
+
 }  // namespace detail
 
 AXIFORM_INLINE SequenceToSequenceTokenizers::SequenceToSequenceTokenizers(Tokenizer source, Tokenizer target, detail::LanguageScheme scheme)
@@ -120,7 +129,7 @@ AXIFORM_INLINE SequenceToSequenceTokenizers SequenceToSequenceTokenizers::from_d
   };
   Tokenizer const source = has_two ? of_side(TranslationSide::source) : Tokenizer::from_directory(directory);
   SequenceToSequenceTokenizers const made(source, has_two ? of_side(TranslationSide::target) : source,
-                                          has_two ? detail::LanguageScheme::asked_for : scheme);
+                                          has_two ? detail::LanguageScheme::asked_for : detail::scheme_of(source, scheme));
   LanguagePair named = languages;
   if (made.scheme_ == detail::LanguageScheme::before || made.scheme_ == detail::LanguageScheme::behind) {
     if (named.source.empty()) named.source = settings.get_or<std::string>("src_lang", "");

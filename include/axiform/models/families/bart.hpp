@@ -113,7 +113,7 @@ inline constexpr std::string_view bart_words = R"(
     (embed_positions): @LearnedPositionalEmbedding({decoder.positions.weight}, {hidden})
     <decoder_layers>
     (layernorm_embedding): {norm}
-    <final_norm> where encoder.final_norm.weight
+    <final_norm> where decoder.final_norm.weight
   )
 ))";
 inline constexpr std::string_view bart_head_words = R"(
@@ -401,7 +401,8 @@ AXIFORM_INLINE BartConfig read_bart_settings(ConfigReader const& reader, BartCon
     d.inner = reader.size({side + "_ffn_dim"}, d.inner, 4 * largest_width);
     sizes.layers = reader.size({side + "_layers"}, sizes.layers, largest_depth);
     sizes.vocabulary = reader.size({"vocab_size"}, sizes.vocabulary, largest_table);
-    sizes.positions = reader.size({"max_position_embeddings"}, sizes.positions, largest_table);
+    bool const is_learned = config.embedding.rows == PositionRows::learned;
+    sizes.positions = reader.size({"max_position_embeddings"}, sizes.positions, is_learned ? largest_table : largest_sinusoids);
   };
   read_side(config.encoder, config.encoder_sizes, "encoder");
   read_side(config.decoder, config.decoder_sizes, "decoder");

@@ -459,10 +459,11 @@ AXIFORM_INLINE T5Plan T5Plan::of(ModelDirectory const& directory, Checkpoint con
   if (part == T5Part::whole) copies.push_back("decoder.embed_tokens.weight");
   auto const table = find("tokens.weight");
   for (char const* const copy : copies)
-    if (auto const tensor = checkpoint.find(copy); tensor && table && !equal_tensors(*tensor, *table))
-      throw CheckpointError(
-          detail::message({checkpoint.weights().string(), ": ", copy,
-                           ": found a token table of its own, which is not supported; expected a copy of shared.weight"}));
+    for (std::string const& prefix : plan.names.prefixes)
+      if (auto const tensor = checkpoint.find(prefix + copy); tensor && table && !equal_tensors(*tensor, *table))
+        throw CheckpointError(
+            detail::message({checkpoint.weights().string(), ": ", prefix + copy,
+                             ": found a token table of its own, which is not supported; expected a copy of shared.weight"}));
 
   if (directory.gguf() != nullptr) {  // Its keys do not say: what is there does.
     if (find("encoder.position.layers.1.weight")) plan.config.position.bias_tables = BiasTables::by_layer;

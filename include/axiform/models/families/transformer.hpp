@@ -280,14 +280,19 @@ AXIFORM_INLINE NameTable transformer_names(TransformerConfig const& config) {
   return table;
 }
 
-// Whether a tensor has the first rows of the paper's table, as near as bf16 is.
+// Whether a tensor has the first and the last rows of the paper's table, as near as bf16 is.
 inline bool holds_sinusoids(TensorRef const& tensor, std::size_t columns) {
   auto const& shape = tensor.info->shape;
-  if (!tensor.info->has_floats() || shape.empty() || shape.back() != columns) return false;
-  std::vector<float> rows(std::min(tensor.info->element_count(), 8 * columns));
-  tensor.file->read_floats(*tensor.info, 0, rows);
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (!(std::abs(rows[i] - sinusoid(i / columns, i % columns, columns, SinusoidLayout::interleaved)) < 0.01)) return false;
+  if (!tensor.info->has_floats() || shape.empty() || shape.back() != columns || columns == 0) return false;
+  std::size_t const count = tensor.info->element_count();
+  std::vector<float> rows(std::min(count, 8 * columns));
+  for (std::size_t const first : {std::size_t{0}, count - rows.size()}) {
+    tensor.file->read_floats(*tensor.info, first, rows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      double const expected = sinusoid((first + i) / columns, i % columns, columns, SinusoidLayout::interleaved);
+      if (!(std::abs(rows[i] - expected) < 0.01)) return false;
+    }
+  }
   return true;
 }
 
@@ -333,7 +338,7 @@ AXIFORM_INLINE TransformerConfig TransformerFamily::read_config(ConfigReader con
   StackSettings const side{
       .layer = {.activation = activation.activation, .layer_norm_epsilon = epsilon},
       .embedding = {.rows = PositionRows::interleaved_sinusoids,
-                    .positions = reader.size({"max_position_embeddings"}, 5000, largest_table),
+                    .positions = reader.size({"max_position_embeddings"}, 5000, largest_sinusoids),
                     .scale = flag("scale_embedding", true) ? static_cast<float>(std::sqrt(static_cast<double>(d.hidden))) : 1.0f},
       .final_norm = flag("final_norm", true) ? FinalNorm::present : FinalNorm::absent};
   config.encoder = config.decoder = side;
