@@ -1638,6 +1638,16 @@ class TorchTransformer(ExampleTest):
                 (text,) = self.json("--model", directory, "--ids", ids, "--max-length", "12")["texts"]
                 self.assertEqual(text["ids"], list(golden[f"case{case}.greedy"]))
 
+    def test_the_command_line_counts_more_than_the_directorys_settings(self):
+        model = FIXTURES / "models" / "transformer-tiny"
+        expected = self.json("--model", model, "--max-length", "9")["texts"]
+        with tempfile.TemporaryDirectory() as folder:
+            other = shutil.copytree(model, Path(folder) / "model")
+            file = other / "generation_config.json"
+            own = json.loads((file if file.exists() else other / "config.json").read_text())
+            file.write_text(json.dumps(own | {"num_beams": 3, "do_sample": True, "max_new_tokens": 2}))
+            self.assertEqual(self.json("--model", other, "--max-length", "9")["texts"], expected)
+
     def test_beams_and_what_is_printed(self):
         model = "--model", FIXTURES / "models" / "transformer-pre-norm"
         scores = [text["score"] for text in self.json(*model, "--beams", "4", "--texts", "3")["texts"]]
