@@ -68,7 +68,7 @@ class EncoderDecoderTexts {
   }
 
   std::vector<axiform::TokenId> read(std::string const& text) {
-    axiform::Tokenizer const& tokenizer = tokenizers().source();  // first, for the languages that it has decide on the prefix
+    axiform::Tokenizer const& tokenizer = tokenizers().source();  // First: opening them may change the settings, and so the prefix.
     auto ids = tokenizer.encode(settings_.prefix + text).ids;
     if (ids.empty()) throw axiform::ArgumentError("the text has no tokens");
     return ids;
