@@ -993,7 +993,7 @@ class ZeroShot(ExampleTest):
         self.check_error(2, "--labels", *model[:2], "the man")
         self.check_error(1, "candidate labels: found none", *model[:2], "--labels", " , ", "the man")
         self.check_error(1, "hypothesis_template", *model, "--template", "It is.", "the man")
-        self.check_error(1, "is empty", *model, "")
+        self.check_error(1, "found an empty text", *model, "")
         self.check_error(1, "expected at most the model's 64", *model, "!" * 100000)
         self.output(*model, "--truncate", "!" * 100000)
         self.run_raw(*model, b"\xff\xfe").check_returncode()
