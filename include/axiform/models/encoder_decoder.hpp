@@ -37,19 +37,6 @@ struct SourceBatch {
   SequenceOffsets<axes::SourceTokens> const& sequences;  ///< Where each sequence begins.
 };
 
-/// A stack of blocks, and how tokens become what enters it.
-template <DimensionsLike D, RecipeLike Recipe>
-struct EmbeddedStack {
-  SequenceEmbedding<typename D::Hidden> embedding;  ///< Positions, scale and norm; the token table is the model's.
-  Stack<D, Recipe> stack;                           ///< The blocks.
-
-  /// Names every member to `visitor`; see nn/visit.hpp.
-  static constexpr void visit(auto& self, auto&& visitor) {
-    visitor("", self.embedding);
-    visitor("", self.stack);
-  }
-};
-
 /// Whether encoder and decoder read one table of tokens.
 enum class TokenTables {
   shared,   ///< One table.
@@ -65,6 +52,28 @@ struct StackSettings {
   LayerSettings layer = {};                  ///< Of each.
   SequenceEmbeddingSettings embedding = {};  ///< Of what enters the first.
   FinalNorm final_norm = FinalNorm::absent;  ///< Of a post-norm stack.
+};
+
+/// A stack of blocks, and how tokens become what enters it.
+template <DimensionsLike D, RecipeLike Recipe>
+struct EmbeddedStack {
+  SequenceEmbedding<typename D::Hidden> embedding;  ///< Positions, scale and norm; the token table is the model's.
+  Stack<D, Recipe> stack;                           ///< The blocks.
+
+  /// A stack with zero weights, to be loaded or initialised.
+  static constexpr EmbeddedStack create(D const& d, StackSettings const& settings) {
+    EmbeddedStack side{SequenceEmbedding<typename D::Hidden>::create(d.hidden, settings.embedding),
+                       Stack<D, Recipe>::create(d, settings.layers, settings.layer)};
+    if (settings.final_norm == FinalNorm::present && !side.stack.final_norm)
+      side.stack.final_norm.emplace(d.hidden, settings.layer.layer_norm_epsilon);
+    return side;
+  }
+
+  /// Names every member to `visitor`; see nn/visit.hpp.
+  static constexpr void visit(auto& self, auto&& visitor) {
+    visitor("", self.embedding);
+    visitor("", self.stack);
+  }
 };
 
 /// What an encoder-decoder is made with besides its dimensions.
@@ -121,8 +130,8 @@ struct EncoderDecoder {
                          dimensions,
                          {settings.vocabulary, dimensions.hidden, settings.head_weights},
                          std::nullopt,
-                         create_side<typename Recipe::Encoder>(encoder_dimensions, settings.encoder),
-                         create_side<typename Recipe::Decoder>(dimensions, settings.decoder),
+                         EmbeddedStack<D, typename Recipe::Encoder>::create(encoder_dimensions, settings.encoder),
+                         EmbeddedStack<D, typename Recipe::Decoder>::create(dimensions, settings.decoder),
                          {dimensions.hidden, settings.vocabulary, settings.head_weights, settings.head_bias},
                          settings.head_scale,
                          settings.printed};
@@ -201,14 +210,6 @@ struct EncoderDecoder {
   }
 
  private:
-  template <RecipeLike Side>
-  static constexpr EmbeddedStack<D, Side> create_side(D const& d, StackSettings const& settings) {
-    EmbeddedStack<D, Side> side{SequenceEmbedding<typename D::Hidden>::create(d.hidden, settings.embedding),
-                                Stack<D, Side>::create(d, settings.layers, settings.layer)};
-    if (settings.final_norm == FinalNorm::present && !side.stack.final_norm)
-      side.stack.final_norm.emplace(d.hidden, settings.layer.layer_norm_epsilon);
-    return side;
-  }
   Table const& source_table() const noexcept { return source_tokens ? *source_tokens : tokens; }
 
   States embed(TokenBatch const& batch, std::span<std::size_t const> past, Context& context) const {

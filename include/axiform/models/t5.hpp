@@ -44,8 +44,7 @@ struct T5Encoder {
   static constexpr T5Encoder create(D const& d, EncoderDecoderSettings const& settings) {
     return {d,
             {settings.vocabulary, d.hidden, HeadWeights::own},
-            {SequenceEmbedding<typename D::Hidden>::create(d.hidden, settings.encoder.embedding),
-             Stack<D, T5Recipe::Encoder>::create(d, settings.encoder.layers, settings.encoder.layer)},
+            EmbeddedStack<D, T5Recipe::Encoder>::create(d, settings.encoder),
             settings.printed};
   }
 

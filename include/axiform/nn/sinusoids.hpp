@@ -26,14 +26,28 @@ enum class SinusoidLayout {
   halves        ///< All sines, of an odd number of columns one more, then all cosines (transformers' Marian, Pegasus and Whisper).
 };
 
-/// The sine or the cosine of position / 10000^(2 i / columns) that a column holds, i counting the sines, or the cosines.
+/// A column of sines, or of cosines, of position / 10000^(2 i / columns), i counting the sines, or the cosines.
+struct SinusoidColumn {
+  bool is_sine;    ///< Which of the two.
+  double divisor;  ///< 10000^(2 i / columns).
+
+  /// One of `columns` columns.
+  static SinusoidColumn of(std::size_t column, std::size_t columns, SinusoidLayout layout) {
+    std::size_t const sines = (columns + 1) / 2;
+    bool const interleaved = layout == SinusoidLayout::interleaved;
+    std::size_t const i = interleaved ? column / 2 : column % sines;
+    return {interleaved ? column % 2 == 0 : column < sines, std::pow(10000.0, static_cast<double>(2 * i) / static_cast<double>(columns))};
+  }
+  /// What it holds for a position.
+  double at(std::size_t position) const {
+    double const angle = static_cast<double>(position) / divisor;
+    return is_sine ? std::sin(angle) : std::cos(angle);
+  }
+};
+
+/// What a column holds for a position.
 inline double sinusoid(std::size_t position, std::size_t column, std::size_t columns, SinusoidLayout layout) {
-  std::size_t const sines = (columns + 1) / 2;
-  bool const interleaved = layout == SinusoidLayout::interleaved;
-  bool const is_sine = interleaved ? column % 2 == 0 : column < sines;
-  std::size_t const i = interleaved ? column / 2 : column % sines;
-  double const angle = static_cast<double>(position) / std::pow(10000.0, static_cast<double>(2 * i) / static_cast<double>(columns));
-  return is_sine ? std::sin(angle) : std::cos(angle);
+  return SinusoidColumn::of(column, columns, layout).at(position);
 }
 
 /// A table with a row of sines and cosines for each position from 0 on, computed in double and rounded. It is used as the `Embedding` of
@@ -48,10 +62,11 @@ class Sinusoids {
   /// The rows of positions 0 to `rows` - 1.
   constexpr Sinusoids(std::size_t rows, Length<Columns> columns, SinusoidLayout layout) : columns_(columns), rows_(rows) {
     if (std::is_constant_evaluated()) return;  // no pass runs there
+    std::vector<SinusoidColumn> all;           // a power for each column, not for each element: half of the time
+    for (std::size_t column = 0; column < columns_; ++column) all.push_back(SinusoidColumn::of(column, columns_, layout));
     table_.reserve(rows_ * columns_);
     for (std::size_t position = 0; position < rows_; ++position)
-      for (std::size_t column = 0; column < columns_; ++column)
-        table_.push_back(static_cast<float>(sinusoid(position, column, columns_, layout)));
+      for (SinusoidColumn const& column : all) table_.push_back(static_cast<float>(column.at(position)));
   }
 
   constexpr std::size_t rows() const noexcept { return rows_; }        ///< Positions that have a row.

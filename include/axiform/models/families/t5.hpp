@@ -120,10 +120,15 @@ struct T5Family {
 )"},
                                           {"shared_bias", "(relative_attention_bias): Embedding({encoder.position.weight}, {heads})"},
                                           {"own_bias", "(relative_attention_bias): Embedding({encoder.position.layers.0.weight}, {heads})"},
-                                          {"first_bias", R"(
-<shared_bias> where encoder.position.weight
-<own_bias> where encoder.position.layers.0.weight
-)"},
+                                          {"first_self_attention", R"(
+(0): @LayerSelfAttention(
+  (SelfAttention): @Attention(
+    <projections>
+    <shared_bias> where encoder.position.weight
+    <own_bias> where encoder.position.layers.0.weight
+  )
+  <norm>
+))"},
                                           {"self_attention", R"(
 (0): @LayerSelfAttention(
   (SelfAttention): @Attention(
@@ -165,13 +170,7 @@ struct T5Family {
   (block): ModuleList(
     (0): @Block(
       (layer): ModuleList(
-        (0): @LayerSelfAttention(
-          (SelfAttention): @Attention(
-            <projections>
-            <first_bias>
-          )
-          <norm>
-        )
+        <first_self_attention>
         (1): @LayerFF(
           <feed_forward>
         )
@@ -197,13 +196,7 @@ struct T5Family {
   (block): ModuleList(
     (0): @Block(
       (layer): ModuleList(
-        (0): @LayerSelfAttention(
-          (SelfAttention): @Attention(
-            <projections>
-            <first_bias>
-          )
-          <norm>
-        )
+        <first_self_attention>
         <cross_attention>
         (2): @LayerFF(
           <feed_forward>
