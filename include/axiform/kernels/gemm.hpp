@@ -40,8 +40,12 @@ struct Epilogue {
 /// @param a         [m, k], rows `a_stride` floats apart.
 /// @param packed_b  [k, n] as `pack_panels` writes it, in any format.
 /// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
+/// @param scratch   `gemm_scratch_bytes(packed_b.format, m, k)`, at a multiple of 64 bytes.
 void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
-          std::size_t c_stride, Epilogue const& epilogue, Executor& executor);
+          std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch = nullptr);
+
+/// The bytes of scratch memory that `gemm` needs for `m` rows of `k` inputs: for what products with weights of this format make of A.
+std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept;
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -287,7 +291,7 @@ inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t 
 }  // namespace detail
 
 AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
-                         std::size_t c_stride, Epilogue const& epilogue, Executor& executor) {
+                         std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte*) {
   if (m == 0 || n == 0) return;
   if (k == 0) packed_b = PackedPanels(nullptr, WeightFormat::f32);  // nothing to read, in no format
   detail::Product const product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
@@ -306,6 +310,8 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
     product.run(tiles, i * tiles / down, (i + 1) * tiles / down, j * panels / across, (j + 1) * panels / across);
   });
 }
+
+AXIFORM_INLINE std::size_t gemm_scratch_bytes(WeightFormat, std::size_t, std::size_t) noexcept { return 0; }
 
 #endif  // AXIFORM_DEFINES(kernels)
 

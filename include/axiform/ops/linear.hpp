@@ -9,6 +9,7 @@
 
 #include <axiform/core/activation.hpp>
 #include <axiform/core/context.hpp>
+#include <axiform/core/memory.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/ops/packed_matrix.hpp>
@@ -80,8 +81,11 @@ Tensor<float, RowAxis<X>, Out> linear(X const& x, PackedMatrix const& weight, fl
   auto result = make_tensor<float>(context, Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}));
   kernels::Epilogue epilogue{.bias = bias};
   (internal::apply(epilogue, epilogues, result.rows(), result.columns()), ...);
+  Buffer scratch;
+  if (auto const bytes = kernels::gemm_scratch_bytes(weight.format(), view.rows(), weight.inputs()); bytes != 0)
+    scratch = Buffer(bytes, context.memory());
   kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.panels(), result.data(),
-                result.row_stride(), epilogue, context.executor());
+                result.row_stride(), epilogue, context.executor(), static_cast<std::byte*>(scratch.data()));
   return result;
 }
 
