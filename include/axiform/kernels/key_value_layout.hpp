@@ -58,36 +58,76 @@ struct KeyValueRows {
   std::size_t value_stride = 0;  ///< From one value to the next.
 };
 
+namespace detail {
+
+// `transpose` of rows that begin at a vector of the target: the last vector is written whole, with the last row in the lanes that no row has.
+inline void transpose_vectors(std::size_t rows, std::size_t columns, float const* source, std::size_t source_stride, float* target,
+                              std::size_t target_stride) noexcept {
+  constexpr std::size_t size = TransposeBatch::size;
+  std::size_t const whole = rows / size * size, padded = (rows + simd::lanes - 1) / simd::lanes * simd::lanes;
+  transpose(whole, columns, source, source_stride, target, target_stride);
+  for (std::size_t i = whole; i < padded; i += size) {
+    float const* row[size];
+    for (std::size_t l = 0; l < size; ++l) row[l] = source + std::min(i + l, rows - 1) * source_stride;
+    std::size_t j = 0;
+    for (; j + size <= columns; j += size) {
+      TransposeBatch block[size];
+#pragma GCC unroll 8
+      for (std::size_t l = 0; l < size; ++l) block[l] = TransposeBatch::load_unaligned(row[l] + j);
+      xsimd::transpose(block, block + size);
+#pragma GCC unroll 8
+      for (std::size_t l = 0; l < size; ++l) block[l].store_unaligned(target + (j + l) * target_stride + i);
+    }
+    for (; j < columns; ++j)
+      for (std::size_t l = 0; l < size; ++l) target[j * target_stride + i + l] = row[l][j];
+  }
+}
+
+}  // namespace detail
+
+/// Writes `count` keys of one head at positions [position, position + count) of its panels. Positions must be written in order, from 0 on: the
+/// other lanes of a vector that begins get one of these keys too, since they are multiplied, though what comes out is never used.
+inline void append_keys(KeyValueLayout const& layout, float* keys, std::size_t position, std::size_t count, float const* key,
+                        std::size_t key_stride) noexcept {
+  std::size_t const size = layout.head_size;
+  for (std::size_t i = 0; i < count;) {
+    std::size_t const lane = (position + i) % panel_width;
+    float* const panel = keys + (position + i - lane) * size;
+    std::size_t group = std::min(panel_width - lane, count - i);
+    if (lane % simd::lanes == 0) {
+      detail::transpose_vectors(group, size, key + i * key_stride, key_stride, panel + lane, panel_width);
+    } else {
+      group = std::min(group, simd::lanes - lane % simd::lanes);
+      transpose(group, size, key + i * key_stride, key_stride, panel + lane, panel_width);
+    }
+    i += group;
+  }
+}
+
+/// Writes `count` values of one head at positions [position, position + count) of its panels.
+inline void append_values(KeyValueLayout const& layout, float* values, std::size_t position, std::size_t count, float const* value,
+                          std::size_t value_stride) noexcept {
+  std::size_t const width = layout.value_width();
+  for (std::size_t panel = 0; panel < layout.value_panels(); ++panel) {
+    std::size_t const column = panel * width;
+    std::size_t const columns = std::min(width, layout.head_size - column);
+    float* target = values + (panel * layout.capacity + position) * width;
+    for (std::size_t i = 0; i < count; ++i, target += width) {
+      std::copy_n(value + i * value_stride + column, columns, target);
+      std::fill_n(target + columns, width - columns, 0.0f);
+    }
+  }
+}
+
 /// Writes `count` rows as the keys and values at positions [position, position + count), for heads [first_head, last_head) of the layout:
 /// head h of the layout takes columns [h * head_size, (h + 1) * head_size). Positions must be written in order, from 0 on.
 /// @pre position + count <= layout.capacity.
 inline void append_keys_values(KeyValueLayout const& layout, float* data, std::size_t position, std::size_t count, KeyValueRows const& rows,
                                std::size_t first_head, std::size_t last_head) noexcept {
-  std::size_t const size = layout.head_size;
-  std::size_t const width = layout.value_width();
   for (std::size_t head = first_head; head < last_head; ++head) {
-    float* const keys = data + layout.keys_of(head);
-    float* const values = data + layout.values_of(head);
-    float const* const key = rows.key + head * size;
-    float const* const value = rows.value + head * size;
-    for (std::size_t i = 0; i < count;) {
-      std::size_t const lane = (position + i) % panel_width;
-      std::size_t const group = std::min(panel_width - lane, count - i);
-      float* const panel = keys + (position + i - lane) * size;
-      // A block that begins is zeroed: its other lanes are multiplied, though what comes out is never used.
-      if (lane == 0 && group < panel_width) std::fill_n(panel, size * panel_width, 0.0f);
-      transpose(group, size, key + i * rows.key_stride, rows.key_stride, panel + lane, panel_width);
-      i += group;
-    }
-    for (std::size_t panel = 0; panel < layout.value_panels(); ++panel) {
-      std::size_t const column = panel * width;
-      std::size_t const columns = std::min(width, size - column);
-      float* target = values + (panel * layout.capacity + position) * width;
-      for (std::size_t i = 0; i < count; ++i, target += width) {
-        std::copy_n(value + i * rows.value_stride + column, columns, target);
-        std::fill_n(target + columns, width - columns, 0.0f);
-      }
-    }
+    std::size_t const column = head * layout.head_size;
+    append_keys(layout, data + layout.keys_of(head), position, count, rows.key + column, rows.key_stride);
+    append_values(layout, data + layout.values_of(head), position, count, rows.value + column, rows.value_stride);
   }
 }
 
