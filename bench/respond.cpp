@@ -82,7 +82,8 @@ void serve(std::filesystem::path const& folder, Context& context) {
       std::string file;
       std::cin >> name >> file;
       auto const values = find(name).result(context);
-      std::ofstream(file, std::ios::binary).write(reinterpret_cast<char const*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+      std::ofstream(file, std::ios::binary)
+          .write(reinterpret_cast<char const*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
       answer(std::to_string(values.size()));
     } else if (request == "drop") {
       works.clear();

@@ -48,7 +48,8 @@ auto decode(std::shared_ptr<Model> const& model, std::size_t sequences, std::siz
 
 /// smollm2/q4_1/prefill/512, smollm2/q4_1/decode/512, smollm2/q4_1/decode8/128.
 template <class Model>
-Work causal(std::shared_ptr<Model> const& model, std::string const& task, std::size_t tokens, std::filesystem::path const& ids, Context& context) {
+Work causal(std::shared_ptr<Model> const& model, std::string const& task, std::size_t tokens, std::filesystem::path const& ids,
+            Context& context) {
   Work work;
   if (task == "prefill")
     work.run = prefill(model, tokens);

@@ -53,7 +53,8 @@ inline Work sentences(std::filesystem::path const& directory, std::string const&
       return seconds([&] { benchmark::DoNotOptimize(model->embed(line, {.role = role}, own).data()); });
     });
   else
-    work.run = repeated([=](Context& own) { return seconds([&] { benchmark::DoNotOptimize(model->embed(lines, {.role = role}, own).data()); }); });
+    work.run =
+        repeated([=](Context& own) { return seconds([&] { benchmark::DoNotOptimize(model->embed(lines, {.role = role}, own).data()); }); });
   return work;
 }
 

@@ -32,7 +32,8 @@ inline Work tokenizing(std::filesystem::path const& file, std::filesystem::path 
 }
 
 inline Work loading_tokenizer(std::filesystem::path const& file) {
-  return {repeated([=](Context&) { return seconds([&] { benchmark::DoNotOptimize(Tokenizer::from_tokenizer_json(file).vocabulary_size()); }); }),
+  return {repeated(
+              [=](Context&) { return seconds([&] { benchmark::DoNotOptimize(Tokenizer::from_tokenizer_json(file).vocabulary_size()); }); }),
           [](Context&) { return std::vector<float>(); }};
 }
 
