@@ -183,15 +183,20 @@ inline Buffer floats(std::size_t count) {
 }
 inline float* data(Buffer& buffer) { return static_cast<float*>(buffer.data()); }
 
+/// The bytes of a packed matrix of `n` outputs and `k` inputs in a format.
+inline std::size_t packed_bytes(std::size_t k, std::size_t n, WeightFormat format) {
+  return bytes_of(format, is_in_blocks(format) ? kernels::packed_block_weights(k, n) : kernels::packed_floats(k, n));
+}
+
 /// A packed matrix of `n` outputs and `k` inputs as weights in a format.
 inline Buffer packed_weights(std::size_t k, std::size_t n, WeightFormat format) {
-  Buffer buffer(std::max<std::size_t>(bytes_of(format, kernels::packed_floats(k, n)), 1));
+  Buffer buffer(std::max<std::size_t>(packed_bytes(k, n, format), 1));
   if (is_in_blocks(format)) {
     Buffer values = floats(k);
     std::vector<std::byte> blocks(bytes_of(format, k));
     write_blocks(format, data(values), k, blocks.data());
     for (std::size_t output = 0; output < n; ++output)
-      kernels::pack_blocks(format, blocks.data(), k, output, 0, k / weights_of_block, static_cast<std::byte*>(buffer.data()));
+      kernels::pack_blocks(format, blocks.data(), {k, n}, output, 0, k / weights_of_block, static_cast<std::byte*>(buffer.data()));
   } else {
     std::size_t const count = kernels::packed_floats(k, n);
     Buffer values = floats(count);
