@@ -95,7 +95,6 @@ void attention(AttentionQueries const& queries, CachedKeys const* keys, float* s
 namespace detail {
 
 // Queries that are run together, their scores against a tile of keys staying in L2 beside keys and values (128 KiB). The size changes no bit.
-inline constexpr std::size_t most_block_rows = 10 * tile_rows;
 inline std::size_t block_rows(std::size_t keys_of_tile) noexcept {
   constexpr std::size_t score_floats = 32 * 1024;
   return std::clamp(score_floats / (keys_of_tile + 1) / tile_rows * tile_rows, tile_rows, most_block_rows);
@@ -153,12 +152,14 @@ struct AttentionRun {
   std::size_t most_keys = 0;  // of any sequence
   std::size_t longest = 1;    // queries of any sequence
   std::size_t block = 0;      // rows that are run together
+  bool is_narrow = false;     // whether some keys are no floats
 
   AttentionRun(AttentionQueries const& all, AttentionKeys const* from_rows, CachedKeys const* from_cache) noexcept
       : queries(all), rows(from_rows), cached(from_cache) {
     for (std::size_t s = 0; s < queries.sequences; ++s) {
       most_keys = std::max(most_keys, key_count(s));
       longest = std::max(longest, query_count(s));
+      is_narrow = is_narrow || (cached != nullptr && cached[s].layout.format != CacheFormat::f32);
     }
     block = block_rows(tile_keys(most_block_rows));
   }
@@ -204,8 +205,13 @@ struct AttentionRun {
   std::size_t sums_of_rows() const noexcept { return rows_at_once() * padded_size(); }
   KeyValueLayout scratch_layout(std::size_t keys) const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, keys); }
   std::size_t own_floats() const noexcept {
-    std::size_t const packed = cached != nullptr ? 0 : scratch_layout(most_keys).floats();
+    std::size_t const packed = cached == nullptr ? scratch_layout(most_keys).floats() : is_narrow ? widened_floats() : 0;
     return score_floats() + 2 * sums_of_rows() + (packed + 15) / 16 * 16;
+  }
+  // Panels of keys, or values of some keys, that were no floats.
+  std::size_t widened_floats() const noexcept {
+    auto const layout = scratch_layout(widened_keys);
+    return std::max(widened_panels * panel_width * queries.head_size, layout.value_panels() * widened_keys * layout.value_width());
   }
   std::size_t scratch_floats(std::size_t concurrency) const noexcept { return shared_floats() + concurrency * own_floats(); }
 
@@ -257,8 +263,16 @@ struct AttentionRun {
     std::size_t const size = queries.head_size;
     if (cached != nullptr) {
       KeyValueLayout const& layout = cached[s].layout;
-      return {cached[s].data + layout.keys_of(head), cached[s].data + layout.values_of(head), layout.value_width(),
-              layout.capacity * layout.value_width()};
+      float const* const data = cached[s].data;
+      bool const has_scales = layout.format == CacheFormat::int8;
+      return {.keys = data + layout.keys_of(head),
+              .values = data + layout.values_of(head),
+              .value_step = layout.value_width(),
+              .value_panel_stride = layout.capacity * layout.value_width(),
+              .format = layout.format,
+              .key_scales = has_scales ? data + layout.key_scales_of(head) : nullptr,
+              .value_scales = has_scales ? data + layout.value_scales_of(head) : nullptr,
+              .widened = scratch};
     }
     std::size_t const count = key_count(s);
     auto const layout = scratch_layout(count);
@@ -268,9 +282,12 @@ struct AttentionRun {
     append_keys(layout, scratch, 0, count, from.key, from.key_stride);
     // A few values are read where they lie.
     constexpr std::size_t few_keys = 48;
-    if (count <= few_keys && size % simd::lanes == 0) return {scratch, from.value, from.value_stride, layout.value_width()};
+    if (count <= few_keys && size % simd::lanes == 0) return {.keys = scratch, .values = from.value, .value_step = from.value_stride, .value_panel_stride = layout.value_width()};
     append_values(layout, scratch + layout.values_of(0), 0, count, from.value, from.value_stride);
-    return {scratch, scratch + layout.values_of(0), layout.value_width(), layout.capacity * layout.value_width()};
+    return {.keys = scratch,
+            .values = scratch + layout.values_of(0),
+            .value_step = layout.value_width(),
+            .value_panel_stride = layout.capacity * layout.value_width()};
   }
 
   float scale_of_scores() const noexcept { return queries.bias.data == nullptr ? queries.scale : 1.0F; }
@@ -282,7 +299,7 @@ struct AttentionRun {
   }
 
   // Rows against a tile of keys: their sums, `stride` floats apart.
-  void run_tile(QueryRows const& rows_, Visible const& seen, std::size_t tile, PackedHead packed, float* scores, float* output,
+  void run_tile(QueryRows const& rows_, Visible const& seen, std::size_t tile, PackedHead const& packed, float* scores, float* output,
                 std::size_t stride, ExponentialSum* sums) const noexcept {
     std::size_t const size = queries.head_size;
     // The panel of keys where the first row's part of the tile begins. Scores are those of the keys from there on.
@@ -301,16 +318,16 @@ struct AttentionRun {
         .head_size = size,
         .scores = scores,
         .stride = score_stride(ranges[rows_.count - 1].end)};
-    packed.keys += origin * size;
-    packed.values += origin * packed.value_step;
-    score(of_tile, packed.keys);
+    score(of_tile, packed, origin);
+    if (packed.key_scales != nullptr) multiply_scores(of_tile, packed.key_scales + origin);
     if (queries.bias.data != nullptr)
       for (std::size_t r = 0; r < rows_.count; ++r) add_bias(of_tile, r, rows_.head_of(r), rows_.query_of(r), origin, seen);
     exponentials_of_scores(of_tile, scale_of_scores(), sums);
     for (std::size_t r = 0; r < rows_.count; ++r)
       if (float* const map = probabilities(rows_.sequence, rows_.head_of(r), rows_.query_of(r)))
         std::copy(of_tile.row(r) + ranges[r].begin, of_tile.row(r) + ranges[r].end, map + origin + ranges[r].begin);
-    weigh_values(of_tile, packed, output, stride);
+    if (packed.value_scales != nullptr) multiply_scores(of_tile, packed.value_scales + origin);
+    weigh_values(of_tile, packed, origin, output, stride);
   }
 
   void add_bias(TileRows const& of_tile, std::size_t row, std::size_t head, std::size_t query, std::size_t origin,

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <axiform/kernels/cache_numbers.hpp>
+#include <axiform/kernels/elementwise.hpp>
 #include <axiform/kernels/gemm_tile.hpp>
 #include <axiform/kernels/key_value_layout.hpp>
 #include <axiform/kernels/softmax.hpp>
@@ -22,17 +24,34 @@ namespace axiform::inline AXIFORM_ARCH::kernels::detail {
 inline constexpr std::size_t key_tile = 1024;
 static_assert(key_tile % panel_width == 0);
 
+// Queries that are run together at most.
+inline constexpr std::size_t most_block_rows = 10 * tile_rows;
+
 // The keys [begin, end).
 struct KeyRange {
   std::size_t begin, end;
 };
 
+// Keys whose values are widened at once, and so many panels of keys: 16 KiB each for a head of 64 columns, which stay in L1.
+inline constexpr std::size_t widened_keys = 64;
+inline constexpr std::size_t widened_panels = panels_at_once(1);
+
 // The keys and values of one head of one sequence.
 struct PackedHead {
-  float const* keys;    // panels
-  float const* values;  // panels, `value_step` floats from key to key
-  std::size_t value_step, value_panel_stride;
+  float const* keys;                                    // panels
+  float const* values;                                  // panels, `value_step` numbers from key to key
+  std::size_t value_step, value_panel_stride;           // in numbers
+  CacheFormat format = CacheFormat::f32;                // what the numbers are
+  float const *key_scales = nullptr, *value_scales = nullptr;  // of int8
+  float* widened = nullptr;                             // scratch memory for numbers that are not floats
 };
+
+// The panels of keys from key `first` on, a panel's first, as floats.
+inline float const* panels_of_keys(PackedHead const& head, std::size_t first, std::size_t panels, std::size_t size) noexcept {
+  if (head.format == CacheFormat::f32) return head.keys + first * size;
+  widen_numbers(head.format, head.keys, first * size, panels * panel_width * size, head.widened);
+  return head.widened;
+}
 
 // Some rows of queries and their scores against a stretch of keys.
 struct TileRows {
@@ -53,8 +72,8 @@ struct TileRows {
 // Floats from the scores of one row to the next: whole panels, and never a multiple of 4 KiB, by which rows would fight for one L1 set.
 inline std::size_t score_stride(std::size_t keys) noexcept { return panel_count(keys) * panel_width + simd::lanes; }
 
-// Scores of all rows against the keys that each can see: the panel of keys stays in L1 while the rows pass.
-inline void score(TileRows const& rows, float const* packed_keys) noexcept {
+// Scores of all rows against the keys that each can see, from key `origin` of the head on: the panel of keys stays in L1 while the rows pass.
+inline void score(TileRows const& rows, PackedHead const& head, std::size_t origin) noexcept {
   std::size_t const size = rows.head_size, tiles = rows.tiles();
   std::size_t const keys = rows.seen[rows.count - 1].end;
   TileOperands operands{
@@ -62,6 +81,7 @@ inline void score(TileRows const& rows, float const* packed_keys) noexcept {
   for (std::size_t key = rows.seen[0].begin / panel_width * panel_width; key < keys;) {
     WideTile wide = tiles == 1 ? wide_tile(rows.count) : WideTile{nullptr, 1};
     if (key + wide.panels * panel_width > keys) wide.panels = 1;
+    float const* const panels = panels_of_keys(head, origin + key, wide.panels, size);
     for (std::size_t i = 0, row = 0; i < tiles; ++i) {
       std::size_t const next = rows.first_row(i + 1);
       std::size_t const begin = std::max(rows.seen[row].begin, key), end = rows.seen[next - 1].end;
@@ -69,7 +89,7 @@ inline void score(TileRows const& rows, float const* packed_keys) noexcept {
         operands.a = rows.query + row * rows.query_stride;
         // The vectors of the panel in which a row of the tile sees a key.
         std::size_t const first = wide.panels > 1 ? 0 : (begin - key) / simd::lanes * simd::lanes;
-        operands.b = packed_keys + key * size + first;
+        operands.b = panels + first;
         operands.c = rows.row(row) + key + first;
         (wide.panels > 1 ? wide.tile
                          : narrow_tile(next - row, (std::min(panel_width, end - key) - first + simd::lanes - 1) / simd::lanes))(operands);
@@ -78,6 +98,13 @@ inline void score(TileRows const& rows, float const* packed_keys) noexcept {
     }
     key += wide.panels * panel_width;
   }
+}
+
+// What is kept in int8 is a float times its key's scale, which scores and weights are multiplied by instead.
+inline void multiply_scores(TileRows const& rows, float const* scales) noexcept {
+  for (std::size_t r = 0; r < rows.count; ++r)
+    if (KeyRange const seen = rows.seen[r]; seen.begin < seen.end)
+      multiply_row(scales + seen.begin, rows.row(r) + seen.begin, seen.end - seen.begin);
 }
 
 // From scores to exponentials. Neighbouring rows that see the same keys go together.
@@ -105,11 +132,20 @@ inline void add_keys(KeyRange keys, float const* weights, float const* values, s
     }
 }
 
+// Values as floats: `step` from key to key, `stride` from panel to panel.
+struct PanelsOfValues {
+  float const* values;
+  std::size_t step, stride;
+};
+
+// Whether sums begin at zero or go on.
+enum class SumsBegin { at_zero, where_they_are };
+
 // Rows [first, last), at most a register tile's, of sums = weights * values, in order of the keys. The register tile takes the keys that all its
 // rows see; what a row sees before and behind is added for each by itself: a weight of zero is no way out, zero times infinity is NaN.
-inline void weigh_values(TileRows const& rows, std::size_t first, std::size_t last, PackedHead const& packed, float* sums,
-                         std::size_t sums_stride) noexcept {
-  std::size_t const count = last - first, size = rows.head_size, step = packed.value_step;
+inline void weigh_values(TileRows const& rows, std::size_t first, std::size_t last, PanelsOfValues const& panels, float* sums,
+                         std::size_t sums_stride, SumsBegin begin) noexcept {
+  std::size_t const count = last - first, size = rows.head_size, step = panels.step;
   std::size_t const width = KeyValueLayout{1, size, 0}.value_width();
   KeyRange const* const seen = rows.seen + first;
   float const* const weights = rows.row(first);
@@ -119,21 +155,21 @@ inline void weigh_values(TileRows const& rows, std::size_t first, std::size_t la
                         .a = weights + common_begin,
                         .a_stride = rows.stride,
                         .b_step = step,
-                        .b_panel_stride = packed.value_panel_stride,
+                        .b_panel_stride = panels.stride,
                         .c_stride = sums_stride,
-                        .resume = common_begin != 0};
+                        .resume = common_begin != 0 || begin == SumsBegin::where_they_are};
   for (std::size_t column = 0; column < size;) {
     bool const group = wide.panels > 1 && column + wide.panels * width <= size;
     std::size_t const columns = group ? wide.panels * width : std::min(width, size - column);
     std::size_t const vectors = (columns + simd::lanes - 1) / simd::lanes;
-    float const* const values = packed.values + column / width * packed.value_panel_stride;
+    float const* const values = panels.values + column / width * panels.stride;
     operands.b = values + common_begin * step;
     operands.c = sums + column;
     auto const add = [&](std::size_t r, KeyRange keys) {
-      add_keys(keys, weights + r * rows.stride, values, step, width, packed.value_panel_stride, operands.c + r * sums_stride, columns);
+      add_keys(keys, weights + r * rows.stride, values, step, width, panels.stride, operands.c + r * sums_stride, columns);
     };
     for (std::size_t r = 0; operands.resume && r < count; ++r) {
-      std::fill_n(operands.c + r * sums_stride, vectors * simd::lanes, 0.0F);
+      if (begin == SumsBegin::at_zero) std::fill_n(operands.c + r * sums_stride, vectors * simd::lanes, 0.0F);
       add(r, {seen[r].begin, common_begin});
     }
     (group ? wide.tile : narrow_tile(count, vectors))(operands);
@@ -142,11 +178,35 @@ inline void weigh_values(TileRows const& rows, std::size_t first, std::size_t la
   }
 }
 
-// sums = weights * values, for all rows: whole vectors, `sums_stride` floats apart.
-inline void weigh_values(TileRows const& rows, PackedHead const& packed, float* sums, std::size_t sums_stride) noexcept {
-  for (std::size_t i = 0; i < rows.tiles(); ++i) {
-    std::size_t const first = rows.first_row(i);
-    weigh_values(rows, first, rows.first_row(i + 1), packed, sums + first * sums_stride, sums_stride);
+// sums = weights * values, for all rows, of the keys from `origin` of the head on: whole vectors, `sums_stride` floats apart.
+inline void weigh_values(TileRows const& rows, PackedHead const& head, std::size_t origin, float* sums, std::size_t sums_stride) noexcept {
+  auto const weigh = [&](TileRows const& of, PanelsOfValues const& panels, SumsBegin begin) {
+    for (std::size_t i = 0; i < of.tiles(); ++i) {
+      std::size_t const first = of.first_row(i);
+      weigh_values(of, first, of.first_row(i + 1), panels, sums + first * sums_stride, sums_stride, begin);
+    }
+  };
+  if (head.format == CacheFormat::f32)
+    return weigh(rows, {head.values + origin * head.value_step, head.value_step, head.value_panel_stride}, SumsBegin::at_zero);
+  // Other numbers become floats for some keys at a time, for all rows; the sums wait in memory, which changes no bit.
+  std::size_t const width = head.value_step, all_panels = KeyValueLayout{1, rows.head_size, 0}.value_panels();
+  KeyRange seen[most_block_rows];
+  TileRows part = rows;
+  part.seen = seen;
+  std::size_t const end = rows.seen[rows.count - 1].end;
+  auto begin = SumsBegin::at_zero;
+  for (std::size_t key = rows.seen[0].begin; key < end || begin == SumsBegin::at_zero; key += widened_keys) {
+    std::size_t const count = std::min(widened_keys, end - std::min(key, end));
+    for (std::size_t r = 0; r < rows.count; ++r) {
+      seen[r].begin = std::clamp(rows.seen[r].begin, key, key + count) - key;
+      seen[r].end = std::clamp(rows.seen[r].end, key, key + count) - key;
+    }
+    for (std::size_t panel = 0; panel < all_panels; ++panel)
+      widen_numbers(head.format, head.values, panel * head.value_panel_stride + (origin + key) * width, count * width,
+                    head.widened + panel * widened_keys * width);
+    part.scores = rows.scores + key;
+    weigh(part, {head.widened, width, widened_keys * width}, begin);
+    begin = SumsBegin::where_they_are;
   }
 }
 
