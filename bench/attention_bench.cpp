@@ -77,11 +77,12 @@ void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, s
 }
 
 // One token against `tokens` in the caches of many layers, which together no cache of the processor holds.
-void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std::size_t group, std::size_t head_size, std::size_t threads) {
+void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std::size_t group, std::size_t head_size, CacheFormat format,
+            std::size_t threads) {
   ThreadPool executor(threads);
   Batch batch(1, tokens, heads, head_size);
   std::size_t const key_heads = heads / group;
-  auto const layout = kernels::KeyValueLayout::for_keys(key_heads, head_size, tokens);
+  auto const layout = kernels::KeyValueLayout::for_keys(key_heads, head_size, tokens, format);
   std::size_t const layers = (std::size_t{64} << 20) / layout.floats() + 1;
   auto caches = bench::floats(layers * layout.floats());
   for (std::size_t i = 0; i < layers; ++i)
@@ -92,7 +93,7 @@ void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std:
   queries.offsets = offsets;
   kernels::CachedKeys cached{layout, bench::data(caches), tokens};
   auto scratch = bench::floats(kernels::attention_scratch_floats(queries, &cached, executor.concurrency()));
-  bench::against_streaming(state, executor, double(layers * 2 * tokens * key_heads * head_size * sizeof(float)), [&] {
+  bench::against_streaming(state, executor, double(layers * layout.floats() * sizeof(float)), [&] {
     for (std::size_t i = 0; i < layers; ++i) {
       cached.data = bench::data(caches) + i * layout.floats();
       kernels::attention(queries, &cached, bench::data(scratch), executor);
@@ -124,14 +125,15 @@ void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std:
     }
     struct Decoder {
       char const* name;
-      std::size_t heads, group;
+      std::size_t heads, group, tokens;
     };
-    for (Decoder one : {Decoder{"gpt2", 12, 1}, Decoder{"smollm2", 9, 3}})
-      for (std::size_t tokens : {128, 1024, 8192, 32768}) {
-        auto const name =
-            std::string("attention/f32/") + one.name + "/decode/context:" + std::to_string(tokens) + "/threads:" + std::to_string(threads);
+    for (CacheFormat format : cache_formats)
+      for (Decoder one : {Decoder{"gpt2", 12, 1, 128}, Decoder{"gpt2", 12, 1, 1024}, Decoder{"gpt2", 12, 1, 8192},
+                          Decoder{"smollm2", 9, 3, 1024}, Decoder{"smollm2", 9, 3, 8192}, Decoder{"smollm2", 9, 3, 32768}}) {
+        auto const name = "attention/" + std::string(name_of(format)) + "/" + one.name + "/decode/context:" + std::to_string(one.tokens) +
+                          "/threads:" + std::to_string(threads);
         benchmark::RegisterBenchmark(name.c_str(),
-                                     [=](benchmark::State& state) { decode(state, tokens, one.heads, one.group, 64, threads); })
+                                     [=](benchmark::State& state) { decode(state, one.tokens, one.heads, one.group, 64, format, threads); })
             ->UseManualTime()
             ->Unit(benchmark::kMillisecond);
       }

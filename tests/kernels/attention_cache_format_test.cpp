@@ -1,8 +1,8 @@
 // Attention to a key-value cache in bf16 and in int8: what it is the same as, in floats, and the promise that a query's result depends on nothing
 // but what it attends to.
+#include <doctest/doctest.h>
 #include <axiform/core/weight_format.hpp>
 #include <axiform/kernels/attention.hpp>
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
@@ -80,7 +80,8 @@ TEST_CASE("attention: a cache in bf16 has the bits of floats that were rounded t
     }
 }
 
-TEST_CASE("attention: a cache in int8 is near to floats that were rounded to numbers of a byte times a scale for each key and value of a head") {
+TEST_CASE(
+    "attention: a cache in int8 is near to floats that were rounded to numbers of a byte times a scale for each key and value of a head") {
   SerialExecutor serial;
   for (std::size_t head_size : {3, 16, 33, 64, 130})
     for (std::size_t queries : {1, 2, 9, 70}) {
@@ -98,7 +99,8 @@ TEST_CASE("attention: a cache in int8 is near to floats that were rounded to num
     }
 }
 
-TEST_CASE("attention: in every format of the cache prefill, parts and token by token have the same bits, on any threads, in a cache that grows") {
+TEST_CASE(
+    "attention: in every format of the cache prefill, parts and token by token have the same bits, on any threads, in a cache that grows") {
   for (CacheFormat format : narrow_formats)
     for (Form const form : {Form{}, Form{.group = 3, .window = 40}}) {
       CAPTURE(name_of(format));

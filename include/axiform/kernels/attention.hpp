@@ -48,7 +48,7 @@ struct AttentionQueries {
   std::size_t group = 1;                     ///< neighbouring heads that share one head of keys and values: head h has that of h / group
   /// 0, or how far a query sees among the keys that the mask leaves: those less than `window` positions from its own
   std::size_t window = 0;
-  ScoreBias bias = {};                    ///< of the scaled scores
+  ScoreBias bias = {};  ///< of the scaled scores
   /// null, or how many keys of each sequence, the first, its queries see; with the mask `causal` it is not heeded
   std::size_t const* attended = nullptr;
   std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
@@ -282,7 +282,8 @@ struct AttentionRun {
     append_keys(layout, scratch, 0, count, from.key, from.key_stride);
     // A few values are read where they lie.
     constexpr std::size_t few_keys = 48;
-    if (count <= few_keys && size % simd::lanes == 0) return {.keys = scratch, .values = from.value, .value_step = from.value_stride, .value_panel_stride = layout.value_width()};
+    if (count <= few_keys && size % simd::lanes == 0)
+      return {.keys = scratch, .values = from.value, .value_step = from.value_stride, .value_panel_stride = layout.value_width()};
     append_values(layout, scratch + layout.values_of(0), 0, count, from.value, from.value_stride);
     return {.keys = scratch,
             .values = scratch + layout.values_of(0),

@@ -38,13 +38,34 @@ inline constexpr std::size_t widened_panels = panels_at_once(1);
 
 // The keys and values of one head of one sequence.
 struct PackedHead {
-  float const* keys;                                    // panels
-  float const* values;                                  // panels, `value_step` numbers from key to key
-  std::size_t value_step, value_panel_stride;           // in numbers
-  CacheFormat format = CacheFormat::f32;                // what the numbers are
+  float const* keys;                                           // panels
+  float const* values;                                         // panels, `value_step` numbers from key to key
+  std::size_t value_step, value_panel_stride;                  // in numbers
+  CacheFormat format = CacheFormat::f32;                       // what the numbers are
   float const *key_scales = nullptr, *value_scales = nullptr;  // of int8
-  float* widened = nullptr;                             // scratch memory for numbers that are not floats
+  float* widened = nullptr;                                    // scratch memory for numbers that are not floats
 };
+
+// The address of a number of a cache, as tiles take it.
+inline float const* number_at(CacheFormat format, float const* data, std::size_t index) noexcept {
+  return reinterpret_cast<float const*>(reinterpret_cast<std::byte const*>(data) + index * bytes_of_number(format));
+}
+
+// How a tile reads numbers of a byte.
+struct ByteNumbers {
+  using Element = std::int8_t;
+  [[gnu::always_inline]] static simd::Floats load(Element const* source) noexcept { return load_byte_floats(source); }
+};
+
+// The tiles that read a cache's numbers where they lie: those of a few rows, which have nothing to gain from floats made once for all of them.
+inline WideTile tile_of_numbers(CacheFormat format, std::size_t rows, std::size_t panels) noexcept {
+  static constexpr auto wide = wide_tiles<ByteNumbers>(std::make_index_sequence<tile_rows>{});
+  static constexpr auto full = full_tiles<ByteNumbers>(std::make_index_sequence<tile_rows>{});
+  bool const is_wide = panels_at_once(rows) <= panels;
+  Tile const bytes = is_wide ? wide[rows - 1] : full[rows - 1];
+  Tile const halves = is_wide ? wide_tile(rows, WeightFormat::bf16).tile : full_tile(WeightFormat::bf16, rows);
+  return {format == CacheFormat::int8 ? bytes : halves, is_wide ? panels_at_once(rows) : 1};
+}
 
 // The panels of keys from key `first` on, a panel's first, as floats.
 inline float const* panels_of_keys(PackedHead const& head, std::size_t first, std::size_t panels, std::size_t size) noexcept {
@@ -72,10 +93,29 @@ struct TileRows {
 // Floats from the scores of one row to the next: whole panels, and never a multiple of 4 KiB, by which rows would fight for one L1 set.
 inline std::size_t score_stride(std::size_t keys) noexcept { return panel_count(keys) * panel_width + simd::lanes; }
 
+// Scores of a few rows against whole panels of keys that are no floats.
+inline void score_where_they_lie(TileRows const& rows, PackedHead const& head, std::size_t origin) noexcept {
+  std::size_t const size = rows.head_size, keys = rows.seen[rows.count - 1].end;
+  TileOperands operands{.k = size,
+                        .a = rows.query,
+                        .a_stride = rows.query_stride,
+                        .b_step = panel_width,
+                        .b_panel_stride = panel_width * size,
+                        .c_stride = rows.stride};
+  for (std::size_t key = rows.seen[0].begin / panel_width * panel_width; key < keys;) {
+    WideTile const tile = tile_of_numbers(head.format, rows.count, panel_count(keys - key));
+    operands.b = number_at(head.format, head.keys, (origin + key) * size);
+    operands.c = rows.scores + key;
+    tile.tile(operands);
+    key += tile.panels * panel_width;
+  }
+}
+
 // Scores of all rows against the keys that each can see, from key `origin` of the head on: the panel of keys stays in L1 while the rows pass.
 inline void score(TileRows const& rows, PackedHead const& head, std::size_t origin) noexcept {
   std::size_t const size = rows.head_size, tiles = rows.tiles();
   std::size_t const keys = rows.seen[rows.count - 1].end;
+  if (tiles == 1 && head.format != CacheFormat::f32) return score_where_they_lie(rows, head, origin);
   TileOperands operands{
       .k = size, .a_stride = rows.query_stride, .b_step = panel_width, .b_panel_stride = panel_width * size, .c_stride = rows.stride};
   for (std::size_t key = rows.seen[0].begin / panel_width * panel_width; key < keys;) {
@@ -178,6 +218,26 @@ inline void weigh_values(TileRows const& rows, std::size_t first, std::size_t la
   }
 }
 
+// The same for a few rows that see the same keys, whose values are no floats and fill their panels.
+inline void weigh_where_they_lie(TileRows const& rows, PackedHead const& head, std::size_t origin, float* sums,
+                                 std::size_t sums_stride) noexcept {
+  KeyRange const seen = rows.seen[0];
+  TileOperands operands{.k = seen.end - seen.begin,
+                        .a = rows.scores + seen.begin,
+                        .a_stride = rows.stride,
+                        .b_step = panel_width,
+                        .b_panel_stride = head.value_panel_stride,
+                        .c_stride = sums_stride};
+  for (std::size_t column = 0; column < rows.head_size;) {
+    WideTile const tile = tile_of_numbers(head.format, rows.count, (rows.head_size - column) / panel_width);
+    std::size_t const panel = column / panel_width;
+    operands.b = number_at(head.format, head.values, panel * head.value_panel_stride + (origin + seen.begin) * panel_width);
+    operands.c = sums + column;
+    tile.tile(operands);
+    column += tile.panels * panel_width;
+  }
+}
+
 // sums = weights * values, for all rows, of the keys from `origin` of the head on: whole vectors, `sums_stride` floats apart.
 inline void weigh_values(TileRows const& rows, PackedHead const& head, std::size_t origin, float* sums, std::size_t sums_stride) noexcept {
   auto const weigh = [&](TileRows const& of, PanelsOfValues const& panels, SumsBegin begin) {
@@ -188,6 +248,9 @@ inline void weigh_values(TileRows const& rows, PackedHead const& head, std::size
   };
   if (head.format == CacheFormat::f32)
     return weigh(rows, {head.values + origin * head.value_step, head.value_step, head.value_panel_stride}, SumsBegin::at_zero);
+  KeyRange const first_row = rows.seen[0], last_row = rows.seen[rows.count - 1];
+  if (rows.tiles() == 1 && rows.head_size % panel_width == 0 && first_row.begin == last_row.begin && first_row.end == last_row.end)
+    return weigh_where_they_lie(rows, head, origin, sums, sums_stride);
   // Other numbers become floats for some keys at a time, for all rows; the sums wait in memory, which changes no bit.
   std::size_t const width = head.value_step, all_panels = KeyValueLayout{1, rows.head_size, 0}.value_panels();
   KeyRange seen[most_block_rows];

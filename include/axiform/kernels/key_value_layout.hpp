@@ -23,9 +23,9 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// `[value_panels][capacity][value_width]`. Attention over either is the packed product of gemm.hpp. In the format int8 the scales of a head's keys
 /// lie behind its keys, those of its values behind its values: `[capacity]` floats.
 struct KeyValueLayout {
-  std::size_t heads = 0;      ///< Heads that lie there.
-  std::size_t head_size = 0;  ///< Columns of one head.
-  std::size_t capacity = 0;   ///< Keys that fit, a multiple of `panel_width`.
+  std::size_t heads = 0;                  ///< Heads that lie there.
+  std::size_t head_size = 0;              ///< Columns of one head.
+  std::size_t capacity = 0;               ///< Keys that fit, a multiple of `panel_width`.
   CacheFormat format = CacheFormat::f32;  ///< What the numbers are.
 
   /// The layout that holds at least `keys` keys.
@@ -152,8 +152,8 @@ inline void append_narrow_values(KeyValueLayout const& layout, float* data, std:
     float const most = layout.format == CacheFormat::int8 ? greatest_magnitude(value, layout.head_size) : 0.0F;
     for (std::size_t panel = 0; panel < layout.value_panels(); ++panel) {
       std::size_t const column = panel * width;
-      write_narrow_row(layout.format, value + column, std::min(width, layout.head_size - column), width, most, data + layout.values_of(head),
-                       (panel * layout.capacity + i) * width);
+      write_narrow_row(layout.format, value + column, std::min(width, layout.head_size - column), width, most,
+                       data + layout.values_of(head), (panel * layout.capacity + i) * width);
     }
     if (layout.format == CacheFormat::int8) data[layout.value_scales_of(head) + i] = ByteScale(most).scale;
   }
