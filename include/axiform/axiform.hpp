@@ -118,6 +118,7 @@
 #include <axiform/kernels/math.hpp>
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/pooling.hpp>
+#include <axiform/kernels/random.hpp>
 #include <axiform/kernels/reduce.hpp>
 #include <axiform/kernels/rms_norm.hpp>
 #include <axiform/kernels/rotary.hpp>
