@@ -213,6 +213,7 @@
 #include <axiform/simd/arch.hpp>
 #include <axiform/simd/batch.hpp>
 #include <axiform/simd/bytes.hpp>
+#include <axiform/tasks/agreement.hpp>
 #include <axiform/tasks/answer_spans.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/chat.hpp>
