@@ -1,4 +1,5 @@
-// Weights in each format: what is written comes back rounded, however it was written, and layers compute as with floats of the same values.
+// Weights in each format: what is written comes back rounded, however it was written, and layers compute as with floats of the same values
+// (in blocks, as nearly as products with them do).
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/weight_blocks.hpp>
@@ -23,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/distance.hpp"
 #include "support/random_floats.hpp"
 #include "support/rounded_weights.hpp"
 
@@ -115,7 +117,7 @@ TEST_CASE("packed matrix: a filled one is converted to any other format, an empt
         auto const expected = rounded(to, rounded(from, values, inputs), inputs);
         CHECK(matrix.format() == format_of_rows(to, inputs));
         CHECK(same_bits(outputs_of(matrix), expected));
-        CHECK(same_bits(outputs_of(empty), std::vector<float>(outputs * inputs, 0.0f)));
+        CHECK(outputs_of(empty) == std::vector<float>(outputs * inputs, 0.0f));  // or -0
         PackedMatrix moved(std::move(matrix));
         CHECK(moved.format() == format_of_rows(to, inputs));
         empty = std::move(moved);
@@ -216,7 +218,12 @@ TEST_CASE("embeddings: tables in each format look up, add and multiply as tables
         if (head != HeadWeights::tied) continue;
         Tensor<float, axes::Tokens, Width> x(std::size_t{5}, width);
         floats.write_rows(ids, x.view(), "id");
-        CHECK(same_bits(values_of(floats.tied().product(x, context)), values_of(weights.tied().product(x, context))));
+        auto const expected = values_of(floats.tied().product(x, context)), found = values_of(weights.tied().product(x, context));
+        if (is_in_blocks(format_of_rows(format, width))) {
+          CHECK(test::relative_distance(found, expected) < 0.01);  // rows of products are rounded to 8 bits
+        } else {
+          CHECK(same_bits(expected, found));
+        }
       }
     for (WeightFormat format : weight_formats) {
       Embedding<Rows, Width> floats({9}, {width}), weights({9}, {width});

@@ -1,5 +1,5 @@
 /// @file
-/// The formats that weights are kept in, and the conversions between their numbers and `float`. Arithmetic is in float whatever the format.
+/// The formats that weights are kept in, and the conversions between their numbers and `float`.
 #pragma once
 
 #include <algorithm>
