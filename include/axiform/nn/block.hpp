@@ -303,6 +303,7 @@ struct Stack {
     visitor("final_norm", self.final_norm);
     visitor("position", self.position);
     visitor("order", self.order);
+    visitor("cache_format", self.cache_format);
   }
 
  private:
