@@ -244,14 +244,15 @@ struct AttentionRun : AttentionPlan {
     step();
     for (std::size_t part; (part = next_part.fetch_add(1, std::memory_order_relaxed)) < parts;) {
       std::size_t const begin = total / parts * part, end = part + 1 == parts ? total : begin + total / parts;
-      for (; there_are_more && place < end; step()) {
-        if (place < begin) continue;
+      while (there_are_more && place < begin) step();
+      while (there_are_more && place < end) {
         if (sequence != packed_sequence || key_head != packed_head) {
           packed = pack(sequence, key_head, own + score_floats() + 2 * sums_of_rows());
           packed_sequence = sequence;
           packed_head = key_head;
         }
         run_job(job, packed, own, shared);
+        step();
       }
     }
   }
