@@ -22,9 +22,12 @@ void gemm(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, 
   auto const b = bench::packed_weights(k, n, format);
   auto c = bench::floats(m * n);
   auto bias = bench::floats(n);
+  Buffer scratch(kernels::gemm_scratch_bytes(format, m, k) + 1);
   kernels::Epilogue const epilogue{.bias = bench::data(bias), .activation = activation};
-  bench::against_peak(state, executor, 2.0 * double(m) * double(n) * double(k),
-                      [&] { kernels::gemm(m, n, k, bench::data(a), k, {b.data(), format}, bench::data(c), n, epilogue, executor); });
+  bench::against_peak(state, executor, 2.0 * double(m) * double(n) * double(k), [&] {
+    kernels::gemm(m, n, k, bench::data(a), k, {b.data(), format}, bench::data(c), n, epilogue, executor,
+                  static_cast<std::byte*>(scratch.data()));
+  });
 }
 
 // Few rows against a row of matrices that together are larger than any cache, as the layers of a model are.
@@ -37,10 +40,11 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
   for (std::size_t i = 0; i < matrices; ++i)
     std::copy_n(static_cast<std::byte const*>(one.data()), bytes, static_cast<std::byte*>(b.data()) + i * bytes);
   auto c = bench::floats(m * n);
+  Buffer scratch(kernels::gemm_scratch_bytes(format, m, k) + 1);
   bench::against_streaming(state, executor, double(matrices * bytes), [&] {
     for (std::size_t i = 0; i < matrices; ++i)
       kernels::gemm(m, n, k, bench::data(a), k, {static_cast<std::byte const*>(b.data()) + i * bytes, format}, bench::data(c), n, {},
-                    executor);
+                    executor, static_cast<std::byte*>(scratch.data()));
   });
 }
 
@@ -49,7 +53,8 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
     std::size_t n, k;
   };
   std::vector<Shape> const bert{{768, 768}, {2304, 768}, {3072, 768}, {768, 3072}};
-  std::vector<Shape> const mini{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}}, smol{{960, 576}, {1536, 576}, {576, 1536}, {49152, 576}};
+  std::vector<Shape> const mini{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}},
+      smol{{960, 576}, {1536, 576}, {576, 1536}, {49152, 576}};
   auto const name = [](char const* kind, WeightFormat format, std::size_t m, Shape shape, char const* suffix, std::size_t threads) {
     return std::string(kind) + "/" + std::string(name_of(format)) + "/" + std::to_string(m) + "x" + std::to_string(shape.n) + "x" +
            std::to_string(shape.k) + suffix + "/threads:" + std::to_string(threads);

@@ -1,4 +1,5 @@
-// Weights in each format: what is written comes back rounded, however it was written, and layers compute as with floats of the same values.
+// Weights in each format: what is written comes back rounded, however it was written, and layers compute as with floats of the same values, as
+// nearly as products that round their rows do.
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/weight_blocks.hpp>
@@ -23,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/distance.hpp"
 #include "support/random_floats.hpp"
 #include "support/rounded_weights.hpp"
 
@@ -216,7 +218,12 @@ TEST_CASE("embeddings: tables in each format look up, add and multiply as tables
         if (head != HeadWeights::tied) continue;
         Tensor<float, axes::Tokens, Width> x(std::size_t{5}, width);
         floats.write_rows(ids, x.view(), "id");
-        CHECK(same_bits(values_of(floats.tied().product(x, context)), values_of(weights.tied().product(x, context))));
+        auto const expected = values_of(floats.tied().product(x, context)), found = values_of(weights.tied().product(x, context));
+        if (test::multiplies_floats(format_of_rows(format, width))) {
+          CHECK(same_bits(expected, found));
+        } else {
+          CHECK(test::relative_distance(found, expected) < 0.01);
+        }
       }
     for (WeightFormat format : weight_formats) {
       Embedding<Rows, Width> floats({9}, {width}), weights({9}, {width});
