@@ -22,7 +22,7 @@ void gemm(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, 
   auto const b = bench::packed_weights(k, n, format);
   auto c = bench::floats(m * n);
   auto bias = bench::floats(n);
-  Buffer scratch(kernels::gemm_scratch_bytes(format, m, k) + 1);
+  Buffer scratch(kernels::gemm_scratch_bytes(format, m, k));
   kernels::Epilogue const epilogue{.bias = bench::data(bias), .activation = activation};
   bench::against_peak(state, executor, 2.0 * double(m) * double(n) * double(k), [&] {
     kernels::gemm(m, n, k, bench::data(a), k, {b.data(), format}, bench::data(c), n, epilogue, executor,
@@ -33,14 +33,14 @@ void gemm(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, 
 // Few rows against a row of matrices that together are larger than any cache, as the layers of a model are.
 void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t k, WeightFormat format, std::size_t threads) {
   ThreadPool executor(threads);
-  std::size_t const bytes = bytes_of(format, kernels::packed_floats(k, n));
+  std::size_t const bytes = (bench::packed_bytes(k, n, format) + 63) / 64 * 64;
   std::size_t const matrices = (std::size_t{256} << 20) / (kernels::packed_floats(k, n) * sizeof(float)) + 1;
   auto a = bench::floats(m * k);
-  Buffer const one = bench::packed_weights(k, n, format), b(matrices * bytes);
+  Buffer const one = bench::packed_weights(k, n, format), b(matrices * bytes), scratch(kernels::gemm_scratch_bytes(format, m, k));
   for (std::size_t i = 0; i < matrices; ++i)
-    std::copy_n(static_cast<std::byte const*>(one.data()), bytes, static_cast<std::byte*>(b.data()) + i * bytes);
+    std::copy_n(static_cast<std::byte const*>(one.data()), bench::packed_bytes(k, n, format),
+                static_cast<std::byte*>(b.data()) + i * bytes);
   auto c = bench::floats(m * n);
-  Buffer scratch(kernels::gemm_scratch_bytes(format, m, k) + 1);
   bench::against_streaming(state, executor, double(matrices * bytes), [&] {
     for (std::size_t i = 0; i < matrices; ++i)
       kernels::gemm(m, n, k, bench::data(a), k, {static_cast<std::byte const*>(b.data()) + i * bytes, format}, bench::data(c), n, {},

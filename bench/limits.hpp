@@ -11,6 +11,10 @@
 #include <limits>
 #include <vector>
 
+#if defined(__AVX512BF16__) || defined(__AVX512VNNI__)
+#include <immintrin.h>
+#endif
+
 #include <benchmark/benchmark.h>
 
 #include <axiform/core/executor.hpp>
@@ -33,29 +37,69 @@ double seconds(Work const& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+inline constexpr std::size_t peak_sums = 12;  // more than latency times throughput, fewer than the registers
+inline constexpr std::size_t peak_steps = 100'000;
+
+/// 1e9 operations a second of `run`, which does `peak_steps` times `peak_sums` instructions of so many operations, on all threads of the executor.
+template <class Run>
+double peak(Executor& executor, std::size_t operations, Run const& run) {
+  PassScope const pass(executor);
+  double const taken = seconds([&] { executor.parallel_for(executor.concurrency(), run); });
+  return double(executor.concurrency()) * double(peak_sums * peak_steps * operations) / taken * 1e-9;
+}
+
 /// GFLOP/s of independent fma on registers, on all threads of the executor.
 inline double fma_peak(Executor& executor) {
-  constexpr std::size_t sums = 12;  // more than latency times throughput, fewer than the registers
-  constexpr std::size_t steps = 100'000;
-  PassScope const pass(executor);
-  double const taken = seconds([&] {
-    executor.parallel_for(executor.concurrency(), [](std::size_t) {
-      simd::Floats sum[sums];
-      for (auto& one : sum) one = simd::broadcast(0.0f);
-      float one = 1.0f, small = 1e-9f;
-      benchmark::DoNotOptimize(one);
-      benchmark::DoNotOptimize(small);
-      simd::Floats const a = simd::broadcast(one), b = simd::broadcast(small);
-      for (std::size_t i = 0; i < steps; ++i)
+  constexpr std::size_t sums = peak_sums, steps = peak_steps;
+  return peak(executor, simd::lanes * 2, [](std::size_t) {
+    simd::Floats sum[sums];
+    for (auto& one : sum) one = simd::broadcast(0.0f);
+    float one = 1.0f, small = 1e-9f;
+    benchmark::DoNotOptimize(one);
+    benchmark::DoNotOptimize(small);
+    simd::Floats const a = simd::broadcast(one), b = simd::broadcast(small);
+    for (std::size_t i = 0; i < steps; ++i)
 #pragma GCC unroll 12
-        for (std::size_t j = 0; j < sums; ++j) sum[j] = simd::fma(a, b, sum[j]);
-      for (auto const& result : sum) {
-        float kept = result.get(0);
-        benchmark::DoNotOptimize(kept);
-      }
-    });
+      for (std::size_t j = 0; j < sums; ++j) sum[j] = simd::fma(a, b, sum[j]);
+    for (auto const& result : sum) {
+      float kept = result.get(0);
+      benchmark::DoNotOptimize(kept);
+    }
   });
-  return double(executor.concurrency()) * double(sums * steps * simd::lanes * 2) / taken * 1e-9;
+}
+
+/// The same of products of bf16, 32 a vector and instruction; without AVX512-BF16 that of fma.
+inline double bf16_peak(Executor& executor) {
+#if defined(__AVX512BF16__)
+  return peak(executor, 64, [](std::size_t) {
+    auto ones = _mm512_set1_epi16(0x3f80);
+    benchmark::DoNotOptimize(ones);
+    auto const a = reinterpret_cast<__m512bh>(ones);
+    __m512 sum[peak_sums] = {};
+    for (std::size_t i = 0; i < peak_steps; ++i)
+#pragma GCC unroll 12
+      for (std::size_t j = 0; j < peak_sums; ++j) asm volatile("vdpbf16ps %1, %1, %0" : "+v"(sum[j]) : "v"(a));
+    for (auto& one : sum) benchmark::DoNotOptimize(one);
+  });
+#else
+  return fma_peak(executor);
+#endif
+}
+
+/// The same of products of 8 bits, 64 a vector and instruction; without AVX512-VNNI that of fma.
+inline double int8_peak(Executor& executor) {
+#if defined(__AVX512VNNI__)
+  return peak(executor, 128, [](std::size_t) {
+    auto const a = _mm512_set1_epi8(1);
+    __m512i sum[peak_sums] = {};
+    for (std::size_t i = 0; i < peak_steps; ++i)
+#pragma GCC unroll 12
+      for (std::size_t j = 0; j < peak_sums; ++j) asm volatile("vpdpbusd %1, %1, %0" : "+v"(sum[j]) : "v"(a));
+    for (auto& one : sum) benchmark::DoNotOptimize(one);
+  });
+#else
+  return fma_peak(executor);
+#endif
 }
 
 /// GB/s of reading memory that no cache holds, each thread its own part, on all threads of the executor.
@@ -139,15 +183,20 @@ inline Buffer floats(std::size_t count) {
 }
 inline float* data(Buffer& buffer) { return static_cast<float*>(buffer.data()); }
 
+/// The bytes of a packed matrix of `n` outputs and `k` inputs in a format.
+inline std::size_t packed_bytes(std::size_t k, std::size_t n, WeightFormat format) {
+  return bytes_of(format, is_in_blocks(format) ? kernels::packed_block_weights(k, n) : kernels::packed_floats(k, n));
+}
+
 /// A packed matrix of `n` outputs and `k` inputs as weights in a format.
 inline Buffer packed_weights(std::size_t k, std::size_t n, WeightFormat format) {
-  Buffer buffer(std::max<std::size_t>(bytes_of(format, kernels::packed_floats(k, n)), 1));
+  Buffer buffer(std::max<std::size_t>(packed_bytes(k, n, format), 1));
   if (is_in_blocks(format)) {
     Buffer values = floats(k);
     std::vector<std::byte> blocks(bytes_of(format, k));
     write_blocks(format, data(values), k, blocks.data());
     for (std::size_t output = 0; output < n; ++output)
-      kernels::pack_blocks(format, blocks.data(), k, output, 0, k / weights_of_block, static_cast<std::byte*>(buffer.data()));
+      kernels::pack_blocks(format, blocks.data(), {k, n}, output, 0, k / weights_of_block, static_cast<std::byte*>(buffer.data()));
   } else {
     std::size_t const count = kernels::packed_floats(k, n);
     Buffer values = floats(count);

@@ -90,10 +90,12 @@ class Command : public CommandLine {
 
   // --weights: what the model's weights are kept in.
   void add_weights_option() {
-    std::vector<std::string> names;
-    for (axiform::WeightFormat const format : axiform::weight_formats) names.emplace_back(axiform::name_of(format));
     add_option("--weights", weights_, "What matrices and tables are kept in; unless given f32, or the blocks that the file has them in")
-        ->check(CLI::IsMember(names));
+        ->check(CLI::IsMember(format_names()));
+  }
+  // --weights: several formats of weights.
+  void add_formats_option(std::vector<std::string>& formats, std::string const& description) {
+    add_option("--weights", formats, description)->delimiter(',')->check(CLI::IsMember(format_names()));
   }
   axiform::LoadOptions loading() const { return {.weights = axiform::weight_format_named(weights_)}; }
 
@@ -277,6 +279,12 @@ class Command : public CommandLine {
         throw axiform::ArgumentError("standard input: line " + std::to_string(input.line) + ": " + error.what());
       }
     }
+  }
+
+  static std::vector<std::string> format_names() {
+    std::vector<std::string> names;
+    for (axiform::WeightFormat const format : axiform::weight_formats) names.emplace_back(axiform::name_of(format));
+    return names;
   }
 
   std::string weights_;

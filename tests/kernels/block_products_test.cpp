@@ -1,14 +1,18 @@
-// Products with weights in blocks: the bits of the product with floats of the same values, for any rows, columns, epilogue and threads.
+// Products with weights in blocks: the bits of a reference in plain C++, for any rows, columns, epilogue and threads.
 #include <axiform/core/executor.hpp>
 #include <axiform/core/weight_blocks.hpp>
+#include <axiform/kernels/activation.hpp>
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/kernels/packed_blocks.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <utility>
 #include <vector>
@@ -38,102 +42,191 @@ std::vector<std::byte> random_blocks(WeightFormat format, std::size_t weights, u
   return blocks;
 }
 
-// A matrix [n, k] packed in blocks, and as floats.
+// A matrix [n, k] in blocks, and packed.
 struct Matrix {
   WeightFormat format;
   std::size_t n, k;
   std::vector<std::byte> rows, packed;
-  std::vector<float> floats;
 
   Matrix(WeightFormat of, std::size_t outputs, std::size_t inputs)
-      : format(of), n(outputs), k(inputs), rows(random_blocks(of, n * k, 1)), packed(bytes_of(of, kernels::packed_floats(k, n))) {
-    std::vector<float> values(n * k);
-    read_blocks(format, rows.data(), n * k, values.data());
-    std::size_t const row = bytes_of(format, k);
-    for (std::size_t o = 0; o < n; ++o) kernels::pack_blocks(format, rows.data() + o * row, k, o, 0, k / 32, packed.data());
-    floats.resize(kernels::packed_floats(k, n));
-    kernels::pack_panels(k, n, values.data(), k, 1, floats.data(), 0, kernels::panel_count(n));
+      : format(of), n(outputs), k(inputs), rows(random_blocks(of, n * k, 1)), packed(bytes_of(of, kernels::packed_block_weights(k, n))) {
+    for (std::size_t o = 0; o < n; ++o) kernels::pack_blocks(format, row(o), {k, n}, o, 0, k / 32, packed.data());
+  }
+  std::byte const* row(std::size_t output) const { return rows.data() + output * bytes_of(format, k); }
+};
+
+float half_at(std::byte const* source) {
+  std::uint16_t half;
+  std::memcpy(&half, source, sizeof half);
+  return float_from_half(half);
+}
+
+// a * b + c as the instruction set's fma has it.
+float fused(float a, float b, float c) { return simd::has_fma ? std::fma(a, b, c) : a * b + c; }
+
+// The product of a row with an output, as kernels/integer_product.hpp says.
+float reference(Matrix const& b, float const* a, std::size_t output) {
+  std::size_t const size = bytes_of(b.format, 32);
+  float sum = 0.0f;
+  for (std::size_t g = 0; g < b.k / 32; ++g, a += 32) {
+    float greatest = 0.0f;
+    for (std::size_t i = 0; i < 32; ++i) greatest = std::max(greatest, std::abs(a[i]));
+    float const scale = greatest < 0x1p-100f ? 0.0f : greatest / 127.0f;
+    float const inverse = greatest < 0x1p-100f ? 0.0f : 127.0f / greatest;
+    std::byte const* const block = b.row(output) + g * size;
+    bool const has_minimum = b.format == WeightFormat::q4_1;
+    int product = 0, total = 0;
+    for (std::size_t i = 0; i < 32; ++i) {
+      int const number = static_cast<int>(std::nearbyint(a[i] * inverse));
+      int weight;
+      if (b.format == WeightFormat::q8_0) {
+        weight = static_cast<std::int8_t>(block[2 + i]);
+      } else {
+        std::byte const pair = block[(has_minimum ? 4 : 2) + i % 16];
+        weight = std::to_integer<int>(i < 16 ? pair & std::byte{15} : pair >> 4) - (has_minimum ? 0 : 8);
+      }
+      product += number * weight;
+      total += number;
+    }
+    sum = fused(static_cast<float>(product) * scale, half_at(block), sum);
+    if (has_minimum) sum = fused(half_at(block + 2), scale * static_cast<float>(total), sum);
+  }
+  return sum;
+}
+
+// Rows of A, and their product with a matrix as the reference has it.
+struct Expected {
+  std::size_t a_stride, c_stride, c_size;
+  std::vector<float> a, c;
+
+  Expected(Matrix const& b, std::size_t m)
+      : a_stride(b.k + 3), c_stride(b.n + 5), c_size(m * c_stride + 1), a(random_floats(m * a_stride + 1, 2)), c(c_size, 12345.0f) {
+    for (std::size_t i = 0; i < m; ++i)
+      for (std::size_t j = 0; j < b.n; ++j) c[1 + i * c_stride + j] = reference(b, a.data() + 1 + i * a_stride, j);
   }
 };
 
-// Whether the two products have the same bits, and both leave what is between the rows of C.
-bool same_as_floats(Matrix const& b, std::size_t m, Epilogue const& epilogue, Executor& executor) {
-  std::size_t const a_stride = b.k + 3, c_stride = b.n + 5;
-  auto const a = random_floats(m * a_stride + 1, 2);
-  std::vector<float> expected(m * c_stride + 1, 12345.0f), found = expected;
-  SerialExecutor serial;
-  kernels::gemm(m, b.n, b.k, a.data() + 1, a_stride, b.floats.data(), expected.data() + 1, c_stride, epilogue, serial);
-  kernels::gemm(m, b.n, b.k, a.data() + 1, a_stride, {b.packed.data(), b.format}, found.data() + 1, c_stride, epilogue, executor);
-  return std::memcmp(expected.data(), found.data(), expected.size() * sizeof(float)) == 0;
+std::byte* scratch_for(std::size_t m, std::size_t k) {
+  static std::vector<std::byte> memory;
+  memory.assign(kernels::gemm_scratch_bytes(WeightFormat::q8_0, m, k) + 64, std::byte{0xee});
+  return memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64);
+}
+
+// Whether the product of the first `m` rows has the bits expected, and leaves what is between the rows of C.
+bool same_as_reference(Matrix const& b, Expected const& expected, std::size_t m, Executor& executor) {
+  std::vector<float> found(expected.c_size, 12345.0f);
+  kernels::gemm(m, b.n, b.k, expected.a.data() + 1, expected.a_stride, {b.packed.data(), b.format}, found.data() + 1, expected.c_stride, {},
+                executor, scratch_for(m, b.k));
+  return std::memcmp(expected.c.data(), found.data(), m * expected.c_stride * sizeof(float)) == 0 &&
+         std::all_of(found.begin() + std::ptrdiff_t(1 + m * expected.c_stride), found.end(), [](float value) { return value == 12345.0f; });
 }
 
 }  // namespace
 
-TEST_CASE("packed blocks: what was packed is unpacked, whole and in parts, and widened to the floats that it stands for") {
+TEST_CASE("packed blocks: what was packed is unpacked, whole and in parts, and no memory is needed but that of whole panels of blocks") {
   for (WeightFormat format : block_formats)
-    for (std::size_t n : {std::size_t{1}, kernels::panel_width, 2 * kernels::panel_width + 3}) {
+    for (std::size_t n : {1u, 16u, 35u}) {
       Matrix const matrix(format, n, 160);
+      CHECK(matrix.packed.size() == (n + 15) / 16 * 16 * bytes_of(format, 160));
       std::size_t const size = bytes_of(format, weights_of_block);
       for (std::size_t o = 0; o < n; ++o)
         for (auto const& [first, count] : {std::pair<std::size_t, std::size_t>{0, 5}, {0, 1}, {2, 3}, {4, 1}}) {
           std::vector<std::byte> blocks(count * size);
-          kernels::unpack_blocks(format, matrix.packed.data(), 160, o, first, count, blocks.data());
-          REQUIRE(std::memcmp(blocks.data(), matrix.rows.data() + (o * 5 + first) * size, blocks.size()) == 0);
+          kernels::unpack_blocks(format, matrix.packed.data(), {160, n}, o, first, count, blocks.data());
+          REQUIRE(std::memcmp(blocks.data(), matrix.row(o) + first * size, blocks.size()) == 0);
         }
-      alignas(64) static float floats[160 * kernels::panel_width];
-      for (std::size_t panel = 0; panel < n / kernels::panel_width; ++panel) {
-        kernels::widen_groups(format, matrix.packed.data() + bytes_of(format, panel * kernels::panel_width * 160), 160, floats);
-        CHECK(std::memcmp(floats, matrix.floats.data() + panel * 160 * kernels::panel_width, sizeof floats) == 0);
-      }
     }
 }
 
-TEST_CASE("gemm: weights in blocks give the bits of floats with the same values, for every remainder of rows, columns and blocks") {
+TEST_CASE("packed blocks: the layout is the same for every instruction set") {
+  // Output 17 is the second of the second panel; inputs 32 to 63 are the second of three groups.
+  Matrix const matrix(WeightFormat::q8_0, 33, 96);
+  std::byte const* const block = matrix.row(17) + bytes_of(WeightFormat::q8_0, 32);
+  std::size_t const group = 1 * 3 + 1;
+  for (std::size_t i = 0; i < 32; ++i) CHECK(matrix.packed[group * 512 + i / 4 * 64 + 1 * 4 + i % 4] == (block[2 + i] ^ std::byte{0x80}));
+  for (std::size_t i = 0; i < 2; ++i) CHECK(matrix.packed[3 * 3 * 512 + (group * 16 + 1) * 2 + i] == block[i]);
+
+  Matrix const small(WeightFormat::q4_1, 33, 96);
+  std::byte const* const pairs = small.row(17) + bytes_of(WeightFormat::q4_1, 32);
+  for (std::size_t i = 0; i < 16; ++i) CHECK(small.packed[group * 256 + i / 4 * 64 + 1 * 4 + i % 4] == pairs[4 + i]);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(small.packed[3 * 3 * 256 + (group * 32 + 1) * 2 + i] == pairs[i]);
+    CHECK(small.packed[3 * 3 * 256 + (group * 32 + 16 + 1) * 2 + i] == pairs[2 + i]);
+  }
+}
+
+TEST_CASE("gemm: weights in blocks give the bits of the reference, for every remainder of rows, columns and groups") {
   SerialExecutor executor;
   for (WeightFormat format : block_formats) {
     CAPTURE(name_of(format));
-    for (std::size_t n = 1; n <= 2 * simd::lanes + 1; ++n) {
+    for (std::size_t n = 1; n <= 102; n += n < 36 ? 1 : 11) {
       Matrix const b(format, n, 32 + 32 * (n % 3));
-      for (std::size_t m = 1; m <= 31; m += m < 20 ? 1 : 3) CHECK(same_as_floats(b, m, {}, executor));
-    }
-    for (std::size_t n = kernels::panel_width - 1; n <= 4 * kernels::panel_width + 1; n += simd::lanes / 2 - 1) {
-      Matrix const b(format, n, 64);
-      for (std::size_t m = 1; m <= 31; m += m < 20 ? 1 : 3) CHECK(same_as_floats(b, m, {}, executor));
+      Expected const expected(b, 27);
+      for (std::size_t m = 1; m <= 27; m += m < 14 ? 1 : 3) CHECK(same_as_reference(b, expected, m, executor));
     }
     for (std::size_t k = 32; k <= 2048; k += 32 + k / 160 * 32) {  // in one part and in several
-      Matrix const b(format, kernels::panel_width * 2 + 3, k);
-      for (std::size_t m : {1u, 2u, 5u, 13u, 50u}) CHECK(same_as_floats(b, m, {}, executor));
+      Matrix const b(format, 67, k);
+      Expected const expected(b, 13);
+      for (std::size_t m : {1u, 2u, 5u, 13u}) CHECK(same_as_reference(b, expected, m, executor));
     }
-    CHECK(same_as_floats(Matrix(format, 2 * kernels::panel_width + 3, 2560), 701, {}, executor));  // several blocks of rows
+    Matrix const b(format, 51, 1056);
+    CHECK(same_as_reference(b, Expected(b, 301), 301, executor));  // several blocks of rows
   }
 }
 
 TEST_CASE(
-    "gemm: weights in blocks give the bits of floats with every epilogue and on any number of threads, a residual in place included") {
+    "gemm: weights in blocks give the bits of the reference with every epilogue and on any number of threads, a residual in place "
+    "included") {
   std::size_t const m = 50, k = 320;
   for (WeightFormat format : block_formats)
-    for (std::size_t n : {std::size_t{5}, 3 * kernels::panel_width + 3, 9 * kernels::panel_width}) {
+    for (std::size_t n : {5u, 99u, 576u}) {
       Matrix const b(format, n, k);
-      auto const bias = random_floats(n, 3), residual = random_floats(m * n, 4);
+      auto const a = random_floats(m * k, 2), bias = random_floats(n, 3), residual = random_floats(m * n, 4);
+      std::vector<float> products(m * n);
+      for (std::size_t i = 0; i < m * n; ++i) products[i] = reference(b, a.data() + i / n * k, i % n);
       for (auto kind : {Activation::none, Activation::gelu})
-        for (bool with_residual : {false, true})
+        for (bool with_residual : {false, true}) {
+          std::vector<float> expected = products;
+          for (std::size_t i = 0; i < m * n; ++i) expected[i] += bias[i % n];
+          kernels::activate_rows(kind, expected.data(), n, m, n);
+          for (std::size_t i = 0; with_residual && i < m * n; ++i) expected[i] += residual[i];
           for (std::size_t threads : {1u, 2u, 3u, 16u}) {
             TestExecutor executor(threads);
-            Epilogue epilogue{
-                .bias = bias.data(), .activation = kind, .residual = with_residual ? residual.data() : nullptr, .residual_stride = n};
             for (std::size_t rows : {std::size_t{1}, std::size_t{4}, std::size_t{15}, m}) {
-              CHECK(same_as_floats(b, rows, epilogue, executor));
+              std::vector<float> found(rows * n), in_place(residual.begin(), residual.begin() + std::ptrdiff_t(rows * n));
+              Epilogue epilogue{
+                  .bias = bias.data(), .activation = kind, .residual = with_residual ? residual.data() : nullptr, .residual_stride = n};
+              auto const run = [&](std::vector<float>& c) {
+                kernels::gemm(rows, n, k, a.data(), k, {b.packed.data(), format}, c.data(), n, epilogue, executor, scratch_for(rows, k));
+                return std::memcmp(expected.data(), c.data(), c.size() * sizeof(float)) == 0;
+              };
+              CHECK(run(found));
               if (!with_residual) continue;
-              auto const a = random_floats(rows * k, 5);
-              std::vector<float> expected(rows * n), in_place(residual.begin(), residual.begin() + std::ptrdiff_t(rows * n));
-              kernels::gemm(rows, n, k, a.data(), k, b.floats.data(), expected.data(), n, epilogue, executor);
-              Epilogue other = epilogue;
-              other.residual = in_place.data();
-              kernels::gemm(rows, n, k, a.data(), k, {b.packed.data(), format}, in_place.data(), n, other, executor);
-              CHECK(std::memcmp(expected.data(), in_place.data(), expected.size() * sizeof(float)) == 0);
+              epilogue.residual = in_place.data();
+              CHECK(run(in_place));
             }
           }
+        }
     }
+}
+
+TEST_CASE("gemm: rows of tiny numbers are zeros to weights in blocks, and those with an infinity or NaN give NaN") {
+  SerialExecutor executor;
+  for (WeightFormat format : block_formats) {
+    Matrix const b(format, 20, 64);
+    std::vector<float> a(4 * 64, 1.0f), c(4 * 20);
+    std::fill_n(a.begin(), 64, 0x1p-101f);
+    a[64 + 33] = std::numeric_limits<float>::infinity();
+    a[2 * 64 + 5] = -std::numeric_limits<float>::quiet_NaN();
+    std::fill_n(a.begin() + 3 * 64, 64, 0x1p+100f);
+    kernels::gemm(4, 20, 64, a.data(), 64, {b.packed.data(), format}, c.data(), 20, {}, executor, scratch_for(4, 64));
+    for (std::size_t j = 0; j < 20; ++j) {
+      CHECK(c[j] == 0.0f);
+      CHECK(std::isnan(c[20 + j]));
+      CHECK(std::isnan(c[40 + j]));
+      CHECK_FALSE(std::isnan(c[60 + j]));
+    }
+  }
 }
 
 TEST_CASE("gemm: a product of no inputs with weights in blocks is zeros, and one of no rows or columns nothing") {

@@ -69,7 +69,7 @@ void check_near(Model const& blocks, Model const& floats) {
   auto const ids = counted_ids(40);
   Context context;
   auto const found = blocks.logits(blocks(ids, context), context), expected = floats.logits(floats(ids, context), context);
-  CHECK(relative_distance(found.elements(), expected.elements()) < 0.02);
+  CHECK(relative_distance(found.elements(), expected.elements()) < 0.04);
 }
 
 struct Width : DynamicAxis {};

@@ -24,6 +24,8 @@ inline void round_weights(WeightFormat format, std::span<float> values, std::siz
 }
 
 /// Whether products with weights in `format` have the bits of those with floats of the same values: their rows are not rounded.
-constexpr bool multiplies_floats(WeightFormat format) { return !(format == WeightFormat::bf16 && simd::has_bfloat16_products); }
+constexpr bool multiplies_floats(WeightFormat format) {
+  return !is_in_blocks(format) && !(format == WeightFormat::bf16 && simd::has_bfloat16_products);
+}
 
 }  // namespace axiform::test

@@ -1,6 +1,5 @@
 /// @file
-/// The formats that weights are kept in, and the conversions between their numbers and `float`. Arithmetic is in float whatever the format, but for bf16 in
-/// a unit compiled for AVX512-BF16: products round their rows to it, too.
+/// The formats that weights are kept in, and the conversions between their numbers and `float`.
 #pragma once
 
 #include <algorithm>

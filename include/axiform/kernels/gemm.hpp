@@ -6,17 +6,19 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
-#include <axiform/kernels/activation.hpp>
+#include <axiform/kernels/epilogue.hpp>
 #include <axiform/kernels/packing.hpp>
 
 #if AXIFORM_DEFINES(kernels)
 #include <algorithm>
 #include <cstdint>
 
-#include <axiform/kernels/block_tile.hpp>
+#include <axiform/kernels/activation.hpp>
 #include <axiform/kernels/gemm_tile.hpp>
-#include <axiform/kernels/packed_blocks.hpp>
+#include <axiform/kernels/integer_product.hpp>
 #include <axiform/kernels/packed_pairs.hpp>
+#include <axiform/kernels/rounded_rows.hpp>
+#include <axiform/kernels/tiles_on_threads.hpp>
 #include <axiform/simd/batch.hpp>
 #endif
 
@@ -24,23 +26,15 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// What follows a product, in this order, each when it is given.
-struct Epilogue {
-  float const* bias = nullptr;               ///< [n]
-  Activation activation = Activation::none;  ///< of the product and its bias
-  float const* residual = nullptr;           ///< [m, n], added last; may be the product's own target
-  std::size_t residual_stride = 0;           ///< floats from one row of the residual to the next
-};
-
 /// C = A * B, then the epilogue, spread over the executor's threads. Nothing is allocated.
 ///
 /// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads. Weights in
-/// f16 are widened as they are loaded, those in blocks for few rows in registers, for many a part of a panel at a time: the product has the bits of one with
-/// floats that were rounded to the format. So has one with bf16; but where `simd::has_bfloat16_products` rows of A are rounded to bf16 too, once for all
-/// their outputs, and numbers below the normal ones count as zeros.
+/// bf16 and f16 are widened as they are loaded: the product has the bits of one with floats that were rounded to the format. But with bf16, where
+/// `simd::has_bfloat16_products`, rows of A are rounded to it too, and numbers below the normal ones count as zeros. With weights in blocks it is one of
+/// integers (kernels/integer_product.hpp).
 ///
 /// @param a         [m, k], rows `a_stride` floats apart.
-/// @param packed_b  [k, n] as `pack_panels` writes it, in any format.
+/// @param packed_b  [k, n] as `pack_panels` writes it, in any format; in blocks as `pack_blocks` does.
 /// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
 /// @param scratch   `gemm_scratch_bytes(packed_b.format, m, k)`, at a multiple of 64 bytes.
 void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
@@ -122,9 +116,8 @@ struct Product {
     std::size_t const rows = last_row - first_row;
     alignas(64) float buffer[tile_rows * panel_width];
     // Of floats, no more vectors than there are columns; other formats have tiles of whole panels alone, whose last columns are zeros.
-    Tile const tile = b.format == WeightFormat::f32 ? narrow_tile(rows, (columns + simd::lanes - 1) / simd::lanes)
-                      : is_in_blocks(b.format)      ? block_tile(b.format, rows)
-                                                    : full_tile(b.format, rows);
+    Tile const tile =
+        b.format == WeightFormat::f32 ? narrow_tile(rows, (columns + simd::lanes - 1) / simd::lanes) : full_tile(b.format, rows);
     tile({.k = k,
           .a = a + first_row * a_stride,
           .a_stride = a_stride,
@@ -132,33 +125,7 @@ struct Product {
           .b_step = panel_width,
           .c = buffer,
           .c_stride = panel_width});
-    finish_buffered(first_row, last_row, panel, buffer);
-  }
-
-  // What follows the product whose sums, [rows][panel_width], are in a buffer.
-  void finish_buffered(std::size_t first_row, std::size_t last_row, std::size_t panel, float* buffer) const noexcept {
-    std::size_t const column = panel * panel_width;
-    std::size_t const columns = std::min(panel_width, n - column);
-    std::size_t const rows = last_row - first_row;
-    for (std::size_t j = 0; epilogue.bias != nullptr && j < columns; j += simd::lanes) {
-      simd::Floats const bias = simd::load_partial(epilogue.bias + column + j, std::min(simd::lanes, columns - j));
-      for (std::size_t r = 0; r < rows; ++r) {
-        float* const value = buffer + r * panel_width + j;
-        simd::store(value, simd::load(value) + bias);
-      }
-    }
-    activate_rows(epilogue.activation, buffer, panel_width, rows, columns);
-    for (std::size_t r = 0; r < rows; ++r) {
-      float* const target = c + (first_row + r) * c_stride + column;
-      float const* const added =
-          epilogue.residual != nullptr ? epilogue.residual + (first_row + r) * epilogue.residual_stride + column : nullptr;
-      for (std::size_t j = 0; j < columns; j += simd::lanes) {
-        std::size_t const count = std::min(simd::lanes, columns - j);
-        simd::Floats value = simd::load(buffer + r * panel_width + j);
-        if (added != nullptr) value += simd::load_partial(added + j, count);
-        simd::store_partial(target + j, value, count);
-      }
-    }
+    finish_rows(epilogue, {first_row, rows, column, columns}, buffer, panel_width, c, c_stride);
   }
 
   // Tiles [first_tile, last_tile) of `tiles`, panels [first_panel, last_panel).
@@ -169,7 +136,6 @@ struct Product {
   void run(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t first_panel,
            std::size_t last_panel) const noexcept {
     if (first_tile >= last_tile || first_panel >= last_panel) return;
-    if (is_in_blocks(b.format)) return run_blocks(tiles, first_tile, last_tile, first_panel, last_panel);
     bool const buffered = epilogue.residual != nullptr && epilogue.activation != Activation::none;
     std::size_t const full_panels = buffered ? first_panel : std::min(last_panel, n / panel_width);
     WideTile const wide = wide_tile(m / tiles + (m % tiles != 0), b.format);
@@ -198,112 +164,20 @@ struct Product {
     }
   }
 
-  // The same for weights in blocks.
-  void run_blocks(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t first_panel,
-                  std::size_t last_panel) const noexcept {
-    bool const buffered = epilogue.residual != nullptr && epilogue.activation != Activation::none;
-    std::size_t const count = last_tile - first_tile;
-    if (count > most_tiles_of_blocks) {
-      std::size_t const block = std::max<std::size_t>(1, a_block_floats / (tile_rows * k + 1));
-      std::size_t const blocks = (count + block - 1) / block;
-      for (std::size_t i = 0; i < blocks; ++i)
-        for (std::size_t panel = first_panel; panel < last_panel; ++panel)
-          run_widened(tiles, first_tile + i * count / blocks, first_tile + (i + 1) * count / blocks, panel, buffered);
-      return;
-    }
-    std::size_t const full_panels = buffered ? first_panel : std::min(last_panel, n / panel_width);
-    WideTile const wide = wide_block_tile(b.format, m / tiles + (m % tiles != 0));
-    for (std::size_t panel = first_panel; panel < last_panel;) {
-      std::size_t const panels = panel + wide.panels <= full_panels ? wide.panels : 1;
-      for (std::size_t i = first_tile; i < last_tile; ++i) {
-        std::size_t const row = row_of(i, tiles), end = row_of(i + 1, tiles);
-        if (panel >= full_panels) {
-          run_buffered(row, end, panel);
-        } else {
-          run_full({row, end, panel, panels, 0, k, 0, 1}, panels > 1 ? wide.tile : block_tile(b.format, end - row));
-        }
-      }
-      panel += panels;
-    }
-  }
-
-  // Tiles [first_tile, last_tile) and one panel, which is widened a part of k at a time into memory that stays in L1. The sums wait in C, or in a buffer
-  // where C is not theirs alone: columns beyond n, a residual in C itself, sums to activate before the residual comes.
-  void run_widened(std::size_t tiles, std::size_t first_tile, std::size_t last_tile, std::size_t panel, bool buffered) const noexcept {
-    alignas(64) float weights[widened_inputs * panel_width];
-    alignas(64) float sums[most_buffered_tiles * tile_rows * panel_width];
-    std::size_t const column = panel * panel_width;
-    std::size_t const columns = std::min(panel_width, n - column);
-    std::size_t const vectors = (columns + simd::lanes - 1) / simd::lanes;
-    buffered = buffered || columns < panel_width || epilogue.residual == c;
-    std::size_t const most_tiles = buffered ? most_buffered_tiles : last_tile - first_tile;
-    for (std::size_t from = first_tile; from < last_tile; from += most_tiles) {
-      std::size_t const to = std::min(from + most_tiles, last_tile), first_row = row_of(from, tiles);
-      for (std::size_t k0 = 0; k0 < k; k0 += widened_inputs) {
-        std::size_t const k1 = std::min(k0 + widened_inputs, k);
-        widen_groups(b.format, reinterpret_cast<std::byte const*>(weights_at(panel, k0)), k1 - k0, weights);
-        for (std::size_t i = from; i < to; ++i) {
-          std::size_t const row = row_of(i, tiles), end = row_of(i + 1, tiles);
-          TileOperands operands{.k = k1 - k0,
-                                .a = a + row * a_stride + k0,
-                                .a_stride = a_stride,
-                                .b = weights,
-                                .b_step = panel_width,
-                                .c = buffered ? sums + (row - first_row) * panel_width : c + row * c_stride + column,
-                                .c_stride = buffered ? panel_width : c_stride,
-                                .resume = k0 != 0};
-          bool const is_last = k1 == k && !buffered;
-          if (is_last && epilogue.bias != nullptr) operands.bias = epilogue.bias + column;
-          if (is_last && epilogue.residual != nullptr) {
-            operands.residual = epilogue.residual + row * epilogue.residual_stride + column;
-            operands.residual_stride = epilogue.residual_stride;
-          }
-          narrow_tile(end - row, vectors)(operands);
-          if (is_last) activate_rows(epilogue.activation, operands.c, c_stride, end - row, columns);
-        }
-      }
-      for (std::size_t i = from; buffered && i < to; ++i) {
-        std::size_t const row = row_of(i, tiles);
-        finish_buffered(row, row_of(i + 1, tiles), panel, sums + (row - first_row) * panel_width);
-      }
-    }
-  }
-
-  static constexpr std::size_t most_tiles_of_blocks = 4;                 // more of them, and a panel is widened once for all
-  static constexpr std::size_t widened_inputs = 8 * 1024 / panel_width;  // 32 KiB of floats
-  static constexpr std::size_t most_buffered_tiles = 8;
   static constexpr std::size_t a_block_floats = 64 * 1024;  // half of an L2 of 512 KiB
   static constexpr std::size_t most_k = 1024;
 };
 
 // Rows in bfloat16, by pairs, each rounded once whatever the panels; on all threads where a thread's part takes longer than a fork and join.
-inline void round_rows(std::size_t m, std::size_t k, float const* a, std::size_t a_stride, float* words, Executor& executor) {
+inline void round_rows_to_pairs(std::size_t m, std::size_t k, float const* a, std::size_t a_stride, float* words, Executor& executor) {
   constexpr std::size_t least_floats = 16 * 1024;
   std::size_t const parts = std::clamp<std::size_t>(m * k / least_floats, 1, executor.concurrency());
   auto const round = [&](std::size_t part) {
     for (std::size_t row = part * m / parts; row < (part + 1) * m / parts; ++row)
-      round_row(a + row * a_stride, k, words + row * words_of_row(k));
+      round_to_pairs(a + row * a_stride, k, words + row * words_of_row(k));
   };
   if (parts == 1) return round(0);
   executor.parallel_for(parts, round);
-}
-
-// How many threads share the rows; threads / rows of them share the columns.
-inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t threads) noexcept {
-  // A tile costs about tile_rows cycles for each k and vector; a panel that no other row part shares costs about as much to bring in.
-  std::size_t best = 1;
-  std::size_t best_cost = 0;
-  for (std::size_t parts = 1; parts <= threads; ++parts) {
-    std::size_t const others = threads / parts;
-    std::size_t const part_tiles = (tiles + parts - 1) / parts;
-    std::size_t const part_panels = (panels + others - 1) / others;
-    std::size_t const cost = part_panels * (part_tiles + 1) * 16 + part_tiles;
-    if (parts == 1 || cost < best_cost) {
-      best = parts;
-      best_cost = cost;
-    }
-  }
-  return best;
 }
 
 }  // namespace detail
@@ -312,30 +186,22 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
                          std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch) {
   if (m == 0 || n == 0) return;
   if (k == 0) packed_b = PackedPanels(nullptr, WeightFormat::f32);  // nothing to read, in no format
+  if (is_in_blocks(packed_b.format)) return integer_product(m, n, k, a, a_stride, packed_b, c, c_stride, epilogue, executor, scratch);
   detail::Product product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
   if (gemm_scratch_bytes(packed_b.format, m, k) != 0) {
     product.a = reinterpret_cast<float*>(scratch);
     product.a_stride = words_of_row(k);
     product.inputs_of_float = 2;
-    detail::round_rows(m, k, a, a_stride, reinterpret_cast<float*>(scratch), executor);
+    detail::round_rows_to_pairs(m, k, a, a_stride, reinterpret_cast<float*>(scratch), executor);
   }
   std::size_t const tiles = m / tile_rows + (m % tile_rows != 0);
-  std::size_t const panels = panel_count(n);
   // Below this a thread costs more than it brings (a spinning fork-join takes 0.2 to 0.5 us).
   constexpr std::size_t least_work = 32 * 1024;
-  std::size_t const threads = std::clamp<std::size_t>(m * n / (least_work / (k + 1) + 1), 1, executor.concurrency());
-  if (threads == 1) return product.run(tiles, 0, tiles, 0, panels);
-
-  std::size_t const down = detail::row_parts(tiles, panels, threads);
-  std::size_t const across = threads / down;
-  executor.parallel_for(down * across, [&](std::size_t part) {
-    std::size_t const i = part / across;
-    std::size_t const j = part % across;
-    product.run(tiles, i * tiles / down, (i + 1) * tiles / down, j * panels / across, (j + 1) * panels / across);
-  });
+  run_tiles(tiles, panel_count(n), m * n / (least_work / (k + 1) + 1), executor, [&](auto... part) { product.run(tiles, part...); });
 }
 
 AXIFORM_INLINE std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept {
+  if (is_in_blocks(format)) return RoundedRows::bytes(m, k);
   return format == WeightFormat::bf16 && simd::has_bfloat16_products ? m * words_of_row(k) * sizeof(float) : 0;
 }
 

@@ -1,26 +1,23 @@
 /// @file
-/// A packed matrix whose weights are in blocks: its layout, how rows are written to it and read from it, and how its panels become floats.
+/// A packed matrix whose weights are in blocks: its layout, and how rows are written to it and read from it.
 ///
-/// A panel has its inputs in groups of 32, one block of each of its `panel_width` outputs:
+/// A panel has 16 outputs, for every instruction set, and its inputs in groups of 32, one block of each output. What blocks have lies in two arrays,
+/// one behind the other, so that numbers begin at multiples of 64 bytes and scales do not come between them:
 ///
-///     scales   [panel_width]        binary16
-///     minima   [panel_width]        binary16, of q4_1 alone
-///     words    [bits][panel_width]  32 bits each
+///     numbers  [panels][groups][words][16]  32 bits each: 8 words for numbers of 8 bits, 4 for numbers of 4
+///     scales   [panels][groups][16]         binary16; of q4_1 [panels][groups][2][16], the minima behind the scales
 ///
-/// A word has the numbers of 32 / bits inputs of one output, the first in its lowest bits, in two's complement where numbers have a sign: a
-/// register of words lies across outputs, as one of floats does, and memory that is all zeros is a matrix of zeros. No byte more than the
-/// blocks themselves have.
+/// Word w of 8 bits has the inputs 4 w to 4 w + 3, a byte each; of 4 bits the same in the lower halves of its bytes, and those 16 further on in the upper
+/// halves, as blocks have them. So a matrix is made by exchanging words of 32 bits, and a register of words lies across outputs. All numbers are without
+/// sign: those of 8 bits are greater by 128 than in blocks. Memory that is all zeros is a matrix of zeros, for its scales are; and no byte more is there
+/// than the blocks themselves have.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
-#include <utility>
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/weight_format.hpp>
-#include <axiform/kernels/packing.hpp>
-#include <axiform/simd/batch.hpp>
 
 #if AXIFORM_DEFINES(kernels)
 #include <cstring>
@@ -30,39 +27,19 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
+/// Outputs of a panel of blocks.
+inline constexpr std::size_t block_panel_width = 16;
+
 /// What kernels know of a format of blocks.
 template <unsigned Bits, bool HasMinimum>
 struct BlockWeights {
-  static constexpr unsigned bits = Bits;                       ///< Of a number, and words of an output in a group.
-  static constexpr bool has_minimum = HasMinimum;              ///< Else numbers have a sign.
-  static constexpr std::size_t inputs = 32 / Bits;             ///< Whose numbers a word has.
-  static constexpr std::size_t words_at = HasMinimum ? 4 : 2;  ///< Bytes of a block before its numbers.
-  static constexpr std::size_t bytes = words_at + Bits * 4;    ///< Of a block.
-
-  /// Scales, or minima: `lanes` of them.
-  [[gnu::always_inline]] static simd::Floats load(std::byte const* halves) noexcept {
-    return simd::load_half(reinterpret_cast<std::uint16_t const*>(halves));
-  }
-  /// The words of `lanes` outputs.
-  [[gnu::always_inline]] static simd::Ints load_words(std::byte const* words) noexcept {
-    return simd::load_words(reinterpret_cast<std::uint32_t const*>(words));
-  }
-
-  /// The numbers of input `Index` of a word as floats.
-  template <std::size_t Index>
-  [[gnu::always_inline]] static simd::Floats number(simd::Ints words) noexcept {
-    return simd::floats_of_bits<Index * Bits, Bits, HasMinimum ? simd::Sign::absent : simd::Sign::twos_complement>(words);
-  }
-
-  /// Weights: number * scale, + minimum where there is one, which rounds once.
-  [[gnu::always_inline]] static simd::Floats weight(simd::Floats number, simd::Floats scale,
-                                                    [[maybe_unused]] simd::Floats minimum) noexcept {
-    if constexpr (HasMinimum) {
-      return simd::fma(number, scale, minimum);
-    } else {
-      return number * scale;
-    }
-  }
+  static constexpr unsigned bits = Bits;                                    ///< Of a number, and words of an output in a group.
+  static constexpr bool has_minimum = HasMinimum;                           ///< Else `zero` is subtracted from numbers.
+  static constexpr std::int32_t zero = HasMinimum ? 0 : 1 << (Bits - 1);    ///< The number of a weight that is zero, as packed.
+  static constexpr std::size_t halves = HasMinimum ? 2 : 1;                 ///< Of an output in a group: its scale, its minimum.
+  static constexpr std::size_t bytes = 2 * halves + 4 * Bits;               ///< Of a block.
+  static constexpr std::size_t group_bytes = 4 * Bits * block_panel_width;  ///< Of the numbers of a panel's group.
+  static constexpr std::size_t group_halves = halves * block_panel_width;   ///< Of a panel's group.
 };
 
 /// Calls `use(BlockWeights<…>{})` with those of the format.
@@ -74,29 +51,38 @@ template <class Use>
   return use(BlockWeights<4, true>{});
 }
 
-namespace detail {
-
-// Calls each(index) for 0, 1, … Count - 1, as constants.
-template <class Each, std::size_t... Index>
-[[gnu::always_inline]] inline void for_constants(Each const& each, std::index_sequence<Index...>) noexcept {
-  (each(std::integral_constant<std::size_t, Index>{}), ...);
+/// The panels of a matrix in blocks that has `outputs` outputs.
+constexpr std::size_t block_panel_count(std::size_t outputs) noexcept {
+  return outputs / block_panel_width + (outputs % block_panel_width != 0);
+}
+/// The weights of a packed matrix in blocks, those that fill its last panel included; `bytes_of` them are its bytes.
+constexpr std::size_t packed_block_weights(std::size_t inputs, std::size_t outputs) noexcept {
+  return block_panel_count(outputs) * block_panel_width * inputs;
 }
 
-}  // namespace detail
+/// The shape of a packed matrix in blocks, which says where what lies.
+struct BlockLayout {
+  std::size_t inputs;   ///< A multiple of 32.
+  std::size_t outputs;  ///< Any number.
+
+  /// Groups of a panel.
+  constexpr std::size_t groups() const noexcept { return inputs / weights_of_block; }
+  /// The bytes of all numbers, behind which the scales begin.
+  template <class Blocks>
+  constexpr std::size_t scales_at() const noexcept {
+    return block_panel_count(outputs) * groups() * Blocks::group_bytes;
+  }
+};
 
 /// Writes the blocks [first_block, first_block + count) of output `output`, as core/weight_blocks.hpp has them.
-/// @param packed The whole packed matrix of `inputs` inputs.
-void pack_blocks(WeightFormat format, std::byte const* blocks, std::size_t inputs, std::size_t output, std::size_t first_block,
+/// @param packed The whole packed matrix.
+void pack_blocks(WeightFormat format, std::byte const* blocks, BlockLayout layout, std::size_t output, std::size_t first_block,
                  std::size_t count, std::byte* packed) noexcept;
 
 /// Reads the blocks [first_block, first_block + count) of output `output`, as core/weight_blocks.hpp has them.
-/// @param packed The whole packed matrix of `inputs` inputs.
-void unpack_blocks(WeightFormat format, std::byte const* packed, std::size_t inputs, std::size_t output, std::size_t first_block,
+/// @param packed The whole packed matrix.
+void unpack_blocks(WeightFormat format, std::byte const* packed, BlockLayout layout, std::size_t output, std::size_t first_block,
                    std::size_t count, std::byte* blocks) noexcept;
-
-/// Widens `inputs` inputs of a panel, whole groups, to `[inputs][panel_width]` floats.
-/// @param groups The first of the groups. @param target At a multiple of a register's size.
-void widen_groups(WeightFormat format, std::byte const* groups, std::size_t inputs, float* target) noexcept;
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -104,98 +90,53 @@ void widen_groups(WeightFormat format, std::byte const* groups, std::size_t inpu
 
 namespace detail {
 
-// Numbers i and i + 16 of a block are in one byte, in a word those of eight neighbours; q4_0 has 8 added in blocks. Either is its own inverse
-// but for the order of nibbles, so both directions go by the nibble.
-inline unsigned nibble_of(std::byte const* numbers, std::size_t i) noexcept {
-  return std::to_integer<unsigned>(numbers[i % 16] >> (i < 16 ? 0 : 4)) & 15u;
-}
-
-// Of the group of a panel that a block is in.
-inline std::size_t bytes_before_block(WeightFormat format, std::size_t inputs, std::size_t output, std::size_t block) noexcept {
-  return bytes_of(format, (output / panel_width * inputs + block * weights_of_block) * panel_width);
-}
-
-template <class Blocks>
-void pack_row(std::byte const* blocks, std::size_t count, std::byte* group, std::size_t lane) noexcept {
-  for (std::size_t i = 0; i < count; ++i, blocks += Blocks::bytes, group += Blocks::bytes * panel_width) {
-    std::memcpy(group + 2 * lane, blocks, 2);
-    if constexpr (Blocks::has_minimum) std::memcpy(group + 2 * (panel_width + lane), blocks + 2, 2);
-    std::byte const* const numbers = blocks + Blocks::words_at;
-    for (std::size_t w = 0; w < Blocks::bits; ++w) {
-      std::uint32_t word = 0;
-      for (std::size_t j = 0; j < Blocks::inputs; ++j) {
-        std::size_t const input = w * Blocks::inputs + j;
-        std::uint32_t const number = Blocks::bits == 8 ? std::to_integer<std::uint32_t>(numbers[input])
-                                                       : nibble_of(numbers, input) ^ (Blocks::has_minimum ? 0u : 8u);
-        word |= number << j * Blocks::bits;
-      }
-      std::memcpy(group + Blocks::words_at * panel_width + 4 * (w * panel_width + lane), &word, 4);
-    }
-  }
-}
-
-template <class Blocks>
-void unpack_row(std::byte const* group, std::size_t lane, std::size_t count, std::byte* blocks) noexcept {
-  for (std::size_t i = 0; i < count; ++i, blocks += Blocks::bytes, group += Blocks::bytes * panel_width) {
-    std::memcpy(blocks, group + 2 * lane, 2);
-    if constexpr (Blocks::has_minimum) std::memcpy(blocks + 2, group + 2 * (panel_width + lane), 2);
-    std::byte* const numbers = blocks + Blocks::words_at;
-    if constexpr (Blocks::bits == 4) std::memset(numbers, 0, 16);
-    for (std::size_t w = 0; w < Blocks::bits; ++w) {
-      std::uint32_t word;
-      std::memcpy(&word, group + Blocks::words_at * panel_width + 4 * (w * panel_width + lane), 4);
-      for (std::size_t j = 0; j < Blocks::inputs; ++j, word >>= Blocks::bits) {
-        std::size_t const input = w * Blocks::inputs + j;
-        if constexpr (Blocks::bits == 8) {
-          numbers[input] = static_cast<std::byte>(word & 255u);
-        } else {
-          unsigned const number = (word & 15u) ^ (Blocks::has_minimum ? 0u : 8u);
-          numbers[input % 16] |= static_cast<std::byte>(number << (input < 16 ? 0 : 4));
-        }
-      }
-    }
-  }
-}
-
-template <class Blocks>
-void widen(std::byte const* group, std::size_t inputs, float* target) noexcept {
-  using simd::Floats, simd::Ints;
-  for (std::size_t k = 0; k < inputs; k += 32, group += Blocks::bytes * panel_width) {
-    Floats scales[tile_vectors], minima[tile_vectors];
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < tile_vectors; ++v) {
-      scales[v] = Blocks::load(group + 2 * v * simd::lanes);
-      if constexpr (Blocks::has_minimum) minima[v] = Blocks::load(group + 2 * (panel_width + v * simd::lanes));
-    }
-    std::byte const* words = group + Blocks::words_at * panel_width;
+// Calls copy(i, packed, turn) for each of `count` blocks of an output, for each piece of it: where in the block and where in the packed matrix it lies, its
+// bytes, and the bits that differ between the two.
+template <class Blocks, class Copy>
+void for_pieces(BlockLayout layout, std::size_t output, std::size_t first_block, std::size_t count, Copy const& copy) noexcept {
+  std::size_t const first = output / block_panel_width * layout.groups() + first_block, lane = output % block_panel_width;
+  std::size_t const scales = layout.scales_at<Blocks>();
+  constexpr std::uint32_t turned = Blocks::bits == 8 ? 0x80808080u : 0u;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t const block = i * Blocks::bytes, group = first + i;
+    for (std::size_t h = 0; h < Blocks::halves; ++h)
+      copy.template operator()<std::uint16_t>(block + 2 * h, scales + 2 * (group * Blocks::group_halves + h * block_panel_width + lane),
+                                              0u);
     for (std::size_t w = 0; w < Blocks::bits; ++w)
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < tile_vectors; ++v, words += 4 * simd::lanes) {
-        Ints const word = Blocks::load_words(words);
-        float* const to = target + (k + w * Blocks::inputs) * panel_width + v * simd::lanes;
-        for_constants(
-            [&](auto j) { simd::store(to + j * panel_width, Blocks::weight(Blocks::template number<j>(word), scales[v], minima[v])); },
-            std::make_index_sequence<Blocks::inputs>{});
-      }
+      copy.template operator()<std::uint32_t>(block + 2 * Blocks::halves + 4 * w,
+                                              group * Blocks::group_bytes + 4 * (w * block_panel_width + lane), turned);
   }
+}
+
+// As many bytes as a `Piece` has, some of their bits turned.
+template <class Piece>
+void copy_piece(std::byte const* source, std::byte* target, std::uint32_t turned) noexcept {
+  Piece piece;
+  std::memcpy(&piece, source, sizeof piece);
+  piece = static_cast<Piece>(piece ^ turned);
+  std::memcpy(target, &piece, sizeof piece);
 }
 
 }  // namespace detail
 
-AXIFORM_INLINE void pack_blocks(WeightFormat format, std::byte const* blocks, std::size_t inputs, std::size_t output,
+AXIFORM_INLINE void pack_blocks(WeightFormat format, std::byte const* blocks, BlockLayout layout, std::size_t output,
                                 std::size_t first_block, std::size_t count, std::byte* packed) noexcept {
-  std::byte* const group = packed + detail::bytes_before_block(format, inputs, output, first_block);
-  with_block_weights(format, [&]<class Blocks>(Blocks) { detail::pack_row<Blocks>(blocks, count, group, output % panel_width); });
+  with_block_weights(format, [&]<class Blocks>(Blocks) {
+    detail::for_pieces<Blocks>(layout, output, first_block, count,
+                               [=]<class Piece>(std::size_t from, std::size_t to, std::uint32_t turned) {
+                                 detail::copy_piece<Piece>(blocks + from, packed + to, turned);
+                               });
+  });
 }
 
-AXIFORM_INLINE void unpack_blocks(WeightFormat format, std::byte const* packed, std::size_t inputs, std::size_t output,
+AXIFORM_INLINE void unpack_blocks(WeightFormat format, std::byte const* packed, BlockLayout layout, std::size_t output,
                                   std::size_t first_block, std::size_t count, std::byte* blocks) noexcept {
-  std::byte const* const group = packed + detail::bytes_before_block(format, inputs, output, first_block);
-  with_block_weights(format, [&]<class Blocks>(Blocks) { detail::unpack_row<Blocks>(group, output % panel_width, count, blocks); });
-}
-
-AXIFORM_INLINE void widen_groups(WeightFormat format, std::byte const* groups, std::size_t inputs, float* target) noexcept {
-  with_block_weights(format, [&]<class Blocks>(Blocks) { detail::widen<Blocks>(groups, inputs, target); });
+  with_block_weights(format, [&]<class Blocks>(Blocks) {
+    detail::for_pieces<Blocks>(layout, output, first_block, count,
+                               [=]<class Piece>(std::size_t to, std::size_t from, std::uint32_t turned) {
+                                 detail::copy_piece<Piece>(packed + from, blocks + to, turned);
+                               });
+  });
 }
 
 #endif  // AXIFORM_DEFINES(kernels)

@@ -44,7 +44,7 @@ constexpr std::size_t words_of_row(std::size_t k) noexcept { return (k / 2 + k %
 /// Rounds a row of `k` floats to bfloat16 in pairs, zeros behind them.
 /// @param words `words_of_row(k)` words.
 /// @pre `simd::has_bfloat16_products`.
-void round_row(float const* row, std::size_t k, float* words) noexcept;
+void round_to_pairs(float const* row, std::size_t k, float* words) noexcept;
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ AXIFORM_INLINE void add_pairs(std::uint16_t const* panel, std::size_t column, st
   for (std::size_t i = 0; i < inputs; ++i) values[i] += float_from_bfloat16(panel[place_in_pairs(i, column, inputs)]);
 }
 
-AXIFORM_INLINE void round_row(float const* row, std::size_t k, float* words) noexcept {
+AXIFORM_INLINE void round_to_pairs(float const* row, std::size_t k, float* words) noexcept {
   constexpr std::size_t step = 2 * simd::lanes;
   std::size_t const whole = k / step * step;
   for (std::size_t i = 0; i < whole; i += step)

@@ -27,8 +27,7 @@ namespace axiform::inline AXIFORM_ARCH {
 class PackedMatrix {
  public:
   /// Zeros, in f32. @throws ShapeError when its size exceeds the address space.
-  constexpr PackedMatrix(std::size_t inputs, std::size_t outputs)
-      : inputs_(inputs), outputs_(outputs), weights_(count_of(inputs, outputs)) {}
+  constexpr PackedMatrix(std::size_t inputs, std::size_t outputs) : PackedMatrix(inputs, outputs, WeightFormat::f32) {}
 
   /// Takes over the weights; `other` has no inputs and no outputs then.
   constexpr PackedMatrix(PackedMatrix&& other) noexcept
@@ -51,9 +50,12 @@ class PackedMatrix {
   void set_format(WeightFormat format) {
     format = format_of_rows(format, inputs_);
     if (format == this->format()) return;
-    if (!weights_.is_written() || (lies_in_order(format) && lies_in_order(this->format()))) return weights_.set_format(format);
-    PackedMatrix converted(inputs_, outputs_);
-    converted.weights_.set_format(format);
+    if (lies_in_order(format) && lies_in_order(this->format())) return weights_.set_format(format);
+    PackedMatrix converted(inputs_, outputs_, format);
+    if (!weights_.is_written()) {
+      *this = std::move(converted);
+      return;
+    }
     std::vector<float> row(inputs_);
     for (std::size_t output = 0; output < outputs_; ++output) {
       read_output(output, row.data());
@@ -122,7 +124,7 @@ class PackedMatrix {
   void write_blocks(std::size_t first, std::span<std::byte const> blocks) noexcept {
     std::size_t const row = bytes_of(format(), inputs_);
     for (std::size_t at = 0; at + row <= blocks.size() && row != 0; at += row, ++first)
-      kernels::pack_blocks(format(), blocks.data() + at, inputs_, first, 0, inputs_ / weights_of_block, memory());
+      kernels::pack_blocks(format(), blocks.data() + at, layout(), first, 0, inputs_ / weights_of_block, memory());
   }
 
   /// Reads one output: a row of the matrix [out, in].
@@ -147,13 +149,17 @@ class PackedMatrix {
   }
 
  private:
-  static constexpr std::size_t count_of(std::size_t inputs, std::size_t outputs) {
+  constexpr PackedMatrix(std::size_t inputs, std::size_t outputs, WeightFormat format)
+      : inputs_(inputs), outputs_(outputs), weights_(count_of(inputs, outputs, format), format) {}
+
+  static constexpr std::size_t count_of(std::size_t inputs, std::size_t outputs, WeightFormat format) {
     std::size_t bytes = 0;
     if (outputs > static_cast<std::size_t>(-1) - kernels::panel_width ||
         __builtin_mul_overflow(kernels::packed_floats(1, outputs) * sizeof(float), inputs, &bytes))
       throw ShapeError("a weight matrix of [" + std::to_string(outputs) + ", " + std::to_string(inputs) + "] is too large");
-    return bytes / sizeof(float);
+    return is_in_blocks(format) ? kernels::packed_block_weights(inputs, outputs) : bytes / sizeof(float);
   }
+  kernels::BlockLayout layout() const noexcept { return {inputs_, outputs_}; }
   // Where the first input of an output lies; the next is a panel's width behind.
   std::size_t place_of(std::size_t output) const noexcept {
     return output / kernels::panel_width * kernels::panel_width * inputs_ + output % kernels::panel_width;
@@ -170,7 +176,7 @@ class PackedMatrix {
   void write_block(std::size_t output, std::size_t input, float const* values) noexcept {
     std::byte block[most_bytes_of_block];
     axiform::write_blocks(format(), values, weights_of_block, block);
-    kernels::pack_blocks(format(), block, inputs_, output, input / weights_of_block, 1, memory());
+    kernels::pack_blocks(format(), block, layout(), output, input / weights_of_block, 1, memory());
   }
   // Calls use(input, values) for every block of an output.
   template <class Use>
@@ -178,7 +184,8 @@ class PackedMatrix {
     std::byte block[most_bytes_of_block];
     float values[weights_of_block];
     for (std::size_t input = 0; input < inputs_; input += weights_of_block) {
-      kernels::unpack_blocks(format(), static_cast<std::byte const*>(weights_.data()), inputs_, output, input / weights_of_block, 1, block);
+      kernels::unpack_blocks(format(), static_cast<std::byte const*>(weights_.data()), layout(), output, input / weights_of_block, 1,
+                             block);
       read_blocks(format(), block, weights_of_block, values);
       use(input, values);
     }

@@ -137,49 +137,6 @@ namespace axiform::inline AXIFORM_ARCH::simd {
 #endif
 }
 
-/// The `lanes` words at `source`, of any alignment.
-[[gnu::always_inline]] inline Ints load_words(std::uint32_t const* source) noexcept {
-  return Ints::load_unaligned(reinterpret_cast<std::int32_t const*>(source));
-}
-
-/// Whether a number of a few bits is in two's complement.
-enum class Sign { absent, twos_complement };
-
-/// The number that each word has in `Bits` bits, 4 or 8, from bit `First` on, as a float.
-///
-/// Four bits are the place in a register of sixteen floats where the instruction set finds it by the last four bits of a word. Otherwise the bits are put
-/// into the fraction of a power of two whose unit they are, which is then subtracted: no conversion, and few shifts. All of this is exact.
-template <unsigned First, unsigned Bits, Sign sign>
-[[gnu::always_inline]] inline Floats floats_of_bits(Ints words) noexcept {
-#if defined(__AVX512F__)
-  if constexpr (Bits == 4) {
-    auto const value = [](int bits) { return static_cast<float>(sign == Sign::absent || bits < 8 ? bits : bits - 16); };
-    __m512 const values = _mm512_setr_ps(value(0), value(1), value(2), value(3), value(4), value(5), value(6), value(7), value(8), value(9),
-                                         value(10), value(11), value(12), value(13), value(14), value(15));
-    return Floats(_mm512_permutexvar_ps(First == 0 ? words.data : _mm512_srli_epi32(words, First), values));
-  }
-#endif
-  constexpr unsigned fraction = 23, most = fraction - fraction % Bits - Bits;
-  if constexpr (First > most) {
-    // One shift for all numbers that need it.
-    constexpr unsigned shift = 32 - Bits - most;
-    return floats_of_bits<First - shift, Bits, sign>(words >> static_cast<int>(shift));
-  } else {
-    constexpr std::uint32_t mask = ((1u << Bits) - 1) << First;
-    // With a sign, its bit is turned around, which adds 2^(Bits - 1), and that is subtracted too.
-    constexpr float zero = static_cast<float>((1u << (fraction - First)) + (sign == Sign::absent ? 0u : 1u << (Bits - 1)));
-    constexpr auto zero_bits = std::bit_cast<std::int32_t>(zero);
-#if defined(__AVX512F__)
-    constexpr int and_then_xor = 0x6a;  // (words & mask) ^ zero
-    return Floats(_mm512_castsi512_ps(_mm512_ternarylogic_epi32(words, _mm512_set1_epi32(static_cast<std::int32_t>(mask)),
-                                                                _mm512_set1_epi32(zero_bits), and_then_xor))) -
-           broadcast(zero);
-#else
-    return xsimd::bitwise_cast<float>((words & Ints(static_cast<std::int32_t>(mask))) ^ Ints(zero_bits)) - broadcast(zero);
-#endif
-  }
-}
-
 namespace detail {
 
 // Copies `count` < 2 * Chunk floats as powers of two: fixed sizes become single moves, where a memcpy of variable size would be a call.

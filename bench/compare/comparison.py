@@ -1,0 +1,202 @@
+"""Measures works, one after another, and keeps what came out in a file, so that it can go on after being stopped."""
+import array
+import datetime
+import hashlib
+import json
+import math
+import subprocess
+import sys
+import time
+
+import protocol
+import report
+import setting_up
+import works
+
+# model: numbers in a row of its result, of which cosines are taken.
+WIDTHS = {"bert_base": 768, "mpnet": 768, "minilm": 384, "e5": 384, "gpt2": 50257, "smollm2": 49152}
+
+
+def floats_of(file):
+    values = array.array("f")
+    values.frombytes(file.read_bytes())
+    return values
+
+
+def errors(width, found, reference):
+    """How far a result is from the reference: the least cosine of its rows, and the greatest error beside the greatest number. The reference may have more
+    rows."""
+    cosine, difference, greatest = 1.0, 0.0, 0.0
+    for first in range(0, min(len(found), len(reference)), width):
+        row, expected = found[first:first + width], reference[first:first + width]
+        both, one, other = (sum(a * b for a, b in zip(*pair)) for pair in ((row, expected), (row, row), (expected, expected)))
+        cosine = min(cosine, both / math.sqrt(max(one * other, 1e-300)))
+        difference = max(difference, *(abs(a - b) for a, b in zip(row, expected)))
+        greatest = max(greatest, *map(abs, expected))
+    return {"cosine": cosine, "error": difference / max(greatest, 1e-300)}
+
+
+def equal_share(found, ours):
+    """What share of the tokens is ours; those that one side has more count as unequal."""
+    return sum(a == b for a, b in zip(found, ours)) / max(len(found), len(ours), 1)
+
+
+class Comparison:
+    def __init__(self, options, set_up, respond):
+        self.options, self.set_up, self.respond = options, set_up, respond
+        self.file = options.folder / "results.json"
+        self.results = json.loads(self.file.read_text()) if self.file.exists() else {"works": {}}
+        self.signature = hashlib.sha256(respond.read_bytes() + json.dumps([options.threads, options.seconds]).encode()).hexdigest()[:16]
+        self.sides = {}
+
+    def side(self, name):
+        if name not in self.sides:
+            if name == "axiform":
+                command, environment, directory = [str(self.respond), str(self.options.threads), str(self.set_up.models)], {}, None
+            else:
+                command, environment, directory = self.set_up.command(name, self.options.threads)
+            with open(self.options.folder / "peers.log", "a") as log:
+                try:
+                    self.sides[name] = protocol.Side(name, command, environment, directory, log)
+                except OSError as error:
+                    raise protocol.SideFailed(f"{name}: {error}") from None
+            self.sides[name].pause()
+        return self.sides[name]
+
+    def end(self, name=None):
+        for one in [name] if name else list(self.sides):
+            self.sides.pop(one).end()
+
+    def peers_of(self, work):
+        return self.options.peers.split(",") if self.options.peers else list(work.peers)
+
+    def result(self, side, work):
+        file = self.options.folder / "result"
+        side.resume()
+        try:
+            side.ask("result", work, file)
+        finally:
+            side.pause()
+        return floats_of(file)
+
+    def agreement(self, work, sides):
+        """Of each side: beside the reference; of tokens, what share is ours."""
+        reference = self.set_up.models / f"{work.model}.reference"
+        found, answer = {}, {}
+        for side in sides:
+            try:
+                found[side.name] = self.result(side, work.name)
+            except protocol.SideFailed as failure:
+                print(f"    {failure}", flush=True)
+        for name, values in found.items():
+            if reference.exists() and work.model in WIDTHS and len(values):
+                answer[name] = errors(WIDTHS[work.model], values, floats_of(reference))
+            elif work.model in ("tokenizer", "marian") and name != "axiform" and len(values):
+                answer[name] = {"equal": equal_share(values, found.get("axiform", []))}
+        return answer
+
+    def sides_for(self, work, failed):
+        sides = []
+        for name in self.peers_of(work):
+            try:
+                sides.append(self.side(name))
+            except protocol.SideFailed as failure:
+                failed[name] = str(failure)
+        return sides
+
+    def measure(self, work):
+        failed = {}
+        threads = 1 if work.model == "tokenizer" else self.options.threads
+        ours, peers = self.side("axiform"), self.sides_for(work, failed)
+        limit = works.limit(work)[0] or "fma"
+        found = protocol.measure(ours, peers, work.name, limit, self.options.rounds, self.options.seconds,
+                                 lambda index: self.progress(work, index))
+        record = {"limit": limit, "limits": found["limits"], "times": found["times"], "failed": failed | found["failed"], "threads": threads}
+        kept, record["held"] = protocol.steady_rounds(found["limits"])
+        if work.parts[-1] == "one" and work.model != "start":
+            pooled = {name: [value for i in kept for value in every[i]] for name, every in found["all"].items()}
+            record["percentiles"] = {name: {share: protocol.percentile(values, share / 100) for share in (50, 90, 99)}
+                                     for name, values in pooled.items() if values}
+        record["agreement"] = self.agreement(work, [side for side in [ours, *peers] if side.name in found["times"]])
+        return record
+
+    def start(self, work):
+        """Processes from their beginnings to their first results: seconds, and the most memory that they had."""
+        first = works.first_work(work.name)
+        times, memory, failed, limits = {}, {}, {}, []
+        names = ["axiform", *self.peers_of(work)]
+
+        def once(name):
+            began = time.perf_counter()
+            side = self.side(name)
+            try:
+                self.result(side, first)
+                return time.perf_counter() - began
+            finally:
+                usage = self.sides.pop(name).end()
+                memory[name] = max(memory.get(name, 0), usage.ru_maxrss * 1024)
+
+        self.end()
+        for name in list(names):
+            try:
+                once(name)  # its files are in memory from now on
+            except protocol.SideFailed as failure:
+                failed[name] = str(failure)
+                names.remove(name)
+        rounds = max(1, min(self.options.rounds, 10))
+        for index in range(rounds):
+            taken = {name: [] for name in names}
+            order = names if index % 2 == 0 else names[::-1]
+            for name in order + order[::-1]:
+                taken[name].append(once(name))
+            for name in names:
+                times.setdefault(name, []).append(min(taken[name]))
+            limits.append([1.0, 1.0])
+            self.progress(work, index, rounds)
+        return {"limit": None, "limits": limits, "times": times, "failed": failed, "memory": memory, "threads": self.options.threads, "held": True}
+
+    def progress(self, work, index, rounds=None):
+        if sys.stdout.isatty():
+            print(f"\r  {work.name} {index + 1}/{rounds or self.options.rounds}", end="", flush=True)
+
+    def save(self):
+        self.results |= {"machine": setting_up.machine(), "date": datetime.date.today().isoformat(), "versions": self.set_up.versions()}
+        partial = self.file.with_suffix(".partial")
+        partial.write_text(report.as_json(self.results))
+        partial.replace(self.file)
+
+    def is_done(self, work):
+        record = self.results["works"].get(work.name)
+        return record is not None and record["signature"] == self.signature and len(record["limits"]) >= self.options.rounds \
+            and set(record["times"]) | set(record["failed"]) >= set(self.peers_of(work))
+
+    def all(self, wanted):
+        group = None
+        for number, work in enumerate(wanted):
+            if self.is_done(work) and not self.options.again:
+                print(f"[{number + 1}/{len(wanted)}] {work.name}: was measured", flush=True)
+                continue
+            if (work.model, work.format) != group:
+                self.end()  # the models of one group at a time are in memory
+                group = (work.model, work.format)
+            print(f"[{number + 1}/{len(wanted)}] {work.name}", flush=True)
+            try:
+                record = self.start(work) if work.model == "start" else self.measure(work)
+            except protocol.SideFailed as failure:
+                print(f"  not measured: {failure}", flush=True)
+                self.end()
+                continue
+            for name, why in record["failed"].items():
+                print(f"  {name} cannot: {why}", flush=True)
+                if name in self.sides:
+                    self.end(name)
+            record |= {"signature": self.signature, "date": datetime.datetime.now().isoformat(timespec="minutes"), "revision": revision()}
+            self.results["works"][work.name] = report.rounded(record)
+            self.results["command"] = " ".join(["bench/compare/run", *sys.argv[1:]])
+            self.save()
+            print("\r" + report.line(work, self.results["works"][work.name]), flush=True)
+
+
+def revision():
+    found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=setting_up.REPOSITORY)
+    return found.stdout.strip()

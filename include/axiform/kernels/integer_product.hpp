@@ -1,0 +1,133 @@
+/// @file
+/// Products with weights in blocks, by integers.
+#pragma once
+
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/core/executor.hpp>
+#include <axiform/kernels/epilogue.hpp>
+#include <axiform/kernels/packing.hpp>
+
+#if AXIFORM_DEFINES(kernels)
+#include <algorithm>
+#include <cstdint>
+
+#include <axiform/kernels/integer_tile.hpp>
+#include <axiform/kernels/packed_blocks.hpp>
+#include <axiform/kernels/rounded_rows.hpp>
+#include <axiform/kernels/tiles_on_threads.hpp>
+#endif
+
+AXIFORM_BEGIN_KERNELS
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// As `gemm`, of which it is the part for weights in blocks.
+///
+/// Rows of A are rounded to numbers of 8 bits in groups of 32 (kernels/rounded_rows.hpp). Products of a group are summed in integers, exactly; its sum
+/// becomes a float, which is multiplied by the row's scale and, by fma, with the weights' scale; a minimum is multiplied with the row's offset and added by
+/// fma behind it. Groups come in the order 0, 1, … from zero: a row of C has the same bits whatever the number of rows and threads.
+/// @param scratch `RoundedRows::bytes(m, k)`, at a multiple of 64 bytes.
+/// @pre The format is one of blocks, none of the sizes is zero, and k a multiple of 32.
+void integer_product(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
+                     std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+namespace detail {
+
+// One product whose rows have been rounded.
+template <class Blocks>
+struct IntegerProduct {
+  RoundedRows rows;
+  BlockLayout layout;
+  std::byte const* packed;
+  float* c;
+  std::size_t c_stride;
+  Epilogue const& epilogue;
+
+  // Rows whose sums are kept at once, and groups that their panels are taken by, so that both stay in L1.
+  static constexpr std::size_t most_rows = 128, most_groups = 16;
+  static constexpr std::size_t sums_stride = integer_tile_panels * block_panel_width;
+
+  std::size_t tiles() const noexcept { return (rows.rows + integer_tile_rows - 1) / integer_tile_rows; }
+  // As many panels as a tile takes are one unit of work.
+  std::size_t units() const noexcept { return (block_panel_count(layout.outputs) + integer_tile_panels - 1) / integer_tile_panels; }
+  // The first row of the i-th tile. Heights differ by at most one: 5 rows are 3 + 2, not 4 + 1.
+  std::size_t row_of(std::size_t i) const noexcept {
+    std::size_t const count = tiles();
+    return i * (rows.rows / count) + std::min(i, rows.rows % count);
+  }
+
+  // Tiles [first_tile, last_tile), units [first_unit, last_unit).
+  void run(std::size_t first_tile, std::size_t last_tile, std::size_t first_unit, std::size_t last_unit) const noexcept {
+    constexpr std::size_t most_tiles = most_rows / integer_tile_rows;
+    std::size_t const count = last_tile - first_tile, blocks = (count + most_tiles - 1) / most_tiles;
+    for (std::size_t i = 0; i < blocks; ++i)
+      for (std::size_t unit = first_unit; unit < last_unit; ++unit)
+        run_unit(first_tile + i * count / blocks, first_tile + (i + 1) * count / blocks, unit);
+  }
+
+  void run_unit(std::size_t first_tile, std::size_t last_tile, std::size_t unit) const noexcept {
+    alignas(64) float sums[most_rows * sums_stride];
+    std::size_t const groups = layout.groups();
+    std::size_t const panel = unit * integer_tile_panels;
+    std::size_t const panels = std::min(integer_tile_panels, block_panel_count(layout.outputs) - panel);
+    std::size_t const first_row = row_of(first_tile);
+    std::size_t const parts = last_tile - first_tile > 1 ? (groups + most_groups - 1) / most_groups : 1;
+    for (std::size_t part = 0; part < parts; ++part) {
+      std::size_t const g = part * groups / parts;
+      IntegerTileOperands operands{.groups = (part + 1) * groups / parts - g,
+                                   .numbers_stride = rows.k,
+                                   .scales_stride = groups,
+                                   .words = packed + (panel * groups + g) * Blocks::group_bytes,
+                                   .words_stride = groups * Blocks::group_bytes,
+                                   .halves = reinterpret_cast<std::uint16_t const*>(packed + layout.template scales_at<Blocks>()) +
+                                             (panel * groups + g) * Blocks::group_halves,
+                                   .halves_stride = groups * Blocks::group_halves,
+                                   .sums_stride = sums_stride,
+                                   .resume = part != 0};
+      for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
+        std::size_t const row = row_of(tile);
+        operands.numbers = rows.numbers(row) + g * weights_of_block;
+        operands.scales = rows.scales(row) + g;
+        operands.offsets = rows.offsets(row) + g;
+        operands.sums = sums + (row - first_row) * sums_stride;
+        integer_tile<Blocks>(row_of(tile + 1) - row, panels)(operands);
+      }
+    }
+    std::size_t const column = panel * block_panel_width;
+    finish_rows(epilogue, {first_row, row_of(last_tile) - first_row, column, std::min(panels * block_panel_width, layout.outputs - column)},
+                sums, sums_stride, c, c_stride);
+  }
+};
+
+}  // namespace detail
+
+AXIFORM_INLINE void integer_product(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride,
+                                    PackedPanels packed_b, float* c, std::size_t c_stride, Epilogue const& epilogue, Executor& executor,
+                                    std::byte* scratch) {
+  RoundedRows const rows{scratch, m, k};
+  // Below these a thread costs more than it brings (a spinning fork-join takes 0.2 to 0.5 us).
+  constexpr std::size_t least_work = 128 * 1024, least_rounded = 8 * 1024;
+  std::size_t const rounding = std::clamp<std::size_t>(m * k / least_rounded, 1, std::min(m, executor.concurrency()));
+  if (rounding == 1) {
+    round_rows(packed_b.format, a, a_stride, 0, m, rows);
+  } else {
+    executor.parallel_for(rounding,
+                          [&](std::size_t i) { round_rows(packed_b.format, a, a_stride, i * m / rounding, (i + 1) * m / rounding, rows); });
+  }
+  with_block_weights(packed_b.format, [&]<class Blocks>(Blocks) {
+    detail::IntegerProduct<Blocks> const product{rows, {k, n}, static_cast<std::byte const*>(packed_b.data), c, c_stride, epilogue};
+    run_tiles(product.tiles(), product.units(), m * n / (least_work / (k + 1) + 1), executor, [&](auto... part) { product.run(part...); });
+  });
+}
+
+#endif  // AXIFORM_DEFINES(kernels)
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

@@ -1,0 +1,53 @@
+/// @file
+/// How the tiles of a product are spread over threads.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <axiform/core/config.hpp>
+#include <axiform/core/executor.hpp>
+
+AXIFORM_BEGIN_KERNELS
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+namespace detail {
+
+// How many threads share the rows; threads / rows of them share the columns.
+inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t threads) noexcept {
+  // A tile costs about its rows in cycles for each k and vector; a panel that no other row part shares costs about as much to bring in.
+  std::size_t best = 1;
+  std::size_t best_cost = 0;
+  for (std::size_t parts = 1; parts <= threads; ++parts) {
+    std::size_t const others = threads / parts;
+    std::size_t const part_tiles = (tiles + parts - 1) / parts;
+    std::size_t const part_panels = (panels + others - 1) / others;
+    std::size_t const cost = part_panels * (part_tiles + 1) * 16 + part_tiles;
+    if (parts == 1 || cost < best_cost) {
+      best = parts;
+      best_cost = cost;
+    }
+  }
+  return best;
+}
+
+}  // namespace detail
+
+/// Calls run(first_tile, last_tile, first_panel, last_panel) for parts of a grid of `tiles` by `panels`, on at most `threads` threads.
+template <class Run>
+void run_tiles(std::size_t tiles, std::size_t panels, std::size_t threads, Executor& executor, Run const& run) {
+  threads = std::clamp<std::size_t>(threads, 1, executor.concurrency());
+  if (threads == 1) return run(std::size_t{0}, tiles, std::size_t{0}, panels);
+  std::size_t const down = detail::row_parts(tiles, panels, threads);
+  std::size_t const across = threads / down;
+  executor.parallel_for(down * across, [&](std::size_t part) {
+    std::size_t const i = part / across;
+    std::size_t const j = part % across;
+    run(i * tiles / down, (i + 1) * tiles / down, j * panels / across, (j + 1) * panels / across);
+  });
+}
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS
