@@ -201,7 +201,7 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
 }
 
 AXIFORM_INLINE std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept {
-  if (is_in_blocks(format)) return RoundedRows::bytes(m, k);
+  if (is_in_blocks(format)) return rounded_rows(format, nullptr, m, k).bytes();
   return format == WeightFormat::bf16 && simd::has_bfloat16_products ? m * words_of_row(k) * sizeof(float) : 0;
 }
 
