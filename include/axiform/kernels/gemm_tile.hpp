@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <axiform/core/config.hpp>
@@ -79,18 +80,26 @@ struct TileSums {
   }
 };
 
+// Weights in bf16 as a matrix has them: two inputs share a word (kernels/packed_pairs.hpp).
+struct PairedWeights {
+  using Element = std::uint16_t;
+};
+// What a tile of a matrix in this format reads.
+template <class Format>
+using MatrixWeights = std::conditional_t<std::is_same_v<Format, Weights<WeightFormat::bf16>>, PairedWeights, Format>;
+
 // Inputs that the tile takes in a step.
 template <class Format>
 inline constexpr std::size_t inputs_of_step = 1;
 template <>
-inline constexpr std::size_t inputs_of_step<Weights<WeightFormat::bf16>> = 2;
+inline constexpr std::size_t inputs_of_step<PairedWeights> = 2;
 
 // Pairs of bf16: both at once where there is such an instruction, else the upper ones as floats, and then the lower ones.
 template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
-struct TileSums<Weights<WeightFormat::bf16>, Rows, Vectors, Panels> {
+struct TileSums<PairedWeights, Rows, Vectors, Panels> {
   simd::Floats sums[Rows][Panels * Vectors];
 
-  using Element = std::uint16_t;
+  using Element = PairedWeights::Element;
 
   [[gnu::always_inline]] void add(float const* const (&a)[Rows], std::size_t pair, Element const* b, std::size_t b_panel_stride) noexcept {
     if constexpr (simd::has_bfloat16_products) {
@@ -229,7 +238,7 @@ inline Tile narrow_tile(std::size_t rows, std::size_t vectors) noexcept {
 inline Tile full_tile(WeightFormat format, std::size_t rows) noexcept {
   Tile result = nullptr;
   with_weights(format, [&]<class Format>(Format) {
-    static constexpr auto tiles = detail::full_tiles<Format>(std::make_index_sequence<tile_rows>{});
+    static constexpr auto tiles = detail::full_tiles<detail::MatrixWeights<Format>>(std::make_index_sequence<tile_rows>{});
     result = tiles[rows - 1];
   });
   return result;
@@ -245,7 +254,7 @@ struct WideTile {
 inline WideTile wide_tile(std::size_t rows, WeightFormat format = WeightFormat::f32) noexcept {
   WideTile result{nullptr, detail::panels_at_once(rows)};
   with_weights(format, [&]<class Format>(Format) {
-    static constexpr auto tiles = detail::wide_tiles<Format>(std::make_index_sequence<tile_rows>{});
+    static constexpr auto tiles = detail::wide_tiles<detail::MatrixWeights<Format>>(std::make_index_sequence<tile_rows>{});
     result.tile = tiles[rows - 1];
   });
   return result;
