@@ -24,7 +24,7 @@ class Work:
 
 ENCODER_SIZES = ("1x16", "1x128", "8x128", "1x512")
 ENCODERS = {
-    "bert_base": {"f32": ("openvino", "onnxruntime", "pytorch", "ctranslate2", "candle"), "bf16": ("openvino", "pytorch", "ctranslate2"),
+    "bert_base": {"f32": ("openvino", "onnxruntime", "pytorch", "ctranslate2", "candle"), "bf16": ("openvino", "pytorch"),
                   "q8_0": ("openvino", "onnxruntime", "ctranslate2")},
     "mpnet": {"f32": ("openvino", "onnxruntime", "pytorch"), "bf16": ("openvino", "pytorch"), "q8_0": ("openvino", "onnxruntime")},
 }
@@ -32,7 +32,7 @@ SENTENCES = {"f32": ("openvino", "onnxruntime", "sentence-transformers", "candle
              "q8_0": ("openvino", "onnxruntime")}
 GGML = ("llama.cpp", "ik_llama.cpp")
 CAUSAL = {
-    "gpt2": {"f32": (*GGML, "ctranslate2", "pytorch"), "bf16": (*GGML, "ctranslate2", "pytorch"), "q8_0": (*GGML, "ctranslate2"), "q4_0": GGML,
+    "gpt2": {"f32": (*GGML, "ctranslate2", "pytorch"), "bf16": (*GGML, "pytorch"), "q8_0": (*GGML, "ctranslate2"), "q4_0": GGML,
              "q4_1": GGML},
     "smollm2": {"f32": GGML, "bf16": GGML, "q8_0": (*GGML, "candle"), "q4_0": (*GGML, "candle"), "q4_1": (*GGML, "candle")},
 }
