@@ -111,7 +111,7 @@ class Comparison:
         ours, peers = self.side("axiform"), self.sides_for(work, failed)
         limit = works.limit(work)[0] or "fma"
         found = protocol.measure(ours, peers, work.name, limit, self.options.rounds, self.options.seconds,
-                                 lambda index: self.progress(work, index))
+                                 self.options.budget, lambda index: self.progress(work, index))
         record = {"limit": limit, "limits": found["limits"], "times": found["times"], "failed": failed | found["failed"], "threads": threads}
         kept, record["held"] = protocol.steady_rounds(found["limits"])
         if work.parts[-1] == "one" and work.model != "start":
@@ -144,7 +144,7 @@ class Comparison:
             except protocol.SideFailed as failure:
                 failed[name] = str(failure)
                 names.remove(name)
-        rounds = max(1, min(self.options.rounds, 10))
+        rounds = min(self.options.rounds, 10)
         for index in range(rounds):
             taken = {name: [] for name in names}
             order = names if index % 2 == 0 else names[::-1]
@@ -170,8 +170,8 @@ class Comparison:
         if work.model == "build":
             return self.results.get("build", {}).get("signature") == self.signature
         record = self.results["works"].get(work.name)
-        return record is not None and record["signature"] == self.signature and len(record["limits"]) >= self.options.rounds \
-            and set(record["times"]) | set(record["failed"]) >= set(self.peers_of(work))
+        return record is not None and record["signature"] == self.signature and record["asked"][0] >= self.options.rounds \
+            and record["asked"][1] >= self.options.budget and set(record["times"]) | set(record["failed"]) >= set(self.peers_of(work))
 
     def all(self, wanted):
         group = None
@@ -197,7 +197,7 @@ class Comparison:
                 print(f"  {name} cannot: {why}", flush=True)
                 if name in self.sides:
                     self.end(name)
-            record |= {"signature": self.signature, "date": datetime.datetime.now().isoformat(timespec="minutes"), "revision": revision()}
+            record |= {"signature": self.signature, "asked": [self.options.rounds, self.options.budget], "date": datetime.datetime.now().isoformat(timespec="minutes"), "revision": revision()}
             self.results["works"][work.name] = report.rounded(record)
             self.results["command"] = " ".join(["bench/compare/run", *sys.argv[1:]])
             self.save()

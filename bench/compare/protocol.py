@@ -6,6 +6,7 @@ and after each round; rounds in which it fell by more than the tolerance below t
 ratios, with an interval that holds it with a probability of 95 % (bootstrap).
 """
 import json
+import math
 import os
 import random
 import signal
@@ -91,8 +92,9 @@ def visit(side, work, repetitions):
         side.pause()
 
 
-def measure(ours, peers, work, limit, rounds, seconds, each_round=lambda index: None):
-    """Rounds of one work. The sides are paused before and after.
+def measure(ours, peers, work, limit, rounds, seconds, budget=math.inf, each_round=lambda index: None):
+    """Rounds of one work: as many as are asked for, or fewer, but three, where they take longer than the budget, in seconds. The sides are paused before
+    and after.
 
     @return {"limits": [[before, after], …], "times": {side: [least of a round, …]}, "all": {side: [[every repetition of a round], …]},
              "failed": {side: why}}, times in seconds.
@@ -117,7 +119,10 @@ def measure(ours, peers, work, limit, rounds, seconds, each_round=lambda index: 
         finally:
             ours.pause()
 
+    began = time.monotonic()
     for index in range(rounds if len(sides) > 1 or not peers else 0):
+        if index >= 3 and time.monotonic() - began > budget:
+            break
         before = limit_now()
         taken = {side: [] for side in sides}
         order = sides if index % 2 == 0 else sides[::-1]

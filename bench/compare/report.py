@@ -172,6 +172,21 @@ def markdown(results):
     return "\n".join(lines)
 
 
+def headlines(results):
+    """What the README shows: a picture, and the works in it beside the fastest peer of each."""
+    summaries = {name: one for name, one in summaries_of(results).items() if name in plots.HEADLINES and one["peers"]}
+    machine = results["machine"]
+    lines = ["", f"{results['date']}, {machine['cores']} cores of an {machine['processor']} ({', '.join(machine['instructions'])}); beside each work the fastest of its peers.", "",
+             '<img src="bench/compare/plots/speed.svg" width="780" alt="How many times as fast as the fastest peer Axiform is, work by work: the table below as bars.">',
+             "", "| work | Axiform | fastest peer | Axiform is faster by |", "|---|---|---|---|"]
+    for name, one in summaries.items():
+        peer, their = min(one["peers"].items(), key=lambda pair: pair[1]["ratio"])
+        bold = "**" if their["high"] < 1 else ""
+        lines.append(f"| {plots.name_of(name)} | {time(one['time'])} | {NAMES.get(peer, peer)} {results['versions'].get(peer, '')}, {time(their['time'])} "
+                     f"| {bold}{their['ratio']:.2f}x{bold} ({their['low']:.2f} to {their['high']:.2f}){'' if one['held'] else ' *'} |")
+    return "\n".join([*lines, ""]) + "\n"
+
+
 def replaced(text, part):
     """The text with the part between the marks; behind its first heading, where it has none."""
     if BEGIN not in text:
@@ -185,6 +200,9 @@ def publish(results, folder):
     (folder / "compare/results.json").write_text(as_json(results), encoding="utf-8")
     file = folder / "RESULTS.md"
     file.write_text(replaced(file.read_text(encoding="utf-8"), "\n## Beside peers\n\n" + markdown(results)), encoding="utf-8")
+    readme = folder.parent / "README.md"
+    if BEGIN in readme.read_text(encoding="utf-8"):
+        readme.write_text(replaced(readme.read_text(encoding="utf-8"), headlines(results)), encoding="utf-8")
     summaries = summaries_of(results)
     (folder / "compare/plots").mkdir(exist_ok=True)
     for name, text in plots.all_plots(summaries).items():

@@ -93,6 +93,10 @@ class Protocol(unittest.TestCase):
         visits = [line.split()[0] for line in self.log.read_text().splitlines() if line.endswith("work")]
         self.assertEqual("".join(visits[6:]).replace("1", "a").replace("2", "b").replace("3", "c"), "abccba" + "cbaabc")
 
+    def test_a_work_that_takes_longer_than_its_budget_has_three_rounds(self):
+        found = protocol.measure(self.side("a", 1), [self.side("b", 2)], "work", "fma", 9, 0.1, budget=0)
+        self.assertEqual(found["times"]["b"], [2, 2, 2])
+
     def test_a_peer_that_cannot_is_said_and_the_others_go_on(self):
         ours, good, bad = self.side("a", 1), self.side("b", 2), self.side("c", 3, "work")
         found = protocol.measure(ours, [good, bad], "work", "fma", 1, 0.1)
@@ -140,6 +144,11 @@ class Report(unittest.TestCase):
         self.assertIn("PyTorch: no <bf16> (bert_base/bf16/1x16)", text)
         share = works.limit(works.Work("bert_base/f32/1x16"))[1] / 0.016 / 200e9
         self.assertIn(f"{100 * share:.0f} % of fma", text)
+
+    def test_the_readme_has_the_fastest_peer(self):
+        found = results()
+        found["works"]["bert_base/f32/1x16"]["times"]["candle"] = [0.1] * 6
+        self.assertIn("| BERT base f32 1x16 | 16 ms | OpenVINO 1.2, 24 ms | 1.50x (1.50 to 1.50) |", report.headlines(found))
 
     def test_the_part_between_the_marks_is_replaced_and_nothing_else(self):
         once = report.replaced("# Results\n\nBy hand.\n", "one\n")
