@@ -40,7 +40,7 @@ def summary(name, record):
     times = {side: [values[i] for i in kept] for side, values in record["times"].items()}
     best = [max(record["limits"][i]) * 1e9 for i in kept]
     share = lambda side: statistics.median(amount / time / limit for time, limit in zip(times[side], best)) if amount else None
-    answer = {"rounds": len(kept), "of": len(record["limits"]), "held": held and record["held"], "kind": kind, "time": statistics.median(times["axiform"]),
+    answer = {"rounds": len(kept), "of": len(record["limits"]), "held": held, "kind": kind, "time": statistics.median(times["axiform"]),
               "share": share("axiform"), "peers": {}}
     for peer in times:
         if peer != "axiform":

@@ -72,6 +72,16 @@ class Errors(unittest.TestCase):
         self.assertEqual(comparison.equal_share([1, 2], [1, 2, 3, 4]), 0.5)
 
 
+class Resuming(unittest.TestCase):
+    def test_further_rounds_are_added_where_the_sides_are_the_same(self):
+        old = {"limits": [[1, 1]], "times": {"axiform": [1], "b": [2]}, "spent": 3, "agreement": "old"}
+        new = {"limits": [[2, 2]], "times": {"axiform": [4], "b": [5]}, "spent": 6, "agreement": "new"}
+        self.assertEqual(comparison.merged(old, new), {"limits": [[1, 1], [2, 2]], "times": {"axiform": [1, 4], "b": [2, 5]}, "spent": 9,
+                                                       "agreement": "new"})
+        self.assertEqual(comparison.merged(None, new), new)
+        self.assertEqual(comparison.merged(old | {"times": {"axiform": [1]}}, new), new)
+
+
 class Protocol(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -126,7 +136,7 @@ class Works(unittest.TestCase):
 
 
 def results():
-    record = lambda ours, theirs, **more: {"limit": "fma", "limits": [[200.0, 200.0]] * 6, "held": True, "threads": 2, "failed": {},
+    record = lambda ours, theirs, **more: {"limit": "fma", "limits": [[200.0, 200.0]] * 6, "threads": 2, "failed": {},
                                            "times": {"axiform": ours, "openvino": theirs}} | more
     return {"date": "2026-01-02", "versions": {"openvino": "1.2"}, "command": "bench/compare/run",
             "machine": {"processor": "P", "family": "1.2", "instructions": ["avx2"], "cores": 2, "memory GiB": 8, "compiler": "c++"},
