@@ -143,8 +143,7 @@ class Comparison:
                 self.result(side, first)
                 return time.perf_counter() - began
             finally:
-                usage = self.sides.pop(name).end()
-                memory[name] = max(memory.get(name, 0), usage.ru_maxrss * 1024)
+                memory[name] = max(memory.get(name, 0), self.sides.pop(name).end())
 
         self.end()
         for name in list(names):

@@ -12,6 +12,7 @@ import random
 import signal
 import statistics
 import subprocess
+import threading
 import time
 
 LEAST_ROUNDS = 5  # where fewer were steady, all are counted, and it is said
@@ -68,20 +69,23 @@ class Side:
         self.process.send_signal(signal.SIGCONT)
 
     def end(self):
-        """@return What it used: a `resource.struct_rusage`."""
+        """@return The most memory that it had, in bytes."""
         self.resume()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        for _ in range(200):
-            process, _, usage = os.wait4(self.process.pid, os.WNOHANG)
-            if process:
-                break
-            time.sleep(0.05)
-        else:
-            self.process.kill()
-            _, _, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = 0
-        return usage
+        for stream in (self.process.stdin, self.process.stdout):
+            try:
+                stream.close()
+            except OSError:  # it ended before it had read all
+                pass
+        watchdog = threading.Timer(10, self.process.kill)
+        watchdog.start()
+        try:
+            _, status, usage = os.wait4(self.process.pid, 0)
+        except ChildProcessError:  # somebody else has waited for it
+            return 0
+        finally:
+            watchdog.cancel()
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return usage.ru_maxrss * 1024
 
 
 def visit(side, work, repetitions):

@@ -113,6 +113,14 @@ class Protocol(unittest.TestCase):
         self.assertEqual(found["failed"], {"c": "c: not this one"})
         self.assertEqual(set(found["times"]), {"a", "b"})
 
+    def test_a_side_that_has_ended_says_what_memory_it_had(self):
+        side = protocol.Side("a", [sys.executable, "-c", SIDE, str(self.log), "1", "none"])
+        side.pause()
+        memory = side.end()
+        self.assertGreater(memory, 2**20)
+        self.assertLess(memory, 2**30)
+        self.assertEqual(side.process.returncode, 0)
+
     def test_a_program_that_ends_at_once_fails(self):
         with self.assertRaises(protocol.SideFailed):
             protocol.Side("gone", [sys.executable, "-c", ""])

@@ -31,7 +31,7 @@ def sentences():
 
 def texts(model):
     """Of the larger model a part."""
-    return ["passage: " + line for line in sentences()[:400]] if model == "e5" else sentences()
+    return ["passage: " + line for line in sentences()[:100]] if model == "e5" else sentences()
 
 
 @functools.cache
