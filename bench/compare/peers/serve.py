@@ -1,5 +1,5 @@
 """One peer at the service of protocol.py: `python -m peers.serve MODULE`, with COMPARE_FOLDER and COMPARE_THREADS in the environment. It reads and
-answers as bench/respond.cpp does: `run WORK REPETITIONS`, `result WORK FILE`, `drop`. What it cannot do it answers with {"error": why}."""
+answers as bench/respond.cpp does: `run WORK REPETITIONS`, `result WORK FILE`. What it cannot do it answers with {"error": why}."""
 import importlib
 import json
 import os
@@ -11,7 +11,6 @@ import numpy as np
 
 class Server:
     def __init__(self, module):
-        self.module = module
         self.warm = set()
         self.peer = module.Peer()
 
@@ -33,16 +32,6 @@ class Server:
         values.tofile(file)
         return values.size
 
-    def drop(self):
-        """What it keeps is in caches of its methods, which live with the class."""
-        for owner in (type(self.peer), *type(self.peer).__mro__):
-            for value in vars(owner).values():
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()
-        self.peer = self.module.Peer()
-        self.warm.clear()
-        return 0
-
 
 def main():
     channel = os.fdopen(os.dup(1), "w")
@@ -56,7 +45,7 @@ def main():
     for line in sys.stdin:
         request, *words = line.split()
         try:
-            answer({"run": server.run, "result": server.result, "drop": server.drop}[request](*words))
+            answer({"run": server.run, "result": server.result}[request](*words))
         except Exception as error:
             answer({"error": f"{type(error).__name__}: {error}"})
 
