@@ -56,7 +56,7 @@ class Comparison:
         self.file = options.folder / "results.json"
         self.results = json.loads(self.file.read_text()) if self.file.exists() else {"works": {}}
         self.signature = hashlib.sha256(respond.read_bytes() + json.dumps([options.threads, options.seconds]).encode()).hexdigest()[:16]
-        self.sides = {}
+        self.sides, self.said = {}, set()
 
     def side(self, name):
         if name not in self.sides:
@@ -210,7 +210,9 @@ class Comparison:
                 self.end()
                 continue
             for name, why in record["failed"].items():
-                print(f"  {name} cannot: {why}", flush=True)
+                if why not in self.said:
+                    self.said.add(why)
+                    print(f"  {name} cannot: {why}", flush=True)
                 if name in self.sides:
                     self.end(name)
             record |= {"signature": self.signature, "spent": time.monotonic() - began, "revision": revision(),

@@ -106,8 +106,9 @@ def measure(ours, peers, work, limit, rounds, seconds, budget=math.inf, each_rou
     once, failed = {}, {}
     for side in [ours, *peers]:
         try:
-            visit(side, work, 1)
             once[side] = min(visit(side, work, 1))
+            if once[side] < 1:  # what takes longer is warm enough
+                once[side] = min(visit(side, work, 1))
         except SideFailed as failure:
             failed[side.name] = str(failure)
             if side is ours:

@@ -14,17 +14,21 @@ class Server:
         self.warm = set()
         self.peer = module.Peer()
 
+    def timed(self, parts):
+        """Nanoseconds of one repetition, by the clock or as the peer says."""
+        once = self.peer.prepare(parts)
+        began = time.perf_counter()
+        own = once()
+        return (own if isinstance(own, float) else time.perf_counter() - began) * 1e9
+
     def run(self, work, repetitions):
-        parts = work.split("/")
-        if work not in self.warm:
-            self.peer.prepare(parts)()
-            self.warm.add(work)
+        """A first repetition warms up, and does not count unless it takes a second and more."""
         taken = []
-        for _ in range(int(repetitions)):
-            once = self.peer.prepare(parts)
-            began = time.perf_counter()
-            own = once()
-            taken.append((own if isinstance(own, float) else time.perf_counter() - began) * 1e9)
+        if work not in self.warm:
+            self.warm.add(work)
+            taken = [first for first in [self.timed(work.split("/"))] if first >= 1e9]
+        while len(taken) < int(repetitions):
+            taken.append(self.timed(work.split("/")))
         return taken
 
     def result(self, work, file):
