@@ -9,6 +9,7 @@
 #include <axiform/kernels/packed_blocks.hpp>
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/pooling.hpp>
+#include <axiform/kernels/random.hpp>
 #include <axiform/kernels/rms_norm.hpp>
 #include <axiform/kernels/rotary.hpp>
 #include <axiform/kernels/rounded_rows.hpp>

@@ -1,6 +1,7 @@
 // What tasks do beside running a model.
 #define AXIFORM_COMPILING_tasks 1
 
+#include <axiform/tasks/agreement.hpp>
 #include <axiform/tasks/answer_spans.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/checks.hpp>

@@ -90,12 +90,23 @@ class Command : public CommandLine {
 
   // --weights: what the model's weights are kept in.
   void add_weights_option() {
-    std::vector<std::string> names;
-    for (axiform::WeightFormat const format : axiform::weight_formats) names.emplace_back(axiform::name_of(format));
     add_option("--weights", weights_, "What matrices and tables are kept in; unless given f32, or the blocks that the file has them in")
-        ->check(CLI::IsMember(names));
+        ->check(CLI::IsMember(format_names()));
   }
-  axiform::LoadOptions loading() const { return {.weights = axiform::weight_format_named(weights_)}; }
+  // --weights: several formats of weights.
+  void add_formats_option(std::vector<std::string>& formats, std::string const& description) {
+    add_option("--weights", formats, description)->delimiter(',')->check(CLI::IsMember(format_names()));
+  }
+  // --cache: what a decoder's key-value caches are kept in.
+  void add_cache_option() {
+    std::vector<std::string> names;
+    for (axiform::CacheFormat const format : axiform::cache_formats) names.emplace_back(axiform::name_of(format));
+    add_option("--cache", cache_, "What the key-value cache is kept in; unless given f32")->check(CLI::IsMember(names));
+  }
+  axiform::LoadOptions loading() const {
+    return {.weights = axiform::weight_format_named(weights_),
+            .cache = axiform::cache_format_named(cache_).value_or(axiform::CacheFormat::f32)};
+  }
 
   enum class Needed { yes, no };
   // TEXT…, --file FILE (a text a line) or --jsonl. `run` wants exactly one of them; where something else may stand for them, the command
@@ -279,7 +290,14 @@ class Command : public CommandLine {
     }
   }
 
+  static std::vector<std::string> format_names() {
+    std::vector<std::string> names;
+    for (axiform::WeightFormat const format : axiform::weight_formats) names.emplace_back(axiform::name_of(format));
+    return names;
+  }
+
   std::string weights_;
+  std::string cache_;
   std::string file_;
   TextKeys keys_;
   CLI::Option* given_ = nullptr;

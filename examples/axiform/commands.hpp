@@ -19,4 +19,5 @@ int chat(int argc, char** argv);
 int attention(int argc, char** argv);
 int view(int argc, char** argv);
 int perplexity(int argc, char** argv);
+int evaluate(int argc, char** argv);
 int inspect(int argc, char** argv);

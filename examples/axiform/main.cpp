@@ -35,6 +35,7 @@ constexpr Entry entries[] = {
     {"attention", "Print what each token looks at", attention},
     {"view", "Write a page that shows attention, or how a text was generated", view},
     {"perplexity", "Say how surprised a model is by a text", perplexity},
+    {"evaluate", "Say what formats of weights cost in quality, and what they save", evaluate},
     {"inspect", "Say what a checkpoint is made of", inspect},
 };
 

@@ -118,6 +118,7 @@
 #include <axiform/kernels/math.hpp>
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/pooling.hpp>
+#include <axiform/kernels/random.hpp>
 #include <axiform/kernels/reduce.hpp>
 #include <axiform/kernels/rms_norm.hpp>
 #include <axiform/kernels/rotary.hpp>
@@ -212,6 +213,7 @@
 #include <axiform/simd/arch.hpp>
 #include <axiform/simd/batch.hpp>
 #include <axiform/simd/bytes.hpp>
+#include <axiform/tasks/agreement.hpp>
 #include <axiform/tasks/answer_spans.hpp>
 #include <axiform/tasks/batching.hpp>
 #include <axiform/tasks/chat.hpp>

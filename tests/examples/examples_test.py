@@ -1311,7 +1311,7 @@ class Chat(ExampleTest):
     def test_usage_and_models(self):
         for option in "--threads", "--template", "--when-full", "--prompt-lookup":
             self.assertIn(option, self.output("--help"))
-        for option in "--nonsense", "--context=-1", "--context=some", "--when-full=sometimes", "--threads=two", "--weights=q3_k", "--max-new-tokens=few":
+        for option in "--nonsense", "--context=-1", "--context=some", "--when-full=sometimes", "--threads=two", "--weights=q3_k", "--cache=f16", "--max-new-tokens=few":
             self.check_error(2, option.partition("=")[0], *self.GREEDY, option)
         self.check_error(1, "threads: found 0", *self.GREEDY, "--threads", "0")
         for length in "0", "513":  # the model reads 512
@@ -1342,6 +1342,44 @@ class Perplexity(ExampleTest):
         self.check_error(1, "", "--model", DEMO_GPT2, "")
         self.check_error(1, "stride", "--model", DEMO_GPT2, "--stride", "0", "the man")
         self.check_common("--model", DEMO_GPT2, "the man")
+
+
+class Evaluate(ExampleTest):
+    program = "axiform evaluate"
+    TEXTS = ["the man was right", "a man was wrong", "the man was righter", "a dog"]
+    QUICK = "--passes", "1"
+
+    def test_embeddings_are_compared_with_those_of_floats(self):
+        found = self.json(*self.QUICK, "--model", DEMO_BERT, "--weights", "bf16,q8_0,f32,bf16", "--neighbours", "2", *self.TEXTS)
+        self.assertEqual([one["weights"] for one in found], ["f32", "bf16", "q8_0"])
+        exact, half, _ = found
+        self.assertEqual((exact["neighbours"], exact["neighbours_kept"]), (2, 1))
+        self.assertAlmostEqual(exact["least_cosine"], 1, delta=1e-6)
+        self.assertLess(half["weight_bytes"], exact["weight_bytes"])
+        for one in found:
+            self.assertTrue(0.9 < one["least_cosine"] <= one["mean_cosine"] < 1.000001, one)
+            self.assertGreater(min(one["tokens_per_second"], one["load_seconds"]), 0)
+
+    def test_predictions_are_those_of_perplexity(self):
+        found = self.json(*self.QUICK, "--model", DEMO_GPT2, "the man was right")
+        self.assertEqual([one["weights"] for one in found], ["f32", "bf16", "f16", "q8_0", "q4_0", "q4_1"])
+        for one in found:
+            self.assertEqual(one["tokens"], found[0]["tokens"])
+            self.assertLessEqual(one["same_token"], 1)
+        self.assertEqual(found[0]["same_token"], 1)
+        program, self.program = self.program, "axiform perplexity"
+        (one,) = self.json("--model", DEMO_GPT2, "the man was right")
+        self.program = program
+        self.assertAlmostEqual(found[0]["perplexity"], one["perplexity"], delta=1e-9 * one["perplexity"])
+
+    def test_the_table_and_usage(self):
+        lines = self.output(*self.QUICK, "--model", DEMO_GPT2, "--weights", "q8_0", "--document", "-", stdin=b"the man was right. " * 30).splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["weights", "f32", "q8_0"])
+        self.check_error(2, "--weights", "--model", DEMO_GPT2, "--weights", "q3_k", "the man")
+        self.check_error(2, "expected one of", "--model", DEMO_GPT2)
+        self.check_error(1, "found no text", "--model", DEMO_GPT2, "--file", "-", stdin=b"\n")
+        self.check_common(*self.QUICK, "--model", DEMO_GPT2, "the man")
+        self.check_models("the man")
 
 
 class View(ExampleTest):

@@ -222,7 +222,11 @@ TEST_CASE("perplexity: windows and strides give what Hugging Face's guide gives"
     if (options.stride < *options.window || text.size() <= *options.window) CHECK(found.log_probabilities.size() == text.size() - 1);
   }
   std::vector<TokenId> const text(30, 3);
-  CHECK(perplexity(tiny.model, text, {}, tiny.context).log_probabilities.size() == 29);
+  auto const whole = perplexity(tiny.model, text, {}, tiny.context);
+  CHECK(whole.log_probabilities.size() == 29);
+  auto const reports = report_tokens(tiny.model, text, 1, tiny.context);
+  REQUIRE(whole.most_probable.size() == reports.size());
+  for (std::size_t i = 0; i < reports.size(); ++i) CHECK(whole.most_probable[i] == reports[i].alternatives[0].id);
   CHECK(perplexity(tiny.model, text, {.window = 20}, tiny.context).log_probabilities.size() == 28);
   std::stop_source stopped;
   stopped.request_stop();

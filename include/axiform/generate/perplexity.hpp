@@ -90,7 +90,7 @@ Perplexity perplexity(Model const& model, TokenIds const& token_ids, PerplexityO
   if (stride == 0 || stride > window)
     throw ArgumentError("stride: found " + std::to_string(stride) + ", expected 1 to the window's " + std::to_string(window) + " tokens");
   auto cache = model.make_cache(1, std::min(window, ids.size()));
-  Perplexity result{0, 0, {}};
+  Perplexity result{0, 0, {}, {}};
   double sum = 0, weights = 0;
   std::size_t done = 0;  // tokens that windows have covered
   for (std::size_t begin = 0; done < ids.size() && !options.stop.stop_requested(); begin += stride) {
@@ -100,6 +100,7 @@ Perplexity perplexity(Model const& model, TokenIds const& token_ids, PerplexityO
     internal::for_each_prediction(model, part, std::max<std::size_t>(done - begin, 1), cache, context, [&](std::size_t i, auto logits) {
       double const log_probability = logits[static_cast<std::size_t>(part[i])] - log_sum_exp(logits);
       result.log_probabilities.push_back(log_probability);
+      result.most_probable.push_back(static_cast<TokenId>(std::ranges::max_element(logits) - logits.begin()));
       window_sum += log_probability;
       ++predicted;
     });

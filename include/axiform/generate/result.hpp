@@ -55,6 +55,7 @@ struct Perplexity {
   double perplexity;                      ///< e^(-mean_log_probability): the model was as unsure as between so many tokens.
   double mean_log_probability;            ///< The mean over windows, each weighed by its tokens less one, as the guide does.
   std::vector<double> log_probabilities;  ///< Of each token that was predicted, natural logarithm. The first token never is.
+  std::vector<TokenId> most_probable;     ///< What the model would have put in the place of each, the greatest logit's.
 };
 
 }  // namespace axiform

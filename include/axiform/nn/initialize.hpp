@@ -2,6 +2,7 @@
 /// Seeded weights, for models that are assembled before there is a checkpoint.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,6 +11,7 @@
 
 #include <axiform/core/context.hpp>
 #include <axiform/core/random.hpp>
+#include <axiform/kernels/random.hpp>
 #include <axiform/nn/visit.hpp>
 #include <axiform/ops/rows.hpp>
 
@@ -32,13 +34,15 @@ void initialize(L& layer, Initialization const& options, Context& context) {
     if (parameter.shape().size() < 2) return;
     std::size_t const columns = parameter.columns(), groups = (columns + 3) / 4;
     for_row_ranges(context.executor(), parameter.rows(), columns, [&](std::size_t first, std::size_t last) {
-      std::vector<float> row(4 * groups);
-      for (std::size_t r = first; r < last; ++r) {
-        for (std::size_t group = 0; group < groups; ++group) {
-          auto const normals = normals_from(random(stream, r * groups + group));
-          for (std::size_t i = 0; i < 4; ++i) row[4 * group + i] = static_cast<float>(options.standard_deviation * normals[i]);
+      constexpr std::size_t most = 64;  // rows at once: packing one would touch as many cache lines as it has columns
+      std::vector<float> rows(std::min(most, last - first) * columns), row(4 * groups);
+      for (std::size_t r = first; r < last; r += most) {
+        std::size_t const count = std::min(most, last - r);
+        for (std::size_t i = 0; i < count; ++i) {
+          kernels::fill_normal(random, stream, (r + i) * groups, options.standard_deviation, row.data(), groups);
+          std::copy_n(row.begin(), columns, rows.begin() + static_cast<std::ptrdiff_t>(i * columns));
         }
-        parameter.write_rows(r, std::span<float const>(row).first(columns));
+        parameter.write_rows(r, std::span<float const>(rows).first(count * columns));
       }
     });
   });
