@@ -67,8 +67,8 @@ class Comparison:
             with open(self.options.folder / "peers.log", "a") as log:
                 try:
                     self.sides[name] = protocol.Side(name, command, environment, directory, log)
-                except OSError as error:
-                    raise protocol.SideFailed(f"{name}: {error}") from None
+                except OSError:
+                    raise protocol.SideFailed(f"{name} was not set up") from None
             self.sides[name].pause()
         return self.sides[name]
 

@@ -140,8 +140,13 @@ def failures(results):
     found = {}
     for name, record in results["works"].items():
         for peer, why in record["failed"].items():
-            found.setdefault((peer, why.splitlines()[0][:160]), []).append(name)
-    return [f"{NAMES.get(peer, peer)}: {why} ({', '.join(names)})" for (peer, why), names in found.items()]
+            models = found.setdefault((peer, why.splitlines()[0].removeprefix(f"{peer}: ")[:160]), {})
+            models["/".join(name.split("/")[:2])] = True
+    return [f"{NAMES.get(peer, peer)}: {why} ({', '.join(models)})" for (peer, why), models in found.items()]
+
+
+def revisions(results):
+    return ", ".join(dict.fromkeys(record["revision"] for record in results["works"].values())) or "no revision"
 
 
 def summaries_of(results):
@@ -152,10 +157,11 @@ def summaries_of(results):
 
 def markdown(results):
     machine, summaries = results["machine"], summaries_of(results)
+    versions = ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in results["versions"].items())
     lines = [f"{results['date']}, {machine['processor']} (family and model {machine['family']}; {', '.join(machine['instructions'])}), {machine['cores']} cores,"
-             f" {machine['memory GiB']} GiB; {machine['compiler']}. " + ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in results["versions"].items())
-             + ". Times are medians over rounds; behind a peer's time stands by how much Axiform is faster, with the interval that holds it at 95 %; bold where the"
-             " peer is. `rounds` are those that count of those that were run; with * the machine moved in too many, and all are counted. Raw results:"
+             f" {machine['memory GiB']} GiB; {machine['compiler']}; Axiform of {revisions(results)}. {versions}.", "",
+             "Times are medians over rounds; behind a peer's time stands by how much Axiform is faster, with the interval that holds it at 95 %; bold where the peer"
+             " is. `rounds` are those that count of those that were run; with * the machine moved in too many, and all are counted. Raw results:"
              " [compare/results.json](compare/results.json).", ""]
     for title, part in (("Where a peer is faster: ", losses(summaries)), ("Tokens that are not ours: ", unequal(results)),
                         ("Could not be measured: ", failures(results))):
@@ -176,7 +182,8 @@ def headlines(results):
     """What the README shows: a picture, and the works in it beside the fastest peer of each."""
     summaries = {name: one for name, one in summaries_of(results).items() if name in plots.HEADLINES and one["peers"]}
     machine = results["machine"]
-    lines = ["", f"{results['date']}, {machine['cores']} cores of an {machine['processor']} ({', '.join(machine['instructions'])}); beside each work the fastest of its peers.", "",
+    lines = ["", f"{results['date']}, {machine['cores']} cores of an {machine['processor']} ({', '.join(machine['instructions'])}); beside each work the fastest of its"
+             " peers, * where the machine moved in too many rounds.", "",
              '<img src="bench/compare/plots/speed.svg" width="780" alt="How many times as fast as the fastest peer Axiform is, work by work: the table below as bars.">',
              "", "| work | Axiform | fastest peer | Axiform is faster by |", "|---|---|---|---|"]
     for name, one in summaries.items():

@@ -145,7 +145,7 @@ class Works(unittest.TestCase):
 
 
 def results():
-    record = lambda ours, theirs, **more: {"limit": "fma", "limits": [[200.0, 200.0]] * 6, "threads": 2, "failed": {},
+    record = lambda ours, theirs, **more: {"limit": "fma", "limits": [[200.0, 200.0]] * 6, "threads": 2, "failed": {}, "revision": "abc",
                                            "times": {"axiform": ours, "openvino": theirs}} | more
     return {"date": "2026-01-02", "versions": {"openvino": "1.2"}, "command": "bench/compare/run",
             "machine": {"processor": "P", "family": "1.2", "instructions": ["avx2"], "cores": 2, "memory GiB": 8, "compiler": "c++"},
@@ -160,7 +160,7 @@ class Report(unittest.TestCase):
         self.assertIn("24 ms, 1.50 [1.50, 1.50]", text)
         self.assertIn("12 ms, **0.75** [0.75, 0.75]", text)
         self.assertIn("Where a peer is faster: bert_base/bf16/1x16 OpenVINO 0.75.", text)
-        self.assertIn("PyTorch: no <bf16> (bert_base/bf16/1x16)", text)
+        self.assertIn("PyTorch: no <bf16> (bert_base/bf16)", text)
         share = works.limit(works.Work("bert_base/f32/1x16"))[1] / 0.016 / 200e9
         self.assertIn(f"{100 * share:.0f} % of fma", text)
 

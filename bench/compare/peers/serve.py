@@ -43,6 +43,8 @@ def main():
     answer = lambda value: print(json.dumps(value), file=channel, flush=True)
     try:
         server = Server(importlib.import_module(f".{sys.argv[1]}", "peers"))
+    except ModuleNotFoundError:
+        return answer({"error": "was not set up"})
     except Exception as error:
         return answer({"error": f"{type(error).__name__}: {error}"})
     answer("ready")
