@@ -90,7 +90,7 @@ struct IntegerProduct {
                                    .halves_stride = groups * Blocks::group_halves,
                                    .sums_stride = sums_stride,
                                    .words_ahead = integer_tile_panels * groups * Blocks::group_bytes,
-                                   .halves_ahead = integer_tile_panels * groups * Blocks::group_halves,
+                                   .halves_ahead = integer_tile_panels * groups * Blocks::group_halves * 2,
                                    .resume = part != 0};
       for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
         std::size_t const row = row_of(tile);
