@@ -77,20 +77,23 @@ void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, s
 }
 
 // One token against `tokens` in the caches of many layers, which together no cache of the processor holds.
-void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std::size_t head_size, std::size_t threads) {
+void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std::size_t group, std::size_t head_size, CacheFormat format,
+            std::size_t threads) {
   ThreadPool executor(threads);
   Batch batch(1, tokens, heads, head_size);
-  auto const layout = kernels::KeyValueLayout::for_keys(heads, head_size, tokens);
+  std::size_t const key_heads = heads / group;
+  auto const layout = kernels::KeyValueLayout::for_keys(key_heads, head_size, tokens, format);
   std::size_t const layers = (std::size_t{64} << 20) / layout.floats() + 1;
   auto caches = bench::floats(layers * layout.floats());
   for (std::size_t i = 0; i < layers; ++i)
-    kernels::append_keys_values(layout, bench::data(caches) + i * layout.floats(), 0, tokens, batch.keys(), 0, heads);
+    kernels::append_keys_values(layout, bench::data(caches) + i * layout.floats(), 0, tokens, batch.keys(), 0, key_heads);
   auto queries = batch.queries(kernels::AttentionMask::causal);
+  queries.group = group;
   std::size_t const offsets[]{0, 1};
   queries.offsets = offsets;
   kernels::CachedKeys cached{layout, bench::data(caches), tokens};
   auto scratch = bench::floats(kernels::attention_scratch_floats(queries, &cached, executor.concurrency()));
-  bench::against_streaming(state, executor, double(layers * 2 * tokens * heads * head_size * sizeof(float)), [&] {
+  bench::against_streaming(state, executor, double(layers * layout.floats() * sizeof(float)), [&] {
     for (std::size_t i = 0; i < layers; ++i) {
       cached.data = bench::data(caches) + i * layout.floats();
       kernels::attention(queries, &cached, bench::data(scratch), executor);
@@ -106,11 +109,13 @@ void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std:
       Form form = {};
     };
     constexpr auto causal = kernels::AttentionMask::causal;
-    for (Case one : {Case{"bert_base/1x16", 1, 16, 12, 64}, Case{"bert_base/8x128", 8, 128, 12, 64},
-                     Case{"bert_base/1x512", 1, 512, 12, 64}, Case{"minilm/32x27", 32, 27, 12, 32},
-                     Case{"mpnet_base/1x512/bias", 1, 512, 12, 64, {.has_bias = true}}, Case{"gpt2/1x512", 1, 512, 12, 64, {causal}},
-                     Case{"gpt2/1x1024", 1, 1024, 12, 64, {causal}}, Case{"gpt2/1x1024/groups_of_4", 1, 1024, 12, 64, {causal, 4}},
-                     Case{"gpt2/1x1024/window_128", 1, 1024, 12, 64, {causal, 1, 128}}}) {
+    for (Case one :
+         {Case{"bert_base/1x16", 1, 16, 12, 64}, Case{"bert_base/8x128", 8, 128, 12, 64}, Case{"bert_base/1x512", 1, 512, 12, 64},
+          Case{"minilm/32x27", 32, 27, 12, 32}, Case{"mpnet_base/1x512/bias", 1, 512, 12, 64, {.has_bias = true}},
+          Case{"gpt2/1x512", 1, 512, 12, 64, {causal}}, Case{"gpt2/1x1024", 1, 1024, 12, 64, {causal}},
+          Case{"gpt2/1x8192", 1, 8192, 12, 64, {causal}}, Case{"minilm/8x13", 8, 13, 12, 32}, Case{"bert_base/8x33", 8, 33, 12, 64},
+          Case{"gpt2/1x1024/groups_of_4", 1, 1024, 12, 64, {causal, 4}},
+          Case{"gpt2/1x1024/window_128", 1, 1024, 12, 64, {causal, 1, 128}}}) {
       auto const name = std::string("attention/f32/") + one.name + "/threads:" + std::to_string(threads);
       benchmark::RegisterBenchmark(
           name.c_str(),
@@ -118,12 +123,20 @@ void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std:
           ->UseManualTime()
           ->Unit(benchmark::kMillisecond);
     }
-    for (std::size_t tokens : {128, 512, 1024}) {
-      auto const name = "attention/f32/gpt2/decode/context:" + std::to_string(tokens) + "/threads:" + std::to_string(threads);
-      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { decode(state, tokens, 12, 64, threads); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMillisecond);
-    }
+    struct Decoder {
+      char const* name;
+      std::size_t heads, group, tokens;
+    };
+    for (CacheFormat format : cache_formats)
+      for (Decoder one : {Decoder{"gpt2", 12, 1, 128}, Decoder{"gpt2", 12, 1, 1024}, Decoder{"gpt2", 12, 1, 8192},
+                          Decoder{"smollm2", 9, 3, 1024}, Decoder{"smollm2", 9, 3, 8192}, Decoder{"smollm2", 9, 3, 32768}}) {
+        auto const name = "attention/" + std::string(name_of(format)) + "/" + one.name + "/decode/context:" + std::to_string(one.tokens) +
+                          "/threads:" + std::to_string(threads);
+        benchmark::RegisterBenchmark(name.c_str(),
+                                     [=](benchmark::State& state) { decode(state, one.tokens, one.heads, one.group, 64, format, threads); })
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond);
+      }
   }
   return 0;
 }();

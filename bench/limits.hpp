@@ -79,7 +79,11 @@ inline double bf16_peak(Executor& executor) {
     for (std::size_t i = 0; i < peak_steps; ++i)
 #pragma GCC unroll 12
       for (std::size_t j = 0; j < peak_sums; ++j) asm volatile("vdpbf16ps %1, %1, %0" : "+v"(sum[j]) : "v"(a));
-    for (auto& one : sum) benchmark::DoNotOptimize(one);
+#pragma GCC unroll 12
+    for (std::size_t j = 0; j < peak_sums; ++j) {  // a copy: a sum whose address is taken would be kept in memory
+      float kept = _mm512_cvtss_f32(sum[j]);
+      benchmark::DoNotOptimize(kept);
+    }
   });
 #else
   return fma_peak(executor);
@@ -95,7 +99,11 @@ inline double int8_peak(Executor& executor) {
     for (std::size_t i = 0; i < peak_steps; ++i)
 #pragma GCC unroll 12
       for (std::size_t j = 0; j < peak_sums; ++j) asm volatile("vpdpbusd %1, %1, %0" : "+v"(sum[j]) : "v"(a));
-    for (auto& one : sum) benchmark::DoNotOptimize(one);
+#pragma GCC unroll 12
+    for (std::size_t j = 0; j < peak_sums; ++j) {
+      int kept = _mm512_cvtsi512_si32(sum[j]);
+      benchmark::DoNotOptimize(kept);
+    }
   });
 #else
   return fma_peak(executor);

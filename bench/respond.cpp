@@ -4,7 +4,6 @@
 //
 //     run WORK REPETITIONS               a list of nanoseconds, of each repetition; of limit/fma, …/bf16, …/int8 operations a second, of limit/read bytes
 //     result WORK FILE                   writes floats to the file, to be compared with the reference, and answers how many
-//     drop                               forgets all models
 //
 // compare/works.py lists the works.
 #include <cstdio>
@@ -85,11 +84,8 @@ void serve(std::filesystem::path const& folder, Context& context) {
       std::ofstream(file, std::ios::binary)
           .write(reinterpret_cast<char const*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
       answer(std::to_string(values.size()));
-    } else if (request == "drop") {
-      works.clear();
-      answer("0");
     } else {
-      throw ArgumentError("found a request \"" + request + "\", expected run, result or drop");
+      throw ArgumentError("found a request \"" + request + "\", expected run or result");
     }
   }
 }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import building
 import protocol
 import report
 import setting_up
@@ -41,13 +42,21 @@ def equal_share(found, ours):
     return sum(a == b for a, b in zip(found, ours)) / max(len(found), len(ours), 1)
 
 
+def merged(old, new):
+    """Rounds of both, where the sides are the same; what is no round is the new one's."""
+    if old is None or set(old["times"]) != set(new["times"]):
+        return new
+    times = {side: old["times"][side] + values for side, values in new["times"].items()}
+    return new | {"limits": old["limits"] + new["limits"], "times": times, "spent": old["spent"] + new["spent"]}
+
+
 class Comparison:
     def __init__(self, options, set_up, respond):
         self.options, self.set_up, self.respond = options, set_up, respond
         self.file = options.folder / "results.json"
         self.results = json.loads(self.file.read_text()) if self.file.exists() else {"works": {}}
         self.signature = hashlib.sha256(respond.read_bytes() + json.dumps([options.threads, options.seconds]).encode()).hexdigest()[:16]
-        self.sides = {}
+        self.sides, self.said = {}, set()
 
     def side(self, name):
         if name not in self.sides:
@@ -58,8 +67,8 @@ class Comparison:
             with open(self.options.folder / "peers.log", "a") as log:
                 try:
                     self.sides[name] = protocol.Side(name, command, environment, directory, log)
-                except OSError as error:
-                    raise protocol.SideFailed(f"{name}: {error}") from None
+                except OSError:
+                    raise protocol.SideFailed(f"{name} was not set up") from None
             self.sides[name].pause()
         return self.sides[name]
 
@@ -109,10 +118,11 @@ class Comparison:
         threads = 1 if work.model == "tokenizer" else self.options.threads
         ours, peers = self.side("axiform"), self.sides_for(work, failed)
         limit = works.limit(work)[0] or "fma"
-        found = protocol.measure(ours, peers, work.name, limit, self.options.rounds, self.options.seconds,
-                                 lambda index: self.progress(work, index))
+        rounds = self.options.rounds - len((self.kept(work) or {"limits": []})["limits"])
+        found = protocol.measure(ours, peers, work.name, limit, rounds, self.options.seconds,
+                                 self.options.budget, lambda index: self.progress(work, index))
         record = {"limit": limit, "limits": found["limits"], "times": found["times"], "failed": failed | found["failed"], "threads": threads}
-        kept, record["held"] = protocol.steady_rounds(found["limits"])
+        kept, _ = protocol.steady_rounds(found["limits"])
         if work.parts[-1] == "one" and work.model != "start":
             pooled = {name: [value for i in kept for value in every[i]] for name, every in found["all"].items()}
             record["percentiles"] = {name: {share: protocol.percentile(values, share / 100) for share in (50, 90, 99)}
@@ -133,8 +143,7 @@ class Comparison:
                 self.result(side, first)
                 return time.perf_counter() - began
             finally:
-                usage = self.sides.pop(name).end()
-                memory[name] = max(memory.get(name, 0), usage.ru_maxrss * 1024)
+                memory[name] = max(memory.get(name, 0), self.sides.pop(name).end())
 
         self.end()
         for name in list(names):
@@ -143,8 +152,10 @@ class Comparison:
             except protocol.SideFailed as failure:
                 failed[name] = str(failure)
                 names.remove(name)
-        rounds = max(1, min(self.options.rounds, 10))
+        rounds, began = min(self.options.rounds, 10), time.monotonic()
         for index in range(rounds):
+            if index >= 3 and time.monotonic() - began > self.options.budget:
+                break
             taken = {name: [] for name in names}
             order = names if index % 2 == 0 else names[::-1]
             for name in order + order[::-1]:
@@ -153,7 +164,7 @@ class Comparison:
                 times.setdefault(name, []).append(min(taken[name]))
             limits.append([1.0, 1.0])
             self.progress(work, index, rounds)
-        return {"limit": None, "limits": limits, "times": times, "failed": failed, "memory": memory, "threads": self.options.threads, "held": True}
+        return {"limit": None, "limits": limits, "times": times, "failed": failed, "memory": memory, "threads": self.options.threads}
 
     def progress(self, work, index, rounds=None):
         if sys.stdout.isatty():
@@ -165,21 +176,33 @@ class Comparison:
         partial.write_text(report.as_json(self.results))
         partial.replace(self.file)
 
-    def is_done(self, work):
+    def kept(self, work):
+        """What was measured before with this program and these options, which further rounds are added to; None where there is nothing."""
         record = self.results["works"].get(work.name)
-        return record is not None and record["signature"] == self.signature and len(record["limits"]) >= self.options.rounds \
-            and set(record["times"]) | set(record["failed"]) >= set(self.peers_of(work))
+        fits = record and not self.options.again and record["signature"] == self.signature
+        return record if fits and set(record["times"]) | set(record["failed"]) >= set(self.peers_of(work)) else None
+
+    def is_done(self, work):
+        if work.model == "build":
+            return self.results.get("build", {}).get("signature") == self.signature and not self.options.again
+        record = self.kept(work)
+        return record is not None and (len(record["limits"]) >= self.options.rounds or record["spent"] >= self.options.budget)
 
     def all(self, wanted):
         group = None
         for number, work in enumerate(wanted):
-            if self.is_done(work) and not self.options.again:
+            if self.is_done(work):
                 print(f"[{number + 1}/{len(wanted)}] {work.name}: was measured", flush=True)
                 continue
             if (work.model, work.format) != group:
                 self.end()  # the models of one group at a time are in memory
                 group = (work.model, work.format)
             print(f"[{number + 1}/{len(wanted)}] {work.name}", flush=True)
+            if work.model == "build":
+                self.results["build"] = report.rounded(building.measure() | {"signature": self.signature})
+                self.save()
+                continue
+            began = time.monotonic()
             try:
                 record = self.start(work) if work.model == "start" else self.measure(work)
             except protocol.SideFailed as failure:
@@ -187,11 +210,14 @@ class Comparison:
                 self.end()
                 continue
             for name, why in record["failed"].items():
-                print(f"  {name} cannot: {why}", flush=True)
+                if why not in self.said:
+                    self.said.add(why)
+                    print(f"  {name} cannot: {why}", flush=True)
                 if name in self.sides:
                     self.end(name)
-            record |= {"signature": self.signature, "date": datetime.datetime.now().isoformat(timespec="minutes"), "revision": revision()}
-            self.results["works"][work.name] = report.rounded(record)
+            record |= {"signature": self.signature, "spent": time.monotonic() - began, "revision": revision(),
+                       "date": datetime.datetime.now().isoformat(timespec="minutes")}
+            self.results["works"][work.name] = report.rounded(merged(self.kept(work), record))
             self.results["command"] = " ".join(["bench/compare/run", *sys.argv[1:]])
             self.save()
             print("\r" + report.line(work, self.results["works"][work.name]), flush=True)

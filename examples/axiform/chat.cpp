@@ -97,6 +97,7 @@ int chat(int argc, char** argv) {
   Command command("chat", "Talks with a model that was trained for it.");
   command.add_model_option("a model with a chat template; a GGUF file");
   command.add_weights_option();
+  command.add_cache_option();
   std::string system, template_name, when_full = "forget";
   std::size_t context_length = 0;
   bool statistics = false;

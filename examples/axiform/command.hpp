@@ -97,7 +97,16 @@ class Command : public CommandLine {
   void add_formats_option(std::vector<std::string>& formats, std::string const& description) {
     add_option("--weights", formats, description)->delimiter(',')->check(CLI::IsMember(format_names()));
   }
-  axiform::LoadOptions loading() const { return {.weights = axiform::weight_format_named(weights_)}; }
+  // --cache: what a decoder's key-value caches are kept in.
+  void add_cache_option() {
+    std::vector<std::string> names;
+    for (axiform::CacheFormat const format : axiform::cache_formats) names.emplace_back(axiform::name_of(format));
+    add_option("--cache", cache_, "What the key-value cache is kept in; unless given f32")->check(CLI::IsMember(names));
+  }
+  axiform::LoadOptions loading() const {
+    return {.weights = axiform::weight_format_named(weights_),
+            .cache = axiform::cache_format_named(cache_).value_or(axiform::CacheFormat::f32)};
+  }
 
   enum class Needed { yes, no };
   // TEXT…, --file FILE (a text a line) or --jsonl. `run` wants exactly one of them; where something else may stand for them, the command
@@ -288,6 +297,7 @@ class Command : public CommandLine {
   }
 
   std::string weights_;
+  std::string cache_;
   std::string file_;
   TextKeys keys_;
   CLI::Option* given_ = nullptr;

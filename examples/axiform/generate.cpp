@@ -47,6 +47,7 @@ int generate_text(int argc, char** argv) {
   bool logits = false, log_probabilities = false;
   command.add_model_option("a GPT-2, a Llama or another decoder; a GGUF file");
   command.add_weights_option();
+  command.add_cache_option();
   command.add_inputs("Texts to continue", Command::Needed::no, {{"prompt"}, {"text"}});
   auto* const given_prompt = command.add_text("--prompt", prompt, "The text to continue; the same as the argument");
   command.add_flag("--logits", logits, "Print the logits behind the text instead of continuing it");

@@ -17,6 +17,7 @@ int perplexity(int argc, char** argv) {
   std::string whole;
   command.add_model_option("a GPT-2, a Llama or another decoder; a GGUF file");
   command.add_weights_option();
+  command.add_cache_option();
   command.add_inputs("Texts", Command::Needed::no);
   auto* const document = command.add_text("--document", whole, "A whole file as one text; - is stdin")->type_name("FILE");
   command.add_number("--stride", options.stride, "Tokens by which windows move over a text that is longer than the model reads");

@@ -21,6 +21,7 @@ int summarize(int argc, char** argv) {
       {"in-parts", LongDocument::in_parts}, {"refuse", LongDocument::refuse}, {"cut", LongDocument::cut}};
   command.add_model_option("a model that summarises");
   command.add_weights_option();
+  command.add_cache_option();
   command.add_inputs("Texts to summarise", Command::Needed::no);
   auto* const document = command.add_text("--document", whole, "A whole file as one text; - is stdin")->type_name("FILE");
   command.add_option("--long", options.long_document, "What becomes of a text that the model cannot read at once; in-parts unless given")

@@ -15,6 +15,7 @@ int text2text(int argc, char** argv) {
   Text2TextOptions options;
   command.add_model_option("an encoder-decoder; a GGUF file of a T5");
   command.add_weights_option();
+  command.add_cache_option();
   command.add_inputs("Texts to write about");
   command.add_flag_callback(
       "--truncate", [&] { options.long_text = LongText::cut; }, "Leave out the end of a text that is too long for the model");

@@ -16,6 +16,7 @@ int translate(int argc, char** argv) {
   TranslationOptions options;
   command.add_model_option("a model that translates");
   command.add_weights_option();
+  command.add_cache_option();
   command.add_inputs("Texts to translate");
   command.add_text("--from", options.languages.source, "The language of the texts, as the checkpoint calls it: en, en_XX, …")
       ->type_name("LANGUAGE");

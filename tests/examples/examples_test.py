@@ -1311,7 +1311,7 @@ class Chat(ExampleTest):
     def test_usage_and_models(self):
         for option in "--threads", "--template", "--when-full", "--prompt-lookup":
             self.assertIn(option, self.output("--help"))
-        for option in "--nonsense", "--context=-1", "--context=some", "--when-full=sometimes", "--threads=two", "--weights=q3_k", "--max-new-tokens=few":
+        for option in "--nonsense", "--context=-1", "--context=some", "--when-full=sometimes", "--threads=two", "--weights=q3_k", "--cache=f16", "--max-new-tokens=few":
             self.check_error(2, option.partition("=")[0], *self.GREEDY, option)
         self.check_error(1, "threads: found 0", *self.GREEDY, "--threads", "0")
         for length in "0", "513":  # the model reads 512

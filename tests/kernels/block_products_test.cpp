@@ -106,9 +106,9 @@ struct Expected {
   }
 };
 
-std::byte* scratch_for(std::size_t m, std::size_t k) {
+std::byte* scratch_for(WeightFormat format, std::size_t m, std::size_t k) {
   static std::vector<std::byte> memory;
-  memory.assign(kernels::gemm_scratch_bytes(WeightFormat::q8_0, m, k) + 64, std::byte{0xee});
+  memory.assign(kernels::gemm_scratch_bytes(format, m, k) + 64, std::byte{0xee});
   return memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64);
 }
 
@@ -116,7 +116,7 @@ std::byte* scratch_for(std::size_t m, std::size_t k) {
 bool same_as_reference(Matrix const& b, Expected const& expected, std::size_t m, Executor& executor) {
   std::vector<float> found(expected.c_size, 12345.0f);
   kernels::gemm(m, b.n, b.k, expected.a.data() + 1, expected.a_stride, {b.packed.data(), b.format}, found.data() + 1, expected.c_stride, {},
-                executor, scratch_for(m, b.k));
+                executor, scratch_for(b.format, m, b.k));
   return std::memcmp(expected.c.data(), found.data(), m * expected.c_stride * sizeof(float)) == 0 &&
          std::all_of(found.begin() + std::ptrdiff_t(1 + m * expected.c_stride), found.end(), [](float value) { return value == 12345.0f; });
 }
@@ -197,7 +197,8 @@ TEST_CASE(
               Epilogue epilogue{
                   .bias = bias.data(), .activation = kind, .residual = with_residual ? residual.data() : nullptr, .residual_stride = n};
               auto const run = [&](std::vector<float>& c) {
-                kernels::gemm(rows, n, k, a.data(), k, {b.packed.data(), format}, c.data(), n, epilogue, executor, scratch_for(rows, k));
+                kernels::gemm(rows, n, k, a.data(), k, {b.packed.data(), format}, c.data(), n, epilogue, executor,
+                              scratch_for(format, rows, k));
                 return std::memcmp(expected.data(), c.data(), c.size() * sizeof(float)) == 0;
               };
               CHECK(run(found));
@@ -219,7 +220,7 @@ TEST_CASE("gemm: rows of tiny numbers are zeros to weights in blocks, and those 
     a[64 + 33] = std::numeric_limits<float>::infinity();
     a[2 * 64 + 5] = -std::numeric_limits<float>::quiet_NaN();
     std::fill_n(a.begin() + 3 * 64, 64, 0x1p+100f);
-    kernels::gemm(4, 20, 64, a.data(), 64, {b.packed.data(), format}, c.data(), 20, {}, executor, scratch_for(4, 64));
+    kernels::gemm(4, 20, 64, a.data(), 64, {b.packed.data(), format}, c.data(), 20, {}, executor, scratch_for(format, 4, 64));
     for (std::size_t j = 0; j < 20; ++j) {
       CHECK(c[j] == 0.0f);
       CHECK(std::isnan(c[20 + j]));

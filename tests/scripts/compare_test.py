@@ -72,6 +72,16 @@ class Errors(unittest.TestCase):
         self.assertEqual(comparison.equal_share([1, 2], [1, 2, 3, 4]), 0.5)
 
 
+class Resuming(unittest.TestCase):
+    def test_further_rounds_are_added_where_the_sides_are_the_same(self):
+        old = {"limits": [[1, 1]], "times": {"axiform": [1], "b": [2]}, "spent": 3, "agreement": "old"}
+        new = {"limits": [[2, 2]], "times": {"axiform": [4], "b": [5]}, "spent": 6, "agreement": "new"}
+        self.assertEqual(comparison.merged(old, new), {"limits": [[1, 1], [2, 2]], "times": {"axiform": [1, 4], "b": [2, 5]}, "spent": 9,
+                                                       "agreement": "new"})
+        self.assertEqual(comparison.merged(None, new), new)
+        self.assertEqual(comparison.merged(old | {"times": {"axiform": [1]}}, new), new)
+
+
 class Protocol(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -90,14 +100,27 @@ class Protocol(unittest.TestCase):
         found = protocol.measure(sides[0], sides[1:], "work", "fma", 2, 0.1)
         self.assertEqual(found["times"], {"a": [1, 1], "b": [2, 2], "c": [3, 3]})
         self.assertEqual(found["limits"], [[1, 1], [1, 1]])
+        # Each is asked once before, as it takes a second and more.
         visits = [line.split()[0] for line in self.log.read_text().splitlines() if line.endswith("work")]
-        self.assertEqual("".join(visits[6:]).replace("1", "a").replace("2", "b").replace("3", "c"), "abccba" + "cbaabc")
+        self.assertEqual("".join(visits[3:]).replace("1", "a").replace("2", "b").replace("3", "c"), "abccba" + "cbaabc")
+
+    def test_a_work_that_takes_longer_than_its_budget_has_three_rounds(self):
+        found = protocol.measure(self.side("a", 1), [self.side("b", 2)], "work", "fma", 9, 0.1, budget=0)
+        self.assertEqual(found["times"]["b"], [2, 2, 2])
 
     def test_a_peer_that_cannot_is_said_and_the_others_go_on(self):
         ours, good, bad = self.side("a", 1), self.side("b", 2), self.side("c", 3, "work")
         found = protocol.measure(ours, [good, bad], "work", "fma", 1, 0.1)
         self.assertEqual(found["failed"], {"c": "c: not this one"})
         self.assertEqual(set(found["times"]), {"a", "b"})
+
+    def test_a_side_that_has_ended_says_what_memory_it_had(self):
+        side = protocol.Side("a", [sys.executable, "-c", SIDE, str(self.log), "1", "none"])
+        side.pause()
+        memory = side.end()
+        self.assertGreater(memory, 2**20)
+        self.assertLess(memory, 2**30)
+        self.assertEqual(side.process.returncode, 0)
 
     def test_a_program_that_ends_at_once_fails(self):
         with self.assertRaises(protocol.SideFailed):
@@ -122,7 +145,7 @@ class Works(unittest.TestCase):
 
 
 def results():
-    record = lambda ours, theirs, **more: {"limit": "fma", "limits": [[200.0, 200.0]] * 6, "held": True, "threads": 2, "failed": {},
+    record = lambda ours, theirs, **more: {"limit": "fma", "limits": [[200.0, 200.0]] * 6, "threads": 2, "failed": {}, "revision": "abc",
                                            "times": {"axiform": ours, "openvino": theirs}} | more
     return {"date": "2026-01-02", "versions": {"openvino": "1.2"}, "command": "bench/compare/run",
             "machine": {"processor": "P", "family": "1.2", "instructions": ["avx2"], "cores": 2, "memory GiB": 8, "compiler": "c++"},
@@ -137,9 +160,14 @@ class Report(unittest.TestCase):
         self.assertIn("24 ms, 1.50 [1.50, 1.50]", text)
         self.assertIn("12 ms, **0.75** [0.75, 0.75]", text)
         self.assertIn("Where a peer is faster: bert_base/bf16/1x16 OpenVINO 0.75.", text)
-        self.assertIn("PyTorch: no <bf16> (bert_base/bf16/1x16)", text)
+        self.assertIn("PyTorch: no <bf16> (bert_base/bf16)", text)
         share = works.limit(works.Work("bert_base/f32/1x16"))[1] / 0.016 / 200e9
         self.assertIn(f"{100 * share:.0f} % of fma", text)
+
+    def test_the_readme_has_the_fastest_peer(self):
+        found = results()
+        found["works"]["bert_base/f32/1x16"]["times"]["candle"] = [0.1] * 6
+        self.assertIn("| BERT base f32 1x16 | 16 ms | OpenVINO 1.2, 24 ms | 1.50x (1.50 to 1.50) |", report.headlines(found))
 
     def test_the_part_between_the_marks_is_replaced_and_nothing_else(self):
         once = report.replaced("# Results\n\nBy hand.\n", "one\n")

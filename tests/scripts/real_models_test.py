@@ -25,6 +25,10 @@ def is_here(name):
     return (MODELS / name / "config.json").exists() or any((MODELS / name).glob("*.gguf"))
 
 
+# What transformers says was computed with the floats that SmolLM2's blocks stand for; with the blocks themselves rows are rounded to 8 bits.
+AS_FLOATS = ["--weights", "f32"]
+
+
 class RealModelsTest(unittest.TestCase):
     def need(self, name):
         if not is_here(name):
@@ -138,16 +142,16 @@ class RealModelsTest(unittest.TestCase):
 
     def test_smollm2_continues_as_transformers_from_the_same_blocks(self):
         expected = self.expected("smollm2-135m-instruct")
-        (found,) = self.axiform("generate", "smollm2-135m-instruct", "--logits", expected["prompt"])
+        (found,) = self.axiform("generate", "smollm2-135m-instruct", *AS_FLOATS, "--logits", expected["prompt"])
         self.assertEqual(found["ids"], expected["ids"])
         self.check_close(found["logits"][:: expected["logits_every"]], expected["logits"], 1e-4)  # of numbers around 10, through 30 layers
         for more in [], ["--prompt-lookup=8"]:
-            (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", f"--max-new-tokens={len(expected['new_ids'])}", *more, expected["prompt"])
+            (found,) = self.axiform("generate", "smollm2-135m-instruct", *AS_FLOATS, "--greedy", f"--max-new-tokens={len(expected['new_ids'])}", *more, expected["prompt"])
             self.assertEqual(found["ids"], expected["ids"] + expected["new_ids"])
 
     def test_smollm2_answers_what_the_pages_show_as_transformers(self):
         for conversation in self.expected("smollm2-135m-instruct")["conversations"]:
-            result = subprocess.run([PROGRAMS / "axiform", "chat", "--greedy", "--model", MODELS / "smollm2-135m-instruct"],
+            result = subprocess.run([PROGRAMS / "axiform", "chat", "--greedy", *AS_FLOATS, "--model", MODELS / "smollm2-135m-instruct"],
                                     input="".join(line + "\n" for line in conversation["questions"]), capture_output=True, encoding="utf-8")
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertEqual(result.stdout, "".join(line + "\n" for line in conversation["answers"]))
@@ -158,7 +162,7 @@ class RealModelsTest(unittest.TestCase):
             if not case["new_ids"]:
                 continue
             with self.subTest(case["text"]):
-                (found,) = self.axiform("generate", "smollm2-135m-instruct", "--greedy", "--max-new-tokens", str(len(case["new_ids"])), "--", case["text"])
+                (found,) = self.axiform("generate", "smollm2-135m-instruct", *AS_FLOATS, "--greedy", "--max-new-tokens", str(len(case["new_ids"])), "--", case["text"])
                 self.assertEqual(found["ids"], case["ids"] + case["new_ids"])
 
     def test_smollm2_answers_as_transformers(self):
@@ -168,7 +172,7 @@ class RealModelsTest(unittest.TestCase):
                 with self.subTest(chat["turns"][0]["question"], options=options):
                     system = ["--system", chat["system"]] if chat["system"] else []
                     talk = "".join(turn["question"] + "\n" for turn in chat["turns"])
-                    result = subprocess.run([PROGRAMS / "axiform", "chat", "--model", MODELS / "smollm2-135m-instruct", "--greedy", "--max-new-tokens",
+                    result = subprocess.run([PROGRAMS / "axiform", "chat", "--model", MODELS / "smollm2-135m-instruct", *AS_FLOATS, "--greedy", "--max-new-tokens",
                                              str(SMOLLM2["longest_answer"]), *system, *options], input=talk, capture_output=True, encoding="utf-8")
                     self.assertEqual((result.returncode, result.stderr), (0, ""))
                     self.assertEqual(result.stdout, "".join(turn["answer"] + "\n" for turn in chat["turns"]))

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import inputs
 
-CONTEXT = 1024 + 8 * 256  # of all sequences
+TOKENS = {1: 1024 + 16, 8: 8 * 256}  # of all sequences that a context has
 
 
 class Peer:
@@ -19,21 +19,25 @@ class Peer:
         api.llama_backend_init()
 
     @functools.cache
-    def context(self, model, format):
+    def model(self, name, format):
         parameters = self.api.llama_model_default_params()
-        for name, value in self.model_settings.items():
-            setattr(parameters, name, value)
-        loaded = self.load(str(inputs.FOLDER / f"{model}-{format}.gguf").encode(), parameters)
+        for setting, value in self.model_settings.items():
+            setattr(parameters, setting, value)
+        loaded = self.load(str(inputs.FOLDER / f"{name}-{format}.gguf").encode(), parameters)
         if not loaded:
-            raise RuntimeError(f"{model}-{format}.gguf cannot be loaded")
+            raise RuntimeError(f"{name}-{format}.gguf cannot be loaded")
+        return loaded
+
+    @functools.cache
+    def context(self, name, format, sequences):
         parameters = self.api.llama_context_default_params()
-        parameters.n_ctx, parameters.n_batch, parameters.n_ubatch, parameters.n_seq_max = CONTEXT, 1024, 512, 8
+        parameters.n_ctx, parameters.n_batch, parameters.n_ubatch, parameters.n_seq_max = TOKENS[sequences], 1024, 512, sequences
         parameters.n_threads = parameters.n_threads_batch = inputs.THREADS
-        for name, value in self.settings.items():
-            setattr(parameters, name, value)
-        made = self.api.llama_init_from_model(loaded, parameters)
+        for setting, value in self.settings.items():
+            setattr(parameters, setting, value)
+        made = self.api.llama_init_from_model(self.model(name, format), parameters)
         if not made:
-            raise RuntimeError(f"{model}-{format}.gguf: no context")
+            raise RuntimeError(f"{name}-{format}.gguf: no context")
         self.filled = None
         return made
 
@@ -59,13 +63,13 @@ class Peer:
 
     def prepare(self, parts):
         model, format, task, length = parts
-        context, length = self.context(model, format), int(length)
+        sequences, length = 8 if task == "decode8" else 1, int(length)
+        context = self.context(model, format, sequences)
         if task == "prefill":
             self.filled = None
             self.shorten(context, -1, 0)
             rows = [(token, position, 0) for position, token in enumerate(inputs.ids(length, 49000))]
             return lambda: self.decode(context, rows, {length - 1})
-        sequences = 8 if task == "decode8" else 1
         if getattr(self, "filled", None) != (context, sequences, length):
             self.fill(context, sequences, length)
         for sequence in range(sequences):
@@ -79,7 +83,7 @@ class Peer:
         return run
 
     def result(self, parts):
-        context = self.context(parts[0], parts[1])
+        context = self.context(parts[0], parts[1], 1)
         self.filled = None
         self.shorten(context, -1, 0)
         given = inputs.fixed_ids(parts[0])

@@ -44,7 +44,8 @@ class Peer(inputs.Encoder):
             return lambda: model(input_ids=given, logits_to_keep=1, use_cache=True)
         sequences = 8 if task == "decode8" else 1
         past, given = self.past(format, sequences, length), self.ids(sequences, 16)
-        past.crop(length)
+        if (added := past.get_seq_length() - length) > 0:
+            past.crop(-added)
 
         def decode():
             for step in range(16):

@@ -10,11 +10,11 @@
 
 #if AXIFORM_DEFINES(kernels)
 #include <algorithm>
+#include <atomic>
 
+#include <axiform/kernels/attention_tile.hpp>
 #include <axiform/kernels/elementwise.hpp>
-#include <axiform/kernels/gemm_tile.hpp>
 #include <axiform/kernels/softmax.hpp>
-#include <axiform/simd/batch.hpp>
 #endif
 
 AXIFORM_BEGIN_KERNELS
@@ -48,7 +48,7 @@ struct AttentionQueries {
   std::size_t group = 1;                     ///< neighbouring heads that share one head of keys and values: head h has that of h / group
   /// 0, or how far a query sees among the keys that the mask leaves: those less than `window` positions from its own
   std::size_t window = 0;
-  ScoreBias bias = {};                    ///< of the scaled scores
+  ScoreBias bias = {};  ///< of the scaled scores
   /// null, or how many keys of each sequence, the first, its queries see; with the mask `causal` it is not heeded
   std::size_t const* attended = nullptr;
   std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
@@ -94,278 +94,396 @@ void attention(AttentionQueries const& queries, CachedKeys const* keys, float* s
 
 namespace detail {
 
-// Queries of a block: their scores against all keys that they see stay in L2 beside the values (128 KiB for 512 keys). The size changes no bit.
-inline constexpr std::size_t most_block_queries = 10 * tile_rows;
-inline std::size_t query_block(std::size_t keys_of_block) noexcept {
+// Queries that are run together, their scores against a tile of keys staying in L2 beside keys and values (128 KiB). The size changes no bit.
+inline std::size_t block_rows(std::size_t keys_of_tile) noexcept {
   constexpr std::size_t score_floats = 32 * 1024;
-  return std::clamp(score_floats / (keys_of_block + 1) / tile_rows * tile_rows, tile_rows, most_block_queries);
+  return std::clamp(score_floats / (keys_of_tile + 1) / tile_rows * tile_rows, tile_rows, most_block_rows);
 }
 
-// The keys and values of one head of one sequence.
-struct PackedHead {
-  float const* keys;
-  float const* values;
-  std::size_t capacity;
+// Neighbouring queries of one head, or, of a sequence that has one query, that query's neighbouring heads: then a tile of rows reads the
+// keys that the heads share once.
+struct QueryRows {
+  std::size_t sequence, head, query, count;
+  bool are_heads;
+  std::size_t head_of(std::size_t row) const noexcept { return are_heads ? head + row : head; }
+  std::size_t query_of(std::size_t row) const noexcept { return are_heads ? query : query + row; }
 };
 
-// The keys [begin, end) of a sequence.
-struct KeyRange {
-  std::size_t begin, end;
+// Rows and the tiles of keys that they are run with, by themselves when `is_part`.
+struct AttentionJob {
+  QueryRows rows;
+  std::size_t first_tile, last_tile;
+  bool is_part;
+  std::size_t sums;  // where the sums of the sequence's parts begin
+};
+
+// The keys that query i of a sequence attends to: [begin(i), end(i)).
+struct Visible {
+  std::size_t queries, keys, attended, window;
+  bool causal;
+  std::size_t begin(std::size_t i) const noexcept {
+    if (window == 0) return 0;
+    std::size_t const behind = causal ? own_end(i) : i + 1;  // the query's own position, and one
+    return behind > window ? std::min(behind - window, causal ? behind : attended) : 0;
+  }
+  std::size_t end(std::size_t i) const noexcept {
+    if (causal) return own_end(i);
+    return window == 0 || attended < window || i > attended - window ? attended : i + window;
+  }
+  // The tiles in which the queries [first, last) see keys, at least one.
+  KeyRange tiles(std::size_t first, std::size_t last) const noexcept {
+    std::size_t const tile = begin(first) / key_tile;
+    return {tile, std::max(tile + 1, (end(last - 1) + key_tile - 1) / key_tile)};
+  }
+  // What a query sees of a tile.
+  KeyRange in_tile(std::size_t i, std::size_t tile) const noexcept {
+    std::size_t const first = tile * key_tile, last = first + key_tile;
+    return {std::clamp(begin(i), first, last), std::clamp(end(i), first, last)};
+  }
+
+ private:
+  std::size_t own_end(std::size_t i) const noexcept { return keys + i + 1 > queries ? keys + i + 1 - queries : 0; }
 };
 
 struct AttentionRun {
   AttentionQueries const& queries;
   AttentionKeys const* rows;  // either these
   CachedKeys const* cached;   // or those, one for each sequence
-  std::size_t most_keys;      // of any sequence
-  std::size_t block;          // queries of a block
+  std::size_t most_keys = 0;  // of any sequence
+  std::size_t longest = 1;    // queries of any sequence
+  std::size_t block = 0;      // rows that are run together
+  bool is_narrow = false;     // whether some keys are no floats
 
   AttentionRun(AttentionQueries const& all, AttentionKeys const* from_rows, CachedKeys const* from_cache) noexcept
-      : queries(all), rows(from_rows), cached(from_cache), most_keys(0), block(0) {
-    for (std::size_t s = 0; s < queries.sequences; ++s) most_keys = std::max(most_keys, key_count(s));
-    block = query_block(keys_of_block(most_block_queries));
+      : queries(all), rows(from_rows), cached(from_cache) {
+    for (std::size_t s = 0; s < queries.sequences; ++s) {
+      most_keys = std::max(most_keys, key_count(s));
+      longest = std::max(longest, query_count(s));
+      is_narrow = is_narrow || (cached != nullptr && cached[s].layout.format != CacheFormat::f32);
+    }
+    block = block_rows(tile_keys(most_block_rows));
   }
 
-  // Keys of any sequence that a block of so many queries sees at most, counted from a panel's begin. Windows of neighbours lie one key further each.
-  std::size_t keys_of_block(std::size_t count) const noexcept {
-    if (queries.window == 0) return most_keys;
-    std::size_t const window = std::min(queries.window, most_keys);
-    return std::min(most_keys, 2 * window + count + panel_width);
+  // Keys of a tile that so many rows see at most, counted from a panel's begin. Windows of neighbours lie one key further each.
+  std::size_t tile_keys(std::size_t count) const noexcept {
+    std::size_t const most = std::min(most_keys, key_tile);
+    if (queries.window == 0) return most;
+    return std::min(most, 2 * std::min(queries.window, most_keys) + count + panel_width);
   }
 
   std::size_t query_count(std::size_t s) const noexcept { return queries.offsets[s + 1] - queries.offsets[s]; }
   std::size_t key_count(std::size_t s) const noexcept {
     return cached != nullptr ? cached[s].count : rows->offsets[s + 1] - rows->offsets[s];
   }
-  std::size_t score_stride() const noexcept { return panel_count(keys_of_block(block)) * panel_width; }
-  std::size_t score_floats() const noexcept { return std::min(block, longest_query()) * score_stride(); }
-  KeyValueLayout scratch_layout() const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, most_keys); }
-  std::size_t longest_query() const noexcept {
-    std::size_t longest = 0;
-    for (std::size_t s = 0; s < queries.sequences; ++s) longest = std::max(longest, query_count(s));
-    return longest;
-  }
-  // Floats for one thread: scores of a block, and the packed keys and values of one head when no cache holds them.
-  std::size_t scratch_floats() const noexcept {
-    return (score_floats() + (cached != nullptr ? 0 : scratch_layout().floats()) + 15) / 16 * 16;
-  }
-
-  // The keys that query i of a sequence attends to are `visible(s)(i)`.
-  struct Visible {
-    std::size_t queries, keys, attended, window;
-    bool causal;
-    KeyRange operator()(std::size_t i) const noexcept {
-      std::size_t const end = !causal ? attended : keys + i + 1 > queries ? keys + i + 1 - queries : 0;
-      if (window == 0) return {0, end};
-      std::size_t const behind = causal ? end : i + 1;  // the query's own position, and one
-      std::size_t const begin = behind > window ? std::min(behind - window, end) : 0;
-      return {begin, causal || end < window || i > end - window ? end : i + window};
-    }
-  };
   Visible visible(std::size_t s) const noexcept {
     std::size_t const keys = key_count(s);
     std::size_t const attended = queries.attended != nullptr ? std::min(queries.attended[s], keys) : keys;
     return {query_count(s), keys, attended, queries.window, queries.mask == AttentionMask::causal};
   }
 
-  // Multiply-adds, about, of the queries [first, last) of one head.
-  std::size_t cost(std::size_t s, std::size_t first, std::size_t last) const noexcept {
-    KeyRange const seen = visible(s)(last - 1);
-    return (last - first) * (seen.end - seen.begin + 16) * queries.head_size;
+  // A row's sums over one tile: the output's columns, then the sum of exponentials.
+  std::size_t padded_size() const noexcept { return (queries.head_size + simd::lanes - 1) / simd::lanes * simd::lanes; }
+  std::size_t sums_floats() const noexcept { return padded_size() + simd::lanes; }
+  // The sums of a sequence's parts, for each tile of each row. The tiles of sequences with few queries are run by themselves: one query's keys
+  // are then spread over threads, whatever its heads.
+  std::size_t parts_floats(std::size_t s) const noexcept {
+    std::size_t const count = query_count(s);
+    if (count == 0 || count > tile_rows) return 0;
+    KeyRange const tiles = visible(s).tiles(0, count);
+    std::size_t const number = tiles.end - tiles.begin;
+    return number == 1 ? 0 : number * queries.heads * count * sums_floats();
+  }
+  std::size_t shared_floats() const noexcept {
+    std::size_t floats = 0;
+    for (std::size_t s = 0; s < queries.sequences; ++s) floats += parts_floats(s);
+    return floats;
   }
 
-  // Calls visit(sequence, head, first query, last query) for every block of work, in one order.
-  template <class Visit>
-  void for_each_block(Visit visit) const {
-    for (std::size_t s = 0; s < queries.sequences; ++s)
-      for (std::size_t head = 0; head < queries.heads; ++head)
-        for (std::size_t first = 0, count = query_count(s); first < count; first += block)
-          visit(s, head, first, std::min(first + block, count));
+  // What a thread has for itself: scores, the sums of rows and those of a tile, and the packed keys and values of one head when no cache holds them.
+  std::size_t rows_at_once() const noexcept { return std::min(block, std::max(longest, queries.group)); }
+  std::size_t score_floats() const noexcept { return rows_at_once() * score_stride(tile_keys(block)); }
+  std::size_t sums_of_rows() const noexcept { return rows_at_once() * padded_size(); }
+  KeyValueLayout scratch_layout(std::size_t keys) const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, keys); }
+  std::size_t own_floats() const noexcept {
+    std::size_t const packed = cached == nullptr ? scratch_layout(most_keys).floats() : is_narrow ? widened_floats() : 0;
+    return score_floats() + 2 * sums_of_rows() + (packed + 15) / 16 * 16;
   }
+  // Panels of keys, or values of some keys, that were no floats.
+  std::size_t widened_floats() const noexcept {
+    auto const layout = scratch_layout(widened_keys);
+    return std::max(widened_panels * panel_width * queries.head_size, layout.value_panels() * widened_keys * layout.value_width());
+  }
+  std::size_t scratch_floats(std::size_t concurrency) const noexcept { return shared_floats() + concurrency * own_floats(); }
 
-  // The blocks whose middle falls into this part of the whole cost.
-  void run_part(std::size_t part, std::size_t parts, std::size_t total, float* scratch) const noexcept {
-    PackedHead packed{};
-    std::size_t packed_sequence = queries.sequences;
-    std::size_t packed_head = 0;
-    std::size_t done = 0;
-    for_each_block([&](std::size_t s, std::size_t head, std::size_t first, std::size_t last) {
-      std::size_t const share = cost(s, first, last);
-      bool const mine = (done + share / 2) / (total / parts + 1) == part;
-      done += share;
-      if (!mine) return;
-      std::size_t const key_head = head / queries.group;
-      if (s != packed_sequence || key_head != packed_head) {
-        packed = pack(s, key_head, scratch + score_floats());
-        packed_sequence = s;
-        packed_head = key_head;
+  // All jobs, in one order.
+  struct Jobs {
+    AttentionRun const& run;
+    std::size_t sequence = 0, head = 0, query = 0, tile = 0, sums = 0;
+
+    bool next(AttentionJob& job) noexcept {
+      std::size_t const heads = run.queries.heads;
+      for (; sequence < run.queries.sequences; ++sequence) {
+        std::size_t const count = run.query_count(sequence);
+        if (count != 0 && head < heads) break;
+        sums += run.parts_floats(sequence);
+        head = 0;
       }
-      run_block(s, head, first, last, packed, scratch);
-    });
+      if (sequence == run.queries.sequences) return false;
+      std::size_t const count = run.query_count(sequence), group = run.queries.group;
+      bool const are_heads = count == 1;
+      std::size_t const taken = std::min(run.block, are_heads ? group - head % group : count - query);
+      KeyRange const tiles = run.visible(sequence).tiles(query, are_heads ? query + 1 : query + taken);
+      bool const is_part = count <= tile_rows && tiles.end - tiles.begin > 1;
+      job = {{sequence, head, query, taken, are_heads}, tiles.begin, tiles.end, is_part, sums};
+      if (is_part) {
+        job.first_tile += tile++;
+        job.last_tile = job.first_tile + 1;
+        if (job.last_tile != tiles.end) return true;
+        tile = 0;
+      }
+      if (are_heads) {
+        head += taken;
+      } else if ((query += taken) == count) {
+        query = 0;
+        ++head;
+      }
+      return true;
+    }
+  };
+
+  // Multiply-adds, about.
+  std::size_t cost(AttentionJob const& job) const noexcept {
+    Visible const seen = visible(job.rows.sequence);
+    std::size_t const begin = std::max(seen.begin(job.rows.query), job.first_tile * key_tile);
+    std::size_t const end = std::min(seen.end(job.rows.query_of(job.rows.count - 1)), job.last_tile * key_tile);
+    return job.rows.count * (std::max(begin, end) - begin + 16) * queries.head_size;
   }
 
   PackedHead pack(std::size_t s, std::size_t head, float* scratch) const noexcept {
+    std::size_t const size = queries.head_size;
     if (cached != nullptr) {
-      CachedKeys const& cache = cached[s];
-      return {cache.data + cache.layout.keys_of(head), cache.data + cache.layout.values_of(head), cache.layout.capacity};
+      KeyValueLayout const& layout = cached[s].layout;
+      float const* const data = cached[s].data;
+      bool const has_scales = layout.format == CacheFormat::int8;
+      return {.keys = data + layout.keys_of(head),
+              .values = data + layout.values_of(head),
+              .value_step = layout.value_width(),
+              .value_panel_stride = layout.capacity * layout.value_width(),
+              .format = layout.format,
+              .key_scales = has_scales ? data + layout.key_scales_of(head) : nullptr,
+              .value_scales = has_scales ? data + layout.value_scales_of(head) : nullptr,
+              .widened = scratch};
     }
-    auto const layout = KeyValueLayout::for_keys(1, queries.head_size, key_count(s));
+    std::size_t const count = key_count(s);
+    auto const layout = scratch_layout(count);
     KeyValueRows from = rows->rows;
-    from.key += rows->offsets[s] * from.key_stride + head * queries.head_size;
-    from.value += rows->offsets[s] * from.value_stride + head * queries.head_size;
-    append_keys_values(layout, scratch, 0, key_count(s), from, 0, 1);
-    return {scratch + layout.keys_of(0), scratch + layout.values_of(0), layout.capacity};
+    from.key += rows->offsets[s] * from.key_stride + head * size;
+    from.value += rows->offsets[s] * from.value_stride + head * size;
+    append_keys(layout, scratch, 0, count, from.key, from.key_stride);
+    // A few values are read where they lie.
+    constexpr std::size_t few_keys = 48;
+    if (count <= few_keys && size % simd::lanes == 0)
+      return {.keys = scratch, .values = from.value, .value_step = from.value_stride, .value_panel_stride = layout.value_width()};
+    append_values(layout, scratch + layout.values_of(0), 0, count, from.value, from.value_stride);
+    return {.keys = scratch,
+            .values = scratch + layout.values_of(0),
+            .value_step = layout.value_width(),
+            .value_panel_stride = layout.capacity * layout.value_width()};
   }
 
-  void run_block(std::size_t s, std::size_t head, std::size_t first, std::size_t last, PackedHead packed, float* scores) const noexcept {
-    Visible const seen = visible(s);
-    std::size_t const count = last - first;
-    // The panel of keys where the block's first window begins. Scores are those of the keys from there on, and what follows counts keys from there.
-    std::size_t const origin = seen(first).begin / panel_width * panel_width;
-    packed.keys += origin * queries.head_size;
-    packed.values += origin * KeyValueLayout{1, queries.head_size, 0}.value_width();
-    std::size_t const stride = panel_count(seen(last - 1).end - origin) * panel_width;
-    std::size_t const tiles = (count + tile_rows - 1) / tile_rows;
-    float const* const query = queries.query + (queries.offsets[s] + first) * queries.query_stride + head * queries.head_size;
-    float* const output = queries.output + (queries.offsets[s] + first) * queries.output_stride + head * queries.head_size;
-    // Rows of the i-th tile, from the block's first: heights differ by at most one.
-    auto const row_of = [&](std::size_t i) { return i * (count / tiles) + std::min(i, count % tiles); };
-    auto const seen_by = [&](std::size_t row) {
-      KeyRange const keys = seen(first + row);
-      return KeyRange{keys.begin - origin, keys.end - origin};
-    };
+  float scale_of_scores() const noexcept { return queries.bias.data == nullptr ? queries.scale : 1.0F; }
 
-    score(query, row_of, tiles, packed, scores, stride, seen_by);
-    for (std::size_t row = 0; row < count; ++row) weigh_scores(scores + row * stride, seen_by(row), seen, head, first + row);
-    if (queries.probabilities != nullptr && queries.probabilities[s] != nullptr)
-      for (std::size_t row = 0; row < count; ++row) {
-        KeyRange const keys = seen(first + row), in_scores = seen_by(row);
-        float* const target = queries.probabilities[s] + (head * query_count(s) + first + row) * seen.keys;
-        std::fill_n(target, keys.begin, 0.0f);
-        std::copy(scores + row * stride + in_scores.begin, scores + row * stride + in_scores.end, target + keys.begin);
-        std::fill_n(target + keys.end, seen.keys - keys.end, 0.0f);
-      }
-    for (std::size_t i = 0; i < tiles; ++i) {
-      std::size_t const row = row_of(i);
-      weigh_values(output + row * queries.output_stride, row_of(i + 1) - row, packed, scores + row * stride, stride,
-                   [&](std::size_t r) { return seen_by(row + r); });
+  // Where a query's probabilities go, or null.
+  float* probabilities(std::size_t s, std::size_t head, std::size_t query) const noexcept {
+    if (queries.probabilities == nullptr || queries.probabilities[s] == nullptr) return nullptr;
+    return queries.probabilities[s] + (head * query_count(s) + query) * key_count(s);
+  }
+
+  // Rows against a tile of keys: their sums, `stride` floats apart.
+  void run_tile(QueryRows const& rows_, Visible const& seen, std::size_t tile, PackedHead const& packed, float* scores, float* output,
+                std::size_t stride, ExponentialSum* sums) const noexcept {
+    std::size_t const size = queries.head_size;
+    // The panel of keys where the first row's part of the tile begins. Scores are those of the keys from there on.
+    std::size_t const origin = seen.in_tile(rows_.query, tile).begin / panel_width * panel_width;
+    KeyRange ranges[most_block_rows];
+    for (std::size_t r = 0; r < rows_.count; ++r) {
+      KeyRange const keys = seen.in_tile(rows_.query_of(r), tile);
+      ranges[r].begin = keys.begin - origin;
+      ranges[r].end = keys.end - origin;
     }
+    TileRows const of_tile{
+        .query = queries.query + (queries.offsets[rows_.sequence] + rows_.query) * queries.query_stride + rows_.head * size,
+        .query_stride = rows_.are_heads ? size : queries.query_stride,
+        .count = rows_.count,
+        .seen = ranges,
+        .head_size = size,
+        .scores = scores,
+        .stride = score_stride(ranges[rows_.count - 1].end)};
+    score(of_tile, packed, origin);
+    if (packed.key_scales != nullptr) multiply_scores(of_tile, packed.key_scales + origin);
+    if (queries.bias.data != nullptr)
+      for (std::size_t r = 0; r < rows_.count; ++r) add_bias(of_tile, r, rows_.head_of(r), rows_.query_of(r), origin, seen);
+    exponentials_of_scores(of_tile, scale_of_scores(), sums);
+    for (std::size_t r = 0; r < rows_.count; ++r)
+      if (float* const map = probabilities(rows_.sequence, rows_.head_of(r), rows_.query_of(r)))
+        std::copy(of_tile.row(r) + ranges[r].begin, of_tile.row(r) + ranges[r].end, map + origin + ranges[r].begin);
+    if (packed.value_scales != nullptr) multiply_scores(of_tile, packed.value_scales + origin);
+    weigh_values(of_tile, packed, origin, output, stride);
   }
 
-  // From the scores of a query to its probabilities, in place. `in_scores` are the keys that it sees, where their scores lie.
-  void weigh_scores(float* scores, KeyRange in_scores, Visible const& seen, std::size_t head, std::size_t query) const noexcept {
-    std::size_t const count = in_scores.end - in_scores.begin;
-    if (count == 0) return;
-    scores += in_scores.begin;
-    // What lies behind the last key up to a whole vector is written too, where the row begins at one.
-    std::size_t const padded = in_scores.begin == 0 ? (count + simd::lanes - 1) / simd::lanes * simd::lanes : count;
-    if (queries.bias.data == nullptr) return softmax_row(scores, count, padded, queries.scale);
+  void add_bias(TileRows const& of_tile, std::size_t row, std::size_t head, std::size_t query, std::size_t origin,
+                Visible const& seen) const noexcept {
     std::size_t const position = seen.causal ? seen.keys + query - seen.queries : query;
+    KeyRange const keys = of_tile.seen[row];
     float const* const bias = queries.bias.data + static_cast<std::ptrdiff_t>(head) * queries.bias.head_stride +
                               static_cast<std::ptrdiff_t>(position) * queries.bias.query_stride +
-                              static_cast<std::ptrdiff_t>(seen(query).begin);
-    scale_and_add_row(scores, queries.scale, bias, count);
-    softmax_row(scores, count, padded, 1.0F);
+                              static_cast<std::ptrdiff_t>(origin + keys.begin);
+    if (keys.begin < keys.end) scale_and_add_row(of_tile.row(row) + keys.begin, queries.scale, bias, keys.end - keys.begin);
   }
 
-  // Scores of a block's tiles against the keys that each can see: the panel of keys stays in L1 while the tiles pass.
-  template <class RowOf, class SeenBy>
-  void score(float const* query, RowOf row_of, std::size_t tiles, PackedHead const& packed, float* scores, std::size_t stride,
-             SeenBy seen_by) const noexcept {
-    std::size_t const size = queries.head_size;
-    std::size_t const query_stride = queries.query_stride;
-    std::size_t const keys = seen_by(row_of(tiles) - 1).end;
-    TileOperands operands{
-        .k = size, .a_stride = query_stride, .b_step = panel_width, .b_panel_stride = panel_width * size, .c_stride = stride};
-    for (std::size_t key = seen_by(0).begin / panel_width * panel_width; key < keys;) {
-      WideTile wide = tiles == 1 ? wide_tile(row_of(1)) : WideTile{nullptr, 1};
-      if (key + wide.panels * panel_width > keys) wide.panels = 1;
-      for (std::size_t i = 0, row = 0; i < tiles; ++i) {
-        std::size_t const next = row_of(i + 1);
-        if (std::size_t const end = seen_by(next - 1).end;
-            std::max(seen_by(row).begin, key) < std::min(end, key + wide.panels * panel_width)) {
-          operands.a = query + row * query_stride;
-          if (wide.panels > 1) {
-            operands.b = packed.keys + key * size;
-            operands.c = scores + row * stride + key;
-            wide.tile(operands);
-          } else {
-            // The vectors of the panel in which a row of the tile sees a key.
-            std::size_t const skipped = std::max(seen_by(row).begin, key) - key, first = skipped / simd::lanes * simd::lanes;
-            operands.b = packed.keys + key * size + first;
-            operands.c = scores + row * stride + key + first;
-            narrow_tile(next - row, (std::min(panel_width, end - key) - first + simd::lanes - 1) / simd::lanes)(operands);
-          }
+  // To the sums of a query those of its next tile are added, if it sees keys there.
+  void add_tile(QueryRows const& of, std::size_t row, Visible const& seen, std::size_t tile, ExponentialSum const& tile_sum,
+                float const* tile_output, ExponentialSum& sum, float* output) const noexcept {
+    std::size_t const query = of.query_of(row), begin = seen.begin(query);
+    KeyRange const here = seen.in_tile(query, tile);
+    if (here.begin == here.end) return;
+    if (begin >= tile * key_tile) {  // its first
+      sum = tile_sum;
+      std::copy_n(tile_output, padded_size(), output);
+      return;
+    }
+    JoinFactors const factors = join_sums(sum, tile_sum, scale_of_scores());
+    join_row(output, tile_output, padded_size(), factors);
+    if (float* const map = probabilities(of.sequence, of.head_of(row), query)) {
+      scale_row(map + begin, here.begin - begin, factors.before);
+      scale_row(map + here.begin, here.end - here.begin, factors.next);
+    }
+  }
+
+  // From sums to means: the last step of a query.
+  void finish(QueryRows const& of, std::size_t row, Visible const& seen, ExponentialSum const& sum, float const* sums) const noexcept {
+    std::size_t const head = of.head_of(row), query = of.query_of(row);
+    float const factor = sum.total == 0.0F ? 0.0F : 1.0F / sum.total;
+    float* const output = queries.output + (queries.offsets[of.sequence] + query) * queries.output_stride + head * queries.head_size;
+    scale_row(sums, factor, output, queries.head_size);
+    float* const map = probabilities(of.sequence, head, query);
+    if (map == nullptr) return;
+    std::size_t const begin = seen.begin(query), end = seen.end(query);
+    std::fill_n(map, begin, 0.0F);
+    scale_row(map + begin, end - begin, factor);
+    std::fill(map + end, map + seen.keys, 0.0F);
+  }
+
+  void run_job(AttentionJob const& job, PackedHead const& packed, float* own, float* shared) const noexcept {
+    QueryRows const& of = job.rows;
+    Visible const seen = visible(of.sequence);
+    if (job.is_part) return run_part(job, seen, packed, own, shared);
+    ExponentialSum sum[most_block_rows], tile_sum[most_block_rows];
+    float* const sums = own + score_floats();
+    float* const tile_sums = sums + sums_of_rows();
+    std::size_t const stride = padded_size();
+    run_tile(of, seen, job.first_tile, packed, own, sums, stride, sum);
+    for (std::size_t tile = job.first_tile + 1; tile < job.last_tile; ++tile) {
+      run_tile(of, seen, tile, packed, own, tile_sums, stride, tile_sum);
+      for (std::size_t r = 0; r < of.count; ++r)
+        add_tile(of, r, seen, tile, tile_sum[r], tile_sums + r * stride, sum[r], sums + r * stride);
+    }
+    for (std::size_t r = 0; r < of.count; ++r) finish(of, r, seen, sum[r], sums + r * stride);
+  }
+
+  // The sums of a job that is a part; the next row's are `sums_floats` behind.
+  float* sums_of(AttentionJob const& job, Visible const& seen, float* shared) const noexcept {
+    QueryRows const& of = job.rows;
+    std::size_t const tile = job.first_tile - seen.tiles(0, seen.queries).begin;
+    return shared + job.sums + ((tile * queries.heads + of.head) * seen.queries + of.query) * sums_floats();
+  }
+  void run_part(AttentionJob const& job, Visible const& seen, PackedHead const& packed, float* own, float* shared) const noexcept {
+    ExponentialSum sum[most_block_rows];
+    float* row = sums_of(job, seen, shared);
+    run_tile(job.rows, seen, job.first_tile, packed, own, row, sums_floats(), sum);
+    for (std::size_t r = 0; r < job.rows.count; ++r, row += sums_floats()) {
+      row[padded_size()] = sum[r].maximum;
+      row[padded_size() + 1] = sum[r].total;
+    }
+  }
+  // Joins what the jobs that are parts left, tile by tile in order.
+  void join_parts(float* shared) const noexcept {
+    Jobs jobs{*this};
+    ExponentialSum sum[most_block_rows];
+    float* first = nullptr;
+    for (AttentionJob job; jobs.next(job);) {
+      if (!job.is_part) continue;
+      QueryRows const& of = job.rows;
+      Visible const seen = visible(of.sequence);
+      KeyRange const tiles = seen.tiles(of.query, of.query_of(of.count - 1) + 1);
+      float* const part = sums_of(job, seen, shared);
+      if (job.first_tile == tiles.begin) first = part;
+      for (std::size_t r = 0; r < of.count; ++r) {
+        float* const sums = first + r * sums_floats();
+        float const* const tile_sums = part + r * sums_floats();
+        ExponentialSum const tile_sum{tile_sums[padded_size()], tile_sums[padded_size() + 1]};
+        if (part == first) {
+          sum[r] = tile_sum;
+        } else {
+          add_tile(of, r, seen, job.first_tile, tile_sum, tile_sums, sum[r], sums);
         }
-        row = next;
+        if (job.last_tile == tiles.end) finish(of, r, seen, sum[r], sums);
       }
-      key += wide.panels * panel_width;
     }
   }
 
-  // A tile of output = probabilities * values, the sum in order of the keys. The tile takes the keys that all its rows see; what a row sees
-  // before and behind is added for each by itself: a probability of zero is no way out, zero times infinity is NaN.
-  template <class SeenBy>
-  void weigh_values(float* output, std::size_t rows_of_tile, PackedHead const& packed, float const* weights, std::size_t stride,
-                    SeenBy seen_by) const noexcept {
-    alignas(64) float buffer[tile_rows * panel_width];
-    std::size_t const size = queries.head_size;
-    std::size_t const width = KeyValueLayout{1, size, 0}.value_width();
-    std::size_t const panel_stride = packed.capacity * width;
-    std::size_t const common_end = seen_by(0).end, common_begin = std::min(seen_by(rows_of_tile - 1).begin, common_end);
-    WideTile const wide = width == panel_width ? wide_tile(rows_of_tile) : WideTile{nullptr, 1};
-    TileOperands operands{.k = common_end - common_begin,
-                          .a = weights + common_begin,
-                          .a_stride = stride,
-                          .b_step = width,
-                          .b_panel_stride = panel_stride,
-                          .resume = common_begin != 0};
-    for (std::size_t column = 0; column < size;) {
-      bool const group = wide.panels > 1 && column + wide.panels * width <= size;
-      std::size_t const columns = group ? wide.panels * width : std::min(width, size - column);
-      bool const direct = columns % simd::lanes == 0;
-      float const* const values = packed.values + column * packed.capacity;
-      operands.b = values + common_begin * width;
-      operands.c = direct ? output + column : buffer;
-      operands.c_stride = direct ? queries.output_stride : panel_width;
-      for (std::size_t r = 0; operands.resume && r < rows_of_tile; ++r) {
-        std::fill_n(operands.c + r * operands.c_stride, (columns + simd::lanes - 1) / simd::lanes * simd::lanes, 0.0F);
-        add_keys({seen_by(r).begin, common_begin}, weights + r * stride, values, width, panel_stride, operands.c + r * operands.c_stride,
-                 columns);
+  // Takes parts of the whole cost, one after another, until there are none: a thread that is held up takes fewer. A job belongs to the part
+  // into which its middle falls; heads that must be packed go as a whole where there are many, so that none is packed twice.
+  void take_parts(std::atomic<std::size_t>& next_part, std::size_t parts, std::size_t total, bool whole_heads, float* own,
+                  float* shared) const noexcept {
+    Jobs jobs{*this};
+    AttentionJob job;
+    PackedHead packed{};
+    std::size_t done = 0, place = 0, sequence = queries.sequences, key_head = 0;
+    std::size_t packed_sequence = queries.sequences, packed_head = 0;
+    bool there_are_more = true;
+    auto const step = [&] {
+      there_are_more = jobs.next(job);
+      if (!there_are_more) return;
+      std::size_t const share = cost(job), of_keys = job.rows.head / queries.group;
+      if (!whole_heads || job.rows.sequence != sequence || of_keys != key_head) place = done + share / 2;
+      sequence = job.rows.sequence;
+      key_head = of_keys;
+      done += share;
+    };
+    step();
+    for (std::size_t part; (part = next_part.fetch_add(1, std::memory_order_relaxed)) < parts;) {
+      std::size_t const begin = total / parts * part, end = part + 1 == parts ? total : begin + total / parts;
+      for (; there_are_more && place < end; step()) {
+        if (place < begin) continue;
+        if (sequence != packed_sequence || key_head != packed_head) {
+          packed = pack(sequence, key_head, own + score_floats() + 2 * sums_of_rows());
+          packed_sequence = sequence;
+          packed_head = key_head;
+        }
+        run_job(job, packed, own, shared);
       }
-      (group ? wide.tile : narrow_tile(rows_of_tile, (columns + simd::lanes - 1) / simd::lanes))(operands);
-      for (std::size_t r = 1; r < rows_of_tile; ++r)
-        add_keys({std::max(common_end, seen_by(r).begin), seen_by(r).end}, weights + r * stride, values, width, panel_stride,
-                 operands.c + r * operands.c_stride, columns);
-      if (!direct)
-        for (std::size_t r = 0; r < rows_of_tile; ++r)
-          std::copy_n(buffer + r * panel_width, columns, output + column + r * queries.output_stride);
-      column += columns;
-    }
-  }
-
-  // sums += weights[key] * values[key] for some keys, on sums in memory.
-  static void add_keys(KeyRange keys, float const* weights, float const* values, std::size_t width, std::size_t panel_stride, float* sums,
-                       std::size_t columns) noexcept {
-    if (keys.begin >= keys.end) return;
-    for (std::size_t j = 0; j < columns; j += simd::lanes) {
-      float const* const column = values + j / width * panel_stride + j % width;
-      simd::Floats sum = simd::load(sums + j);
-      for (std::size_t key = keys.begin; key < keys.end; ++key)
-        sum = simd::fma(simd::broadcast(weights[key]), simd::load(column + key * width), sum);
-      simd::store(sums + j, sum);
     }
   }
 
   void run(float* scratch, Executor& executor) const {
-    std::size_t total = 0;
-    for_each_block([&](std::size_t s, std::size_t, std::size_t first, std::size_t last) { total += cost(s, first, last); });
+    std::size_t total = 0, heads = 0;
+    bool has_parts = false;
+    Jobs jobs{*this};
+    for (AttentionJob job; jobs.next(job); has_parts = has_parts || job.is_part) total += cost(job);
     if (total == 0) return;
     // Below this a thread costs more than it brings.
     constexpr std::size_t least_work = 16 * 1024;
-    std::size_t const parts = std::clamp<std::size_t>(total / least_work, 1, executor.concurrency());
-    if (parts == 1) return run_part(0, 1, total, scratch);
-    executor.parallel_for(parts, [&](std::size_t part) { run_part(part, parts, total, scratch + part * scratch_floats()); });
+    constexpr std::size_t parts_of_thread = 8;
+    std::size_t const threads = std::clamp<std::size_t>(total / least_work, 1, executor.concurrency());
+    std::size_t const parts = threads == 1 ? 1 : std::clamp<std::size_t>(total / least_work, threads, threads * parts_of_thread);
+    heads = queries.sequences * (queries.heads / queries.group);
+    bool const whole_heads = cached == nullptr && heads >= 4 * threads;
+    float* const own = scratch + shared_floats();
+    std::atomic<std::size_t> next_part{0};
+    auto const work = [&](std::size_t thread) { take_parts(next_part, parts, total, whole_heads, own + thread * own_floats(), scratch); };
+    threads == 1 ? work(0) : executor.parallel_for(threads, work);
+    if (has_parts) join_parts(scratch);
   }
 };
 
@@ -373,12 +491,12 @@ struct AttentionRun {
 
 AXIFORM_INLINE std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys,
                                                     std::size_t concurrency) noexcept {
-  return detail::AttentionRun(queries, &keys, nullptr).scratch_floats() * concurrency;
+  return detail::AttentionRun(queries, &keys, nullptr).scratch_floats(concurrency);
 }
 
 AXIFORM_INLINE std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys,
                                                     std::size_t concurrency) noexcept {
-  return detail::AttentionRun(queries, nullptr, keys).scratch_floats() * concurrency;
+  return detail::AttentionRun(queries, nullptr, keys).scratch_floats(concurrency);
 }
 
 AXIFORM_INLINE void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor) {

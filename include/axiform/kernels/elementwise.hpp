@@ -34,6 +34,18 @@ inline void scale_row(float* values, std::size_t count, float factor) noexcept {
   detail::combine_row(values, values, count, [factor](simd::Floats a, simd::Floats) { return a * simd::broadcast(factor); });
 }
 
+/// target[i] = values[i] * factor for i < count.
+inline void scale_row(float const* values, float factor, float* target, std::size_t count) noexcept {
+  std::size_t const whole = count / simd::lanes * simd::lanes, rest = count - whole;
+  for (std::size_t i = 0; i < whole; i += simd::lanes) simd::store(target + i, simd::load(values + i) * simd::broadcast(factor));
+  if (rest != 0) simd::store_partial(target + whole, simd::load_partial(values + whole, rest) * simd::broadcast(factor), rest);
+}
+
+/// values[i] /= divisor for i < count.
+inline void divide_row(float* values, std::size_t count, float divisor) noexcept {
+  detail::combine_row(values, values, count, [divisor](simd::Floats a, simd::Floats) { return simd::divide(a, simd::broadcast(divisor)); });
+}
+
 /// values[i] = values[i] * factor + added[i] for i < count, the product rounded.
 inline void scale_and_add_row(float* values, float factor, float const* added, std::size_t count) noexcept {
   detail::combine_row(added, values, count, [factor](simd::Floats a, simd::Floats b) { return b * simd::broadcast(factor) + a; });

@@ -177,7 +177,7 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
 }
 
 AXIFORM_INLINE std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept {
-  return is_in_blocks(format) ? RoundedRows::bytes(m, k) : 0;
+  return is_in_blocks(format) ? rounded_rows(format, nullptr, m, k).bytes() : 0;
 }
 
 #endif  // AXIFORM_DEFINES(kernels)

@@ -28,7 +28,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// Rows of A are rounded to numbers of 8 bits in groups of 32 (kernels/rounded_rows.hpp). Products of a group are summed in integers, exactly; its sum
 /// becomes a float, which is multiplied by the row's scale and, by fma, with the weights' scale; a minimum is multiplied with the row's offset and added by
 /// fma behind it. Groups come in the order 0, 1, … from zero: a row of C has the same bits whatever the number of rows and threads.
-/// @param scratch `RoundedRows::bytes(m, k)`, at a multiple of 64 bytes.
+/// @param scratch What `rounded_rows` takes, at a multiple of 64 bytes.
 /// @pre The format is one of blocks, none of the sizes is zero, and k a multiple of 32.
 void integer_product(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
                      std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch);
@@ -81,7 +81,7 @@ struct IntegerProduct {
     for (std::size_t part = 0; part < parts; ++part) {
       std::size_t const g = part * groups / parts;
       IntegerTileOperands operands{.groups = (part + 1) * groups / parts - g,
-                                   .numbers_stride = rows.k,
+                                   .numbers_stride = rows.k * rows.number_bytes,
                                    .scales_stride = groups,
                                    .words = packed + (panel * groups + g) * Blocks::group_bytes,
                                    .words_stride = groups * Blocks::group_bytes,
@@ -89,10 +89,12 @@ struct IntegerProduct {
                                              (panel * groups + g) * Blocks::group_halves,
                                    .halves_stride = groups * Blocks::group_halves,
                                    .sums_stride = sums_stride,
+                                   .words_ahead = integer_tile_panels * groups * Blocks::group_bytes,
+                                   .halves_ahead = integer_tile_panels * groups * Blocks::group_halves,
                                    .resume = part != 0};
       for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
         std::size_t const row = row_of(tile);
-        operands.numbers = rows.numbers(row) + g * weights_of_block;
+        operands.numbers = rows.numbers(row) + g * weights_of_block * rows.number_bytes;
         operands.scales = rows.scales(row) + g;
         operands.offsets = rows.offsets(row) + g;
         operands.sums = sums + (row - first_row) * sums_stride;
@@ -110,7 +112,7 @@ struct IntegerProduct {
 AXIFORM_INLINE void integer_product(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride,
                                     PackedPanels packed_b, float* c, std::size_t c_stride, Epilogue const& epilogue, Executor& executor,
                                     std::byte* scratch) {
-  RoundedRows const rows{scratch, m, k};
+  RoundedRows const rows = rounded_rows(packed_b.format, scratch, m, k);
   // Below these a thread costs more than it brings (a spinning fork-join takes 0.2 to 0.5 us).
   constexpr std::size_t least_work = 128 * 1024, least_rounded = 8 * 1024;
   std::size_t const rounding = std::clamp<std::size_t>(m * k / least_rounded, 1, std::min(m, executor.concurrency()));

@@ -9,6 +9,7 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/weight_format.hpp>
+#include <axiform/kernels/integer_arithmetic.hpp>
 #include <axiform/kernels/packed_blocks.hpp>
 #include <axiform/simd/batch.hpp>
 #include <axiform/simd/words.hpp>
@@ -20,7 +21,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// What a tile of integers reads and writes, from its first row, panel and group on.
 struct IntegerTileOperands {
   std::size_t groups = 0;                 ///< How many of them are summed.
-  std::int8_t const* numbers = nullptr;   ///< Of the rows.
+  std::byte const* numbers = nullptr;     ///< Of the rows.
   std::size_t numbers_stride = 0;         ///< Bytes from one row to the next.
   float const* scales = nullptr;          ///< Of the rows, for each group.
   std::int32_t const* offsets = nullptr;  ///< As the scales.
@@ -31,6 +32,8 @@ struct IntegerTileOperands {
   std::size_t halves_stride = 0;          ///< Halves from one panel to the next.
   float* sums = nullptr;                  ///< [rows, panels * 16]
   std::size_t sums_stride = 0;            ///< From one row to the next.
+  std::size_t words_ahead = 0;            ///< Bytes from a word to one that will be wanted; it is asked for, and need not be there.
+  std::size_t halves_ahead = 0;           ///< Halves, the same.
   bool resume = false;                    ///< Whether the sums hold those of the groups before these, to go on with.
 };
 
@@ -39,103 +42,105 @@ using IntegerTile = void (*)(IntegerTileOperands const&) noexcept;
 
 /// Rows of the largest tile.
 inline constexpr std::size_t integer_tile_rows = 4;
-/// Panels of the largest tile. The sums of 4 x 3 in integers and in floats, three registers of numbers and one of a row's are 28 of 32.
+/// Panels of the largest tile.
 inline constexpr std::size_t integer_tile_panels = simd::lanes == 16 ? 3 : 1;
 
 namespace detail {
 
-// Calls each(step, numbers) for the eight words of a group's inputs: the numbers of each of `Vectors` registers of outputs, four bytes in a lane.
-template <class Blocks, std::size_t Vectors, class Each>
-[[gnu::always_inline]] inline void for_words(std::byte const* const (&words)[Vectors], Each const& each) noexcept {
-  constexpr std::size_t step_bytes = 4 * block_panel_width;
-  if constexpr (Blocks::bits == 8) {
-#pragma GCC unroll 8
-    for (std::size_t w = 0; w < 8; ++w) {
-      simd::Ints numbers[Vectors];
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < Vectors; ++v) numbers[v] = simd::load_words(words[v] + w * step_bytes);
-      each(w, numbers);
-    }
-  } else {
-    simd::Ints const low(0x0f0f0f0f);
-#pragma GCC unroll 4
-    for (std::size_t w = 0; w < 4; ++w) {
-      simd::Ints pairs[Vectors], numbers[Vectors];
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < Vectors; ++v) {
-        pairs[v] = simd::load_words(words[v] + w * step_bytes);
-        numbers[v] = pairs[v] & low;
-      }
-      each(w, numbers);
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < Vectors; ++v) numbers[v] = (pairs[v] >> 4) & low;
-      each(w + 4, numbers);
-    }
-  }
-}
+// Registers of outputs that a tile takes at once: all of its panels' with AVX-512, where the sums of 4 x 3 in integers and in floats, three registers of numbers
+// and one of a row's are 28 of 32. Else two: eight sums in integers, two registers of words and two of their numbers, one of a row's, one of products and a
+// mask are 15 of 16; sums in floats stay in memory.
+inline constexpr std::size_t integer_tile_vectors = simd::lanes == 16 ? 3 : 2;
+inline constexpr bool keeps_float_sums = simd::lanes == 16;
+
+// A register of the row's scales and offsets.
+[[gnu::always_inline]] inline simd::Floats as_floats(std::int32_t bits) noexcept { return xsimd::bitwise_cast<float>(simd::Ints(bits)); }
 
 // Each element is, for groups 0, 1, …: sum = fma(integers * row's scale, weights' scale, sum), where there are minima then fma(minimum, row's offset, sum).
-template <class Blocks, std::size_t Rows, std::size_t Panels>
-[[gnu::noinline]] void tile_of_integers(IntegerTileOperands const& operands) noexcept {
+// `Vectors` registers of outputs from output `first` on.
+template <class Blocks, std::size_t Rows, std::size_t Vectors>
+[[gnu::always_inline]] inline void add_groups(IntegerTileOperands const& operands, std::size_t first) noexcept {
   using simd::Floats, simd::Ints;
-  constexpr std::size_t of_panel = block_panel_width / simd::lanes, vectors = Panels * of_panel;
-  Floats sums[Rows][vectors];
+  using Arithmetic = IntegerArithmetic<Blocks>;
+  constexpr std::size_t of_panel = block_panel_width / simd::lanes;
+  std::size_t const row_stride = operands.numbers_stride, scales_stride = operands.scales_stride, sums_stride = operands.sums_stride;
+  std::size_t const words_ahead = operands.words_ahead, halves_ahead = operands.halves_ahead;
+  std::byte const* numbers = operands.numbers;
+  std::byte const* words[Vectors];
+  std::uint16_t const* halves[Vectors];
+#pragma GCC unroll 8
+  for (std::size_t v = 0; v < Vectors; ++v) {
+    words[v] = operands.words + v / of_panel * operands.words_stride + (first + v % of_panel * simd::lanes) * 4;
+    halves[v] = operands.halves + v / of_panel * operands.halves_stride + first + v % of_panel * simd::lanes;
+  }
+  float* const kept = operands.sums + first;
+  Floats sums[Rows][Vectors];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < vectors; ++v)
-      sums[r][v] = operands.resume ? simd::load(operands.sums + r * operands.sums_stride + v * simd::lanes) : simd::broadcast(0.0f);
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      sums[r][v] = operands.resume ? simd::load(kept + r * sums_stride + v * simd::lanes) : simd::broadcast(0.0f);
+      if (!keeps_float_sums) simd::store(kept + r * sums_stride + v * simd::lanes, sums[r][v]);
+    }
 
-  std::int8_t const* numbers = operands.numbers;
-  std::size_t const numbers_stride = operands.numbers_stride, scales_stride = operands.scales_stride;
-  std::size_t const words_stride = operands.words_stride, halves_stride = operands.halves_stride;
-  std::byte const* words = operands.words;
-  std::uint16_t const* halves = operands.halves;
   for (std::size_t g = 0; g < operands.groups; ++g) {
-    Ints integers[Rows][vectors];
+    Ints integers[Rows][Vectors];
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < Rows; ++r) {
-      Ints const start = Blocks::has_minimum ? Ints(0) : Ints(operands.offsets[r * scales_stride + g]);
-#pragma GCC unroll 16
-      for (std::size_t v = 0; v < vectors; ++v) integers[r][v] = start;
+      Ints const start = Arithmetic::begin(operands.offsets[r * scales_stride + g]);
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < Vectors; ++v) integers[r][v] = start;
     }
-    std::byte const* places[vectors];
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < vectors; ++v) places[v] = words + v / of_panel * words_stride + v % of_panel * 4 * simd::lanes;
-    for_words<Blocks>(
-        places, [&](std::size_t step, Ints(&weights)[vectors]) __attribute__((always_inline)) {
+    Arithmetic::for_steps(
+        words, words_ahead, [&](std::size_t step, Ints(&weights)[Vectors]) __attribute__((always_inline)) {
 #pragma GCC unroll 8
           for (std::size_t r = 0; r < Rows; ++r) {
-            Ints const row = simd::broadcast_word(numbers + r * numbers_stride + 4 * step);
-#pragma GCC unroll 16
-            for (std::size_t v = 0; v < vectors; ++v) simd::add_byte_products(integers[r][v], weights[v], row);
+            Ints row = simd::broadcast_word(numbers + r * row_stride + 4 * step);
+            if constexpr (Arithmetic::keeps) simd::keep(row);
+#pragma GCC unroll 8
+            for (std::size_t v = 0; v < Vectors; ++v) {
+              Arithmetic::add(integers[r][v], weights[v], row);
+              if constexpr (Arithmetic::keeps) simd::keep(integers[r][v]);
+            }
           }
         });
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < vectors; ++v) {
-      std::uint16_t const* const place = halves + v / of_panel * halves_stride + v % of_panel * simd::lanes;
-      Floats const scale = simd::load_half(place);
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      Floats const scale = simd::load_half(halves[v]);
+      if (v % of_panel == 0) __builtin_prefetch(halves[v] + halves_ahead, 0, 2);
+      [[maybe_unused]] Floats const minimum = simd::load_half(halves[v] + (Blocks::has_minimum ? block_panel_width : 0));
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < Rows; ++r) {
-        Floats const integer = xsimd::to_float(integers[r][v]);
-        sums[r][v] = simd::fma(integer * simd::broadcast(operands.scales[r * scales_stride + g]), scale, sums[r][v]);
+        std::int32_t const offset = operands.offsets[r * scales_stride + g];
+        float* const place = kept + r * sums_stride + v * simd::lanes;
+        Floats sum = keeps_float_sums ? sums[r][v] : simd::load(place);
+        Floats const integer = xsimd::to_float(Arithmetic::end(integers[r][v], offset));
+        sum = simd::fma(integer * simd::broadcast(operands.scales[r * scales_stride + g]), scale, sum);
+        if constexpr (Blocks::has_minimum) sum = simd::fma(minimum, as_floats(offset), sum);
+        if (keeps_float_sums) {
+          sums[r][v] = sum;
+        } else {
+          simd::store(place, sum);
+        }
       }
-      if constexpr (Blocks::has_minimum) {
-        Floats const minimum = simd::load_half(place + block_panel_width);
-#pragma GCC unroll 8
-        for (std::size_t r = 0; r < Rows; ++r)
-          sums[r][v] = simd::fma(minimum, xsimd::bitwise_cast<float>(Ints(operands.offsets[r * scales_stride + g])), sums[r][v]);
-      }
+      words[v] += Blocks::group_bytes;
+      halves[v] += Blocks::group_halves;
     }
-    numbers += weights_of_block;
-    words += Blocks::group_bytes;
-    halves += Blocks::group_halves;
+    numbers += weights_of_block * sizeof(typename Arithmetic::Number);
   }
 
+  if (keeps_float_sums)
 #pragma GCC unroll 8
-  for (std::size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < vectors; ++v) simd::store(operands.sums + r * operands.sums_stride + v * simd::lanes, sums[r][v]);
+    for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < Vectors; ++v) simd::store(kept + r * sums_stride + v * simd::lanes, sums[r][v]);
+}
+
+template <class Blocks, std::size_t Rows, std::size_t Panels>
+[[gnu::noinline]] void tile_of_integers(IntegerTileOperands const& operands) noexcept {
+  constexpr std::size_t all = Panels * block_panel_width / simd::lanes;
+  constexpr std::size_t vectors = all < integer_tile_vectors ? all : integer_tile_vectors;
+  for (std::size_t first = 0; first < all * simd::lanes; first += vectors * simd::lanes) add_groups<Blocks, Rows, vectors>(operands, first);
 }
 
 template <class Blocks, std::size_t... Index>

@@ -12,6 +12,7 @@
 #if AXIFORM_DEFINES(kernels)
 #include <bit>
 
+#include <axiform/kernels/integer_arithmetic.hpp>
 #include <axiform/simd/batch.hpp>
 #endif
 
@@ -19,7 +20,7 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// Rows of `k` inputs in memory of `bytes(rows, k)` bytes. A group of 32 inputs has
+/// Rows of `k` inputs in memory of `bytes` bytes. A group of 32 inputs has
 ///
 ///     scale   max |x| / 127, a float
 ///     number  x * (127 / max |x|) rounded to the nearest integer, of two the even one: from -127 to 127
@@ -27,24 +28,25 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 ///
 /// A group without anything of 2^-100 or more is zeros. One with an infinity or NaN has NaN as its scale, so that every result of the row is NaN.
 struct RoundedRows {
-  std::byte* memory;  ///< At a multiple of 64 bytes.
-  std::size_t rows;   ///< How many there are.
-  std::size_t k;      ///< Inputs of a row, a multiple of 32.
-
-  /// The bytes that so many rows take.
-  static constexpr std::size_t bytes(std::size_t rows, std::size_t k) noexcept { return rows * (k + k / weights_of_block * 8); }
+  std::byte* memory;         ///< At a multiple of 64 bytes.
+  std::size_t rows;          ///< How many there are.
+  std::size_t k;             ///< Inputs of a row, a multiple of 32.
+  std::size_t number_bytes;  ///< Of a number: what the format's `IntegerArithmetic` takes.
 
   /// Groups of a row.
   constexpr std::size_t groups() const noexcept { return k / weights_of_block; }
+  /// All bytes.
+  constexpr std::size_t bytes() const noexcept { return rows * (k * number_bytes + groups() * 8); }
   /// [rows, k].
-  std::int8_t* numbers(std::size_t row) const noexcept { return reinterpret_cast<std::int8_t*>(memory) + row * k; }
+  std::byte* numbers(std::size_t row) const noexcept { return memory + row * k * number_bytes; }
   /// [rows, groups].
-  float* scales(std::size_t row) const noexcept { return reinterpret_cast<float*>(memory + rows * k) + row * groups(); }
+  float* scales(std::size_t row) const noexcept { return reinterpret_cast<float*>(numbers(rows)) + row * groups(); }
   /// [rows, groups]; floats where there are minima.
-  std::int32_t* offsets(std::size_t row) const noexcept {
-    return reinterpret_cast<std::int32_t*>(memory + rows * k) + (rows + row) * groups();
-  }
+  std::int32_t* offsets(std::size_t row) const noexcept { return reinterpret_cast<std::int32_t*>(numbers(rows)) + (rows + row) * groups(); }
 };
+
+/// Rows for products with weights of a format of blocks.
+RoundedRows rounded_rows(WeightFormat format, std::byte* memory, std::size_t rows, std::size_t k) noexcept;
 
 /// Rounds rows [first, last).
 /// @param a The whole matrix, rows `a_stride` floats apart. @param format That of the weights.
@@ -73,6 +75,7 @@ struct GroupScale {
 template <class Blocks>
 void round_row(float const* a, RoundedRows target, std::size_t row) noexcept {
   using simd::Floats, simd::Ints;
+  using Number = typename IntegerArithmetic<Blocks>::Number;
   constexpr std::size_t vectors = weights_of_block / simd::lanes;
   for (std::size_t g = 0; g < target.groups(); ++g, a += weights_of_block) {
     Floats values[vectors];
@@ -90,7 +93,12 @@ void round_row(float const* a, RoundedRows target, std::size_t row) noexcept {
     for (std::size_t v = 0; v < vectors; ++v) {
       Ints const number = is_nothing ? Ints(0) : simd::rounded(values[v] * simd::broadcast(group.inverse));
       sum += number;
-      simd::store_bytes(target.numbers(row) + g * weights_of_block + v * simd::lanes, number);
+      auto* const to = reinterpret_cast<Number*>(target.numbers(row)) + g * weights_of_block + v * simd::lanes;
+      if constexpr (sizeof(Number) == 1) {
+        simd::store_bytes(to, number);
+      } else {
+        simd::store_halves_by_twos(to, number);
+      }
     }
     std::int32_t const total = xsimd::reduce_add(sum);
     target.scales(row)[g] = group.scale;
@@ -100,6 +108,12 @@ void round_row(float const* a, RoundedRows target, std::size_t row) noexcept {
 }
 
 }  // namespace detail
+
+AXIFORM_INLINE RoundedRows rounded_rows(WeightFormat format, std::byte* memory, std::size_t rows, std::size_t k) noexcept {
+  RoundedRows result{memory, rows, k, 1};
+  with_block_weights(format, [&]<class Blocks>(Blocks) { result.number_bytes = sizeof(typename IntegerArithmetic<Blocks>::Number); });
+  return result;
+}
 
 AXIFORM_INLINE void round_rows(WeightFormat format, float const* a, std::size_t a_stride, std::size_t first, std::size_t last,
                                RoundedRows target) noexcept {

@@ -1,5 +1,5 @@
 /// @file
-/// Softmax of rows, in place: what turns attention's scores into probabilities.
+/// Softmax of rows, in place, and the exponentials that attention makes of its scores.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <limits>
 
 #include <axiform/core/config.hpp>
+#include <axiform/kernels/elementwise.hpp>
 #include <axiform/kernels/math.hpp>
 #include <axiform/kernels/reduce.hpp>
 #include <axiform/simd/batch.hpp>
@@ -15,11 +16,25 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// values[i] = e^(scale * values[i]) / sum of e^(scale * values[j]), over the first `count` of a row; the rest up to `padded_count`
-/// becomes 0.
+/// What there is to know of a row of exponentials: to have probabilities, divide them by `total`.
+struct ExponentialSum {
+  float maximum = -std::numeric_limits<float>::infinity();  ///< of the row, before
+  float total = 0.0F;                                       ///< of the exponentials; 0 for a row of nothing, or of nothing but -infinity
+};
+
+/// values[i] = e^(scale * (values[i] - maximum of the row)), over the first `count` of each of `rows` rows, `stride` floats apart.
 ///
-/// The first `count` results have bits that depend on the first `count` values alone: neither on the padding nor on what it held. A row of
-/// nothing but -infinity (all of it masked) gives zeros; one with NaN or +infinity gives NaN.
+/// The results have bits that depend on those values alone: on no other row, nor on what lies behind. A row of nothing but -infinity gives
+/// zeros; one with NaN or +infinity gives NaN, at least in its sum.
+///
+/// @param room Floats of a row that may be written, at least `count`: up to a whole vector saves time.
+/// @param sums [rows]
+/// @pre scale > 0
+void exponentials(float* values, std::size_t stride, std::size_t rows, std::size_t count, std::size_t room, float scale,
+                  ExponentialSum* sums) noexcept;
+
+/// values[i] = e^(scale * values[i]) / sum of e^(scale * values[j]), over the first `count` of a row; the rest up to `padded_count`
+/// becomes 0. Else as `exponentials`.
 ///
 /// @pre scale > 0, count <= padded_count.
 void softmax_row(float* values, std::size_t count, std::size_t padded_count, float scale) noexcept;
@@ -31,46 +46,76 @@ void softmax(float* values, std::size_t stride, std::size_t rows, std::size_t co
 
 #if AXIFORM_DEFINES(kernels)
 
-AXIFORM_INLINE void softmax_row(float* values, std::size_t count, std::size_t padded_count, float scale) noexcept {
-  using namespace detail;
+namespace detail {
+
+// The exponentials of `Rows` rows, step by step side by side: while the sum of one waits, the others go on. No arithmetic crosses rows.
+template <std::size_t Rows>
+void exponentials_together(float* values, std::size_t stride, std::size_t count, std::size_t room, float scale,
+                           ExponentialSum* sums) noexcept {
   constexpr float infinity = std::numeric_limits<float>::infinity();
+  auto const each_row = [](auto work) {
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < Rows; ++r) work(r);
+  };
 
-  Floats maxima[accumulators] = {broadcast(-infinity), broadcast(-infinity), broadcast(-infinity), broadcast(-infinity)};
-  for_vectors(count, [&](std::size_t v, std::size_t i) { maxima[v] = simd::max(maxima[v], simd::load(values + i)); });
-  std::size_t const whole = count / simd::lanes * simd::lanes, rest = count - whole;
-  // Where the padding covers it, the last vector is loaded and stored whole.
-  bool const padded = rest != 0 && padded_count - whole >= simd::lanes;
-  Floats last = broadcast(-infinity);
-  if (rest != 0) last = simd::keep_first(padded ? simd::load(values + whole) : simd::load_partial(values + whole, rest), rest, -infinity);
-  float const maximum = simd::max_lanes(simd::max(simd::max(simd::max(maxima[0], maxima[1]), simd::max(maxima[2], maxima[3])), last));
-
-  if (maximum == -infinity && std::all_of(values, values + count, [](float value) { return value == -infinity; })) {
-    std::fill_n(values, padded_count, 0.0F);
-    return;
-  }
-
-  Floats const shift = broadcast(maximum), factor = broadcast(scale);
-  Sums sums;
-  for_vectors(count, [&](std::size_t v, std::size_t i) {
-    Floats const e = exp_nonpositive((simd::load(values + i) - shift) * factor);
-    sums.at[v] = sums.at[v] + e;
-    simd::store(values + i, e);
+  Floats maxima[Rows][accumulators];
+  each_row([&](std::size_t r) {
+    for (Floats& maximum : maxima[r]) maximum = broadcast(-infinity);
   });
-  if (rest != 0) {
-    last = simd::keep_first(exp_nonpositive((last - shift) * factor), rest, 0.0F);
-    sums.at[0] = sums.at[0] + last;
-  }
-  Floats const total = broadcast(sums.total());
+  for_vectors(count, [&](std::size_t v, std::size_t i) {
+    each_row([&](std::size_t r) { maxima[r][v] = simd::max(maxima[r][v], simd::load(values + r * stride + i)); });
+  });
+  std::size_t const whole = count / simd::lanes * simd::lanes, rest = count - whole;
+  bool const has_room = room - whole >= simd::lanes;
+  Floats last[Rows], shift[Rows];
+  each_row([&](std::size_t r) {
+    float const* const at = values + r * stride + whole;
+    last[r] = broadcast(-infinity);
+    if (rest != 0) last[r] = simd::keep_first(has_room ? simd::load(at) : simd::load_partial(at, rest), rest, -infinity);
+    auto const& [a, b, c, d] = maxima[r];
+    sums[r].maximum = simd::max_lanes(simd::max(simd::max(simd::max(a, b), simd::max(c, d)), last[r]));
+    shift[r] = broadcast(sums[r].maximum == -infinity ? 0.0F : sums[r].maximum);  // infinity less infinity is NaN
+  });
 
-  for_vectors(count, [&](std::size_t, std::size_t i) { simd::store(values + i, simd::divide(simd::load(values + i), total)); });
-  std::size_t done = count;
-  if (padded) {
-    simd::store(values + whole, simd::divide(last, total));
-    done = whole + simd::lanes;
-  } else if (rest != 0) {
-    simd::store_partial(values + whole, simd::divide(last, total), rest);
-  }
-  if (done < padded_count) std::fill_n(values + done, padded_count - done, 0.0F);
+  Floats const factor = broadcast(scale);
+  Sums added[Rows];
+  for_vectors(count, [&](std::size_t v, std::size_t i) {
+    each_row([&](std::size_t r) {
+      float* const at = values + r * stride + i;
+      Floats const e = exp_nonpositive((simd::load(at) - shift[r]) * factor);
+      added[r].at[v] = added[r].at[v] + e;
+      simd::store(at, e);
+    });
+  });
+  each_row([&](std::size_t r) {
+    if (rest != 0) {
+      last[r] = simd::keep_first(exp_nonpositive((last[r] - shift[r]) * factor), rest, 0.0F);
+      added[r].at[0] = added[r].at[0] + last[r];
+      float* const at = values + r * stride + whole;
+      has_room ? simd::store(at, last[r]) : simd::store_partial(at, last[r], rest);
+    }
+    sums[r].total = added[r].total();
+  });
+}
+
+// Rows at once: four of them fill 16 registers with what they sum.
+inline constexpr std::size_t rows_together = simd::registers >= 32 ? 4 : 2;
+
+}  // namespace detail
+
+AXIFORM_INLINE void exponentials(float* values, std::size_t stride, std::size_t rows, std::size_t count, std::size_t room, float scale,
+                                 ExponentialSum* sums) noexcept {
+  std::size_t row = 0;
+  for (; row + detail::rows_together <= rows; row += detail::rows_together)
+    detail::exponentials_together<detail::rows_together>(values + row * stride, stride, count, room, scale, sums + row);
+  for (; row < rows; ++row) detail::exponentials_together<1>(values + row * stride, stride, count, room, scale, sums + row);
+}
+
+AXIFORM_INLINE void softmax_row(float* values, std::size_t count, std::size_t padded_count, float scale) noexcept {
+  ExponentialSum sum;
+  exponentials(values, 0, 1, count, padded_count, scale, &sum);
+  if (sum.total != 0.0F) divide_row(values, count, sum.total);
+  std::fill_n(values + count, padded_count - count, 0.0F);
 }
 
 AXIFORM_INLINE void softmax(float* values, std::size_t stride, std::size_t rows, std::size_t columns, float scale) noexcept {

@@ -190,6 +190,8 @@ struct EncoderDecoder {
   std::size_t vocabulary() const noexcept { return tokens.rows(); }
   /// Tokens of the encoder.
   std::size_t source_vocabulary() const noexcept { return source_table().rows(); }
+  /// What its caches are kept in from now on: the past of the target's tokens; what is made of a source stays floats.
+  void keep_caches_in(CacheFormat format) noexcept { decoder.stack.cache_format = format; }
   /// An empty cache, with one sequence of up to `capacity` tokens for each entry of `source_of`, which says which source it attends to.
   /// @throws ArgumentError when there is no such source.
   Cache make_cache(Source source, std::span<std::size_t const> source_of, std::size_t capacity) const {

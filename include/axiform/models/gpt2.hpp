@@ -123,9 +123,11 @@ struct Gpt2 {
   std::size_t hidden_size() const noexcept { return dimensions.hidden; }
   /// Tokens that there are: ids are below it.
   std::size_t vocabulary() const noexcept { return sizes.vocabulary; }
+  /// What its caches are kept in from now on.
+  void keep_caches_in(CacheFormat format) noexcept { decoder.cache_format = format; }
   /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
   Cache make_cache(std::size_t sequences, std::size_t capacity) const {
-    return Cache({.layers = decoder.layers.size(), .heads = dimensions.heads, .head_size = dimensions.head_size}, sequences, capacity);
+    return Cache(decoder.cache_widths(), sequences, capacity);
   }
 
   /// Parameters in all, a tied head counted once.

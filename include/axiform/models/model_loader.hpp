@@ -167,6 +167,7 @@ Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions cons
   } else {
     keep_blocks(model, checkpoint, names);
   }
+  if constexpr (requires { model.keep_caches_in(options.cache); }) model.keep_caches_in(options.cache);
   internal::check_memory(weight_bytes(model), directory);
   try {
     LoadReport report = load_parameters(model, checkpoint, names, context);

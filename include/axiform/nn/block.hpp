@@ -203,6 +203,7 @@ struct Stack {
   std::optional<typename Recipe::template Norm<typename D::Hidden>> final_norm;  ///< Behind the last layer.
   Position position;                                                             ///< Shared by all layers.
   LayerOrder order;                                                              ///< Which of them runs at each step.
+  CacheFormat cache_format = CacheFormat::f32;                                   ///< What caches for it are kept in.
 
   /// A stack with zero weights, to be loaded or initialised.
   static constexpr Stack create(D const& d, std::size_t layers, LayerSettings const& settings) {
@@ -276,7 +277,7 @@ struct Stack {
   CacheWidths cache_widths() const noexcept {
     if (layers.empty()) return {.layers = 0, .heads = 0, .head_size = 0};
     auto const& attention = layers[0].attention;
-    return {.layers = steps(), .heads = attention.key_heads(), .head_size = attention.head_size()};
+    return {.layers = steps(), .heads = attention.key_heads(), .head_size = attention.head_size(), .format = cache_format};
   }
 
   /// The keys and values that every layer makes of an encoder's output: what `CrossSource` takes instead of the output, so that they are not made
@@ -302,6 +303,7 @@ struct Stack {
     visitor("final_norm", self.final_norm);
     visitor("position", self.position);
     visitor("order", self.order);
+    visitor("cache_format", self.cache_format);
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <axiform/core/cache_format.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/memory.hpp>
 #include <axiform/core/sequences.hpp>
@@ -20,9 +21,10 @@ struct CacheWidths {
   std::size_t layers;     ///< Decoder layers.
   std::size_t heads;      ///< Heads of keys and values of each.
   std::size_t head_size;  ///< Columns of one head.
+  CacheFormat format = CacheFormat::f32;  ///< What they are kept in.
 };
 
-/// Keys and values of every layer for a fixed number of sequences, each of its own length. It belongs to the caller, who may keep it from
+/// Keys and values of every layer, in floats or narrower, for a fixed number of sequences, each of its own length. It belongs to the caller, who may keep it from
 /// turn to turn, copy a sequence's past to another (`fork`) or go back (`truncate`).
 class KeyValueCache {
  public:
@@ -33,13 +35,14 @@ class KeyValueCache {
   KeyValueCache(CacheWidths const& widths, std::size_t sequences, std::size_t capacity)
       : layers_(widths.layers),
         capacity_(capacity),
-        layout_(kernels::KeyValueLayout::for_keys(widths.heads, widths.head_size, capacity)),
+        layout_(kernels::KeyValueLayout::for_keys(widths.heads, widths.head_size, capacity, widths.format)),
         lengths_(sequences, 0),
         buffer_(bytes_of(widths, layout_, sequences)) {}
 
   std::size_t sequences() const noexcept { return lengths_.size(); }  ///< Sequences that it holds.
   std::size_t capacity() const noexcept { return capacity_; }         ///< Tokens that each may have.
   std::size_t bytes() const noexcept { return buffer_.bytes(); }      ///< Memory that it takes, all of it from the start.
+  CacheFormat format() const noexcept { return layout_.format; }      ///< What keys and values are kept in.
   /// Tokens that each sequence has.
   std::span<std::size_t const> lengths() const& noexcept { return lengths_; }
   void lengths() const&& = delete;  ///< The span would dangle: give the owner a name.
@@ -58,11 +61,12 @@ class KeyValueCache {
   }
 
   /// Gives sequence `to` the past of sequence `from` of another cache.
-  /// @throws ArgumentError when there is no such sequence, or its past does not fit; ShapeError when the caches have other widths.
+  /// @throws ArgumentError when there is no such sequence, or its past does not fit; ShapeError when the caches have other widths or formats.
   void copy(KeyValueCache const& other, std::size_t from, std::size_t to) {
     other.check_sequence(from);
     check_sequence(to);
-    if (other.layers_ != layers_ || other.layout_.heads != layout_.heads || other.layout_.head_size != layout_.head_size)
+    if (other.layers_ != layers_ || other.layout_.heads != layout_.heads || other.layout_.head_size != layout_.head_size ||
+        other.format() != format())
       throw ShapeError("cache: found one of " + other.widths() + ", expected " + widths());
     if (other.lengths_[from] > capacity_)
       throw ArgumentError("cache: found " + std::to_string(other.lengths_[from]) + " tokens, expected at most " +
@@ -108,8 +112,8 @@ class KeyValueCache {
 
  private:
   static std::size_t bytes_of(CacheWidths const& widths, kernels::KeyValueLayout const& layout, std::size_t sequences) {
-    std::size_t bytes = sizeof(float);
-    std::size_t const columns = std::max(widths.head_size, layout.value_panels() * layout.value_width());
+    std::size_t bytes = sizeof(float);  // of the widest format, and in int8 of a number and its part of a scale
+    std::size_t const columns = std::max(widths.head_size, layout.value_panels() * layout.value_width()) + 1;
     for (std::size_t factor : {layout.capacity, columns, 2 * widths.heads, widths.layers, sequences})
       if (__builtin_mul_overflow(bytes, factor, &bytes))
         throw ShapeError("cache: " + std::to_string(sequences) + " sequences of " + std::to_string(layout.capacity) +
@@ -126,7 +130,8 @@ class KeyValueCache {
   }
   float* data() const noexcept { return static_cast<float*>(buffer_.data()); }
   std::string widths() const {
-    return std::to_string(layers_) + " layers of " + std::to_string(layout_.heads) + " heads of " + std::to_string(layout_.head_size);
+    return std::to_string(layers_) + " layers of " + std::to_string(layout_.heads) + " heads of " + std::to_string(layout_.head_size) +
+           " in " + std::string(name_of(format()));
   }
   void check_sequence(std::size_t sequence) const {
     if (sequence >= sequences())

@@ -1,5 +1,5 @@
 /// @file
-/// Words of four bytes, one in each lane: products of unsigned with signed bytes, summed exactly, and floats that become bytes.
+/// Words of four bytes, one in each lane: products of unsigned with signed bytes, and floats that become bytes.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,19 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::simd {
 
-/// Whether `add_byte_products` is one instruction.
-#if defined(__AVX512VNNI__) && defined(__AVX512F__)
-inline constexpr bool has_byte_products = true;
-#elif defined(__AVXVNNI__) || (defined(__AVX512VNNI__) && defined(__AVX512VL__))
-inline constexpr bool has_byte_products = true;
+/// How an instruction set multiplies bytes and sums what comes of it exactly.
+enum class ByteProducts {
+  of_four,   ///< Four unsigned by four signed bytes join a 32-bit sum: AVX-512 VNNI, AVX-VNNI.
+  of_two,    ///< Two by two become 16 bits, and two of 16 bits by two become 32: x86 otherwise.
+  of_signed  ///< Four signed by four signed bytes join a 32-bit sum: NEON.
+};
+
+#if (defined(__AVX512VNNI__) && defined(__AVX512F__)) || defined(__AVXVNNI__)
+inline constexpr ByteProducts byte_products = ByteProducts::of_four;  ///< Of this instruction set.
+#elif defined(__x86_64__)
+inline constexpr ByteProducts byte_products = ByteProducts::of_two;
 #else
-inline constexpr bool has_byte_products = false;
+inline constexpr ByteProducts byte_products = ByteProducts::of_signed;
 #endif
 
 /// The `lanes` words at `source`, of any alignment.
@@ -33,21 +39,81 @@ inline constexpr bool has_byte_products = false;
   return Ints(word);
 }
 
-/// Adds to each lane's sum the four products of its unsigned and its signed bytes.
-[[gnu::always_inline]] inline void add_byte_products(Ints& sums, Ints unsigned_bytes, Ints signed_bytes) noexcept {
+/// Adds to each lane's sum the four products of its bytes: of unsigned with signed ones, on NEON of signed ones alone.
+[[gnu::always_inline]] inline void add_products_of_four([[maybe_unused]] Ints& sums, [[maybe_unused]] Ints left,
+                                                        [[maybe_unused]] Ints right) noexcept {
 #if defined(__AVX512VNNI__) && defined(__AVX512F__)
-  // In assembler: of the intrinsic GCC 12 copies every accumulator, which takes as long as the product.
-  asm("vpdpbusd %2, %1, %0" : "+v"(sums.data) : "v"(unsigned_bytes.data), "v"(signed_bytes.data));
+  // In assembler: of the intrinsic GCC 12 copies every sum, which takes as long as the product.
+  asm("vpdpbusd %2, %1, %0" : "+v"(sums.data) : "v"(left.data), "v"(right.data));
 #elif defined(__AVXVNNI__)
-  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums.data) : "x"(unsigned_bytes.data), "x"(signed_bytes.data));
-#else
-  Ints const low(255);
-  sums += (unsigned_bytes & low) * ((signed_bytes << 24) >> 24);
-  sums += ((unsigned_bytes >> 8) & low) * ((signed_bytes << 16) >> 24);
-  sums += ((unsigned_bytes >> 16) & low) * ((signed_bytes << 8) >> 24);
-  sums += ((unsigned_bytes >> 24) & low) * (signed_bytes >> 24);
+  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums.data) : "x"(left.data), "x"(right.data));
+#elif defined(__ARM_FEATURE_DOTPROD)
+  sums = Ints(vdotq_s32(sums.data, vreinterpretq_s8_s32(left.data), vreinterpretq_s8_s32(right.data)));
+#elif defined(__aarch64__)
+  int8x16_t const a = vreinterpretq_s8_s32(left.data), b = vreinterpretq_s8_s32(right.data);
+  // Two products of bytes fit 16 bits, but for -128 * -128 twice: rows have no -128.
+  int16x8_t const pairs = vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b));
+  sums = Ints(vpadalq_s16(sums.data, pairs));
 #endif
 }
+
+/// Holds a value in its register at this place of the code. GCC 12 otherwise moves loads and products of bytes far ahead of where they are summed, and spills:
+/// half of a tile's instructions were moves (AVX2).
+[[gnu::always_inline]] inline void keep([[maybe_unused]] Ints& value) noexcept {
+#if defined(__AVX512F__)
+  asm volatile("" : "+v"(value.data));
+#elif defined(__x86_64__)
+  asm volatile("" : "+x"(value.data));
+#endif
+}
+
+#if defined(__x86_64__)
+
+/// Each word's two pairs of bytes, unsigned by signed, multiplied and summed to 16 bits. @pre The sums fit them.
+[[gnu::always_inline]] inline Ints products_of_bytes(Ints left, Ints right) noexcept {
+#if defined(__AVX512BW__)
+  return Ints(_mm512_maddubs_epi16(left, right));
+#elif defined(__AVX2__)
+  return Ints(_mm256_maddubs_epi16(left, right));
+#else
+  return Ints(_mm_maddubs_epi16(left, right));
+#endif
+}
+
+/// Each word's pair of 16-bit numbers multiplied and summed.
+[[gnu::always_inline]] inline Ints products_of_halves(Ints left, Ints right) noexcept {
+#if defined(__AVX512BW__)
+  return Ints(_mm512_madd_epi16(left, right));
+#elif defined(__AVX2__)
+  return Ints(_mm256_madd_epi16(left, right));
+#else
+  return Ints(_mm_madd_epi16(left, right));
+#endif
+}
+
+/// Sums of 16-bit numbers.
+[[gnu::always_inline]] inline Ints add_halves(Ints a, Ints b) noexcept {
+#if defined(__AVX512BW__)
+  return Ints(_mm512_add_epi16(a, b));
+#elif defined(__AVX2__)
+  return Ints(_mm256_add_epi16(a, b));
+#else
+  return Ints(_mm_add_epi16(a, b));
+#endif
+}
+
+/// The upper byte of each 16-bit number.
+[[gnu::always_inline]] inline Ints upper_bytes(Ints values) noexcept {
+#if defined(__AVX512BW__)
+  return Ints(_mm512_srli_epi16(values, 8));
+#elif defined(__AVX2__)
+  return Ints(_mm256_srli_epi16(values, 8));
+#else
+  return Ints(_mm_srli_epi16(values, 8));
+#endif
+}
+
+#endif  // __x86_64__
 
 /// The nearest integers, of two equally near the even ones. @pre They are ones that 32 bits hold.
 [[gnu::always_inline]] inline Ints rounded(Floats values) noexcept {
@@ -71,6 +137,23 @@ inline constexpr bool has_byte_products = false;
   _mm_storel_epi64(reinterpret_cast<__m128i*>(target), _mm_packs_epi16(halves, halves));
 #else
   for (std::size_t i = 0; i < lanes; ++i) target[i] = static_cast<std::int8_t>(values.get(i));
+#endif
+}
+
+/// Writes each lane as 16 bits, of every four the first and third before the second and fourth. @pre They are integers that 16 bits hold.
+[[gnu::always_inline]] inline void store_halves_by_twos(std::int16_t* target, Ints values) noexcept {
+#if defined(__AVX512F__)
+  // Lanes 0, 2, 1, 3: 32 bits first, which are then cut.
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), _mm512_cvtepi32_epi16(_mm512_shuffle_epi32(values, _MM_PERM_DBCA)));
+#elif defined(__AVX2__)
+  __m256i const turned = _mm256_shuffle_epi32(values, 0b11'01'10'00);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(target),
+                   _mm_packs_epi32(_mm256_castsi256_si128(turned), _mm256_extracti128_si256(turned, 1)));
+#elif defined(__x86_64__)
+  __m128i const turned = _mm_shuffle_epi32(values.data, 0b11'01'10'00);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(target), _mm_packs_epi32(turned, turned));
+#else
+  for (std::size_t i = 0; i < lanes; ++i) target[(i & ~3u) | (i & 1u) << 1 | (i >> 1 & 1u)] = static_cast<std::int16_t>(values.get(i));
 #endif
 }
 

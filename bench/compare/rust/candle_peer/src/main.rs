@@ -1,6 +1,6 @@
 //! candle: BERT, MiniLM on sentences, and SmolLM2 in blocks. Answers as bench/respond.cpp does; threads by RAYON_NUM_THREADS.
 //!
-//!     candle_peer FOLDER                 then `run WORK N`, `result WORK FILE`, `drop`
+//!     candle_peer FOLDER                 then `run WORK N`, `result WORK FILE`
 use candle_core::quantized::gguf_file;
 use candle_core::{DType, Device, Tensor, D};
 use candle_nn::VarBuilder;
@@ -197,11 +197,6 @@ fn main() {
         let reply = match words.as_slice() {
             ["run", work, count] => peer.run(work, count),
             ["result", work, file] => peer.result(work, file),
-            ["drop"] => {
-                peer.berts.clear();
-                peer.llama = None;
-                Ok("0".to_string())
-            }
             _ => Err(format!("no request {line:?}").into()),
         };
         answer(&reply.unwrap_or_else(|failure| format!("{{\"error\": {:?}}}", failure.to_string())));

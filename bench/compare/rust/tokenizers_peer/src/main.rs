@@ -1,6 +1,6 @@
 //! Hugging Face's tokenizers on one thread, a line at a time, with ids, offsets and special tokens. Answers as bench/respond.cpp does:
 //!
-//!     tokenizers_peer FOLDER             then `run tokenizer/KIND/TEXT/warm|cold N`, `run tokenizer/KIND/load N`, `result WORK FILE`, `drop`
+//!     tokenizers_peer FOLDER             then `run tokenizer/KIND/TEXT/warm|cold N`, `run tokenizer/KIND/load N`, `result WORK FILE`
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::time::Instant;
@@ -99,10 +99,6 @@ fn main() {
         let reply = match words.as_slice() {
             ["run", work, count] => peer.run(work, count),
             ["result", work, file] => peer.result(work, file),
-            ["drop"] => {
-                peer.warm.clear();
-                Ok("0".to_string())
-            }
             _ => Err(format!("no request {line:?}").into()),
         };
         answer(&reply.unwrap_or_else(|failure| format!("{{\"error\": {:?}}}", failure.to_string())));
