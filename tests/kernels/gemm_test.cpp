@@ -10,14 +10,16 @@
 
 #include <doctest/doctest.h>
 
+#include <axiform/core/memory.hpp>
+
 #include "support/executor.hpp"
 #include "support/random_floats.hpp"
 
 namespace {
 
 using namespace axiform;
-using test::random_floats;
 using kernels::Epilogue;
+using test::random_floats;
 
 // A weight [n, k] in packed form.
 std::vector<float> packed(std::size_t n, std::size_t k, std::vector<float> const& weight) {
@@ -298,26 +300,37 @@ TEST_CASE("gemm: empty products write nothing, or the epilogue alone") {
 
 namespace {
 
-// The same panels in a format, and as floats of the values that it keeps.
+// The same panels of `k` inputs in a format, and as floats of the values that it keeps.
 struct FormatPanels {
   std::vector<std::uint16_t> weights;
   std::vector<float> rounded;
 
-  FormatPanels(WeightFormat format, std::vector<float> const& panels) : weights(panels.size()), rounded(panels.size()) {
-    kernels::write_weights(format, panels.data(), weights.data(), panels.size());
+  FormatPanels(WeightFormat format, std::size_t k, std::vector<float> const& panels) : weights(panels.size()), rounded(panels.size()) {
+    constexpr std::size_t width = kernels::panel_width;
+    if (format == WeightFormat::bf16)
+      for (std::size_t place = 0; place < panels.size(); place += k * width)
+        kernels::write_pairs(panels.data() + place, width, 0, k, 0, width, k, weights.data() + place);
+    else
+      kernels::write_weights(format, panels.data(), weights.data(), panels.size());
     for (std::size_t i = 0; i < panels.size(); ++i) rounded[i] = rounded_to(format, panels[i]);
   }
 };
 
-// Whether the product with weights in a format has the bits of the one with floats of the same values, and leaves what is between the rows of C.
+// Whether the product with weights in a format has the bits of the one with floats of the same values, rows rounded where those of bf16 are, and leaves
+// what is between the rows of C.
 bool same_as_floats(WeightFormat format, std::size_t m, std::size_t n, std::size_t k, Epilogue const& epilogue, Executor& executor) {
   std::size_t const a_stride = k + 3, c_stride = n + 5;
   auto const a = random_floats(m * a_stride + 1, 24);
-  FormatPanels const b(format, packed(n, k, random_floats(n * k, 25)));
+  FormatPanels const b(format, k, packed(n, k, random_floats(n * k, 25)));
   std::vector<float> expected(m * c_stride + 1, 12345.0f), found = expected;
   SerialExecutor serial;
-  kernels::gemm(m, n, k, a.data() + 1, a_stride, b.rounded.data(), expected.data() + 1, c_stride, epilogue, serial);
-  kernels::gemm(m, n, k, a.data() + 1, a_stride, {b.weights.data(), format}, found.data() + 1, c_stride, epilogue, executor);
+  Buffer scratch(kernels::gemm_scratch_bytes(format, m, k) + 1);
+  auto rows = a;
+  if (format == WeightFormat::bf16 && simd::has_bfloat16_products)
+    for (float& value : rows) value = rounded_to(format, value);
+  kernels::gemm(m, n, k, rows.data() + 1, a_stride, b.rounded.data(), expected.data() + 1, c_stride, epilogue, serial);
+  kernels::gemm(m, n, k, a.data() + 1, a_stride, {b.weights.data(), format}, found.data() + 1, c_stride, epilogue, executor,
+                static_cast<std::byte*>(scratch.data()));
   return same_bits(expected.data(), found.data(), expected.size());
 }
 
