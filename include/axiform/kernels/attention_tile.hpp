@@ -7,6 +7,8 @@
 #if AXIFORM_DEFINES(kernels)
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 
 #include <axiform/kernels/cache_numbers.hpp>
 #include <axiform/kernels/elementwise.hpp>
