@@ -53,7 +53,8 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
     std::size_t n, k;
   };
   std::vector<Shape> const bert{{768, 768}, {2304, 768}, {3072, 768}, {768, 3072}};
-  std::vector<Shape> const mini{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}}, smol{{960, 576}, {1536, 576}, {576, 1536}, {49152, 576}};
+  std::vector<Shape> const mini{{384, 384}, {1152, 384}, {1536, 384}, {384, 1536}},
+      smol{{960, 576}, {1536, 576}, {576, 1536}, {49152, 576}};
   auto const name = [](char const* kind, WeightFormat format, std::size_t m, Shape shape, char const* suffix, std::size_t threads) {
     return std::string(kind) + "/" + std::string(name_of(format)) + "/" + std::to_string(m) + "x" + std::to_string(shape.n) + "x" +
            std::to_string(shape.k) + suffix + "/threads:" + std::to_string(threads);

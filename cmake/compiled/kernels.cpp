@@ -7,6 +7,7 @@
 #include <axiform/kernels/integer_product.hpp>
 #include <axiform/kernels/layer_norm.hpp>
 #include <axiform/kernels/packed_blocks.hpp>
+#include <axiform/kernels/packed_pairs.hpp>
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/pooling.hpp>
 #include <axiform/kernels/random.hpp>

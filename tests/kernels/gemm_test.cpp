@@ -1,5 +1,6 @@
 // The packed matrix product: packing, every remainder of its sizes, epilogues, formats of weights, what it must not write, and the same bits however it is split.
 #include <axiform/kernels/gemm.hpp>
+#include <axiform/kernels/tiles_on_threads.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -9,14 +10,16 @@
 
 #include <doctest/doctest.h>
 
+#include <axiform/core/memory.hpp>
+
 #include "support/executor.hpp"
 #include "support/random_floats.hpp"
 
 namespace {
 
 using namespace axiform;
-using test::random_floats;
 using kernels::Epilogue;
+using test::random_floats;
 
 // A weight [n, k] in packed form.
 std::vector<float> packed(std::size_t n, std::size_t k, std::vector<float> const& weight) {
@@ -213,6 +216,34 @@ TEST_CASE("gemm: threads share rows and columns of large products without changi
   }
 }
 
+TEST_CASE("gemm: the parts that threads get cover each tile and panel once, and are some for each thread where there is much to do") {
+  struct Threads final : Executor {
+    explicit Threads(std::size_t threads) : count(threads) {}
+    std::size_t count;
+    std::size_t parts = 1;
+    std::size_t concurrency() const noexcept override { return count; }
+    void parallel_for(std::size_t tasks, FunctionRef<void(std::size_t)> task) override {
+      parts = tasks;
+      for (std::size_t i = tasks; i-- > 0;) task(i);
+    }
+  };
+  for (std::size_t threads : {1, 2, 3, 8})
+    for (std::size_t tiles : {1, 3, 22, 171})
+      for (std::size_t panels : {1, 12, 48})
+        for (std::size_t shares : {0, 1, 3000, 1000000}) {
+          INFO(threads, " threads, ", tiles, " tiles, ", panels, " panels, ", shares, " shares");
+          Threads executor(threads);
+          std::vector<int> runs(tiles * panels);
+          kernels::run_tiles(tiles, panels, shares, executor, [&](std::size_t first, std::size_t last, std::size_t from, std::size_t to) {
+            for (std::size_t i = first; i < last; ++i)
+              for (std::size_t j = from; j < to; ++j) ++runs[i * panels + j];
+          });
+          CHECK(runs == std::vector<int>(tiles * panels, 1));
+          CHECK(executor.parts <= 4 * threads);
+          CHECK((executor.parts > threads) == (threads > 1 && shares / 1024 >= 2 * threads));
+        }
+}
+
 TEST_CASE("gemm: many long rows, whose k is taken in parts, have the bits of each row by itself") {
   std::size_t const m = 50, n = 2 * kernels::panel_width + 3, k = 2500;
   auto const a = random_floats(m * k, 20);
@@ -269,26 +300,37 @@ TEST_CASE("gemm: empty products write nothing, or the epilogue alone") {
 
 namespace {
 
-// The same panels in a format, and as floats of the values that it keeps.
+// The same panels of `k` inputs in a format, and as floats of the values that it keeps.
 struct FormatPanels {
   std::vector<std::uint16_t> weights;
   std::vector<float> rounded;
 
-  FormatPanels(WeightFormat format, std::vector<float> const& panels) : weights(panels.size()), rounded(panels.size()) {
-    kernels::write_weights(format, panels.data(), weights.data(), panels.size());
+  FormatPanels(WeightFormat format, std::size_t k, std::vector<float> const& panels) : weights(panels.size()), rounded(panels.size()) {
+    constexpr std::size_t width = kernels::panel_width;
+    if (format == WeightFormat::bf16)
+      for (std::size_t place = 0; place < panels.size(); place += k * width)
+        kernels::write_pairs(panels.data() + place, width, 0, k, 0, width, k, weights.data() + place);
+    else
+      kernels::write_weights(format, panels.data(), weights.data(), panels.size());
     for (std::size_t i = 0; i < panels.size(); ++i) rounded[i] = rounded_to(format, panels[i]);
   }
 };
 
-// Whether the product with weights in a format has the bits of the one with floats of the same values, and leaves what is between the rows of C.
+// Whether the product with weights in a format has the bits of the one with floats of the same values, rows rounded where those of bf16 are, and leaves
+// what is between the rows of C.
 bool same_as_floats(WeightFormat format, std::size_t m, std::size_t n, std::size_t k, Epilogue const& epilogue, Executor& executor) {
   std::size_t const a_stride = k + 3, c_stride = n + 5;
   auto const a = random_floats(m * a_stride + 1, 24);
-  FormatPanels const b(format, packed(n, k, random_floats(n * k, 25)));
+  FormatPanels const b(format, k, packed(n, k, random_floats(n * k, 25)));
   std::vector<float> expected(m * c_stride + 1, 12345.0f), found = expected;
   SerialExecutor serial;
-  kernels::gemm(m, n, k, a.data() + 1, a_stride, b.rounded.data(), expected.data() + 1, c_stride, epilogue, serial);
-  kernels::gemm(m, n, k, a.data() + 1, a_stride, {b.weights.data(), format}, found.data() + 1, c_stride, epilogue, executor);
+  Buffer scratch(kernels::gemm_scratch_bytes(format, m, k) + 1);
+  auto rows = a;
+  if (format == WeightFormat::bf16 && simd::has_bfloat16_products)
+    for (float& value : rows) value = rounded_to(format, value);
+  kernels::gemm(m, n, k, rows.data() + 1, a_stride, b.rounded.data(), expected.data() + 1, c_stride, epilogue, serial);
+  kernels::gemm(m, n, k, a.data() + 1, a_stride, {b.weights.data(), format}, found.data() + 1, c_stride, epilogue, executor,
+                static_cast<std::byte*>(scratch.data()));
   return same_bits(expected.data(), found.data(), expected.size());
 }
 

@@ -1,5 +1,5 @@
-// Weights in each format: what is written comes back rounded, however it was written, and layers compute as with floats of the same values
-// (in blocks, as nearly as products with them do).
+// Weights in each format: what is written comes back rounded, however it was written, and layers compute as with floats of the same values, as
+// nearly as products that round their rows do.
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/weight_blocks.hpp>
@@ -219,10 +219,10 @@ TEST_CASE("embeddings: tables in each format look up, add and multiply as tables
         Tensor<float, axes::Tokens, Width> x(std::size_t{5}, width);
         floats.write_rows(ids, x.view(), "id");
         auto const expected = values_of(floats.tied().product(x, context)), found = values_of(weights.tied().product(x, context));
-        if (is_in_blocks(format_of_rows(format, width))) {
-          CHECK(test::relative_distance(found, expected) < 0.01);  // rows of products are rounded to 8 bits
-        } else {
+        if (test::multiplies_floats(format_of_rows(format, width))) {
           CHECK(same_bits(expected, found));
+        } else {
+          CHECK(test::relative_distance(found, expected) < 0.01);
         }
       }
     for (WeightFormat format : weight_formats) {

@@ -1,4 +1,6 @@
 """bench/compare: its statistics, errors, tables and plots on numbers that are known, and its protocol with sides that are small scripts."""
+import contextlib
+import io
 import pathlib
 import random
 import sys
@@ -14,6 +16,7 @@ import comparison
 import plots
 import protocol
 import report
+import setting_up
 import works
 
 SIDE = """
@@ -125,6 +128,45 @@ class Protocol(unittest.TestCase):
     def test_a_program_that_ends_at_once_fails(self):
         with self.assertRaises(protocol.SideFailed):
             protocol.Side("gone", [sys.executable, "-c", ""])
+
+
+class SettingUp(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def steps(self, *steps):
+        """Whether each is there; each writes its name to a file, and fails where it is to."""
+        set_up = setting_up.SetUp(self.folder)
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            there = [set_up.step(name, stamp, set_up.call("sh", "-c", f"echo {name} >> {self.folder}/done; {end}")) for name, stamp, end in steps]
+        self.said = said.getvalue()
+        return there
+
+    def test_a_step_is_done_once_and_again_when_what_is_asked_for_changes(self):
+        for stamp in ("1", "1", "2"):
+            self.assertEqual(self.steps(("a", stamp, "true")), [True])
+        self.assertEqual((self.folder / "done").read_text(), "a\na\n")
+
+    def test_what_fails_is_said_tried_again_and_the_others_go_on(self):
+        self.assertEqual(self.steps(("a", "1", "false"), ("b", "1", "true")), [False, True])
+        self.assertIn("a cannot be had", self.said)
+        self.assertEqual(self.steps(("a", "1", "true"), ("b", "1", "false")), [True, True])
+        self.assertEqual((self.folder / "done").read_text(), "a\nb\na\n")
+
+    def test_every_version_is_exact(self):
+        for file in ("requirements.txt", "requirements-native.txt"):
+            for line in setting_up.requirements(file):
+                self.assertRegex(line, r"^[A-Za-z0-9_.-]+==[0-9][0-9.]*$")
+        packages = {line.split("==")[0] for file in ("requirements.txt", "requirements-native.txt") for line in setting_up.requirements(file)}
+        self.assertEqual({setting_up.PACKAGES[peer] for peer in setting_up.MODULES} - packages, set())
+
+    def test_every_peer_of_a_work_has_a_module_or_a_program(self):
+        peers = {peer for work in works.every_work() for peer in work.peers}
+        self.assertEqual(peers - set(setting_up.MODULES) - set(setting_up.RUST), set())
+        for module in setting_up.MODULES.values():
+            self.assertTrue((ROOT / f"bench/compare/peers/{module}.py").exists(), module)
 
 
 class Works(unittest.TestCase):

@@ -1,8 +1,9 @@
-// What weights are after they were written in a format and read back.
+// What weights are after they were written in a format and read back, and whether products take rows as they are.
 #pragma once
 
 #include <axiform/core/weight_blocks.hpp>
 #include <axiform/core/weight_format.hpp>
+#include <axiform/simd/arch.hpp>
 
 #include <cstddef>
 #include <span>
@@ -20,6 +21,11 @@ inline void round_weights(WeightFormat format, std::span<float> values, std::siz
   } else {
     for (float& value : values) value = rounded_to(format, value);
   }
+}
+
+/// Whether products with weights in `format` have the bits of those with floats of the same values: their rows are not rounded.
+constexpr bool multiplies_floats(WeightFormat format) {
+  return !is_in_blocks(format) && !(format == WeightFormat::bf16 && simd::has_bfloat16_products);
 }
 
 }  // namespace axiform::test

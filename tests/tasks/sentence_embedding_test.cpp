@@ -75,18 +75,18 @@ TEST_CASE("sentence embedding: the two sentences about eating are close, and the
   CHECK(cos_sim(alone, embeddings)(0, 2) == similarity(0, 2));
 }
 
-TEST_CASE("sentence embedding: MiniLM's weights in bf16 and f16 turn no embedding by more than a cosine of 0.9995") {
+TEST_CASE("sentence embedding: MiniLM's weights in bf16 and f16 turn no embedding by more than a cosine of 0.9999") {
   Context context = Context::with_threads(2);
   auto const sentences = read_json(goldens::models / "minilm" / "sentences.json").get<std::vector<std::string>>();
   auto const expected = SentenceEmbedding<Bert<MiniLmL6>>::from_directory(minilm, context).embed(sentences, context);
   for (WeightFormat format : {WeightFormat::bf16, WeightFormat::f16}) {
     auto const found = SentenceEmbedding<Bert<MiniLmL6>>::from_directory(minilm, {.weights = format}, context).embed(sentences, context);
     CHECK_FALSE(same_bits(found, expected));
-    float least = 1.0f;
+    float least = 1.0f, sum = 0.0f;
     auto const similarity = cos_sim(found, expected);
-    for (std::size_t i = 0; i < sentences.size(); ++i) least = std::min(least, similarity(i, i));
-    MESSAGE("MiniLM in " << name_of(format) << ": the least cosine is " << least);
-    CHECK(least >= 0.9995f);
+    for (std::size_t i = 0; i < sentences.size(); ++i) least = std::min(least, similarity(i, i)), sum += similarity(i, i);
+    MESSAGE("MiniLM in " << name_of(format) << ": the mean cosine is " << sum / float(sentences.size()) << ", the least " << least);
+    CHECK(least >= 0.9999f);
   }
 }
 

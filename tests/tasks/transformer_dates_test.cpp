@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/distance.hpp"
+
 using namespace axiform;
 
 namespace {
@@ -72,14 +74,17 @@ TEST_CASE("transformer-dates: both directions, in words that it knows") {
   }
 }
 
-TEST_CASE("transformer-dates: weights kept in bf16, as the file has them, give the same bits in half the memory") {
+TEST_CASE(
+    "transformer-dates: weights kept in bf16, as the file has them, give the same text in half the memory, and the same bits where rows "
+    "are floats") {
   DateTranslator const f32;
   Context context;
   auto const bf16 = load<Transformer<>>(dates_directory, {.weights = WeightFormat::bf16}, context);
   auto const ids = f32.tokenizer.encode("the fourth of July 1776").ids;
   auto const source = SequenceOffsets<axes::SourceTokens>::single(ids.size());
   auto const in_f32 = f32.model.encode({ids, source}, context), in_bf16 = bf16.encode({ids, source}, context);
-  CHECK(std::ranges::equal(in_f32.elements(), in_bf16.elements()));
+  CHECK(std::ranges::equal(in_f32.elements(), in_bf16.elements()) == !simd::has_bfloat16_products);
+  CHECK(test::relative_distance(in_bf16.elements(), in_f32.elements()) < 0.02);
   CHECK(generate(f32.model, ids, f32.options(), context) == generate(bf16, ids, f32.options(), context));
 }
 

@@ -15,7 +15,7 @@
 namespace axiform {
 
 /// The instruction sets that kernels are compiled for. Of those of x86-64, a later one has all that an earlier one has, but for fma without AVX2.
-enum class InstructionSet { neon64, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx512, avx512_vnni };
+enum class InstructionSet { neon64, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx512, avx512_vnni, avx512_bf16 };
 
 /// As people write it: "AVX2 with fma".
 constexpr std::string_view name_of(InstructionSet set) noexcept {
@@ -29,6 +29,7 @@ constexpr std::string_view name_of(InstructionSet set) noexcept {
     case InstructionSet::avx2_fma: return "AVX2 with fma";
     case InstructionSet::avx512: return "AVX-512";
     case InstructionSet::avx512_vnni: return "AVX-512 with VNNI";
+    case InstructionSet::avx512_bf16: return "AVX-512 with VNNI and BF16";
   }
   return "";
 }
@@ -66,8 +67,10 @@ inline InstructionSet machine_has([[maybe_unused]] InstructionSet compiled_for) 
 #if defined(__x86_64__)
   bool const fma = __builtin_cpu_supports("fma") != 0;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl"))
-    return __builtin_cpu_supports("avx512vnni") ? InstructionSet::avx512_vnni : InstructionSet::avx512;
+      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl")) {
+    if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::avx512;
+    return __builtin_cpu_supports("avx512bf16") ? InstructionSet::avx512_bf16 : InstructionSet::avx512_vnni;
+  }
   if (__builtin_cpu_supports("avx2")) return fma ? InstructionSet::avx2_fma : InstructionSet::avx2;
   if (__builtin_cpu_supports("avx")) return fma ? InstructionSet::avx_fma : InstructionSet::avx;
   return __builtin_cpu_supports("sse4.2") ? InstructionSet::sse4_2 : InstructionSet::sse2;

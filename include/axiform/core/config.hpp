@@ -24,7 +24,9 @@
 #endif
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512CD__) && defined(__AVX512VL__)
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#define AXIFORM_ARCH avx512_bf16
+#elif defined(__AVX512VNNI__)
 #define AXIFORM_ARCH avx512_vnni
 #else
 #define AXIFORM_ARCH avx512

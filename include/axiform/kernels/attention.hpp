@@ -6,12 +6,13 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/core/executor.hpp>
-#include <axiform/kernels/key_value_layout.hpp>
+#include <axiform/kernels/attention_operands.hpp>
 
 #if AXIFORM_DEFINES(kernels)
 #include <algorithm>
 #include <atomic>
 
+#include <axiform/kernels/attention_plan.hpp>
 #include <axiform/kernels/attention_tile.hpp>
 #include <axiform/kernels/elementwise.hpp>
 #include <axiform/kernels/softmax.hpp>
@@ -21,57 +22,6 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// Which keys of its sequence a query attends to.
-enum class AttentionMask {
-  none,  ///< All of them.
-  causal  ///< Those up to its own position, the last query's position being the last key's: of q queries and n keys, query i sees n - q + i + 1.
-};
-
-/// What is added to a score between scaling and softmax: a number for each head, position of the query and position of the key. With the
-/// mask `causal` the last query stands at the last key's position; else query and key i of a sequence both stand at i.
-///
-/// The number of head h, query q and key k is `data[h * head_stride + q * query_stride + k]`: with a stride of -1 from query to query, and
-/// `data` in the middle of a row, it depends on the distance k - q alone.
-struct ScoreBias {
-  float const* data = nullptr;      ///< Null when nothing is added.
-  std::ptrdiff_t head_stride = 0;   ///< From one head to the next.
-  std::ptrdiff_t query_stride = 0;  ///< From one query to the next.
-};
-
-/// One attention: the queries of a batch, and where the result goes. Strides are in floats.
-struct AttentionQueries {
-  std::size_t sequences = 0;                 ///< in the batch
-  std::size_t heads = 0;                     ///< of each sequence
-  std::size_t head_size = 0;                 ///< columns of one head
-  float scale = 1.0f;                        ///< of the scores, before the softmax
-  AttentionMask mask = AttentionMask::none;  ///< which keys a query sees
-  std::size_t group = 1;                     ///< neighbouring heads that share one head of keys and values: head h has that of h / group
-  /// 0, or how far a query sees among the keys that the mask leaves: those less than `window` positions from its own
-  std::size_t window = 0;
-  ScoreBias bias = {};  ///< of the scaled scores
-  /// null, or how many keys of each sequence, the first, its queries see; with the mask `causal` it is not heeded
-  std::size_t const* attended = nullptr;
-  std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
-  float const* query = nullptr;           ///< [rows, heads * head_size]
-  std::size_t query_stride = 0;           ///< from one query to the next
-  float* output = nullptr;                ///< [rows, heads * head_size]; must not overlap queries, keys or values
-  std::size_t output_stride = 0;          ///< from one row of the output to the next
-  float* const* probabilities = nullptr;  ///< null, or for each sequence null or [heads, queries, keys], written after the softmax
-};
-
-/// The keys and values of a batch, rows of this pass.
-struct AttentionKeys {
-  std::size_t const* offsets = nullptr;  ///< [sequences + 1]
-  KeyValueRows rows;                     ///< of all sequences, one after another
-};
-
-/// The keys and values of one sequence, as `append_keys_values` left them.
-struct CachedKeys {
-  KeyValueLayout layout;        ///< of the cache
-  float const* data = nullptr;  ///< of the sequence
-  std::size_t count = 0;        ///< those of this pass included
-};
-
 /// The floats of scratch memory that `attention` needs on an executor of that concurrency.
 std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys, std::size_t concurrency) noexcept;
 /// The same for keys from caches.
@@ -80,7 +30,8 @@ std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys
 /// Softmax(scale * Q Kᵀ + bias) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
 ///
 /// A query's result has the same bits whatever the batch, the threads and the source of the keys: it depends on the query, and on the keys and
-/// values that it sees, alone. A query that sees no key gets zeros.
+/// values that it sees, alone. Its sums run over them in tiles of 1024 positions, from the sequence's begin, which are joined in order. A query that
+/// sees no key gets zeros.
 ///
 /// @param scratch `attention_scratch_floats(queries, keys, executor.concurrency())`, best at a multiple of 64 bytes.
 void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor);
@@ -94,171 +45,10 @@ void attention(AttentionQueries const& queries, CachedKeys const* keys, float* s
 
 namespace detail {
 
-// Queries that are run together, their scores against a tile of keys staying in L2 beside keys and values (128 KiB). The size changes no bit.
-inline std::size_t block_rows(std::size_t keys_of_tile) noexcept {
-  constexpr std::size_t score_floats = 32 * 1024;
-  return std::clamp(score_floats / (keys_of_tile + 1) / tile_rows * tile_rows, tile_rows, most_block_rows);
-}
+struct AttentionRun : AttentionPlan {
+  using AttentionPlan::AttentionPlan;
 
-// Neighbouring queries of one head, or, of a sequence that has one query, that query's neighbouring heads: then a tile of rows reads the
-// keys that the heads share once.
-struct QueryRows {
-  std::size_t sequence, head, query, count;
-  bool are_heads;
-  std::size_t head_of(std::size_t row) const noexcept { return are_heads ? head + row : head; }
-  std::size_t query_of(std::size_t row) const noexcept { return are_heads ? query : query + row; }
-};
-
-// Rows and the tiles of keys that they are run with, by themselves when `is_part`.
-struct AttentionJob {
-  QueryRows rows;
-  std::size_t first_tile, last_tile;
-  bool is_part;
-  std::size_t sums;  // where the sums of the sequence's parts begin
-};
-
-// The keys that query i of a sequence attends to: [begin(i), end(i)).
-struct Visible {
-  std::size_t queries, keys, attended, window;
-  bool causal;
-  std::size_t begin(std::size_t i) const noexcept {
-    if (window == 0) return 0;
-    std::size_t const behind = causal ? own_end(i) : i + 1;  // the query's own position, and one
-    return behind > window ? std::min(behind - window, causal ? behind : attended) : 0;
-  }
-  std::size_t end(std::size_t i) const noexcept {
-    if (causal) return own_end(i);
-    return window == 0 || attended < window || i > attended - window ? attended : i + window;
-  }
-  // The tiles in which the queries [first, last) see keys, at least one.
-  KeyRange tiles(std::size_t first, std::size_t last) const noexcept {
-    std::size_t const tile = begin(first) / key_tile;
-    return {tile, std::max(tile + 1, (end(last - 1) + key_tile - 1) / key_tile)};
-  }
-  // What a query sees of a tile.
-  KeyRange in_tile(std::size_t i, std::size_t tile) const noexcept {
-    std::size_t const first = tile * key_tile, last = first + key_tile;
-    return {std::clamp(begin(i), first, last), std::clamp(end(i), first, last)};
-  }
-
- private:
-  std::size_t own_end(std::size_t i) const noexcept { return keys + i + 1 > queries ? keys + i + 1 - queries : 0; }
-};
-
-struct AttentionRun {
-  AttentionQueries const& queries;
-  AttentionKeys const* rows;  // either these
-  CachedKeys const* cached;   // or those, one for each sequence
-  std::size_t most_keys = 0;  // of any sequence
-  std::size_t longest = 1;    // queries of any sequence
-  std::size_t block = 0;      // rows that are run together
-  bool is_narrow = false;     // whether some keys are no floats
-
-  AttentionRun(AttentionQueries const& all, AttentionKeys const* from_rows, CachedKeys const* from_cache) noexcept
-      : queries(all), rows(from_rows), cached(from_cache) {
-    for (std::size_t s = 0; s < queries.sequences; ++s) {
-      most_keys = std::max(most_keys, key_count(s));
-      longest = std::max(longest, query_count(s));
-      is_narrow = is_narrow || (cached != nullptr && cached[s].layout.format != CacheFormat::f32);
-    }
-    block = block_rows(tile_keys(most_block_rows));
-  }
-
-  // Keys of a tile that so many rows see at most, counted from a panel's begin. Windows of neighbours lie one key further each.
-  std::size_t tile_keys(std::size_t count) const noexcept {
-    std::size_t const most = std::min(most_keys, key_tile);
-    if (queries.window == 0) return most;
-    return std::min(most, 2 * std::min(queries.window, most_keys) + count + panel_width);
-  }
-
-  std::size_t query_count(std::size_t s) const noexcept { return queries.offsets[s + 1] - queries.offsets[s]; }
-  std::size_t key_count(std::size_t s) const noexcept {
-    return cached != nullptr ? cached[s].count : rows->offsets[s + 1] - rows->offsets[s];
-  }
-  Visible visible(std::size_t s) const noexcept {
-    std::size_t const keys = key_count(s);
-    std::size_t const attended = queries.attended != nullptr ? std::min(queries.attended[s], keys) : keys;
-    return {query_count(s), keys, attended, queries.window, queries.mask == AttentionMask::causal};
-  }
-
-  // A row's sums over one tile: the output's columns, then the sum of exponentials.
-  std::size_t padded_size() const noexcept { return (queries.head_size + simd::lanes - 1) / simd::lanes * simd::lanes; }
-  std::size_t sums_floats() const noexcept { return padded_size() + simd::lanes; }
-  // The sums of a sequence's parts, for each tile of each row. The tiles of sequences with few queries are run by themselves: one query's keys
-  // are then spread over threads, whatever its heads.
-  std::size_t parts_floats(std::size_t s) const noexcept {
-    std::size_t const count = query_count(s);
-    if (count == 0 || count > tile_rows) return 0;
-    KeyRange const tiles = visible(s).tiles(0, count);
-    std::size_t const number = tiles.end - tiles.begin;
-    return number == 1 ? 0 : number * queries.heads * count * sums_floats();
-  }
-  std::size_t shared_floats() const noexcept {
-    std::size_t floats = 0;
-    for (std::size_t s = 0; s < queries.sequences; ++s) floats += parts_floats(s);
-    return floats;
-  }
-
-  // What a thread has for itself: scores, the sums of rows and those of a tile, and the packed keys and values of one head when no cache holds them.
-  std::size_t rows_at_once() const noexcept { return std::min(block, std::max(longest, queries.group)); }
-  std::size_t score_floats() const noexcept { return rows_at_once() * score_stride(tile_keys(block)); }
-  std::size_t sums_of_rows() const noexcept { return rows_at_once() * padded_size(); }
-  KeyValueLayout scratch_layout(std::size_t keys) const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, keys); }
-  std::size_t own_floats() const noexcept {
-    std::size_t const packed = cached == nullptr ? scratch_layout(most_keys).floats() : is_narrow ? widened_floats() : 0;
-    return score_floats() + 2 * sums_of_rows() + (packed + 15) / 16 * 16;
-  }
-  // Panels of keys, or values of some keys, that were no floats.
-  std::size_t widened_floats() const noexcept {
-    auto const layout = scratch_layout(widened_keys);
-    return std::max(widened_panels * panel_width * queries.head_size, layout.value_panels() * widened_keys * layout.value_width());
-  }
-  std::size_t scratch_floats(std::size_t concurrency) const noexcept { return shared_floats() + concurrency * own_floats(); }
-
-  // All jobs, in one order.
-  struct Jobs {
-    AttentionRun const& run;
-    std::size_t sequence = 0, head = 0, query = 0, tile = 0, sums = 0;
-
-    bool next(AttentionJob& job) noexcept {
-      std::size_t const heads = run.queries.heads;
-      for (; sequence < run.queries.sequences; ++sequence) {
-        std::size_t const count = run.query_count(sequence);
-        if (count != 0 && head < heads) break;
-        sums += run.parts_floats(sequence);
-        head = 0;
-      }
-      if (sequence == run.queries.sequences) return false;
-      std::size_t const count = run.query_count(sequence), group = run.queries.group;
-      bool const are_heads = count == 1;
-      std::size_t const taken = std::min(run.block, are_heads ? group - head % group : count - query);
-      KeyRange const tiles = run.visible(sequence).tiles(query, are_heads ? query + 1 : query + taken);
-      bool const is_part = count <= tile_rows && tiles.end - tiles.begin > 1;
-      job = {{sequence, head, query, taken, are_heads}, tiles.begin, tiles.end, is_part, sums};
-      if (is_part) {
-        job.first_tile += tile++;
-        job.last_tile = job.first_tile + 1;
-        if (job.last_tile != tiles.end) return true;
-        tile = 0;
-      }
-      if (are_heads) {
-        head += taken;
-      } else if ((query += taken) == count) {
-        query = 0;
-        ++head;
-      }
-      return true;
-    }
-  };
-
-  // Multiply-adds, about.
-  std::size_t cost(AttentionJob const& job) const noexcept {
-    Visible const seen = visible(job.rows.sequence);
-    std::size_t const begin = std::max(seen.begin(job.rows.query), job.first_tile * key_tile);
-    std::size_t const end = std::min(seen.end(job.rows.query_of(job.rows.count - 1)), job.last_tile * key_tile);
-    return job.rows.count * (std::max(begin, end) - begin + 16) * queries.head_size;
-  }
-
+  // The keys and values of a head, in a cache or packed into scratch memory.
   PackedHead pack(std::size_t s, std::size_t head, float* scratch) const noexcept {
     std::size_t const size = queries.head_size;
     if (cached != nullptr) {
@@ -454,14 +244,15 @@ struct AttentionRun {
     step();
     for (std::size_t part; (part = next_part.fetch_add(1, std::memory_order_relaxed)) < parts;) {
       std::size_t const begin = total / parts * part, end = part + 1 == parts ? total : begin + total / parts;
-      for (; there_are_more && place < end; step()) {
-        if (place < begin) continue;
+      while (there_are_more && place < begin) step();
+      while (there_are_more && place < end) {
         if (sequence != packed_sequence || key_head != packed_head) {
           packed = pack(sequence, key_head, own + score_floats() + 2 * sums_of_rows());
           packed_sequence = sequence;
           packed_head = key_head;
         }
         run_job(job, packed, own, shared);
+        step();
       }
     }
   }

@@ -7,6 +7,8 @@
 #if AXIFORM_DEFINES(kernels)
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 
 #include <axiform/kernels/cache_numbers.hpp>
 #include <axiform/kernels/elementwise.hpp>
@@ -61,9 +63,11 @@ struct ByteNumbers {
 inline WideTile tile_of_numbers(CacheFormat format, std::size_t rows, std::size_t panels) noexcept {
   static constexpr auto wide = wide_tiles<ByteNumbers>(std::make_index_sequence<tile_rows>{});
   static constexpr auto full = full_tiles<ByteNumbers>(std::make_index_sequence<tile_rows>{});
+  static constexpr auto wide_halves = wide_tiles<Weights<WeightFormat::bf16>>(std::make_index_sequence<tile_rows>{});
+  static constexpr auto full_halves = full_tiles<Weights<WeightFormat::bf16>>(std::make_index_sequence<tile_rows>{});
   bool const is_wide = panels_at_once(rows) <= panels;
   Tile const bytes = is_wide ? wide[rows - 1] : full[rows - 1];
-  Tile const halves = is_wide ? wide_tile(rows, WeightFormat::bf16).tile : full_tile(WeightFormat::bf16, rows);
+  Tile const halves = is_wide ? wide_halves[rows - 1] : full_halves[rows - 1];
   return {format == CacheFormat::int8 ? bytes : halves, is_wide ? panels_at_once(rows) : 1};
 }
 

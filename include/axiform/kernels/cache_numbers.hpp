@@ -2,6 +2,7 @@
 /// The numbers of a key-value cache that is not kept in floats: how they are made of floats, and how they become floats again.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

@@ -16,6 +16,7 @@
 #include <axiform/kernels/activation.hpp>
 #include <axiform/kernels/gemm_tile.hpp>
 #include <axiform/kernels/integer_product.hpp>
+#include <axiform/kernels/packed_pairs.hpp>
 #include <axiform/kernels/rounded_rows.hpp>
 #include <axiform/kernels/tiles_on_threads.hpp>
 #include <axiform/simd/batch.hpp>
@@ -28,8 +29,9 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// C = A * B, then the epilogue, spread over the executor's threads. Nothing is allocated.
 ///
 /// Each element of the product is summed in one order over k, so a row of C has the same bits whatever the number of rows and threads. Weights in
-/// bf16 and f16 are widened as they are loaded: the product has the bits of one with floats that were rounded to the format. With weights in blocks it is
-/// one of integers (kernels/integer_product.hpp).
+/// bf16 and f16 are widened as they are loaded: the product has the bits of one with floats that were rounded to the format. But with bf16, where
+/// `simd::has_bfloat16_products`, rows of A are rounded to it too, and numbers below the normal ones count as zeros. With weights in blocks it is one of
+/// integers (kernels/integer_product.hpp).
 ///
 /// @param a         [m, k], rows `a_stride` floats apart.
 /// @param packed_b  [k, n] as `pack_panels` writes it, in any format; in blocks as `pack_blocks` does.
@@ -39,6 +41,7 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size
           std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch = nullptr);
 
 /// The bytes of scratch memory that `gemm` needs for `m` rows of `k` inputs: for what products with weights of this format make of A.
+/// For bf16 with `simd::has_bfloat16_products` that are the rows in bfloat16; none else.
 std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept;
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -56,6 +59,7 @@ struct Product {
   float* c;
   std::size_t c_stride;
   Epilogue const& epilogue;
+  std::size_t inputs_of_float = 1;  // of A: two where its rows were rounded to pairs
 
   // The first row of the i-th of `tiles` tiles whose heights differ by at most one: 7 rows are 4 + 3, not 6 + 1.
   std::size_t row_of(std::size_t i, std::size_t tiles) const noexcept { return i * (m / tiles) + std::min(i, m % tiles); }
@@ -77,9 +81,10 @@ struct Product {
     std::size_t const column = step.panel * panel_width;
     std::size_t const columns = step.panels * panel_width;
     std::size_t const line = bytes_of(b.format, panel_width);
+    std::size_t const inputs = b.format == WeightFormat::bf16 ? 2 : 1;
     std::size_t const piece = line * (step.k1 - step.k0) / step.shares / 2;
     TileOperands operands{.k = step.k1 - step.k0,
-                          .a = a + step.first_row * a_stride + step.k0,
+                          .a = a + step.first_row * a_stride + step.k0 / inputs_of_float,
                           .a_stride = a_stride,
                           .b = weights_at(step.panel, step.k0),
                           .b_step = panel_width,
@@ -90,7 +95,7 @@ struct Product {
     // This tile's share of the panel behind: a piece of its first half and one of its second, so that the streams of the tiles join.
     operands.prefetch = reinterpret_cast<std::uintptr_t>(operands.b) + step.panels * line * k + step.share * piece;
     operands.prefetch_apart = step.shares * piece;
-    operands.prefetch_step = (line / step.shares + 1) / 2;
+    operands.prefetch_step = (line * inputs / step.shares + 1) / 2;
     if (step.k1 < k) return tile(operands);
 
     if (epilogue.bias != nullptr) operands.bias = epilogue.bias + column;
@@ -136,9 +141,10 @@ struct Product {
     WideTile const wide = wide_tile(m / tiles + (m % tiles != 0), b.format);
     std::size_t const count = last_tile - first_tile;
     bool const whole = count == 1 || epilogue.residual == c;  // sums in C would overwrite the residual
-    std::size_t const parts = whole ? 1 : std::max<std::size_t>(1, (k + most_k - 1) / most_k);
-    std::size_t const block = std::max<std::size_t>(1, a_block_floats / (tile_rows * (k / parts) + 1));
+    std::size_t const parts = whole ? 1 : std::max<std::size_t>(1, (k / inputs_of_float + most_k - 1) / most_k);
+    std::size_t const block = std::max<std::size_t>(1, a_block_floats / (tile_rows * (k / inputs_of_float / parts) + 1));
     std::size_t const blocks = (count + block - 1) / block;
+    auto const k_of = [&](std::size_t part) { return part == parts ? k : part * k / parts / 2 * 2; };  // pairs stay together
     for (std::size_t i = 0; i < blocks; ++i) {
       std::size_t const from = first_tile + i * count / blocks;
       std::size_t const to = first_tile + (i + 1) * count / blocks;
@@ -148,7 +154,7 @@ struct Product {
           for (std::size_t j = from; j < to; ++j) {
             std::size_t const row = row_of(j, tiles);
             std::size_t const end = row_of(j + 1, tiles);
-            run_full({row, end, panel, panels, part * k / parts, (part + 1) * k / parts, j - from, to - from},
+            run_full({row, end, panel, panels, k_of(part), k_of(part + 1), j - from, to - from},
                      panels > 1 ? wide.tile : full_tile(b.format, end - row));
           }
           panel += panels;
@@ -162,6 +168,18 @@ struct Product {
   static constexpr std::size_t most_k = 1024;
 };
 
+// Rows in bfloat16, by pairs, each rounded once whatever the panels; on all threads where a thread's part takes longer than a fork and join.
+inline void round_rows_to_pairs(std::size_t m, std::size_t k, float const* a, std::size_t a_stride, float* words, Executor& executor) {
+  constexpr std::size_t least_floats = 16 * 1024;
+  std::size_t const parts = std::clamp<std::size_t>(m * k / least_floats, 1, executor.concurrency());
+  auto const round = [&](std::size_t part) {
+    for (std::size_t row = part * m / parts; row < (part + 1) * m / parts; ++row)
+      round_to_pairs(a + row * a_stride, k, words + row * words_of_row(k));
+  };
+  if (parts == 1) return round(0);
+  executor.parallel_for(parts, round);
+}
+
 }  // namespace detail
 
 AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
@@ -169,7 +187,13 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
   if (m == 0 || n == 0) return;
   if (k == 0) packed_b = PackedPanels(nullptr, WeightFormat::f32);  // nothing to read, in no format
   if (is_in_blocks(packed_b.format)) return integer_product(m, n, k, a, a_stride, packed_b, c, c_stride, epilogue, executor, scratch);
-  detail::Product const product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
+  detail::Product product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
+  if (gemm_scratch_bytes(packed_b.format, m, k) != 0) {
+    product.a = reinterpret_cast<float*>(scratch);
+    product.a_stride = words_of_row(k);
+    product.inputs_of_float = 2;
+    detail::round_rows_to_pairs(m, k, a, a_stride, reinterpret_cast<float*>(scratch), executor);
+  }
   std::size_t const tiles = m / tile_rows + (m % tile_rows != 0);
   // Below this a thread costs more than it brings (a spinning fork-join takes 0.2 to 0.5 us).
   constexpr std::size_t least_work = 32 * 1024;
@@ -177,7 +201,8 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
 }
 
 AXIFORM_INLINE std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept {
-  return is_in_blocks(format) ? rounded_rows(format, nullptr, m, k).bytes() : 0;
+  if (is_in_blocks(format)) return rounded_rows(format, nullptr, m, k).bytes();
+  return format == WeightFormat::bf16 && simd::has_bfloat16_products ? m * words_of_row(k) * sizeof(float) : 0;
 }
 
 #endif  // AXIFORM_DEFINES(kernels)

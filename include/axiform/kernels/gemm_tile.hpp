@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <axiform/core/config.hpp>
@@ -21,7 +22,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// What a tile reads and writes. Strides are in floats; those of B in weights.
 struct TileOperands {
   std::size_t k = 0;                ///< length of the sums
-  float const* a = nullptr;         ///< [rows, k]
+  float const* a = nullptr;         ///< [rows, k]; for bf16 with `simd::has_bfloat16_products` words of pairs
   std::size_t a_stride = 0;         ///< from one row to the next
   float const* b = nullptr;         ///< [panels][k][vectors * lanes], in the tile's format: a pointer to halves comes as one to floats
   std::size_t b_step = 0;           ///< from one k to the next
@@ -34,13 +35,13 @@ struct TileOperands {
   bool resume = false;              ///< whether c holds the sums of the k before these, to go on with
   std::uintptr_t prefetch = 0;      ///< 0, or the address from which to bring memory into L2, in two streams; need not be valid
   std::size_t prefetch_apart = 0;   ///< bytes from the first stream to the second
-  std::size_t prefetch_step = 0;    ///< bytes that both move on for each k
+  std::size_t prefetch_step = 0;    ///< bytes that both move on for each step
 };
 
 /// C = A * B (+ bias) (+ residual), for Rows rows and Panels panels of Vectors vectors.
 ///
 /// Each element is `fma(a[k], b[k], sum)` for k = 0, 1, … from sum = 0, then + bias, then + residual, whatever the tile's form: a row has
-/// the same bits in a tile of six and by itself.
+/// the same bits in a tile of six and by itself. (For bf16 with `simd::has_bfloat16_products`, k after k as `simd::multiply_pairs` does it.)
 using Tile = void (*)(TileOperands const&) noexcept;
 
 namespace detail {
@@ -75,6 +76,64 @@ struct TileSums {
       simd::Floats const factor = simd::broadcast(a[r][k]);
 #pragma GCC unroll 16
       for (std::size_t v = 0; v < Panels * Vectors; ++v) sums[r][v] = simd::fma(factor, values[v], sums[r][v]);
+    }
+  }
+};
+
+// Weights in bf16 as a matrix has them: two inputs share a word (kernels/packed_pairs.hpp).
+struct PairedWeights {
+  using Element = std::uint16_t;
+};
+// What a tile of a matrix in this format reads.
+template <class Format>
+using MatrixWeights = std::conditional_t<std::is_same_v<Format, Weights<WeightFormat::bf16>>, PairedWeights, Format>;
+
+// Inputs that the tile takes in a step.
+template <class Format>
+inline constexpr std::size_t inputs_of_step = 1;
+template <>
+inline constexpr std::size_t inputs_of_step<PairedWeights> = 2;
+
+// Pairs of bf16: both at once where there is such an instruction, else the upper ones as floats, and then the lower ones.
+template <std::size_t Rows, std::size_t Vectors, std::size_t Panels>
+struct TileSums<PairedWeights, Rows, Vectors, Panels> {
+  simd::Floats sums[Rows][Panels * Vectors];
+
+  using Element = PairedWeights::Element;
+
+  [[gnu::always_inline]] void add(float const* const (&a)[Rows], std::size_t pair, Element const* b, std::size_t b_panel_stride) noexcept {
+    if constexpr (simd::has_bfloat16_products) {
+      add_values(a, pair, b, b_panel_stride, 2, [](Element const* words) { return simd::load(reinterpret_cast<float const*>(words)); });
+    } else {
+      add_values(a, 2 * pair, b, b_panel_stride, 2, [](Element const* words) { return simd::load_upper_bfloat16(words); });
+      add_values(a, 2 * pair + 1, b, b_panel_stride, 2, [](Element const* words) { return simd::load_lower_bfloat16(words); });
+    }
+  }
+
+  // The last input of an odd number, whose line has no second one: the lower halves are zeros.
+  [[gnu::always_inline]] void add_last(float const* const (&a)[Rows], std::size_t pair, Element const* b,
+                                       std::size_t b_panel_stride) noexcept {
+    std::size_t const k = simd::has_bfloat16_products ? pair : 2 * pair;
+    add_values(a, k, b, b_panel_stride, 1, [](Element const* halves) { return simd::load_bfloat16(halves); });
+  }
+
+ private:
+  template <class Load>
+  [[gnu::always_inline]] void add_values(float const* const (&a)[Rows], std::size_t k, Element const* b, std::size_t b_panel_stride,
+                                         std::size_t apart, Load const& load) noexcept {
+    simd::Floats values[Panels * Vectors];
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < Panels * Vectors; ++v) {
+      values[v] = load(b + v / Vectors * b_panel_stride + v % Vectors * simd::lanes * apart);
+      if constexpr (Rows > 1) keep_in_register(values[v]);
+    }
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Rows; ++r) {
+      simd::Floats const factor = simd::broadcast(a[r][k]);
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < Panels * Vectors; ++v)
+        sums[r][v] =
+            simd::has_bfloat16_products ? simd::multiply_pairs(factor, values[v], sums[r][v]) : simd::fma(factor, values[v], sums[r][v]);
     }
   }
 };
@@ -122,8 +181,9 @@ template <class Format, std::size_t Rows, std::size_t Vectors, std::size_t Panel
   for (std::size_t r = 0; r < Rows; ++r) a[r] = operands.a + r * operands.a_stride;
   begin_tile(tile.sums, operands);
 
-  std::size_t const count = operands.k;
-  std::size_t const b_step = operands.b_step;
+  constexpr std::size_t inputs = inputs_of_step<Format>;
+  std::size_t const count = operands.k / inputs;
+  std::size_t const b_step = operands.b_step * inputs;
   std::size_t const b_panel_stride = operands.b_panel_stride;
   auto const* b = reinterpret_cast<typename Format::Element const*>(operands.b);
   std::size_t k = 0;
@@ -141,6 +201,8 @@ template <class Format, std::size_t Rows, std::size_t Vectors, std::size_t Panel
       prefetch += prefetch_step;
     }
   }
+  if constexpr (inputs > 1)
+    if (operands.k % inputs != 0) tile.add_last(a, k, b, b_panel_stride);
 
   finish_tile(tile.sums, operands);
 }
@@ -176,7 +238,7 @@ inline Tile narrow_tile(std::size_t rows, std::size_t vectors) noexcept {
 inline Tile full_tile(WeightFormat format, std::size_t rows) noexcept {
   Tile result = nullptr;
   with_weights(format, [&]<class Format>(Format) {
-    static constexpr auto tiles = detail::full_tiles<Format>(std::make_index_sequence<tile_rows>{});
+    static constexpr auto tiles = detail::full_tiles<detail::MatrixWeights<Format>>(std::make_index_sequence<tile_rows>{});
     result = tiles[rows - 1];
   });
   return result;
@@ -192,7 +254,7 @@ struct WideTile {
 inline WideTile wide_tile(std::size_t rows, WeightFormat format = WeightFormat::f32) noexcept {
   WideTile result{nullptr, detail::panels_at_once(rows)};
   with_weights(format, [&]<class Format>(Format) {
-    static constexpr auto tiles = detail::wide_tiles<Format>(std::make_index_sequence<tile_rows>{});
+    static constexpr auto tiles = detail::wide_tiles<detail::MatrixWeights<Format>>(std::make_index_sequence<tile_rows>{});
     result.tile = tiles[rows - 1];
   });
   return result;

@@ -28,7 +28,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// Rows of A are rounded to numbers of 8 bits in groups of 32 (kernels/rounded_rows.hpp). Products of a group are summed in integers, exactly; its sum
 /// becomes a float, which is multiplied by the row's scale and, by fma, with the weights' scale; a minimum is multiplied with the row's offset and added by
 /// fma behind it. Groups come in the order 0, 1, … from zero: a row of C has the same bits whatever the number of rows and threads.
-/// @param scratch What `rounded_rows` takes, at a multiple of 64 bytes.
+/// @param scratch The bytes of `rounded_rows(format, scratch, m, k)`, at a multiple of 64 bytes.
 /// @pre The format is one of blocks, none of the sizes is zero, and k a multiple of 32.
 void integer_product(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
                      std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch);
@@ -90,7 +90,7 @@ struct IntegerProduct {
                                    .halves_stride = groups * Blocks::group_halves,
                                    .sums_stride = sums_stride,
                                    .words_ahead = integer_tile_panels * groups * Blocks::group_bytes,
-                                   .halves_ahead = integer_tile_panels * groups * Blocks::group_halves,
+                                   .halves_ahead = integer_tile_panels * groups * Blocks::group_halves * 2,
                                    .resume = part != 0};
       for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
         std::size_t const row = row_of(tile);

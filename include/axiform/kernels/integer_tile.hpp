@@ -33,7 +33,7 @@ struct IntegerTileOperands {
   float* sums = nullptr;                  ///< [rows, panels * 16]
   std::size_t sums_stride = 0;            ///< From one row to the next.
   std::size_t words_ahead = 0;            ///< Bytes from a word to one that will be wanted; it is asked for, and need not be there.
-  std::size_t halves_ahead = 0;           ///< Halves, the same.
+  std::size_t halves_ahead = 0;           ///< Bytes, the same for the halves.
   bool resume = false;                    ///< Whether the sums hold those of the groups before these, to go on with.
 };
 
@@ -107,7 +107,7 @@ template <class Blocks, std::size_t Rows, std::size_t Vectors>
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < Vectors; ++v) {
       Floats const scale = simd::load_half(halves[v]);
-      if (v % of_panel == 0) __builtin_prefetch(halves[v] + halves_ahead, 0, 2);
+      if (v % of_panel == 0) ask_for(halves[v], halves_ahead);
       [[maybe_unused]] Floats const minimum = simd::load_half(halves[v] + (Blocks::has_minimum ? block_panel_width : 0));
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < Rows; ++r) {

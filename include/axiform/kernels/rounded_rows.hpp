@@ -10,7 +10,9 @@
 #include <axiform/kernels/packed_blocks.hpp>
 
 #if AXIFORM_DEFINES(kernels)
+#include <algorithm>
 #include <bit>
+#include <limits>
 
 #include <axiform/kernels/integer_arithmetic.hpp>
 #include <axiform/simd/batch.hpp>
@@ -59,51 +61,70 @@ void round_rows(WeightFormat format, float const* a, std::size_t a_stride, std::
 
 namespace detail {
 
-// The scale of a group, and 1 / scale, from the bits of its greatest magnitude.
-struct GroupScale {
-  float scale, inverse;
+// Groups whose scales are made together, so that one division serves a register of them.
+inline constexpr std::size_t groups_at_once = 16;
 
-  explicit GroupScale(std::int32_t greatest_bits) noexcept {
-    constexpr float least = 0x1p-100f;  // 127 times its inverse is a float
-    float const greatest = std::bit_cast<float>(greatest_bits);
-    bool const is_finite = greatest_bits < 0x7f800000, is_zeros = greatest < least;
-    scale = !is_finite ? std::bit_cast<float>(0x7fc00000) : is_zeros ? 0.0f : greatest / 127.0f;
-    inverse = !is_finite || is_zeros ? 0.0f : 127.0f / greatest;
+// The bits of the greatest magnitude of a group: by their bits NaN is the greatest.
+[[gnu::always_inline]] inline std::int32_t greatest_of_group(float const* a) noexcept {
+  simd::Ints greatest(0);
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < weights_of_block; i += simd::lanes)
+    greatest = xsimd::max(greatest, xsimd::bitwise_cast<std::int32_t>(simd::load(a + i)) & simd::Ints(0x7fffffff));
+  return xsimd::reduce_max(greatest);
+}
+
+// The scales of groups, and what their floats are multiplied with: from the bits of the greatest magnitudes.
+inline void scales_of_groups(std::int32_t const (&greatest)[groups_at_once], float (&inverses)[groups_at_once], float* scales,
+                             std::size_t count) noexcept {
+  using simd::Floats;
+  for (std::size_t i = 0; i < count; i += simd::lanes) {
+    Floats const magnitude = xsimd::bitwise_cast<float>(simd::Ints::load_unaligned(greatest + i));
+    Floats const least = simd::broadcast(0x1p-100f), infinity = simd::broadcast(std::numeric_limits<float>::infinity());
+    auto const is_number = magnitude < infinity, is_something = is_number & (magnitude >= least);
+    Floats const zero = simd::broadcast(0.0f), nan = simd::broadcast(std::numeric_limits<float>::quiet_NaN());
+    Floats const divisor = xsimd::select(is_something, magnitude, simd::broadcast(1.0f));
+    simd::store(inverses + i, xsimd::select(is_something, simd::divide(simd::broadcast(127.0f), divisor), zero));
+    Floats const scale = xsimd::select(is_something, simd::divide(magnitude, simd::broadcast(127.0f)), xsimd::select(is_number, zero, nan));
+    simd::store_partial(scales + i, scale, std::min(simd::lanes, count - i));
   }
-};
+}
+
+// Rounds a group, whose numbers it writes, and returns their sum.
+template <class Number>
+[[gnu::always_inline]] inline std::int32_t round_group(float const* a, float inverse, Number* numbers) noexcept {
+  using simd::Ints;
+  bool const is_something = inverse != 0.0f;  // infinity times zero would be no number
+  Ints sum(0);
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < weights_of_block; i += simd::lanes) {
+    Ints const number = is_something ? simd::rounded(simd::load(a + i) * simd::broadcast(inverse)) : Ints(0);
+    sum += number;
+    if constexpr (sizeof(Number) == 1) {
+      simd::store_bytes(numbers + i, number);
+    } else {
+      simd::store_halves_by_twos(numbers + i, number);
+    }
+  }
+  return xsimd::reduce_add(sum);
+}
 
 template <class Blocks>
 void round_row(float const* a, RoundedRows target, std::size_t row) noexcept {
-  using simd::Floats, simd::Ints;
   using Number = typename IntegerArithmetic<Blocks>::Number;
-  constexpr std::size_t vectors = weights_of_block / simd::lanes;
-  for (std::size_t g = 0; g < target.groups(); ++g, a += weights_of_block) {
-    Floats values[vectors];
-    // By their bits, as NaN is the greatest then.
-    Ints greatest(0);
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < vectors; ++v) {
-      values[v] = simd::load(a + v * simd::lanes);
-      greatest = xsimd::max(greatest, xsimd::bitwise_cast<std::int32_t>(values[v]) & Ints(0x7fffffff));
+  for (std::size_t first = 0; first < target.groups(); first += groups_at_once) {
+    std::size_t const count = std::min(groups_at_once, target.groups() - first);
+    std::int32_t greatest[groups_at_once] = {};
+    float inverses[groups_at_once];
+    float const* const from = a + first * weights_of_block;
+    float* const scales = target.scales(row) + first;
+    for (std::size_t g = 0; g < count; ++g) greatest[g] = greatest_of_group(from + g * weights_of_block);
+    scales_of_groups(greatest, inverses, scales, count);
+    auto* const numbers = reinterpret_cast<Number*>(target.numbers(row)) + first * weights_of_block;
+    for (std::size_t g = 0; g < count; ++g) {
+      std::int32_t const sum = round_group(from + g * weights_of_block, inverses[g], numbers + g * weights_of_block);
+      target.offsets(row)[first + g] =
+          Blocks::has_minimum ? std::bit_cast<std::int32_t>(scales[g] * static_cast<float>(sum)) : -Blocks::zero * sum;
     }
-    GroupScale const group(xsimd::reduce_max(greatest));
-    bool const is_nothing = group.inverse == 0.0f;  // infinity times zero would be no number
-    Ints sum(0);
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < vectors; ++v) {
-      Ints const number = is_nothing ? Ints(0) : simd::rounded(values[v] * simd::broadcast(group.inverse));
-      sum += number;
-      auto* const to = reinterpret_cast<Number*>(target.numbers(row)) + g * weights_of_block + v * simd::lanes;
-      if constexpr (sizeof(Number) == 1) {
-        simd::store_bytes(to, number);
-      } else {
-        simd::store_halves_by_twos(to, number);
-      }
-    }
-    std::int32_t const total = xsimd::reduce_add(sum);
-    target.scales(row)[g] = group.scale;
-    target.offsets(row)[g] =
-        Blocks::has_minimum ? std::bit_cast<std::int32_t>(group.scale * static_cast<float>(total)) : -Blocks::zero * total;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include <axiform/core/weight_blocks.hpp>
 #include <axiform/core/weight_format.hpp>
 #include <axiform/kernels/packed_blocks.hpp>
+#include <axiform/kernels/packed_pairs.hpp>
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/weights.hpp>
 #include <axiform/ops/weight_buffer.hpp>
@@ -21,7 +23,7 @@
 namespace axiform::inline AXIFORM_ARCH {
 
 /// A matrix of `outputs` x `inputs` weights in one format, packed in panels of `kernels::panel_width` outputs: `[ceil(outputs / width)][inputs][width]`,
-/// the last panel filled with zeros; in blocks, as kernels/packed_blocks.hpp says. What is written and read are floats, or blocks as they are. Writing
+/// the last panel filled with zeros; in bf16 as kernels/packed_pairs.hpp says, in blocks as kernels/packed_blocks.hpp does. What is written and read are floats, or blocks as they are. Writing
 /// distinct outputs, or distinct inputs (of a format of blocks, distinct blocks of inputs), from several threads is safe.
 class PackedMatrix {
  public:
@@ -49,7 +51,7 @@ class PackedMatrix {
   void set_format(WeightFormat format) {
     format = format_of_rows(format, inputs_);
     if (format == this->format()) return;
-    if (!is_in_blocks(format) && !is_in_blocks(this->format())) return weights_.set_format(format);
+    if (lies_in_order(format) && lies_in_order(this->format())) return weights_.set_format(format);
     PackedMatrix converted(inputs_, outputs_, format);
     if (!weights_.is_written()) {
       *this = std::move(converted);
@@ -76,11 +78,16 @@ class PackedMatrix {
         kernels::transpose(group, inputs_, from, inputs_, static_cast<float*>(weights_.write_at(place)), kernels::panel_width);
         return;
       }
-      constexpr std::size_t most = 64;
+      constexpr std::size_t most = 64;  // even: pairs stay together
       float turned[most * kernels::panel_width];
       for (std::size_t input = 0; input < inputs_; input += most) {
         std::size_t const inputs = std::min(most, inputs_ - input);
         kernels::transpose(group, inputs, from + input, inputs_, turned, kernels::panel_width);
+        if (format() == WeightFormat::bf16) {
+          std::size_t const column = output % kernels::panel_width;
+          kernels::write_pairs(turned, kernels::panel_width, input, inputs, column, group, inputs_, pairs_at(place - column));
+          continue;
+        }
         for (std::size_t i = 0; i < inputs; ++i)
           weights_.write(place + (input + i) * kernels::panel_width, turned + i * kernels::panel_width, group);
       }
@@ -103,6 +110,11 @@ class PackedMatrix {
       return;
     }
     for_panels(first_output, outputs, [&](std::size_t output, std::size_t group, std::size_t place) {
+      if (format() == WeightFormat::bf16) {
+        std::size_t const column = output % kernels::panel_width;
+        kernels::write_pairs(values + (output - first_output), stride, first, count, column, group, inputs_, pairs_at(place - column));
+        return;
+      }
       for (std::size_t i = 0; i < count; ++i)
         weights_.write(place + (first + i) * kernels::panel_width, values + i * stride + (output - first_output), group);
     });
@@ -155,6 +167,7 @@ class PackedMatrix {
       for_blocks(output, [&](std::size_t input, float const* block) { std::copy_n(block, weights_of_block, values + input); });
       return;
     }
+    if (format() == WeightFormat::bf16) return kernels::read_pairs(pairs_of(output), output % kernels::panel_width, inputs_, values);
     weights_.read(place_of(output), kernels::panel_width, values, inputs_);
   }
   /// Adds one output to `values`.
@@ -165,6 +178,7 @@ class PackedMatrix {
       });
       return;
     }
+    if (format() == WeightFormat::bf16) return kernels::add_pairs(pairs_of(output), output % kernels::panel_width, inputs_, values);
     weights_.add(place_of(output), kernels::panel_width, values, inputs_);
   }
 
@@ -183,6 +197,13 @@ class PackedMatrix {
   // Where the first input of an output lies; the next is a panel's width behind.
   std::size_t place_of(std::size_t output) const noexcept {
     return output / kernels::panel_width * kernels::panel_width * inputs_ + output % kernels::panel_width;
+  }
+  // Whether the next output of an input is the next weight, so that another format has each weight where this one has it.
+  static constexpr bool lies_in_order(WeightFormat format) noexcept { return format == WeightFormat::f32 || format == WeightFormat::f16; }
+  // The panel that begins at `place`, to write to, and that of an output, in bf16.
+  std::uint16_t* pairs_at(std::size_t place) { return static_cast<std::uint16_t*>(weights_.write_at(place)); }
+  std::uint16_t const* pairs_of(std::size_t output) const noexcept {
+    return static_cast<std::uint16_t const*>(weights_.data()) + place_of(output - output % kernels::panel_width);
   }
   std::byte* memory() { return static_cast<std::byte*>(weights_.write_at(0)); }
   // Rounds a block of inputs from `input` on.

@@ -94,6 +94,13 @@ inline constexpr std::size_t lanes = Floats::size;
 /// Vector registers of the instruction set, which bound a register tile: 32 with AVX-512 and NEON, 16 with SSE and AVX.
 inline constexpr std::size_t registers = std::is_base_of_v<xsimd::avx512f, Arch> || std::is_base_of_v<xsimd::neon64, Arch> ? 32 : 16;
 
+/// Whether products of pairs of bfloat16 are one instruction (`multiply_pairs`).
+#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+inline constexpr bool has_bfloat16_products = true;
+#else
+inline constexpr bool has_bfloat16_products = false;
+#endif
+
 /// Whether `fma` rounds once. Without the instruction (SSE, plain AVX) it is a product, rounded, and a sum, rounded, everywhere.
 inline constexpr bool has_fma = std::is_base_of_v<xsimd::avx512f, Arch> || std::is_base_of_v<xsimd::neon64, Arch> ||
                                 std::is_base_of_v<xsimd::fma3<xsimd::avx2>, Arch> || std::is_base_of_v<xsimd::fma3<xsimd::avx>, Arch> ||

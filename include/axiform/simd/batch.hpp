@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <axiform/core/weight_format.hpp>
 #include <axiform/simd/arch.hpp>
 
 AXIFORM_BEGIN_KERNELS
@@ -43,6 +44,41 @@ namespace axiform::inline AXIFORM_ARCH::simd {
   return Floats(_mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(reinterpret_cast<__m128i const*>(source)))));
 #else
   return Floats(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(source), 16)));
+#endif
+}
+
+/// The upper bfloat16 of each of the `lanes` words at `source`, of any alignment, as floats.
+[[gnu::always_inline]] inline Floats load_upper_bfloat16(std::uint16_t const* source) noexcept {
+#if defined(__AVX512F__)
+  return Floats(_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(source), _mm512_set1_epi32(static_cast<int>(0xffff0000)))));
+#elif defined(__AVX__)
+  __m256 const upper = _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(0xffff0000)));
+  return Floats(_mm256_and_ps(_mm256_castsi256_ps(_mm256_loadu_si256(reinterpret_cast<__m256i const*>(source))), upper));
+#elif defined(__x86_64__)
+  __m128i const upper = _mm_set1_epi32(static_cast<int>(0xffff0000));
+  return Floats(_mm_castsi128_ps(_mm_and_si128(_mm_loadu_si128(reinterpret_cast<__m128i const*>(source)), upper)));
+#else
+  return Floats(vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_u16(vld1q_u16(source)), vdupq_n_u32(0xffff0000))));
+#endif
+}
+
+/// The lower bfloat16 of each likewise.
+[[gnu::always_inline]] inline Floats load_lower_bfloat16(std::uint16_t const* source) noexcept {
+#if defined(__AVX512F__)
+  return Floats(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(source), 16)));
+#elif defined(__AVX2__)
+  return Floats(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256(reinterpret_cast<__m256i const*>(source)), 16)));
+#elif defined(__x86_64__)
+  auto const shifted = [&](std::size_t first) {
+    return _mm_castsi128_ps(_mm_slli_epi32(_mm_loadu_si128(reinterpret_cast<__m128i const*>(source + first)), 16));
+  };
+#if defined(__AVX__)
+  return Floats(_mm256_insertf128_ps(_mm256_castps128_ps256(shifted(0)), shifted(8), 1));
+#else
+  return Floats(shifted(0));
+#endif
+#else
+  return Floats(vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_u16(vld1q_u16(source)), 16)));
 #endif
 }
 
@@ -112,6 +148,39 @@ template <std::size_t Chunk>
 
 /// a * b + c, rounded once where `has_fma`, else after the product and after the sum.
 [[gnu::always_inline]] inline Floats fma(Floats a, Floats b, Floats c) noexcept { return xsimd::fma(a, b, c); }
+
+/// sum + upper(a) * upper(b), then + lower(a) * lower(b): products of the bfloat16 in the halves of each word, as `fma` does them. Where
+/// `has_bfloat16_products` numbers below the normal ones count as zeros of their sign, in operands and results both (Intel's manual, VDPBF16PS: the odd pair
+/// first; found so on Zen 4 too).
+[[gnu::always_inline]] inline Floats multiply_pairs(Floats a, Floats b, Floats sum) noexcept {
+#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+  return Floats(_mm512_dpbf16_ps(sum.data, (__m512bh)a.data, (__m512bh)b.data));
+#else
+  auto const upper = [](Floats words) {
+    return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(words) & Ints(static_cast<std::int32_t>(0xffff0000)));
+  };
+  auto const lower = [](Floats words) { return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(words) << 16); };
+  return fma(lower(a), lower(b), fma(upper(a), upper(b), sum));
+#endif
+}
+
+/// The nearest bfloat16 of 2 * `lanes` floats, in pairs: the first of two in the upper half of a word. Numbers below the normal ones become zeros where
+/// `has_bfloat16_products`.
+/// @param target `lanes` words, of any alignment.
+[[gnu::always_inline]] inline void store_bfloat16_pairs(void* target, Floats first, Floats second) noexcept {
+#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+  auto const pairs = (__m512i)_mm512_cvtne2ps_pbh(second.data, first.data);
+  _mm512_storeu_si512(target, _mm512_rol_epi32(pairs, 16));
+#else
+  alignas(Floats) float values[2 * lanes];
+  store(values, first);
+  store(values + lanes, second);
+  std::uint32_t words[lanes];
+  for (std::size_t i = 0; i < lanes; ++i)
+    words[i] = std::uint32_t{bfloat16_from_float(values[2 * i])} << 16 | bfloat16_from_float(values[2 * i + 1]);
+  std::memcpy(target, words, sizeof(words));
+#endif
+}
 
 /// a * b - c, rounded as `fma`.
 [[gnu::always_inline]] inline Floats fms(Floats a, Floats b, Floats c) noexcept {

@@ -1,0 +1,95 @@
+/// @file
+/// bfloat16 in a packed matrix, and rows of the other operand like them: two inputs of one output share a word of 32 bits, as the product's instructions
+/// take them.
+///
+/// A panel is `[inputs / 2][panel_width][2]`: the upper half of a word is the first of two inputs, the lower half the second, so that an instruction that
+/// multiplies both, the upper ones first, adds them in the order of inputs; and one that does not has each as a float by a mask or a shift. Where inputs are
+/// odd in number the last is a line of `[panel_width]` by itself, so a panel has no more bytes than weights.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <axiform/core/config.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/kernels/packing.hpp>
+#include <axiform/simd/batch.hpp>
+
+AXIFORM_BEGIN_KERNELS
+
+namespace axiform::inline AXIFORM_ARCH::kernels {
+
+/// Where the weight of an input and a column of a panel lies, in weights from the panel's first.
+constexpr std::size_t place_in_pairs(std::size_t input, std::size_t column, std::size_t inputs) noexcept {
+  if (input % 2 == 0 && input + 1 == inputs) return input * panel_width + column;
+  return input / 2 * 2 * panel_width + column * 2 + (input % 2 == 0 ? 1 : 0);
+}
+
+/// Rounds inputs [first, first + count) of `columns` columns from `column` on into a panel.
+/// @param values [count, columns], rows `stride` floats apart.
+/// @param panel  The panel, of `inputs` inputs in all.
+void write_pairs(float const* values, std::size_t stride, std::size_t first, std::size_t count, std::size_t column, std::size_t columns,
+                 std::size_t inputs, std::uint16_t* panel) noexcept;
+
+/// values[i] = the weight of input i and `column`, for every input.
+void read_pairs(std::uint16_t const* panel, std::size_t column, std::size_t inputs, float* values) noexcept;
+
+/// values[i] += the weight of input i and `column` likewise.
+void add_pairs(std::uint16_t const* panel, std::size_t column, std::size_t inputs, float* values) noexcept;
+
+/// The words from one row of pairs to the next: whole registers.
+constexpr std::size_t words_of_row(std::size_t k) noexcept { return (k / 2 + k % 2 + simd::lanes - 1) / simd::lanes * simd::lanes; }
+
+/// Rounds a row of `k` floats to bfloat16 in pairs, zeros behind them.
+/// @param words `words_of_row(k)` words.
+void round_to_pairs(float const* row, std::size_t k, float* words) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if AXIFORM_DEFINES(kernels)
+
+AXIFORM_INLINE void write_pairs(float const* values, std::size_t stride, std::size_t first, std::size_t count, std::size_t column,
+                                std::size_t columns, std::size_t inputs, std::uint16_t* panel) noexcept {
+  for (std::size_t input = first; input < first + count;) {
+    float const* const line = values + (input - first) * stride;
+    if (input % 2 == 0 && input + 1 < first + count) {
+      std::uint16_t* const pairs = panel + place_in_pairs(input + 1, column, inputs);
+      float const* const next = line + stride;
+      for (std::size_t j = 0; j < columns; ++j) {
+        pairs[2 * j] = bfloat16_from_float(next[j]);
+        pairs[2 * j + 1] = bfloat16_from_float(line[j]);
+      }
+      input += 2;
+      continue;
+    }
+    // One of a pair, whose other half may be written by another thread; or the last of an odd number.
+    for (std::size_t j = 0; j < columns; ++j) panel[place_in_pairs(input, column + j, inputs)] = bfloat16_from_float(line[j]);
+    ++input;
+  }
+}
+
+AXIFORM_INLINE void read_pairs(std::uint16_t const* panel, std::size_t column, std::size_t inputs, float* values) noexcept {
+  for (std::size_t i = 0; i < inputs; ++i) values[i] = float_from_bfloat16(panel[place_in_pairs(i, column, inputs)]);
+}
+
+AXIFORM_INLINE void add_pairs(std::uint16_t const* panel, std::size_t column, std::size_t inputs, float* values) noexcept {
+  for (std::size_t i = 0; i < inputs; ++i) values[i] += float_from_bfloat16(panel[place_in_pairs(i, column, inputs)]);
+}
+
+AXIFORM_INLINE void round_to_pairs(float const* row, std::size_t k, float* words) noexcept {
+  constexpr std::size_t step = 2 * simd::lanes;
+  std::size_t const whole = k / step * step;
+  for (std::size_t i = 0; i < whole; i += step)
+    simd::store_bfloat16_pairs(words + i / 2, simd::load(row + i), simd::load(row + i + simd::lanes));
+  if (whole == k) return;
+  std::size_t const first = std::min(k - whole, simd::lanes);
+  simd::store_bfloat16_pairs(words + whole / 2, simd::load_partial(row + whole, first),
+                             simd::load_partial(row + whole + first, k - whole - first));
+}
+
+#endif  // AXIFORM_DEFINES(kernels)
+
+}  // namespace axiform::inline AXIFORM_ARCH::kernels
+
+AXIFORM_END_KERNELS

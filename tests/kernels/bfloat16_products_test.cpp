@@ -1,0 +1,161 @@
+// Products of bfloat16: where a panel has each weight, what a row is rounded to, and the bits of every sum against a plain model of the instruction, numbers
+// below the normal ones among them.
+#include <axiform/core/memory.hpp>
+#include <axiform/core/random.hpp>
+#include <axiform/core/weight_format.hpp>
+#include <axiform/kernels/gemm.hpp>
+#include <axiform/kernels/packed_pairs.hpp>
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/executor.hpp"
+#include "support/random_floats.hpp"
+
+namespace {
+
+using namespace axiform;
+
+// What the instruction takes a number for, and gives: a zero of its sign where it is below the normal ones. Elsewhere floats are what they are.
+float without_subnormals(float value) {
+  return simd::has_bfloat16_products && std::fpclassify(value) == FP_SUBNORMAL ? std::copysign(0.0f, value) : value;
+}
+
+float multiply_add(float a, float b, float sum) {
+  if (!simd::has_fma) return a * b + sum;
+  return without_subnormals(std::fma(without_subnormals(a), without_subnormals(b), without_subnormals(sum)));
+}
+
+bool same(float a, float b) {
+  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+}
+
+// bfloat16 of any bits: infinities, NaN, subnormals; or of like size, whose sums round and cancel.
+std::vector<float> bfloat16_numbers(std::size_t count, std::uint64_t seed, bool any) {
+  Philox const random(seed);
+  std::vector<float> values(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint32_t const bits = random(0, i)[0];
+    // Exponents of the second kind lie around those whose products are the least normal numbers.
+    values[i] = std::bit_cast<float>((any ? bits : (bits & 0x80ff0000u) | (56 + (bits & 15)) << 23) & 0xffff0000u);
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("pairs: every weight of a panel has a place of its own, the first of two inputs above the second") {
+  for (std::size_t inputs : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{12}}) {
+    std::vector<int> taken(inputs * kernels::panel_width);
+    for (std::size_t input = 0; input < inputs; ++input)
+      for (std::size_t column = 0; column < kernels::panel_width; ++column) ++taken.at(kernels::place_in_pairs(input, column, inputs));
+    CHECK(taken == std::vector<int>(taken.size(), 1));
+  }
+  CHECK(kernels::place_in_pairs(0, 3, 2) == kernels::place_in_pairs(1, 3, 2) + 1);
+  CHECK(kernels::place_in_pairs(4, 3, 5) == 4 * kernels::panel_width + 3);
+}
+
+TEST_CASE("pairs: parts of inputs and columns that were written are read and added, and nothing else changes") {
+  constexpr std::size_t width = kernels::panel_width;
+  for (std::size_t inputs : {std::size_t{6}, std::size_t{9}}) {
+    auto const values = test::random_floats(inputs * width, 1);
+    std::vector<std::uint16_t> panel(inputs * width, 0x4242);
+    for (std::size_t first = 0; first < inputs; first += 4)
+      kernels::write_pairs(values.data() + first * width + 1, width, first, std::min<std::size_t>(3, inputs - first), 1, width - 2, inputs,
+                           panel.data());
+    std::size_t wrong = 0;
+    for (std::size_t column = 0; column < width; ++column) {
+      std::vector<float> read(inputs), sums(inputs, 1.0f);
+      kernels::read_pairs(panel.data(), column, inputs, read.data());
+      kernels::add_pairs(panel.data(), column, inputs, sums.data());
+      for (std::size_t i = 0; i < inputs; ++i) {
+        bool const written = i % 4 < 3 && column > 0 && column + 1 < width;
+        float const expected = written ? rounded_to(WeightFormat::bf16, values[i * width + column]) : float_from_bfloat16(0x4242);
+        wrong += !same(read[i], expected) + !same(sums[i], 1.0f + expected);
+      }
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("bfloat16 products: a step is two sums, the upper halves first, each rounded to the nearest, without subnormals") {
+  constexpr std::size_t steps = 20'000;
+  for (bool any : {true, false}) {
+    auto const a = bfloat16_numbers(2 * steps, 1, any), b = bfloat16_numbers(2 * steps, 2, any);
+    auto sums = bfloat16_numbers(steps, 3, any);
+    for (std::size_t i = 0; i < steps && !any; ++i) sums[i] *= 0x1p-63f;  // as large as the products
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < steps; ++i) {
+      auto const pair = [&](std::vector<float> const& of) {
+        std::uint32_t const upper = std::bit_cast<std::uint32_t>(of[2 * i]), lower = std::bit_cast<std::uint32_t>(of[2 * i + 1]) >> 16;
+        return simd::broadcast(std::bit_cast<float>(upper | lower));
+      };
+      float const expected = multiply_add(a[2 * i + 1], b[2 * i + 1], multiply_add(a[2 * i], b[2 * i], sums[i]));
+      wrong += !same(simd::multiply_pairs(pair(a), pair(b), simd::broadcast(sums[i])).get(0), expected);
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("bfloat16 products: a row is rounded to the nearest, ties to even, with zeros behind it and for subnormals") {
+  Philox const random(4);
+  for (std::size_t k = 1; k <= 4 * simd::lanes + 1; ++k) {
+    std::vector<float> row(k);
+    for (std::size_t i = 0; i < k; ++i) {
+      std::uint32_t const bits = random(k, i)[0];
+      row[i] = std::bit_cast<float>(i % 3 == 0 ? (bits & 0xffff0000u) | 0x8000u : i % 3 == 1 ? bits & 0x80ffffffu : bits);
+    }
+    std::vector<float> words(kernels::words_of_row(k) + 1, 1.0f);
+    kernels::round_to_pairs(row.data(), k, words.data());
+    std::size_t wrong = words.back() != 1.0f;
+    for (std::size_t i = 0; i < 2 * kernels::words_of_row(k); ++i) {
+      std::uint32_t const word = std::bit_cast<std::uint32_t>(words[i / 2]);
+      float const expected = i < k ? rounded_to(WeightFormat::bf16, without_subnormals(row[i])) : 0.0f;
+      wrong += !same(std::bit_cast<float>(i % 2 == 0 ? word & 0xffff0000u : word << 16), expected);
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("bfloat16 products: every sum has the bits of the model, for any rows, inputs and threads, subnormals among them") {
+  constexpr std::size_t n = kernels::panel_width + 3;
+  for (std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{31}, std::size_t{64}, std::size_t{2301}}) {
+    std::size_t const m = 7;
+    // Sizes around the least normal number and its root, so that products and sums fall below it and rise again.
+    auto const a = bfloat16_numbers(m * k, k, false), weight = bfloat16_numbers(n * k, k + 1, false);
+    std::vector<float> panels(kernels::packed_floats(k, n));
+    kernels::pack_panels(k, n, weight.data(), k, 1, panels.data(), 0, kernels::panel_count(n));
+    std::vector<std::uint16_t> b(panels.size());
+    for (std::size_t place = 0; place < panels.size(); place += k * kernels::panel_width)
+      kernels::write_pairs(panels.data() + place, kernels::panel_width, 0, k, 0, kernels::panel_width, k, b.data() + place);
+    std::vector<float> expected(m * n);
+    for (std::size_t i = 0; i < m; ++i)
+      for (std::size_t j = 0; j < n; ++j) {
+        float sum = 0.0f;
+        for (std::size_t l = 0; l < k; ++l) {
+          float const x = a[i * k + l], y = weight[j * k + l];
+          sum = multiply_add(x, y, sum);
+        }
+        // The pair of the last of an odd number is made of zeros.
+        expected[i * n + j] = simd::has_bfloat16_products && k % 2 != 0 ? sum + 0.0f : sum;
+      }
+    for (std::size_t rows : {std::size_t{1}, std::size_t{2}, m})
+      for (std::size_t threads : {1, 3}) {
+        TestExecutor executor(threads);
+        std::vector<float> found(rows * n, -1.0f);
+        Buffer scratch(kernels::gemm_scratch_bytes(WeightFormat::bf16, rows, k) + 1);
+        for (std::size_t first = 0; first + rows <= m; first += rows) {
+          kernels::gemm(rows, n, k, a.data() + first * k, k, {b.data(), WeightFormat::bf16}, found.data(), n, {}, executor,
+                        static_cast<std::byte*>(scratch.data()));
+          std::size_t wrong = 0;
+          for (std::size_t i = 0; i < rows * n; ++i) wrong += !same(found[i], expected[first * n + i]);
+          CHECK(wrong == 0);
+        }
+      }
+  }
+}
