@@ -237,5 +237,7 @@ class Comparison:
 
 
 def revision():
-    found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=setting_up.REPOSITORY)
-    return found.stdout.strip()
+    """Of what is measured: the commit that changed it last, and whether it has changed since."""
+    sources = ("include", "bench/respond", "bench/respond.cpp", "bench/limits.hpp", "bench/inputs.hpp")
+    git = lambda *words: subprocess.run(["git", *words, "--", *sources], capture_output=True, text=True, cwd=setting_up.REPOSITORY).stdout.strip()
+    return (git("log", "-1", "--format=%h") or "unknown") + ("-dirty" if git("status", "--porcelain") else "")
