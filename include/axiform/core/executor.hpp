@@ -38,6 +38,15 @@ class SerialExecutor final : public Executor {
   }
 };
 
+/// How many parts of at least a certain size make a good share of `threads` threads: a few for each, so that a thread whose core is taken away for a
+/// while holds up little, and the others take over what it does not come to.
+/// @param most Parts of that size that the work has.
+constexpr std::size_t part_count(std::size_t threads, std::size_t most) noexcept {
+  constexpr std::size_t for_each_thread = 4;
+  std::size_t const each = most / threads;
+  return threads * (each < 1 ? 1 : each > for_each_thread ? for_each_thread : each);
+}
+
 /// Tells an executor that a pass runs for as long as this object lives.
 class PassScope {
  public:
