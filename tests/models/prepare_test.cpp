@@ -238,7 +238,7 @@ TEST_CASE("prepare: what is beside the weights is copied, bf16 is what any progr
   prepare_model(chat, folder / "chat", WeightFormat::q8_0, context);
   CHECK(Tokenizer::from_directory(ModelDirectory(folder / "chat")).encode("Hello there").ids ==
         Tokenizer::from_directory(ModelDirectory(chat)).encode("Hello there").ids);
-  check_prepared(folder / "chat", WeightFormat::q8_0);  // prepared once more
+  CHECK_THROWS_AS(prepare_model(folder / "chat", folder / "again", WeightFormat::bf16, context), ArgumentError);  // rounded twice
 }
 
 TEST_CASE("prepare: a directory that is there is left alone, and nothing is left of one that could not be made") {

@@ -47,10 +47,11 @@ namespace axiform::inline AXIFORM_ARCH {
 
 /// Makes `target` a copy of a model's directory, or of a GGUF file, whose weights are in `format`. It loads as it is, into the model that
 /// `LoadOptions{.weights = format}` makes of the original, bit for bit. Matrices and tables in blocks are not read then: the file is mapped, and processes
-/// share it. In bf16 and f16 they are what any program reads; norms and biases stay floats. Tokenizer, templates and all other files are copied.
+/// share it. In bf16 and f16 they are tensors as the original has them, under its names; norms and biases stay floats. Tokenizer, templates and all other
+/// files are copied. Other programs do not know what the blocks are: they take the matrices for missing.
 ///
 /// It is written under another name beside `target`, and takes its name when it is whole.
-/// @throws ArgumentError when `target` is there already; FileError when it cannot be written; as `load_any` for a model that cannot be loaded.
+/// @throws ArgumentError when `target` is there already, or the source is in blocks that this made; FileError when it cannot be written; as `load_any` for a model that cannot be loaded.
 void prepare_model(ModelDirectory const& source, std::filesystem::path const& target, WeightFormat format, Context& context);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -318,6 +319,9 @@ AXIFORM_INLINE void prepare_model(ModelDirectory const& source, std::filesystem:
   if (std::filesystem::exists(named, ignored))
     throw ArgumentError(named.string() + ": is there already, expected a name for a new directory");
   ModelDirectory const transformer = source.has("modules.json") ? read_sentence_config(source).transformer : source;
+  if (auto const stored = stored_weight_format(transformer); stored && is_in_blocks(*stored))
+    throw ArgumentError(transformer.string() + ": is prepared already, in " + std::string(name_of(*stored)) +
+                        ", expected the model that it was made of");
   AnyModel const model = load_any(transformer, {.weights = format}, context);
   try {
     internal::UnfinishedDirectory unfinished(named);
