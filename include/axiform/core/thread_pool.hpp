@@ -18,6 +18,9 @@
 #if AXIFORM_DEFINES(core)
 #include <algorithm>
 #include <chrono>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 #endif
 
 namespace axiform {
@@ -26,7 +29,7 @@ namespace axiform {
 /// given to somebody else holds up the one task that it has, and a call ends with its tasks, not with its threads.
 ///
 /// Within a pass the workers spin between operations for a tenth of a millisecond at most (a fork and join of two threads costs half of one), then they sleep, as
-/// they do outside of passes. Threads beyond the cores that the process may use would only take each other's time: none are started, and their
+/// they do outside of passes. Threads beyond the cores that the process may use when the pool is made would only take each other's time: none are started, and their
 /// tasks are shared by the others. One pool serves one caller at a time: calls from several threads wait for each other. A call from within a task
 /// runs on that task's thread.
 class ThreadPool final : public Executor {
@@ -54,6 +57,9 @@ class ThreadPool final : public Executor {
   static constexpr std::uint64_t most_tasks = (std::uint64_t{1} << task_bits) - 1;
 
   class Spin;
+
+  // The cores that the calling thread may use, and workers with it; 0 where nobody knows.
+  static std::size_t usable_cores() noexcept;
 
   void announce() noexcept;
   void take_tasks() noexcept;
@@ -105,10 +111,18 @@ class ThreadPool::Spin {
   std::chrono::steady_clock::time_point end_{};
 };
 
+AXIFORM_INLINE std::size_t ThreadPool::usable_cores() noexcept {
+#if defined(__linux__)  // Where the standard library counts the machine's, whatever the process was bound to.
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return static_cast<std::size_t>(CPU_COUNT(&cores));
+#endif
+  return std::thread::hardware_concurrency();
+}
+
 AXIFORM_INLINE ThreadPool::ThreadPool(std::size_t threads) : threads_(threads) {
   if (threads < 1 || threads > max_threads)
     throw ArgumentError("threads: found " + std::to_string(threads) + ", expected 1 to " + std::to_string(max_threads));
-  std::size_t const cores = std::thread::hardware_concurrency();  // 0 where nobody knows
+  std::size_t const cores = usable_cores();
   std::size_t const started = cores == 0 ? threads : std::min(threads, cores);
   workers_.reserve(started - 1);
   try {
