@@ -26,9 +26,13 @@ def floats_of(file):
 
 def errors(width, found, reference):
     """How far a result is from the reference: the least cosine of its rows, and the greatest error beside the greatest number. The reference may have more
-    rows."""
+    rows. Raises ValueError for what is no result: other than whole rows, or not finite."""
+    if not found or len(found) % width or len(found) > len(reference):
+        raise ValueError(f"its result has {len(found)} numbers, expected rows of {width}, at most {len(reference)} numbers")
+    if not all(map(math.isfinite, found)):
+        raise ValueError("its result is not finite")
     cosine, difference, greatest = 1.0, 0.0, 0.0
-    for first in range(0, min(len(found), len(reference)), width):
+    for first in range(0, len(found), width):
         row, expected = found[first:first + width], reference[first:first + width]
         both, one, other = (sum(a * b for a, b in zip(*pair)) for pair in ((row, expected), (row, row), (expected, expected)))
         cosine = min(cosine, both / math.sqrt(max(one * other, 1e-300)))
@@ -43,9 +47,9 @@ def equal_share(found, ours):
 
 
 def merged(old, new):
-    """Rounds of both, where the sides are the same; what is no round is the new one's."""
+    """Rounds of both, where the sides are the same; what is no round is the new one's. Where they are not, the one with more sides, or rounds."""
     if old is None or set(old["times"]) != set(new["times"]):
-        return new
+        return max((record for record in (new, old) if record), key=lambda record: (len(record["times"]), len(record["limits"])))
     times = {side: old["times"][side] + values for side, values in new["times"].items()}
     return new | {"limits": old["limits"] + new["limits"], "times": times, "spent": old["spent"] + new["spent"]}
 
@@ -98,8 +102,12 @@ class Comparison:
             except protocol.SideFailed as failure:
                 print(f"    {failure}", flush=True)
         for name, values in found.items():
-            if reference.exists() and work.model in WIDTHS and len(values):
-                answer[name] = errors(WIDTHS[work.model], values, floats_of(reference))
+            if reference.exists() and work.model in WIDTHS:
+                try:
+                    answer[name] = errors(WIDTHS[work.model], values, floats_of(reference))
+                except ValueError as error:
+                    answer[name] = {"wrong": str(error)}
+                    print(f"    {name}: {error}", flush=True)
             elif work.model in ("tokenizer", "marian") and name != "axiform" and len(values):
                 answer[name] = {"equal": equal_share(values, found.get("axiform", []))}
         return answer
@@ -118,9 +126,10 @@ class Comparison:
         threads = 1 if work.model == "tokenizer" else self.options.threads
         ours, peers = self.side("axiform"), self.sides_for(work, failed)
         limit = works.limit(work)[0] or "fma"
+        repetitions = 64 if work.parts[-1] == "one" else None
         rounds = self.options.rounds - len((self.kept(work) or {"limits": []})["limits"])
         found = protocol.measure(ours, peers, work.name, limit, rounds, self.options.seconds,
-                                 self.options.budget, lambda index: self.progress(work, index))
+                                 self.options.budget, repetitions, lambda index: self.progress(work, index))
         record = {"limit": limit, "limits": found["limits"], "times": found["times"], "failed": failed | found["failed"], "threads": threads}
         kept, _ = protocol.steady_rounds(found["limits"])
         if work.parts[-1] == "one" and work.model != "start":
@@ -180,7 +189,8 @@ class Comparison:
         """What was measured before with this program and these options, which further rounds are added to; None where there is nothing."""
         record = self.results["works"].get(work.name)
         fits = record and not self.options.again and record["signature"] == self.signature
-        return record if fits and set(record["times"]) | set(record["failed"]) >= set(self.peers_of(work)) else None
+        tried = set(record["times"]) | {name for name, why in record["failed"].items() if "not set up" not in why} if fits else set()
+        return record if fits and tried >= set(self.peers_of(work)) else None
 
     def is_done(self, work):
         if work.model == "build":
@@ -209,6 +219,9 @@ class Comparison:
                 print(f"  not measured: {failure}", flush=True)
                 self.end()
                 continue
+            if not record["limits"]:
+                print(f"  not measured: {'; '.join(record['failed'].values())}", flush=True)
+                continue
             for name, why in record["failed"].items():
                 if why not in self.said:
                     self.said.add(why)
@@ -224,5 +237,7 @@ class Comparison:
 
 
 def revision():
-    found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=setting_up.REPOSITORY)
-    return found.stdout.strip()
+    """Of what is measured: the commit that changed it last, and whether it has changed since."""
+    sources = ("include", "bench/respond", "bench/respond.cpp", "bench/limits.hpp", "bench/inputs.hpp")
+    git = lambda *words: subprocess.run(["git", *words, "--", *sources], capture_output=True, text=True, cwd=setting_up.REPOSITORY).stdout.strip()
+    return (git("log", "-1", "--format=%h") or "unknown") + ("-dirty" if git("status", "--porcelain") else "")

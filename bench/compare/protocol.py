@@ -8,6 +8,7 @@ ratios, with an interval that holds it with a probability of 95 % (bootstrap).
 import json
 import math
 import os
+import pathlib
 import random
 import signal
 import statistics
@@ -16,6 +17,7 @@ import threading
 import time
 
 LEAST_ROUNDS = 5  # where fewer were steady, all are counted, and it is said
+ROUNDS_OF_INTERVAL = 6  # with fewer, what resampling gives is the least and the greatest value, not an interval
 
 
 class SideFailed(Exception):
@@ -35,7 +37,10 @@ class Side:
         line = self.process.stdout.readline()
         if not line:
             raise SideFailed(f"{self.name} ended")
-        value = json.loads(line)
+        try:
+            value = json.loads(line)
+        except ValueError:
+            raise SideFailed(f"{self.name}: found {line.strip()[:160]!r}, expected JSON") from None
         if isinstance(value, dict):
             raise SideFailed(f"{self.name}: {value['error']}")
         return value
@@ -69,7 +74,8 @@ class Side:
         self.process.send_signal(signal.SIGCONT)
 
     def end(self):
-        """@return The most memory that it had, in bytes."""
+        """@return The most memory that it had, in bytes: of the program alone, where a parent's counts in what wait4 says."""
+        memory = self.most_memory()
         self.resume()
         for stream in (self.process.stdin, self.process.stdout):
             try:
@@ -79,13 +85,17 @@ class Side:
         watchdog = threading.Timer(10, self.process.kill)
         watchdog.start()
         try:
-            _, status, usage = os.wait4(self.process.pid, 0)
-        except ChildProcessError:  # somebody else has waited for it
-            return 0
+            self.process.wait()
         finally:
             watchdog.cancel()
-        self.process.returncode = os.waitstatus_to_exitcode(status)
-        return usage.ru_maxrss * 1024
+        return memory
+
+    def most_memory(self):
+        try:
+            lines = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        except OSError:
+            return 0
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def visit(side, work, repetitions):
@@ -96,9 +106,9 @@ def visit(side, work, repetitions):
         side.pause()
 
 
-def measure(ours, peers, work, limit, rounds, seconds, budget=math.inf, each_round=lambda index: None):
+def measure(ours, peers, work, limit, rounds, seconds, budget=math.inf, repetitions=None, each_round=lambda index: None):
     """Rounds of one work: as many as are asked for, or fewer, but three, where they take longer than the budget, in seconds. The sides are paused before
-    and after.
+    and after. With a number of repetitions those are texts of different lengths, and the mean of a visit counts instead of the least.
 
     @return {"limits": [[before, after], …], "times": {side: [least of a round, …]}, "all": {side: [[every repetition of a round], …]},
              "failed": {side: why}}, times in seconds.
@@ -114,8 +124,9 @@ def measure(ours, peers, work, limit, rounds, seconds, budget=math.inf, each_rou
             if side is ours:
                 raise
     sides = [side for side in [ours, *peers] if side in once]
-    repetitions = max(1, round(seconds / statistics.median(once.values())))
-    limits, every = [], {side.name: [] for side in sides}
+    of_visit = statistics.mean if repetitions else min
+    repetitions = repetitions or max(1, round(seconds / statistics.median(once.values())))
+    limits, least, every = [], {side.name: [] for side in sides}, {side.name: [] for side in sides}
 
     def limit_now():
         ours.resume()
@@ -132,12 +143,13 @@ def measure(ours, peers, work, limit, rounds, seconds, budget=math.inf, each_rou
         taken = {side: [] for side in sides}
         order = sides if index % 2 == 0 else sides[::-1]
         for side in order + order[::-1]:
-            taken[side] += visit(side, work, repetitions)
+            taken[side].append(visit(side, work, repetitions))
         limits.append([before, limit_now()])
         for side in sides:
-            every[side.name].append(taken[side])
+            least[side.name].append(min(map(of_visit, taken[side])))
+            every[side.name].append([value for one in taken[side] for value in one])
         each_round(index)
-    return {"limits": limits, "times": {name: [min(one) for one in each] for name, each in every.items()}, "all": every, "failed": failed}
+    return {"limits": limits, "times": least, "all": every, "failed": failed}
 
 
 def steady_rounds(limits, tolerance=0.05):

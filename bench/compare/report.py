@@ -40,11 +40,11 @@ def summary(name, record):
     times = {side: [values[i] for i in kept] for side, values in record["times"].items()}
     best = [max(record["limits"][i]) * 1e9 for i in kept]
     share = lambda side: statistics.median(amount / time / limit for time, limit in zip(times[side], best)) if amount else None
-    answer = {"rounds": len(kept), "of": len(record["limits"]), "held": held, "kind": kind, "time": statistics.median(times["axiform"]),
+    answer = {"rounds": len(kept), "of": len(record["limits"]), "held": held or len(record["limits"]) < protocol.ROUNDS_OF_INTERVAL, "revision": record["revision"], "kind": kind, "time": statistics.median(times["axiform"]),
               "share": share("axiform"), "peers": {}}
     for peer in times:
         if peer != "axiform":
-            answer["peers"][peer] = {"time": statistics.median(times[peer]), "share": share(peer)} | protocol.compared(times["axiform"], times[peer])
+            answer["peers"][peer] = {"time": statistics.median(times[peer]), "share": share(peer), "few": len(kept) < protocol.ROUNDS_OF_INTERVAL} | protocol.compared(times["axiform"], times[peer])
     return answer
 
 
@@ -65,7 +65,8 @@ def line(work, record):
 
 def cell(one):
     bold = "**" if one["high"] < 1 else ""
-    return f"{time(one['time'])}, {bold}{one['ratio']:.2f}{bold} [{one['low']:.2f}, {one['high']:.2f}]"
+    open, close = "()" if one["few"] else "[]"
+    return f"{time(one['time'])}, {bold}{one['ratio']:.2f}{bold} {open}{one['low']:.2f}, {one['high']:.2f}{close}"
 
 
 def label(name):
@@ -75,13 +76,13 @@ def label(name):
 
 def table(model, found):
     peers = list(dict.fromkeys(peer for one in found.values() for peer in one["peers"]))
-    lines = ["| work | Axiform | tokens/s | of the limit | rounds | " + " | ".join(NAMES.get(peer, peer) for peer in peers) + " |",
-             "|---|---|---|---|---|" + "---|" * len(peers)]
+    lines = ["| work | Axiform | tokens/s | of the limit | rounds | " + " | ".join(NAMES.get(peer, peer) for peer in peers) + " | revision |",
+             "|---|---|---|---|---|" + "---|" * len(peers) + "---|"]
     for name, one in found.items():
         count = works.tokens(works.Work(name))
         row = [label(name), time(one["time"]), f"{count / one['time']:.0f}" if count else "",
                f"{100 * one['share']:.0f} % of {one['kind']}" if one["share"] else "", f"{one['rounds']}/{one['of']}" + ("" if one["held"] else " *")]
-        row += [cell(one["peers"][peer]) if peer in one["peers"] else "" for peer in peers]
+        row += [cell(one["peers"][peer]) if peer in one["peers"] else "" for peer in peers] + [one["revision"]]
         lines.append("| " + " | ".join(row) + " |")
     return lines
 
@@ -136,6 +137,15 @@ def unequal(results):
             for side, one in record.get("agreement", {}).items() if one.get("equal", 1) < 1]
 
 
+def wrong(results):
+    found = {}
+    for name, record in results["works"].items():
+        for side, one in record.get("agreement", {}).items():
+            if "wrong" in one or one.get("cosine", 1) < 0.9:
+                found[f"{'/'.join(name.split('/')[:2])} {NAMES.get(side, 'Axiform')} {one.get('wrong') or format(one['cosine'], '.2f')}"] = True
+    return list(found)
+
+
 def failures(results):
     found = {}
     for name, record in results["works"].items():
@@ -160,10 +170,11 @@ def markdown(results):
     versions = ", ".join(f"{NAMES.get(name, name)} {version}" for name, version in results["versions"].items())
     lines = [f"{results['date']}, {machine['processor']} (family and model {machine['family']}; {', '.join(machine['instructions'])}), {machine['cores']} cores,"
              f" {machine['memory GiB']} GiB; {machine['compiler']}; Axiform of {revisions(results)}. {versions}.", "",
-             "Times are medians over rounds; behind a peer's time stands by how much Axiform is faster, with the interval that holds it at 95 %; bold where the peer"
-             " is. `rounds` are those that count of those that were run; with * the machine moved in too many, and all are counted. Raw results:"
+             "Times are medians over rounds; behind a peer's time stands by how much Axiform is faster, with the interval that holds it at 95 %, in round"
+             " brackets the least and greatest ratio where there are fewer than six rounds; bold where the peer is faster in all of that. `rounds` are those that count of those that were run; with * the machine moved in too many, and all are counted. Raw results:"
              " [compare/results.json](compare/results.json).", ""]
-    for title, part in (("Where a peer is faster: ", losses(summaries)), ("Tokens that are not ours: ", unequal(results)),
+    for title, part in (("Where a peer is faster: ", losses(summaries)), ("Far from float64, below a cosine of 0.9 or no numbers: ", wrong(results)),
+                        ("Tokens that are not ours: ", unequal(results)),
                         ("Could not be measured: ", failures(results))):
         if part:
             lines += [title + "; ".join(part) + ".", ""]

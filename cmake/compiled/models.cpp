@@ -3,3 +3,4 @@
 #define AXIFORM_INSTANCE_models template
 
 #include <axiform/models/any.hpp>
+#include <axiform/models/prepare.hpp>

@@ -89,8 +89,8 @@ class Command : public CommandLine {
   Command(std::string const& name, std::string const& purpose) : CommandLine("axiform " + name, purpose) {}
 
   // --weights: what the model's weights are kept in.
-  void add_weights_option() {
-    add_option("--weights", weights_, "What matrices and tables are kept in; unless given f32, or the blocks that the file has them in")
+  CLI::Option* add_weights_option() {
+    return add_option("--weights", weights_, "What matrices and tables are kept in; unless given f32, or what the file has them in")
         ->check(CLI::IsMember(format_names()));
   }
   // --weights: several formats of weights.

@@ -20,4 +20,5 @@ int attention(int argc, char** argv);
 int view(int argc, char** argv);
 int perplexity(int argc, char** argv);
 int evaluate(int argc, char** argv);
+int quantize(int argc, char** argv);
 int inspect(int argc, char** argv);

@@ -36,6 +36,7 @@ constexpr Entry entries[] = {
     {"view", "Write a page that shows attention, or how a text was generated", view},
     {"perplexity", "Say how surprised a model is by a text", perplexity},
     {"evaluate", "Say what formats of weights cost in quality, and what they save", evaluate},
+    {"quantize", "Write a copy of a model in a smaller format, which loads at once", quantize},
     {"inspect", "Say what a checkpoint is made of", inspect},
 };
 

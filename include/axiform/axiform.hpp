@@ -103,6 +103,7 @@
 #include <axiform/io/sentence_config.hpp>
 #include <axiform/io/sha256.hpp>
 #include <axiform/io/sparse_config.hpp>
+#include <axiform/io/stored_weights.hpp>
 #include <axiform/io/tensor_file.hpp>
 #include <axiform/io/torch_file.hpp>
 #include <axiform/kernels/activation.hpp>
@@ -162,6 +163,7 @@
 #include <axiform/models/modernbert_heads.hpp>
 #include <axiform/models/modernbert_recipe.hpp>
 #include <axiform/models/one_of.hpp>
+#include <axiform/models/prepare.hpp>
 #include <axiform/models/printed_settings.hpp>
 #include <axiform/models/t5.hpp>
 #include <axiform/nn/attention.hpp>

@@ -3,10 +3,17 @@
 #include <axiform/core/thread_pool.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <ctime>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 using namespace axiform;
 
@@ -44,6 +51,62 @@ TEST_CASE("executor: a task may share out work again") {
   std::atomic<int> runs = 0;
   pool.parallel_for(6, [&](std::size_t) { pool.parallel_for(5, [&](std::size_t) { ++runs; }); });
   CHECK(runs == 30);
+}
+
+TEST_CASE("executor: more tasks than a word counts run once each") {
+  ThreadPool pool(2);
+  std::vector<std::atomic<int>> runs(70000);
+  pool.parallel_for(runs.size(), [&](std::size_t i) { ++runs[i]; });
+  CHECK(std::all_of(runs.begin(), runs.end(), [](std::atomic<int> const& run) { return run == 1; }));
+}
+
+TEST_CASE("executor: a thread that is held up holds up one task and no other") {
+#if defined(__linux__)  // A process that has one core has one thread.
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) < 2) return;
+#endif
+  if (std::thread::hardware_concurrency() < 2) return;
+  ThreadPool pool(2);
+  constexpr int others = 63;
+  for (std::size_t held : {0, 1, 31}) {
+    std::atomic<int> done = 0;
+    bool waited_for_all = false;
+    pool.parallel_for(others + 1, [&](std::size_t i) {
+      if (i != held) {
+        ++done;
+        return;
+      }
+      auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (done != others && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      waited_for_all = done == others;
+    });
+    CHECK(waited_for_all);
+  }
+}
+
+TEST_CASE("executor: a pool without work uses no processor time, in a pass or after one") {
+  ThreadPool pool(8);
+  auto const milliseconds_used = [] {
+    std::clock_t const before = std::clock();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return 1000.0 * static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  };
+  {
+    PassScope const pass(pool);
+    pool.parallel_for(100, [](std::size_t) {});
+    CHECK(milliseconds_used() < 30);  // One thread that spins uses up to 100.
+  }
+  pool.parallel_for(100, [](std::size_t) {});
+  CHECK(milliseconds_used() < 30);
+}
+
+TEST_CASE("executor: the work has a few parts for each thread, as long as they are worth it") {
+  for (std::size_t threads : {1, 2, 3, 8}) {
+    CHECK(part_count(threads, 0) == threads);
+    CHECK(part_count(threads, threads) == threads);
+    CHECK(part_count(threads, 3 * threads) == 3 * threads);
+    CHECK(part_count(threads, 1000 * threads) == 4 * threads);
+  }
 }
 
 TEST_CASE("executor: several callers take turns") {

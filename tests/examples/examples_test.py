@@ -1382,6 +1382,35 @@ class Evaluate(ExampleTest):
         self.check_models("the man")
 
 
+class Quantize(ExampleTest):
+    program = "axiform quantize"
+
+    def test_a_prepared_model_gives_what_its_original_gives_in_the_format(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for model, command, *arguments in (MINILM, "embed", "a man"), (CHAT_TINY, "perplexity", "Hello there, how are you?"):
+                for weights in "q8_0", "bf16":
+                    target = Path(folder) / f"{model.name}-{weights}"
+                    self.program = "axiform quantize"
+                    made = self.json("--model", model, "--weights", weights, "--output", target)
+                    self.assertEqual((made["directory"], made["weights"]), (str(target), weights))
+                    self.check_error(1, "is there already", "--model", model, "--weights", weights, "--output", target)
+                    self.program = f"axiform {command}"
+                    self.assertEqual(self.json("--model", target, *arguments), self.json("--model", model, "--weights", weights, *arguments))
+            self.program = "axiform quantize"
+            self.assertTrue((Path(folder) / "minilm-l6-q8_0" / "1_Pooling" / "config.json").is_file())
+            self.assertLess(made["bytes"], CHAT_TINY.stat().st_size + 10**6)
+
+    def test_usage_and_models(self):
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "target"
+            self.check_error(2, "--weights", "--model", DEMO_BERT, "--output", target)
+            self.check_error(2, "--output", "--model", DEMO_BERT, "--weights", "q8_0")
+            self.check_error(2, "--weights", "--model", DEMO_BERT, "--weights", "q3_k", "--output", target)
+            self.check_error(1, "cannot be written", "--model", DEMO_BERT, "--weights", "q8_0", "--output", "/proc/nowhere/target")
+            self.check_models("--weights", "q8_0", "--output", target)
+            self.assertFalse(target.exists())
+
+
 class View(ExampleTest):
     """What the pages show is tested in tests/views."""
 

@@ -21,10 +21,13 @@ namespace {
 
 using namespace axiform;
 
-// What the instruction takes a number for, and gives: a zero of its sign where it is below the normal ones.
-float without_subnormals(float value) { return std::fpclassify(value) == FP_SUBNORMAL ? std::copysign(0.0f, value) : value; }
+// What the instruction takes a number for, and gives: a zero of its sign where it is below the normal ones. Elsewhere floats are what they are.
+float without_subnormals(float value) {
+  return simd::has_bfloat16_products && std::fpclassify(value) == FP_SUBNORMAL ? std::copysign(0.0f, value) : value;
+}
 
 float multiply_add(float a, float b, float sum) {
+  if (!simd::has_fma) return a * b + sum;
   return without_subnormals(std::fma(without_subnormals(a), without_subnormals(b), without_subnormals(sum)));
 }
 
@@ -81,45 +84,41 @@ TEST_CASE("pairs: parts of inputs and columns that were written are read and add
 }
 
 TEST_CASE("bfloat16 products: a step is two sums, the upper halves first, each rounded to the nearest, without subnormals") {
-  if constexpr (simd::has_bfloat16_products) {
-    constexpr std::size_t steps = 20'000;
-    for (bool any : {true, false}) {
-      auto const a = bfloat16_numbers(2 * steps, 1, any), b = bfloat16_numbers(2 * steps, 2, any);
-      auto sums = bfloat16_numbers(steps, 3, any);
-      for (std::size_t i = 0; i < steps && !any; ++i) sums[i] *= 0x1p-63f;  // as large as the products
-      std::size_t wrong = 0;
-      for (std::size_t i = 0; i < steps; ++i) {
-        auto const pair = [&](std::vector<float> const& of) {
-          std::uint32_t const upper = std::bit_cast<std::uint32_t>(of[2 * i]), lower = std::bit_cast<std::uint32_t>(of[2 * i + 1]) >> 16;
-          return simd::broadcast(std::bit_cast<float>(upper | lower));
-        };
-        float const expected = multiply_add(a[2 * i + 1], b[2 * i + 1], multiply_add(a[2 * i], b[2 * i], sums[i]));
-        wrong += !same(simd::multiply_pairs(pair(a), pair(b), simd::broadcast(sums[i])).get(0), expected);
-      }
-      CHECK(wrong == 0);
+  constexpr std::size_t steps = 20'000;
+  for (bool any : {true, false}) {
+    auto const a = bfloat16_numbers(2 * steps, 1, any), b = bfloat16_numbers(2 * steps, 2, any);
+    auto sums = bfloat16_numbers(steps, 3, any);
+    for (std::size_t i = 0; i < steps && !any; ++i) sums[i] *= 0x1p-63f;  // as large as the products
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < steps; ++i) {
+      auto const pair = [&](std::vector<float> const& of) {
+        std::uint32_t const upper = std::bit_cast<std::uint32_t>(of[2 * i]), lower = std::bit_cast<std::uint32_t>(of[2 * i + 1]) >> 16;
+        return simd::broadcast(std::bit_cast<float>(upper | lower));
+      };
+      float const expected = multiply_add(a[2 * i + 1], b[2 * i + 1], multiply_add(a[2 * i], b[2 * i], sums[i]));
+      wrong += !same(simd::multiply_pairs(pair(a), pair(b), simd::broadcast(sums[i])).get(0), expected);
     }
+    CHECK(wrong == 0);
   }
 }
 
 TEST_CASE("bfloat16 products: a row is rounded to the nearest, ties to even, with zeros behind it and for subnormals") {
-  if constexpr (simd::has_bfloat16_products) {
-    Philox const random(4);
-    for (std::size_t k = 1; k <= 4 * simd::lanes + 1; ++k) {
-      std::vector<float> row(k);
-      for (std::size_t i = 0; i < k; ++i) {
-        std::uint32_t const bits = random(k, i)[0];
-        row[i] = std::bit_cast<float>(i % 3 == 0 ? (bits & 0xffff0000u) | 0x8000u : i % 3 == 1 ? bits & 0x80ffffffu : bits);
-      }
-      std::vector<float> words(kernels::words_of_row(k) + 1, 1.0f);
-      kernels::round_to_pairs(row.data(), k, words.data());
-      std::size_t wrong = words.back() != 1.0f;
-      for (std::size_t i = 0; i < 2 * kernels::words_of_row(k); ++i) {
-        std::uint32_t const word = std::bit_cast<std::uint32_t>(words[i / 2]);
-        float const expected = i < k ? rounded_to(WeightFormat::bf16, without_subnormals(row[i])) : 0.0f;
-        wrong += !same(std::bit_cast<float>(i % 2 == 0 ? word & 0xffff0000u : word << 16), expected);
-      }
-      CHECK(wrong == 0);
+  Philox const random(4);
+  for (std::size_t k = 1; k <= 4 * simd::lanes + 1; ++k) {
+    std::vector<float> row(k);
+    for (std::size_t i = 0; i < k; ++i) {
+      std::uint32_t const bits = random(k, i)[0];
+      row[i] = std::bit_cast<float>(i % 3 == 0 ? (bits & 0xffff0000u) | 0x8000u : i % 3 == 1 ? bits & 0x80ffffffu : bits);
     }
+    std::vector<float> words(kernels::words_of_row(k) + 1, 1.0f);
+    kernels::round_to_pairs(row.data(), k, words.data());
+    std::size_t wrong = words.back() != 1.0f;
+    for (std::size_t i = 0; i < 2 * kernels::words_of_row(k); ++i) {
+      std::uint32_t const word = std::bit_cast<std::uint32_t>(words[i / 2]);
+      float const expected = i < k ? rounded_to(WeightFormat::bf16, without_subnormals(row[i])) : 0.0f;
+      wrong += !same(std::bit_cast<float>(i % 2 == 0 ? word & 0xffff0000u : word << 16), expected);
+    }
+    CHECK(wrong == 0);
   }
 }
 
@@ -140,7 +139,7 @@ TEST_CASE("bfloat16 products: every sum has the bits of the model, for any rows,
         float sum = 0.0f;
         for (std::size_t l = 0; l < k; ++l) {
           float const x = a[i * k + l], y = weight[j * k + l];
-          sum = simd::has_bfloat16_products ? multiply_add(x, y, sum) : simd::has_fma ? std::fma(x, y, sum) : x * y + sum;
+          sum = multiply_add(x, y, sum);
         }
         // The pair of the last of an odd number is made of zeros.
         expected[i * n + j] = simd::has_bfloat16_products && k % 2 != 0 ? sum + 0.0f : sum;

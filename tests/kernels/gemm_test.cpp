@@ -1,5 +1,6 @@
 // The packed matrix product: packing, every remainder of its sizes, epilogues, formats of weights, what it must not write, and the same bits however it is split.
 #include <axiform/kernels/gemm.hpp>
+#include <axiform/kernels/tiles_on_threads.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -213,6 +214,34 @@ TEST_CASE("gemm: threads share rows and columns of large products without changi
       CHECK(same_bits(product(m, n, k, a, b, {}, executor).data(), whole.data(), whole.size()));
     }
   }
+}
+
+TEST_CASE("gemm: the parts that threads get cover each tile and panel once, and are some for each thread where there is much to do") {
+  struct Threads final : Executor {
+    explicit Threads(std::size_t threads) : count(threads) {}
+    std::size_t count;
+    std::size_t parts = 1;
+    std::size_t concurrency() const noexcept override { return count; }
+    void parallel_for(std::size_t tasks, FunctionRef<void(std::size_t)> task) override {
+      parts = tasks;
+      for (std::size_t i = tasks; i-- > 0;) task(i);
+    }
+  };
+  for (std::size_t threads : {1, 2, 3, 8})
+    for (std::size_t tiles : {1, 3, 22, 171})
+      for (std::size_t panels : {1, 12, 48})
+        for (std::size_t shares : {0, 1, 3000, 1000000}) {
+          INFO(threads, " threads, ", tiles, " tiles, ", panels, " panels, ", shares, " shares");
+          Threads executor(threads);
+          std::vector<int> runs(tiles * panels);
+          kernels::run_tiles(tiles, panels, shares, executor, [&](std::size_t first, std::size_t last, std::size_t from, std::size_t to) {
+            for (std::size_t i = first; i < last; ++i)
+              for (std::size_t j = from; j < to; ++j) ++runs[i * panels + j];
+          });
+          CHECK(runs == std::vector<int>(tiles * panels, 1));
+          CHECK(executor.parts <= 4 * threads);
+          CHECK((executor.parts > threads) == (threads > 1 && shares / 1024 >= 2 * threads));
+        }
 }
 
 TEST_CASE("gemm: many long rows, whose k is taken in parts, have the bits of each row by itself") {

@@ -1,6 +1,7 @@
 """bench/compare: its statistics, errors, tables and plots on numbers that are known, and its protocol with sides that are small scripts."""
 import contextlib
 import io
+import math
 import pathlib
 import random
 import sys
@@ -70,6 +71,11 @@ class Errors(unittest.TestCase):
         self.assertAlmostEqual(found["error"], 1 / 4)
         self.assertEqual(comparison.errors(2, [1, 0], [1, 0, 9, 9]), {"cosine": 1.0, "error": 0.0})
 
+    def test_what_is_no_result_is_no_perfect_one(self):
+        for found in ([math.nan, 0], [math.inf, 0], [], [1], [1, 0, 1, 0, 1, 0]):
+            with self.assertRaises(ValueError):
+                comparison.errors(2, found, [1, 0, 1, 0])
+
     def test_tokens_that_one_side_has_more_are_unequal(self):
         self.assertEqual(comparison.equal_share([1, 2, 3, 4], [1, 2, 5, 4]), 0.75)
         self.assertEqual(comparison.equal_share([1, 2], [1, 2, 3, 4]), 0.5)
@@ -83,6 +89,7 @@ class Resuming(unittest.TestCase):
                                                        "agreement": "new"})
         self.assertEqual(comparison.merged(None, new), new)
         self.assertEqual(comparison.merged(old | {"times": {"axiform": [1]}}, new), new)
+        self.assertEqual(comparison.merged(old, new | {"times": {"axiform": [4]}}), old)
 
 
 class Protocol(unittest.TestCase):
@@ -124,6 +131,19 @@ class Protocol(unittest.TestCase):
         self.assertGreater(memory, 2**20)
         self.assertLess(memory, 2**30)
         self.assertEqual(side.process.returncode, 0)
+
+    def test_what_is_no_json_is_a_failure(self):
+        with self.assertRaisesRegex(protocol.SideFailed, "expected JSON"):
+            protocol.Side("odd", [sys.executable, "-c", "print('Error')"])
+
+    def test_texts_of_different_lengths_count_by_their_mean(self):
+        script = SIDE.replace("[float(sys.argv[2]) * 1e9] * int(count)", "[1e9, 3e9]")
+        sides = []
+        for name in "ab":
+            sides.append(protocol.Side(name, [sys.executable, "-c", script, str(self.log), "1", "none"]))
+            self.addCleanup(sides[-1].end)
+            sides[-1].pause()
+        self.assertEqual(protocol.measure(sides[0], sides[1:], "work", "fma", 1, 0.1, repetitions=2)["times"], {"a": [2], "b": [2]})
 
     def test_a_program_that_ends_at_once_fails(self):
         with self.assertRaises(protocol.SideFailed):
@@ -205,6 +225,20 @@ class Report(unittest.TestCase):
         self.assertIn("PyTorch: no <bf16> (bert_base/bf16)", text)
         share = works.limit(works.Work("bert_base/f32/1x16"))[1] / 0.016 / 200e9
         self.assertIn(f"{100 * share:.0f} % of fma", text)
+
+    def test_few_rounds_have_a_range_and_no_interval(self):
+        found = results()
+        for record in found["works"].values():
+            record["times"] = {side: values[:3] for side, values in record["times"].items()}
+            record["limits"] = record["limits"][:3]
+        text = report.markdown(found)
+        self.assertIn("24 ms, 1.50 (1.50, 1.50)", text)
+        self.assertIn("| 3/3 |", text)
+
+    def test_a_result_far_from_the_reference_is_said(self):
+        found = results()
+        found["works"]["bert_base/f32/1x16"]["agreement"] = {"openvino": {"cosine": 0.3, "error": 1.0}, "axiform": {"wrong": "not finite"}}
+        self.assertIn("bert_base/f32 OpenVINO 0.30; bert_base/f32 Axiform not finite", report.markdown(found))
 
     def test_the_readme_has_the_fastest_peer(self):
         found = results()

@@ -16,10 +16,11 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  /// The number of threads that `parallel_for` can use at once, at least 1, the caller included.
+  /// Into how many shares an operation is cut, at least 1: as a rule, the threads that `parallel_for` can use at once, the caller included.
   virtual std::size_t concurrency() const noexcept = 0;
 
-  /// Calls `task(i)` for every i in [0, count), in any order and possibly at the same time; returns when all have returned.
+  /// Calls `task(i)` for every i in [0, count), in any order and possibly at the same time; returns when all have returned. A task must not wait
+  /// for another: this may begin only when that has ended.
   /// When tasks throw, one of the exceptions is thrown again here after all have ended.
   virtual void parallel_for(std::size_t count, FunctionRef<void(std::size_t)> task) = 0;
 
@@ -37,6 +38,15 @@ class SerialExecutor final : public Executor {
     for (std::size_t i = 0; i < count; ++i) task(i);
   }
 };
+
+/// In how many parts `threads` threads take a work: one each, and up to four each where the work has as many of a size that is worth it. So a thread
+/// whose core is taken away for a while holds up little, and the others take over what it does not come to.
+/// @param most Parts of that size that the work has.
+constexpr std::size_t part_count(std::size_t threads, std::size_t most) noexcept {
+  constexpr std::size_t for_each_thread = 4;
+  std::size_t const each = most / threads;
+  return threads * (each < 1 ? 1 : each > for_each_thread ? for_each_thread : each);
+}
 
 /// Tells an executor that a pass runs for as long as this object lives.
 class PassScope {

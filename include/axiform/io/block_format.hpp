@@ -67,6 +67,13 @@ constexpr std::optional<WeightFormat> weight_format_of(BlockFormat format) noexc
   }
 }
 
+/// The blocks in which weights of a format are, or nothing of one that has none.
+constexpr std::optional<BlockFormat> block_format_of(WeightFormat format) noexcept {
+  for (BlockFormat const blocks : {BlockFormat::q8_0, BlockFormat::q4_0, BlockFormat::q4_1})
+    if (weight_format_of(blocks) == format) return blocks;
+  return std::nullopt;
+}
+
 /// Fills `floats` from the bytes of whole blocks. All products are exact; where a format has minima, each float is rounded once, however a
 /// compiler contracts it.
 /// @throws ArgumentError when the format is not read, or the two sizes are not those of the same number of blocks.

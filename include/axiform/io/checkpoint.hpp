@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include <axiform/core/weight_format.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/tensor_file.hpp>
 
@@ -30,6 +31,7 @@
 #include <axiform/io/json.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/safetensors.hpp>
+#include <axiform/io/stored_weights.hpp>
 #include <axiform/io/torch_file.hpp>
 #endif
 
@@ -51,7 +53,8 @@ namespace detail {
 struct WeightFormat {
   std::string_view stem;
   std::string_view extension;
-  std::unique_ptr<TensorFile const> (*open)(std::filesystem::path const& path);
+  /// `stored` is the format of blocks that config.json says, if any.
+  std::unique_ptr<TensorFile const> (*open)(std::filesystem::path const& path, std::optional<axiform::WeightFormat> stored);
 };
 
 /// The weights that were chosen among the files of a directory: one file, or the index of several.
@@ -95,7 +98,7 @@ class Checkpoint {
   }
 
  private:
-  void open_shards(detail::WeightFiles const& weights);
+  void open_shards(detail::WeightFiles const& weights, std::optional<WeightFormat> stored);
   void index_tensors();
 
   std::filesystem::path directory_;
@@ -113,15 +116,15 @@ namespace detail {
 /// Those that are read, in the order in which transformers prefers them.
 inline constexpr std::array<WeightFormat, 3> weight_formats{{
     {"model", ".safetensors",
-     [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
-       return std::make_unique<SafetensorsFile>(SafetensorsFile::open(path));
+     [](std::filesystem::path const& path, std::optional<axiform::WeightFormat> stored) -> std::unique_ptr<TensorFile const> {
+       return std::make_unique<SafetensorsFile>(stored ? SafetensorsFile::open_stored(path, *stored) : SafetensorsFile::open(path));
      }},
     {"pytorch_model", ".bin",
-     [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
+     [](std::filesystem::path const& path, std::optional<axiform::WeightFormat>) -> std::unique_ptr<TensorFile const> {
        return std::make_unique<TorchFile>(TorchFile::open(path));
      }},
     {"model", ".pt",  // as people call what torch.save writes
-     [](std::filesystem::path const& path) -> std::unique_ptr<TensorFile const> {
+     [](std::filesystem::path const& path, std::optional<axiform::WeightFormat>) -> std::unique_ptr<TensorFile const> {
        return std::make_unique<TorchFile>(TorchFile::open(path));
      }},
 }};
@@ -185,7 +188,7 @@ inline WeightFiles choose_weights(std::filesystem::path const& directory) {
 
 AXIFORM_INLINE Checkpoint Checkpoint::open(ModelDirectory const& model) {
   std::filesystem::path const& directory = model.path();
-  if (GgufFile const* const file = model.gguf()) {
+  if (GgufFile const* const file = model.gguf(); file != nullptr && detail::is_gguf(directory)) {
     Checkpoint result;
     result.directory_ = result.weights_ = directory;
     result.files_.emplace_back(std::make_shared<ModelDirectory const>(model), file);  // which has it open
@@ -203,17 +206,19 @@ AXIFORM_INLINE Checkpoint Checkpoint::open(ModelDirectory const& model) {
   detail::WeightFiles const weights = detail::choose_weights(directory);
   result.directory_ = directory;
   result.weights_ = weights.path;
+  auto stored = stored_weight_format(model);
+  if (stored && !is_in_blocks(*stored)) stored.reset();
   if (weights.path.extension() == ".json") {
-    result.open_shards(weights);
+    result.open_shards(weights, stored);
   } else {
-    result.files_.push_back(weights.format->open(weights.path));
+    result.files_.push_back(weights.format->open(weights.path, stored));
   }
   result.index_tensors();
   return result;
 }
 
 /// Opens every shard, and checks that shards and index hold the same tensors in the same files.
-AXIFORM_INLINE void Checkpoint::open_shards(detail::WeightFiles const& weights) {
+AXIFORM_INLINE void Checkpoint::open_shards(detail::WeightFiles const& weights, std::optional<WeightFormat> stored) {
   std::string const file = weights.path.string();
   Json const index = read_json(weights.path);
   std::map<std::string, std::size_t> shards;  // From a shard's name to its place in files_.
@@ -231,7 +236,7 @@ AXIFORM_INLINE void Checkpoint::open_shards(detail::WeightFiles const& weights) 
       if (!std::filesystem::exists(directory_ / *shard, ignored))
         throw FileError(
             detail::message({(directory_ / detail::printable(*shard)).string(), ": no such file, which ", file, " names as a shard"}));
-      files_.push_back(weights.format->open(directory_ / *shard));
+      files_.push_back(weights.format->open(directory_ / *shard, stored));
     }
     if (files_[place->second]->find(name) == nullptr)
       throw FormatError(detail::message({where, ": is not in ", files_[place->second]->path().string()}));

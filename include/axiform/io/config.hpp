@@ -18,6 +18,7 @@
 #if AXIFORM_DEFINES(io)
 #include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/stored_weights.hpp>
 #endif
 
 namespace axiform {
@@ -226,8 +227,9 @@ AXIFORM_INLINE void ConfigReader::check_common() const {
 AXIFORM_INLINE void ConfigReader::check_weights() const {
   if (Json const* const pruned = find_member(config, "pruned_heads", file); pruned != nullptr && !pruned->is_null() && !pruned->empty())
     refuse("pruned_heads", describe_json(*pruned), "none");
-  if (Json const* const quantized = find_member(config, "quantization_config", file); quantized != nullptr && !quantized->is_null())
-    refuse("quantization_config", describe_json(*quantized), "weights in F32, F16 or BF16");
+  if (Json const* const quantized = find_member(config, detail::stored_blocks_key, file);
+      quantized != nullptr && !quantized->is_null() && !detail::is_stored_note(*quantized))
+    refuse(detail::stored_blocks_key, describe_json(*quantized), "weights in F32, F16 or BF16, or what `axiform quantize` made");
 }
 
 AXIFORM_INLINE LabelConfig read_label_config(Json const& json, std::string const& file) {

@@ -70,6 +70,7 @@ struct GgufMetadata {
 
   std::string file;            // As messages name it.
   std::string bytes;           // The beginning of the file.
+  std::size_t end = 0;         // Of the last value.
   std::vector<Entry> entries;  // In the order of the keys.
 };
 
@@ -159,6 +160,9 @@ class GgufFile : public TensorFile {
   /// The value of that key, or nothing.
   std::optional<GgufValue> find_metadata(std::string_view key) const& noexcept;
   void find_metadata(std::string_view key) const&& = delete;  ///< The value would dangle: give the owner a name.
+
+  /// The bytes of a GGUF file that has this one's metadata and no tensors.
+  std::string metadata_alone() const;
 
   /// All keys, in order.
   std::vector<std::string_view> keys() const&;
@@ -374,6 +378,7 @@ inline GgufMetadata read_gguf_metadata(GgufReader& reader, std::size_t count) {
     reader.pass(entry.type);
     metadata.entries.push_back(entry);
   }
+  metadata.end = reader.position();
   auto const key_of = [&](GgufMetadata::Entry const& entry) { return reader.bytes().substr(entry.key_begin, entry.key_size); };
   std::ranges::sort(metadata.entries, {}, key_of);
   auto const twice = std::ranges::adjacent_find(metadata.entries, {}, key_of);
@@ -614,6 +619,13 @@ AXIFORM_INLINE GgufValue GgufFile::metadata(std::string_view key) const& {
   auto const value = find_metadata(key);
   if (!value) throw CheckpointError(detail::message({file_.name(), ": has no key ", detail::in_quotes(key)}));
   return *value;
+}
+
+AXIFORM_INLINE std::string GgufFile::metadata_alone() const {
+  std::string bytes = metadata_->bytes.substr(0, metadata_->end);
+  std::fill_n(bytes.begin() + 8, 8, '\0');  // behind magic and version: how many tensors there are
+  bytes.append((alignment() - bytes.size() % alignment()) % alignment(), '\0');
+  return bytes;
 }
 
 AXIFORM_INLINE std::vector<std::string_view> GgufFile::keys() const& {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,14 +23,15 @@
 #if AXIFORM_DEFINES(io)
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <map>
-#include <memory>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/stored_weights.hpp>
 #endif
 
 namespace axiform {
@@ -56,7 +58,28 @@ struct ParameterRequest {
 
   /// Takes the blocks of whole rows from `first_row` on, in place of `write_rows`.
   std::function<void(std::size_t first_row, std::span<std::byte const> blocks)> write_blocks = {};
+
+  /// Where the parameter is kept, the same of all parts of a fused matrix; its first row there, and how many rows are there.
+  void const* storage = nullptr;
+  std::size_t storage_row = 0;   ///< The first of its rows.
+  std::size_t storage_rows = 0;  ///< Of all parts.
+  /// Whether that is a matrix for products, whose blocks lie in panels, or a table, whose blocks lie in rows.
+  bool is_in_panels = false;
+  /// Takes the memory of all that is kept there, where a file has it as it is kept. It stays for as long as `owner` does.
+  std::function<void(std::span<std::byte const> bytes, std::shared_ptr<void const> owner)> share = {};
 };
+
+/// Where a checkpoint has a parameter.
+struct ParameterPlace {
+  std::size_t request = 0;   ///< Its index.
+  TensorRef tensor = {};     ///< The tensor that it is, or is a part of.
+  NameCandidate place = {};  ///< Which part, and how it is arranged.
+};
+
+/// Where a checkpoint has each of `requests` that it has, in the order of the tensors in the files.
+/// @throws As `load_parameters`, which would read them there.
+std::vector<ParameterPlace> place_parameters(Checkpoint const& checkpoint, NameTable const& table,
+                                             std::span<ParameterRequest const> requests);
 
 /// What became of every name when a checkpoint was loaded.
 struct LoadReport {
@@ -216,6 +239,7 @@ inline void LoadPlan::find(ParameterRequest const& request) {
     }
     return;
   }
+  if (tensor->info->is_canonical) found.place.arrangement = Arrangement::as_is;
   if (found.place.part >= found.place.parts || (found.place.parts > 1 && request.shape.empty()))
     throw ArgumentError(detail::message({request.name, ": the name table makes it part ", found.place.part, " of ", found.place.parts}));
   if (is_interleaved(found) && (found.place.heads == 0 || request.shape[0] % (2 * found.place.heads) != 0))
@@ -282,6 +306,77 @@ inline std::vector<LoadGroup> LoadPlan::take_groups() {
   std::vector<LoadGroup> groups;
   for (auto& [key, group] : groups_) groups.push_back(std::move(group));
   return groups;
+}
+
+/// Rows of a matrix or a table that a mapped file has as they are kept.
+struct StoredRows {
+  TensorFile const* file;
+  std::size_t first, count;               // In the matrix.
+  std::size_t begin, bytes;               // Of the numbers, or of rows of blocks, in the file.
+  std::size_t scales_begin, scale_bytes;  // Of panels.
+  ParameterRequest const* request;
+};
+
+/// The rows of a parameter that can be used where they lie, if they can.
+inline std::optional<StoredRows> stored_rows(FoundParameter const& found, LoadGroup const& group) {
+  TensorInfo const& info = *group.tensor.info;
+  ParameterRequest const& request = *found.request;
+  bool const is_in_panels = info.scales_begin != 0;
+  if (!info.is_canonical || !request.share || request.storage == nullptr || !takes_blocks(found, info)) return std::nullopt;
+  if (group.tensor.file->mapping() == nullptr || request.is_in_panels != is_in_panels) return std::nullopt;
+  std::size_t const rows = row_count(request.shape), before = found.place.part * rows;
+  StoredRows result{group.tensor.file, request.storage_row, rows, info.begin, 0, 0, 0, &request};
+  std::size_t const row_bytes = info.bytes / group.rows;
+  if (!is_in_panels) {
+    result.begin += before * row_bytes;
+    result.bytes = rows * row_bytes;
+    return result;
+  }
+  // Whole panels, but at the end.
+  constexpr std::size_t width = stored_panel_outputs;
+  if (before % width != 0 || (rows % width != 0 && before + rows != group.rows)) return std::nullopt;
+  std::size_t const scales = group.columns / weights_of_block * (*info.block_format == BlockFormat::q4_1 ? 4 : 2);  // of a row
+  std::size_t const packed = (rows + width - 1) / width * width;
+  result.begin += before * (row_bytes - scales);
+  result.bytes = packed * (row_bytes - scales);
+  result.scales_begin = info.scales_begin + before * scales;
+  result.scale_bytes = packed * scales;
+  return result;
+}
+
+/// Whether these rows, in their order, are all of what they are kept in, as it is kept.
+inline bool lie_as_kept(std::span<StoredRows const> all) {
+  StoredRows const &front = all.front(), &back = all.back();
+  for (std::size_t i = 0, row = 0; i < all.size(); row += all[i].count, ++i)
+    if (all[i].first != row || all[i].file != front.file) return false;
+  for (std::size_t i = 1; i < all.size(); ++i)
+    if (all[i].begin != all[i - 1].begin + all[i - 1].bytes || all[i].scales_begin != all[i - 1].scales_begin + all[i - 1].scale_bytes)
+      return false;
+  bool const is_whole = back.first + back.count == front.request->storage_rows;
+  return is_whole && (front.scale_bytes == 0 || front.scales_begin == back.begin + back.bytes);
+}
+
+/// Lets what a mapped file has as it is kept be used where it lies: those groups are done then. A matrix whose numbers are not at a multiple of 64 bytes
+/// is read as any other.
+inline void share_stored(std::vector<LoadGroup>& groups) {
+  std::map<void const*, std::vector<StoredRows>> kept;
+  for (LoadGroup const& group : groups)
+    for (FoundParameter const& found : group.parameters)
+      if (auto const rows = stored_rows(found, group)) kept[found.request->storage].push_back(*rows);
+  std::set<ParameterRequest const*> done;
+  for (auto& [storage, all] : kept) {
+    std::ranges::sort(all, {}, &StoredRows::first);
+    if (!lie_as_kept(all)) continue;
+    StoredRows const &front = all.front(), &back = all.back();
+    std::size_t const end = front.scale_bytes != 0 ? back.scales_begin + back.scale_bytes : back.begin + back.bytes;
+    auto const bytes = front.file->mapping()->bytes().subspan(front.begin, end - front.begin);
+    if (front.scale_bytes != 0 && reinterpret_cast<std::uintptr_t>(bytes.data()) % 64 != 0) continue;
+    front.request->share(bytes, front.file->mapping());
+    for (StoredRows const& rows : all) done.insert(rows.request);
+  }
+  for (LoadGroup& group : groups)
+    std::erase_if(group.parameters, [&](FoundParameter const& found) { return done.contains(found.request); });
+  std::erase_if(groups, [](LoadGroup const& group) { return group.parameters.empty(); });
 }
 
 /// Some rows of a group's tensor.
@@ -409,10 +504,24 @@ AXIFORM_INLINE LoadReport load_parameters(Checkpoint const& checkpoint, NameTabl
   for (ParameterRequest const& request : requests) plan.find(request);
   plan.report_the_rest();
   plan.throw_unless_complete();
-  auto const groups = plan.take_groups();
+  auto groups = plan.take_groups();
+  detail::share_stored(groups);
   auto const chunks = detail::chunks_of(groups);
   detail::read_chunks(chunks, executor);
   return plan.take_report();
+}
+
+AXIFORM_INLINE std::vector<ParameterPlace> place_parameters(Checkpoint const& checkpoint, NameTable const& table,
+                                                            std::span<ParameterRequest const> requests) {
+  detail::LoadPlan plan(checkpoint, table);
+  for (ParameterRequest const& request : requests) plan.find(request);
+  plan.report_the_rest();
+  plan.throw_unless_complete();
+  std::vector<ParameterPlace> places;
+  for (detail::LoadGroup& group : plan.take_groups())
+    for (detail::FoundParameter& found : group.parameters)
+      places.push_back({static_cast<std::size_t>(found.request - requests.data()), group.tensor, std::move(found.place)});
+  return places;
 }
 
 #endif  // AXIFORM_DEFINES(io)

@@ -35,7 +35,8 @@ class GgufFile;  // axiform/io/gguf.hpp
 /// - the root of a model in a Hugging Face cache (`models--ORGANISATION--NAME`): its snapshot that `refs/main` names, or its only one;
 /// - a cache (`hub`) that has exactly one model;
 /// - a GGUF file, or a directory that has exactly one and no config.json. Its config.json and tokenizer_config.json are then made of its metadata
-///   (io/gguf_config.hpp).
+///   (io/gguf_config.hpp);
+/// - what `axiform quantize` made of a GGUF file: its metadata are in `metadata.gguf`, its tensors in `model.safetensors`.
 ///
 ///     auto const tokenizer = Tokenizer::from_directory("/root/.cache/huggingface/hub/models--openai-community--gpt2");
 ///
@@ -59,7 +60,7 @@ class ModelDirectory {
   operator std::filesystem::path const&() const noexcept { return path_; }  ///< The same.
   std::string string() const { return path_.string(); }                     ///< The same, as messages say it.
 
-  /// The file, where the model is in one GGUF file; else null. It is opened when somebody asks, and once. Valid for as long as this directory or a
+  /// The file, where the model is in one GGUF file, or what is left of it, its metadata; else null. It is opened when somebody asks, and once. Valid for as long as this directory or a
   /// copy of it is. @throws As `GgufFile::open`; CheckpointError when it is a part of a model.
   GgufFile const* gguf() const&;
   GgufFile const* gguf() const&& = delete;  ///< The pointer would dangle: give the owner a name.
@@ -84,6 +85,9 @@ class ModelDirectory {
 
   ModelDirectory(std::filesystem::path path, Resolved);
 
+  // The GGUF file that there is; empty where there is none.
+  std::filesystem::path gguf_path() const;
+
   std::filesystem::path path_;
   std::shared_ptr<Parsed> parsed_;
 };
@@ -101,11 +105,19 @@ struct ModelDirectory::Parsed {
 AXIFORM_INLINE ModelDirectory::ModelDirectory(std::filesystem::path path, Resolved)
     : path_(std::move(path)), parsed_(std::make_shared<Parsed>()) {}
 
+AXIFORM_INLINE std::filesystem::path ModelDirectory::gguf_path() const {
+  if (detail::is_gguf(path_)) return path_;
+  std::error_code ignored;
+  auto const metadata = path_ / "metadata.gguf";
+  return std::filesystem::exists(metadata, ignored) ? metadata : std::filesystem::path();
+}
+
 AXIFORM_INLINE GgufFile const* ModelDirectory::gguf() const& {
-  if (!detail::is_gguf(path_)) return nullptr;
+  auto const path = gguf_path();
+  if (path.empty()) return nullptr;
   std::lock_guard const lock(parsed_->mutex);
   if (!parsed_->gguf) {
-    GgufFile file = GgufFile::open(path_);
+    GgufFile file = GgufFile::open(path);
     if (auto const parts = file.find_metadata("split.count"); parts && parts->as<std::size_t>() > 1)
       throw CheckpointError(
           detail::message({string(), ": is one of ", parts->as<std::size_t>(),
@@ -116,13 +128,15 @@ AXIFORM_INLINE GgufFile const* ModelDirectory::gguf() const& {
 }
 
 AXIFORM_INLINE bool ModelDirectory::has(std::string const& name) const {
-  if (detail::is_gguf(path_)) return name == "config.json" || name == "tokenizer_config.json";
   std::error_code ignored;
-  return std::filesystem::exists(path_ / name, ignored);
+  if (!detail::is_gguf(path_) && std::filesystem::exists(path_ / name, ignored)) return true;
+  return (name == "config.json" || name == "tokenizer_config.json") && !gguf_path().empty();
 }
 
 AXIFORM_INLINE Json const& ModelDirectory::json(std::string const& name) const& {
-  GgufFile const* const file = has(name) ? gguf() : nullptr;
+  std::error_code ignored;
+  bool const is_there = !detail::is_gguf(path_) && std::filesystem::exists(path_ / name, ignored);
+  GgufFile const* const file = !is_there && has(name) ? gguf() : nullptr;
   std::lock_guard const lock(parsed_->mutex);
   auto place = parsed_->files.find(name);
   if (place != parsed_->files.end()) return place->second;

@@ -14,7 +14,9 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include <axiform/core/weight_format.hpp>
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
@@ -27,10 +29,10 @@
 #include <cstdint>
 #include <string_view>
 #include <tuple>
-#include <vector>
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
+#include <axiform/io/stored_weights.hpp>
 #endif
 
 namespace axiform {
@@ -41,6 +43,10 @@ class SafetensorsFile : public TensorFile {
   /// Opens a file and checks its header against its size: what `tensors()` says then lies within the file.
   /// @throws FileError when it cannot be read; FormatError, naming the file and the tensor, when its header is not what the format allows.
   static SafetensorsFile open(std::filesystem::path const& path);
+  /// The same of weights that were prepared in a format of blocks (io/stored_weights.hpp): what a matrix or a table is kept in becomes one tensor in
+  /// blocks again, under its own name, and the file is mapped.
+  /// @throws As above; FormatError, naming the tensor, when parts are missing, or have another type or shape than the format's.
+  static SafetensorsFile open_stored(std::filesystem::path const& path, WeightFormat format);
 
   /// The header's `__metadata__`.
   std::map<std::string, std::string> const& metadata() const noexcept { return metadata_; }
@@ -51,6 +57,9 @@ class SafetensorsFile : public TensorFile {
   std::string read_header() const;
   TensorInfo checked_info(std::string const& name, Json const& entry, std::size_t data_begin) const;
   void check_layout(std::size_t data_begin) const;
+  TensorInfo joined(TensorInfo const& numbers, std::string const& name, WeightFormat format) const;
+  TensorInfo rows_in_blocks(TensorInfo const& blocks, std::string const& name, WeightFormat format) const;
+  void require_part(TensorInfo const& part, ElementType type, std::vector<std::size_t> const& shape) const;
 
   std::map<std::string, std::string> metadata_;
 };
@@ -149,6 +158,86 @@ AXIFORM_INLINE void SafetensorsFile::check_layout(std::size_t data_begin) const 
     previous = detail::printable(info.name);
   }
   if (end != file_.size()) refuse(detail::message({"has ", file_.size() - end, " bytes after ", previous, ", expected none"}));
+}
+
+AXIFORM_INLINE SafetensorsFile SafetensorsFile::open_stored(std::filesystem::path const& path, WeightFormat format) {
+  SafetensorsFile result = open(path);
+  std::vector<TensorInfo> tensors;
+  for (TensorInfo const& info : result.tensors_) {
+    auto const without = [&](std::string_view ending) {  // the name of what it is a part of
+      return info.name.ends_with(ending) ? info.name.substr(0, info.name.size() - ending.size()) : std::string();
+    };
+    auto const expect = [&](std::string const& whole, char const* ending) {
+      if (result.find(whole + ending) == nullptr)
+        result.refuse(info.name, detail::message({"found no ", detail::in_quotes(whole + ending), " beside it"}));
+    };
+    if (auto const whole = without(".numbers"); !whole.empty()) {
+      for (char const* part : {".scales", ".shape"}) expect(whole, part);
+      tensors.push_back(result.joined(info, whole, format));
+    } else if (auto const table = without(".blocks"); !table.empty()) {
+      tensors.push_back(result.rows_in_blocks(info, table, format));
+    } else if (auto const scaled = without(".scales"); !scaled.empty()) {
+      expect(scaled, ".numbers");
+    } else if (auto const shaped = without(".shape"); !shaped.empty()) {
+      expect(shaped, ".numbers");
+    } else {
+      tensors.push_back(info);
+    }
+  }
+  std::ranges::sort(tensors, {}, &TensorInfo::name);
+  auto const twice = std::ranges::adjacent_find(tensors, {}, &TensorInfo::name);
+  if (twice != tensors.end()) result.refuse(twice->name, "is there twice, in different formats");
+  result.tensors_ = std::move(tensors);
+  result.mapping_ = std::make_shared<FileMapping const>(result.file_.map());
+  return result;
+}
+
+AXIFORM_INLINE void SafetensorsFile::require_part(TensorInfo const& part, ElementType type, std::vector<std::size_t> const& shape) const {
+  if (part.element_type == type && part.shape == shape) return;
+  refuse(part.name, detail::message({"found the shape ", shape_to_string(part.shape), " of ", part.type_name(), ", expected ",
+                                     shape_to_string(shape), " of ", name_of(type)}));
+}
+
+/// A matrix whose blocks lie in panels.
+AXIFORM_INLINE TensorInfo SafetensorsFile::joined(TensorInfo const& numbers, std::string const& name, WeightFormat format) const {
+  TensorInfo const &scales = *find(name + ".scales"), &shape = *find(name + ".shape");
+  require_part(shape, ElementType::i64, {2});
+  std::array<std::int64_t, 2> lengths;
+  read_integers(shape, 0, lengths);
+  auto const [outputs, inputs] = lengths;
+  constexpr std::int64_t most = std::int64_t{1} << 40;  // so that nothing overflows
+  if (outputs <= 0 || outputs > most || inputs <= 0 || inputs > most || inputs % static_cast<std::int64_t>(weights_of_block) != 0)
+    refuse(shape.name, detail::message({"found the lengths ", std::to_string(outputs), " and ", std::to_string(inputs),
+                                        ", expected outputs, and inputs in whole blocks of ", weights_of_block}));
+  constexpr std::size_t width = stored_panel_outputs;
+  auto const rows = static_cast<std::size_t>(outputs), columns = static_cast<std::size_t>(inputs);
+  std::size_t const panels = (rows + width - 1) / width, groups = columns / weights_of_block;
+  bool const has_minima = format == WeightFormat::q4_1;
+  require_part(numbers, ElementType::u32, {panels, groups, format == WeightFormat::q8_0 ? std::size_t{8} : 4, width});
+  require_part(scales, ElementType::f16,
+               has_minima ? std::vector<std::size_t>{panels, groups, 2, width} : std::vector<std::size_t>{panels, groups, width});
+  return {.name = name,
+          .shape = {rows, columns},
+          .begin = numbers.begin,
+          .bytes = bytes_of(format, rows * columns),
+          .block_format = block_format_of(format),
+          .scales_begin = scales.begin,
+          .is_canonical = true};
+}
+
+/// A table, row by row.
+AXIFORM_INLINE TensorInfo SafetensorsFile::rows_in_blocks(TensorInfo const& blocks, std::string const& name, WeightFormat format) const {
+  std::size_t const bytes = bytes_of(format, weights_of_block);
+  if (blocks.element_type != ElementType::u8 || blocks.shape.size() != 2 || blocks.shape[1] % bytes != 0 || blocks.bytes == 0)
+    refuse(blocks.name, detail::message({"found the shape ", shape_to_string(blocks.shape), " of ", blocks.type_name(),
+                                         ", expected rows of U8, in blocks of ", bytes, " bytes"}));
+  TensorInfo info = blocks;
+  info.name = name;
+  info.element_type = ElementType::f32;
+  info.shape[1] = blocks.shape[1] / bytes * weights_of_block;
+  info.block_format = block_format_of(format);
+  info.is_canonical = true;
+  return info;
 }
 
 #endif  // AXIFORM_DEFINES(io)

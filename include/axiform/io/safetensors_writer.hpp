@@ -63,19 +63,24 @@ TensorData tensor_data(std::string name, T&& tensor) {
           std::as_bytes(std::span(view.data(), view.size()))};
 }
 
-/// Writes a safetensors file atomically (see `write_file_atomically`). Wider elements come first, so that every tensor is aligned to its
-/// element.
+/// How tensors follow one another in a file.
+enum class TensorOrder {
+  by_width,  ///< Wider elements come first, so that every tensor is aligned to its element.
+  given      ///< As they are given.
+};
+
+/// Writes a safetensors file atomically (see `write_file_atomically`). The first tensor begins at a multiple of 64 bytes.
 /// @throws ArgumentError when a name is used twice, is `__metadata__` or is not UTF-8, or when a shape and its bytes disagree; FileError
 ///         when writing fails.
 void write_safetensors(std::filesystem::path const& path, std::span<TensorData const> tensors,
-                       std::map<std::string, std::string> const& metadata = {});
+                       std::map<std::string, std::string> const& metadata = {}, TensorOrder order = TensorOrder::by_width);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if AXIFORM_DEFINES(io)
 
 AXIFORM_INLINE void write_safetensors(std::filesystem::path const& path, std::span<TensorData const> tensors,
-                                      std::map<std::string, std::string> const& metadata) {
+                                      std::map<std::string, std::string> const& metadata, TensorOrder given_order) {
   std::set<std::string_view> names;
   std::vector<TensorData const*> order;
   for (TensorData const& tensor : tensors) {
@@ -88,7 +93,8 @@ AXIFORM_INLINE void write_safetensors(std::filesystem::path const& path, std::sp
                                            " of ", name_of(tensor.element_type)}));
     order.push_back(&tensor);
   }
-  detail::stable_sort(order, std::ranges::greater{}, [](TensorData const* tensor) { return bits_of(tensor->element_type); });
+  if (given_order == TensorOrder::by_width)
+    detail::stable_sort(order, std::ranges::greater{}, [](TensorData const* tensor) { return bits_of(tensor->element_type); });
 
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -105,7 +111,7 @@ AXIFORM_INLINE void write_safetensors(std::filesystem::path const& path, std::sp
     throw ArgumentError(
         detail::message({path.string(), ": a tensor's name or the metadata is not UTF-8, as a safetensors header must be"}));
   }
-  text.append((8 - text.size() % 8) % 8, ' ');  // The data begins at a multiple of 8.
+  text.append((64 - (8 + text.size()) % 64) % 64, ' ');
   if (text.size() > detail::largest_safetensors_header)
     throw ArgumentError(detail::message({path.string(), ": the header would be too large to read again"}));
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@
 #include <algorithm>
 #include <array>
 #include <concepts>
+#include <cstring>
 #include <limits>
 
 #include <axiform/core/error.hpp>
@@ -46,6 +48,10 @@ struct TensorInfo {
   std::size_t bytes = 0;                         ///< Its size.
   ElementOrder order = ElementOrder::rows;       ///< How its elements lie there.
   std::optional<BlockFormat> block_format = {};  ///< What its rows are packed in, if they are: no element has a place of its own then.
+  /// Of blocks that lie in panels, as io/stored_weights.hpp says, where in the file their scales begin; `begin` is that of their numbers then. Else 0.
+  std::size_t scales_begin = 0;
+  /// Whether its rows are the outputs of a model's matrix, however the family's files have that.
+  bool is_canonical = false;
 
   /// The product of the lengths.
   std::size_t element_count() const noexcept;
@@ -96,6 +102,8 @@ class TensorFile {
 
   /// The whole file as memory, where each tensor lies from its `begin` on. @throws As `File::map`, whose warning holds here.
   FileMapping map() const { return file_.map(); }
+  /// The same, shared by all who ask: there where the file has weights that may be used where they lie, else null.
+  std::shared_ptr<FileMapping const> const& mapping() const noexcept { return mapping_; }
 
  protected:
   explicit TensorFile(File file) : file_(std::move(file)) {}
@@ -107,6 +115,7 @@ class TensorFile {
 
   File file_;
   std::vector<TensorInfo> tensors_;  // In the order of their names.
+  std::shared_ptr<FileMapping const> mapping_;
 
  private:
   void check_range(TensorInfo const& info, std::size_t first, std::size_t count) const;
@@ -116,6 +125,7 @@ class TensorFile {
   void read_real(TensorInfo const& info, std::size_t first, std::span<Target> out) const;
   template <class Target>
   void read_blocks(TensorInfo const& info, std::size_t first, std::span<Target> out) const;
+  void gather_blocks(TensorInfo const& info, std::size_t first, std::span<std::byte> blocks) const;
   template <class Source, class Target, class Convert>
   void read_converted(TensorInfo const& info, std::size_t first, std::span<Target> out, Convert convert) const;
   template <class Source, class Take>
@@ -198,8 +208,7 @@ AXIFORM_INLINE void TensorFile::refuse_type(TensorInfo const& info, std::string_
 AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::span<std::byte> out) const {
   if (out.size() != info.bytes)
     throw ArgumentError(detail::message({detail::printable(info.name), ": found room for ", out.size(), " bytes, expected ", info.bytes}));
-  if (info.order != ElementOrder::rows) refuse_order(info);
-  file_.read_at(info.begin, out);
+  read(info, 0, out);
 }
 
 AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::size_t first, std::span<std::byte> out) const {
@@ -207,7 +216,33 @@ AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::size_t first, 
     throw ArgumentError(detail::message(
         {detail::printable(info.name), ": asked for ", out.size(), " bytes from ", first, ", expected them within its ", info.bytes}));
   if (info.order != ElementOrder::rows) refuse_order(info);
-  file_.read_at(info.begin + first, out);
+  if (info.scales_begin == 0) return file_.read_at(info.begin + first, out);
+  std::size_t const bytes = block_size(*info.block_format)->bytes;
+  if (first % bytes != 0 || out.size() % bytes != 0)
+    throw ArgumentError(detail::message(
+        {detail::printable(info.name), ": asked for ", out.size(), " bytes from ", first, ", expected whole blocks of ", bytes}));
+  gather_blocks(info, first / bytes, out);
+}
+
+/// Blocks from `first` on, counted in the order of rows, of a tensor whose blocks lie in panels of 16 rows (kernels/packed_blocks.hpp).
+AXIFORM_INLINE void TensorFile::gather_blocks(TensorInfo const& info, std::size_t first, std::span<std::byte> blocks) const {
+  constexpr std::size_t lanes = 16;
+  bool const is_8_bits = *info.block_format == BlockFormat::q8_0;
+  std::size_t const bytes = block_size(*info.block_format)->bytes, halves = *info.block_format == BlockFormat::q4_1 ? 2 : 1;
+  std::size_t const words = (bytes - 2 * halves) / 4, groups = info.shape[1] / weights_of_block;
+  std::byte const* const file = mapping_->bytes().data();
+  for (std::size_t block = first, at = 0; at < blocks.size(); ++block, at += bytes) {
+    std::size_t const row = block / groups, lane = row % lanes, place = row / lanes * groups + block % groups;
+    std::byte* const target = blocks.data() + at;
+    for (std::size_t h = 0; h < halves; ++h)
+      std::memcpy(target + 2 * h, file + info.scales_begin + 2 * ((place * halves + h) * lanes + lane), 2);
+    for (std::size_t w = 0; w < words; ++w) {
+      std::uint32_t word;
+      std::memcpy(&word, file + info.begin + 4 * ((place * words + w) * lanes + lane), sizeof word);
+      if (is_8_bits) word ^= 0x80808080u;  // without a sign in the file
+      std::memcpy(target + 2 * halves + 4 * w, &word, sizeof word);
+    }
+  }
 }
 
 AXIFORM_INLINE void TensorFile::check_range(TensorInfo const& info, std::size_t first, std::size_t count) const {
@@ -260,7 +295,11 @@ void TensorFile::read_blocks(TensorInfo const& info, std::size_t first, std::spa
     std::size_t const count = std::min(floats.size() - skipped, out.size() - done);
     std::size_t const blocks = (skipped + count + size->elements - 1) / size->elements;
     auto const packed = std::span(bytes).first(blocks * size->bytes);
-    file_.read_at(info.begin + block * size->bytes, packed);
+    if (info.scales_begin == 0) {
+      file_.read_at(info.begin + block * size->bytes, packed);
+    } else {
+      gather_blocks(info, block, packed);
+    }
     dequantize(*info.block_format, packed, std::span(floats).first(blocks * size->elements));
     Target* const target = out.data() + done;
     for (std::size_t i = 0; i < count; ++i) target[i] = static_cast<Target>(floats[skipped + i]);

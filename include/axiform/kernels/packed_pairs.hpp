@@ -43,7 +43,6 @@ constexpr std::size_t words_of_row(std::size_t k) noexcept { return (k / 2 + k %
 
 /// Rounds a row of `k` floats to bfloat16 in pairs, zeros behind them.
 /// @param words `words_of_row(k)` words.
-/// @pre `simd::has_bfloat16_products`.
 void round_to_pairs(float const* row, std::size_t k, float* words) noexcept;
 
 // ---------------------------------------------------------------------------------------------------------------------

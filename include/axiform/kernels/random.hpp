@@ -3,7 +3,8 @@
 ///
 /// Logarithm, sine and cosine of the library are a call each, 55 ns for two numbers. Here they are series, which compilers turn into vectors, and
 /// whose error is far below what a float tells apart: where it might decide which of two floats is nearest, once in some millions of numbers, the
-/// library is asked. So the result is that of the library, and no table of goldens knows the difference.
+/// library is asked. So the result is that of the library, and no table of goldens knows the difference. (The cosine of a quarter turn itself, 6e-17, one
+/// number of 10^9, is known to 33 bits only.)
 #pragma once
 
 #include <cstddef>

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <new>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@
 #include <axiform/io/load_parameters.hpp>
 #include <axiform/io/model_directory.hpp>
 #include <axiform/io/names.hpp>
+#include <axiform/io/stored_weights.hpp>
 #include <axiform/models/forward.hpp>
 #include <axiform/models/load_options.hpp>
 #include <axiform/nn/dimensions.hpp>
@@ -160,8 +162,8 @@ template <class Model>
 Loaded<Model> load_with_report(ModelDirectory const& directory, LoadOptions const& options, Context& context) {
   Checkpoint const checkpoint = Checkpoint::open(directory);
   auto [model, names] = internal::create_unloaded<Model>(directory, checkpoint);
-  if (options.weights) {
-    set_weight_format(model, *options.weights);
+  if (auto const weights = options.weights ? options.weights : stored_weight_format(directory)) {
+    set_weight_format(model, *weights);
   } else {
     keep_blocks(model, checkpoint, names);
   }
@@ -248,7 +250,13 @@ AXIFORM_INLINE ParameterRequest request_of(std::string_view name, ParameterRef c
           .write_transposed = [parameter](std::size_t first, std::size_t count, float const* values,
                                           std::size_t stride) { parameter.write_transposed(first, count, values, stride); },
           .block_format = is_in_blocks(parameter.format()) ? std::optional(parameter.format()) : std::nullopt,
-          .write_blocks = [parameter](std::size_t first, std::span<std::byte const> blocks) { parameter.write_blocks(first, blocks); }};
+          .write_blocks = [parameter](std::size_t first, std::span<std::byte const> blocks) { parameter.write_blocks(first, blocks); },
+          .storage = parameter.storage(),
+          .storage_row = parameter.first_output(),
+          .storage_rows = parameter.storage_rows(),
+          .is_in_panels = parameter.is_matrix(),
+          .share = [parameter](std::span<std::byte const> bytes,
+                               std::shared_ptr<void const> owner) { parameter.share(bytes, std::move(owner)); }};
 }
 
 }  // namespace internal

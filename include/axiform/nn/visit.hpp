@@ -22,6 +22,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -73,6 +74,19 @@ class BasicParameterRef {
   {
     if (matrix_) matrix_->set_format(format);
     if (table_) table_->set_format(format);
+  }
+  /// The matrix that it lies in, or null.
+  constexpr Matrix* matrix() const noexcept { return matrix_; }
+  /// The table that it is, or null.
+  constexpr Table* table() const noexcept { return table_; }
+  /// The first of its outputs in the matrix.
+  constexpr std::size_t first_output() const noexcept { return first_output_; }
+  /// The rows of what it lies in: of all parts of the matrix.
+  constexpr std::size_t storage_rows() const noexcept { return matrix_ ? matrix_->outputs() : rows(); }
+  /// Lets all of what it lies in be memory of somebody else. @throws As `PackedMatrix::share`.
+  void share(std::span<std::byte const> bytes, std::shared_ptr<void const> owner) const requires(!std::is_const_v<Float>) {
+    if (matrix_) matrix_->share(bytes, std::move(owner));
+    if (table_) table_->share(bytes, std::move(owner));
   }
   /// What it lies in, the same of all parts of a matrix.
   constexpr void const* storage() const noexcept {
@@ -131,6 +145,11 @@ class BasicParameterRef {
             values_[row * columns() + first + i] = *value;
         }
     }
+  }
+  /// Reads canonical row `row` as the blocks that it is. @pre The format is one of blocks.
+  void read_blocks(std::size_t row, std::byte* blocks) const noexcept {
+    if (matrix_) matrix_->read_blocks_of(first_output_ + row, blocks);
+    if (table_) table_->read_blocks_of(row, blocks);
   }
   /// Reads canonical row `row` into `values`, [columns].
   void read_row(std::size_t row, std::span<float> values) const {

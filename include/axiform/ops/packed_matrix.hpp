@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -65,7 +66,7 @@ class PackedMatrix {
   }
 
   /// Writes `count` outputs from `first` on, rounded to the format. @param values [count, inputs], row-major: a part of a matrix [out, in].
-  void write_outputs(std::size_t first, std::size_t count, float const* values) noexcept {
+  void write_outputs(std::size_t first, std::size_t count, float const* values) {
     if (is_in_blocks(format())) {
       for (std::size_t i = 0; i < count; ++i)
         for (std::size_t input = 0; input < inputs_; input += weights_of_block) write_block(first + i, input, values + i * inputs_ + input);
@@ -121,10 +122,43 @@ class PackedMatrix {
 
   /// Writes outputs from `first` on as the blocks that they are. @param blocks Those of whole rows, as core/weight_blocks.hpp has them.
   /// @pre The format is one of blocks.
-  void write_blocks(std::size_t first, std::span<std::byte const> blocks) noexcept {
+  void write_blocks(std::size_t first, std::span<std::byte const> blocks) {
     std::size_t const row = bytes_of(format(), inputs_);
     for (std::size_t at = 0; at + row <= blocks.size() && row != 0; at += row, ++first)
       kernels::pack_blocks(format(), blocks.data() + at, layout(), first, 0, inputs_ / weights_of_block, memory());
+  }
+
+  /// Reads one output as the blocks that it is. @param blocks `bytes_of(format(), inputs())` bytes. @pre The format is one of blocks.
+  void read_blocks_of(std::size_t output, std::byte* blocks) const noexcept {
+    kernels::unpack_blocks(format(), static_cast<std::byte const*>(weights_.data()), layout(), output, 0, inputs_ / weights_of_block,
+                           blocks);
+  }
+  /// Lets the weights be `bytes`, the whole matrix as it lies in memory in its format of blocks, which stay for as long as `owner` does; they are
+  /// copied when something is written. @throws ArgumentError when they are not as many as the matrix has.
+  void share(std::span<std::byte const> bytes, std::shared_ptr<void const> owner) {
+    std::size_t const expected = bytes_of(format(), kernels::packed_block_weights(inputs_, outputs_));
+    if (!is_in_blocks(format()) || bytes.size() != expected)
+      throw ArgumentError("a shared matrix: found " + std::to_string(bytes.size()) + " bytes, expected " + std::to_string(expected));
+    weights_.share(bytes, std::move(owner));
+  }
+  /// Whether the weights are in memory of somebody else.
+  bool is_shared() const noexcept { return weights_.is_shared(); }
+  /// Where the numbers of blocks lie, and their scales (kernels/packed_blocks.hpp).
+  struct Blocks {
+    std::span<std::byte const> numbers, scales;
+  };
+  /// Those of `count` outputs from `first` on. @pre The format is one of blocks; `first` is a multiple of 16, and so is `count` but at the end.
+  Blocks blocks(std::size_t first, std::size_t count) const noexcept {
+    std::size_t const groups = layout().groups();
+    auto const* const memory = static_cast<std::byte const*>(weights_.data());
+    Blocks result;
+    kernels::with_block_weights(format(), [&]<class B>(B) {
+      std::size_t const from = first / kernels::block_panel_width * groups, size = kernels::block_panel_count(count) * groups;
+      std::size_t const scales = layout().template scales_at<B>();
+      result = {{memory + from * B::group_bytes, size * B::group_bytes},
+                {memory + scales + 2 * from * B::group_halves, 2 * size * B::group_halves}};
+    });
+    return result;
   }
 
   /// Reads one output: a row of the matrix [out, in].
@@ -167,13 +201,13 @@ class PackedMatrix {
   // Whether the next output of an input is the next weight, so that another format has each weight where this one has it.
   static constexpr bool lies_in_order(WeightFormat format) noexcept { return format == WeightFormat::f32 || format == WeightFormat::f16; }
   // The panel that begins at `place`, to write to, and that of an output, in bf16.
-  std::uint16_t* pairs_at(std::size_t place) noexcept { return static_cast<std::uint16_t*>(weights_.write_at(place)); }
+  std::uint16_t* pairs_at(std::size_t place) { return static_cast<std::uint16_t*>(weights_.write_at(place)); }
   std::uint16_t const* pairs_of(std::size_t output) const noexcept {
     return static_cast<std::uint16_t const*>(weights_.data()) + place_of(output - output % kernels::panel_width);
   }
-  std::byte* memory() noexcept { return static_cast<std::byte*>(weights_.write_at(0)); }
+  std::byte* memory() { return static_cast<std::byte*>(weights_.write_at(0)); }
   // Rounds a block of inputs from `input` on.
-  void write_block(std::size_t output, std::size_t input, float const* values) noexcept {
+  void write_block(std::size_t output, std::size_t input, float const* values) {
     std::byte block[most_bytes_of_block];
     axiform::write_blocks(format(), values, weights_of_block, block);
     kernels::pack_blocks(format(), block, layout(), output, input / weights_of_block, 1, memory());
@@ -192,7 +226,7 @@ class PackedMatrix {
   }
   // Calls write(output, group, place) for the outputs [first, first + count), as many at once as lie in one panel.
   template <class Write>
-  void for_panels(std::size_t first, std::size_t count, Write const& write) noexcept {
+  void for_panels(std::size_t first, std::size_t count, Write const& write) {
     for (std::size_t output = first; output < first + count;) {
       std::size_t const group = std::min(kernels::panel_width - output % kernels::panel_width, first + count - output);
       write(output, group, place_of(output));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -49,9 +50,22 @@ class WeightTable {
     axiform::write_blocks(format(), values, count, static_cast<std::byte*>(weights_.write_at(first)));
   }
   /// Writes rows from `first` on as the blocks that they are. @pre The format is one of blocks.
-  void write_blocks(std::size_t first, std::span<std::byte const> blocks) noexcept {
+  void write_blocks(std::size_t first, std::span<std::byte const> blocks) {
     std::copy(blocks.begin(), blocks.end(), static_cast<std::byte*>(weights_.write_at(first * columns_)));
   }
+  /// Reads row `row` as the blocks that it is. @param blocks `bytes_of(format(), columns())` bytes. @pre The format is one of blocks.
+  void read_blocks_of(std::size_t row, std::byte* blocks) const noexcept {
+    std::copy_n(blocks_of(weights_, row * columns_), bytes_of(format(), columns_), blocks);
+  }
+  /// As `PackedMatrix::share`.
+  void share(std::span<std::byte const> bytes, std::shared_ptr<void const> owner) {
+    std::size_t const expected = bytes_of(format(), rows_ * columns_);
+    if (!is_in_blocks(format()) || bytes.size() != expected)
+      throw ArgumentError("a shared table: found " + std::to_string(bytes.size()) + " bytes, expected " + std::to_string(expected));
+    weights_.share(bytes, std::move(owner));
+  }
+  /// Whether the weights are in memory of somebody else.
+  bool is_shared() const noexcept { return weights_.is_shared(); }
   /// Reads row `row` into `values`, [columns].
   void read_row(std::size_t row, float* values) const noexcept { read_row_of(weights_, row, values); }
   /// Adds row `row` to `values`, [columns].

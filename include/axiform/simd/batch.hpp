@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <axiform/core/weight_format.hpp>
 #include <axiform/simd/arch.hpp>
 
 AXIFORM_BEGIN_KERNELS
@@ -114,29 +115,6 @@ namespace axiform::inline AXIFORM_ARCH::simd {
 #endif
 }
 
-/// sum + upper(a) * upper(b), then + lower(a) * lower(b): products of the bfloat16 in the halves of each word, each with one rounding to the nearest.
-/// Numbers below the normal ones count as zeros of their sign, in operands and results both (Intel's manual, VDPBF16PS: the odd pair first; found so on
-/// Zen 4 too).
-/// @pre `has_bfloat16_products`; elsewhere there is nothing of the kind.
-[[gnu::always_inline]] inline Floats multiply_pairs([[maybe_unused]] Floats a, [[maybe_unused]] Floats b, Floats sum) noexcept {
-#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
-  return Floats(_mm512_dpbf16_ps(sum.data, (__m512bh)a.data, (__m512bh)b.data));
-#else
-  return sum;
-#endif
-}
-
-/// The nearest bfloat16 of 2 * `lanes` floats, in pairs: the first of two in the upper half of a word. Numbers below the normal ones become zeros.
-/// @param target `lanes` words, of any alignment.
-/// @pre `has_bfloat16_products`.
-[[gnu::always_inline]] inline void store_bfloat16_pairs([[maybe_unused]] void* target, [[maybe_unused]] Floats first,
-                                                        [[maybe_unused]] Floats second) noexcept {
-#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
-  auto const pairs = (__m512i)_mm512_cvtne2ps_pbh(second.data, first.data);
-  _mm512_storeu_si512(target, _mm512_rol_epi32(pairs, 16));
-#endif
-}
-
 namespace detail {
 
 // Copies `count` < 2 * Chunk floats as powers of two: fixed sizes become single moves, where a memcpy of variable size would be a call.
@@ -170,6 +148,39 @@ template <std::size_t Chunk>
 
 /// a * b + c, rounded once where `has_fma`, else after the product and after the sum.
 [[gnu::always_inline]] inline Floats fma(Floats a, Floats b, Floats c) noexcept { return xsimd::fma(a, b, c); }
+
+/// sum + upper(a) * upper(b), then + lower(a) * lower(b): products of the bfloat16 in the halves of each word, as `fma` does them. Where
+/// `has_bfloat16_products` numbers below the normal ones count as zeros of their sign, in operands and results both (Intel's manual, VDPBF16PS: the odd pair
+/// first; found so on Zen 4 too).
+[[gnu::always_inline]] inline Floats multiply_pairs(Floats a, Floats b, Floats sum) noexcept {
+#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+  return Floats(_mm512_dpbf16_ps(sum.data, (__m512bh)a.data, (__m512bh)b.data));
+#else
+  auto const upper = [](Floats words) {
+    return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(words) & Ints(static_cast<std::int32_t>(0xffff0000)));
+  };
+  auto const lower = [](Floats words) { return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<std::int32_t>(words) << 16); };
+  return fma(lower(a), lower(b), fma(upper(a), upper(b), sum));
+#endif
+}
+
+/// The nearest bfloat16 of 2 * `lanes` floats, in pairs: the first of two in the upper half of a word. Numbers below the normal ones become zeros where
+/// `has_bfloat16_products`.
+/// @param target `lanes` words, of any alignment.
+[[gnu::always_inline]] inline void store_bfloat16_pairs(void* target, Floats first, Floats second) noexcept {
+#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+  auto const pairs = (__m512i)_mm512_cvtne2ps_pbh(second.data, first.data);
+  _mm512_storeu_si512(target, _mm512_rol_epi32(pairs, 16));
+#else
+  alignas(Floats) float values[2 * lanes];
+  store(values, first);
+  store(values + lanes, second);
+  std::uint32_t words[lanes];
+  for (std::size_t i = 0; i < lanes; ++i)
+    words[i] = std::uint32_t{bfloat16_from_float(values[2 * i])} << 16 | bfloat16_from_float(values[2 * i + 1]);
+  std::memcpy(target, words, sizeof(words));
+#endif
+}
 
 /// a * b - c, rounded as `fma`.
 [[gnu::always_inline]] inline Floats fms(Floats a, Floats b, Floats c) noexcept {
