@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <axiform/generate/generate.hpp>
+#include <axiform/io/printable.hpp>
 #include <axiform/models/any.hpp>
 #include <axiform/tasks/agreement.hpp>
 #include <axiform/tasks/sentence_embedding.hpp>
@@ -35,7 +36,7 @@ struct Evaluation {
   std::stop_token stop = {};
 };
 
-// Seconds of the fastest of some passes.
+// Seconds of the fastest of some passes. Loading is one of two: the first reads from the disk, and is dearer for the format that comes first.
 template <class Run>
 double least_seconds(std::size_t passes, Run const& run) {
   double least = std::numeric_limits<double>::infinity();
@@ -88,7 +89,7 @@ void evaluate_embeddings(Command const& command, ModelDirectory const& directory
   std::optional<Embedder::Embeddings> reference;
   for (WeightFormat const format : evaluation.formats) {
     std::optional<Embedder> model;
-    double const load = least_seconds(1, [&] { model.emplace(Embedder::from_directory(directory, {.weights = format}, context)); });
+    double const load = least_seconds(2, [&] { model.emplace(Embedder::from_directory(directory, {.weights = format}, context)); });
     std::size_t tokens = 0;
     for (Encoding const& encoding :
          model->tokenizer().encode_batch(evaluation.texts, {.max_length = model->max_length()}, context.executor()))
@@ -101,7 +102,7 @@ void evaluate_embeddings(Command const& command, ModelDirectory const& directory
     double const speed = static_cast<double>(tokens) / seconds;
     table.add(format, weight_bytes(model->model()), load,
               {Table::in_figures(speed, 0), Table::in_figures(agreement.mean_cosine, 6), Table::in_figures(agreement.least_cosine, 6),
-               Table::in_figures(100 * agreement.neighbours_kept, 1) + " %"},
+               agreement.neighbours == 0 ? "-" : Table::in_figures(100 * agreement.neighbours_kept, 1) + " %"},
               {{"tokens_per_second", speed},
                {"mean_cosine", agreement.mean_cosine},
                {"least_cosine", agreement.least_cosine},
@@ -121,6 +122,8 @@ template <class Generator>
 Predictions predict(Generator const& generator, std::vector<std::string> const& texts, std::stop_token const& stop, Context& context) {
   Predictions result;
   for (std::string const& text : texts) {
+    if (generator.tokenizer().encode(text).size() < 2)
+      throw ArgumentError("evaluate: found the text " + detail::in_quotes(text) + ", expected texts of at least 2 tokens");
     auto const found = generator.perplexity(text, {.stop = stop}, context);
     result.log_probability += found.mean_log_probability * static_cast<double>(found.most_probable.size());
     result.most_probable.insert(result.most_probable.end(), found.most_probable.begin(), found.most_probable.end());
@@ -135,7 +138,7 @@ void evaluate_predictions(Command const& command, ModelDirectory const& director
   std::optional<Predictions> reference;
   for (WeightFormat const format : evaluation.formats) {
     std::optional<Generator> generator;
-    double const load = least_seconds(1, [&] { generator.emplace(Generator::from_directory(directory, {.weights = format}, context)); });
+    double const load = least_seconds(2, [&] { generator.emplace(Generator::from_directory(directory, {.weights = format}, context)); });
     Predictions found;
     double const seconds =
         least_seconds(evaluation.passes, [&] { found = predict(*generator, evaluation.texts, evaluation.stop, context); });
@@ -178,7 +181,8 @@ int evaluate(int argc, char** argv) {
   std::vector<std::string> formats;
   std::string document_name;
   command.add_bert_option();
-  command.add_formats_option(formats, "Formats to compare with f32, separated by commas; all unless given");
+  command.add_formats_option(
+      formats, "Formats to compare with f32 (of a file in blocks: what they stand for, as floats), separated by commas; all unless given");
   command.add_inputs("Texts", Command::Needed::no);
   auto* const document = command.add_text("--document", document_name, "A whole file as one text; - is stdin")->type_name("FILE");
   command.add_number("--neighbours", evaluation.neighbours, "Of each text, so many of the nearest are looked for again; 10 unless given");

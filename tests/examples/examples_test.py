@@ -1346,7 +1346,7 @@ class Perplexity(ExampleTest):
 
 class Evaluate(ExampleTest):
     program = "axiform evaluate"
-    TEXTS = ["the man was right", "a man was wrong", "the man was righter", "a dog"]
+    TEXTS = ["the man was right", "a man was wrong", "the man was righter", "a dog", "the dog was right"]
     QUICK = "--passes", "1"
 
     def test_embeddings_are_compared_with_those_of_floats(self):
@@ -1375,6 +1375,7 @@ class Evaluate(ExampleTest):
     def test_the_table_and_usage(self):
         lines = self.output(*self.QUICK, "--model", DEMO_GPT2, "--weights", "q8_0", "--document", "-", stdin=b"the man was right. " * 30).splitlines()
         self.assertEqual([line.split()[0] for line in lines], ["weights", "f32", "q8_0"])
+        self.check_error(1, "found the text \"a\", expected texts of at least 2 tokens", "--model", DEMO_GPT2, "the man was", "a")
         self.check_error(2, "--weights", "--model", DEMO_GPT2, "--weights", "q3_k", "the man")
         self.check_error(2, "expected one of", "--model", DEMO_GPT2)
         self.check_error(1, "found no text", "--model", DEMO_GPT2, "--file", "-", stdin=b"\n")
@@ -1393,6 +1394,7 @@ class Quantize(ExampleTest):
                     self.program = "axiform quantize"
                     made = self.json("--model", model, "--weights", weights, "--output", target)
                     self.assertEqual((made["directory"], made["weights"]), (str(target), weights))
+                    self.assertEqual((target / "model.safetensors").is_file(), weights == "bf16")
                     self.check_error(1, "is there already", "--model", model, "--weights", weights, "--output", target)
                     self.program = f"axiform {command}"
                     self.assertEqual(self.json("--model", target, *arguments), self.json("--model", model, "--weights", weights, *arguments))

@@ -1,4 +1,6 @@
 // A prepared directory loads as it is, into the very weights that its original has in the format, and what is wrong with one is said by name.
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 #include <axiform/core/context.hpp>
 #include <axiform/core/weight_format.hpp>
@@ -118,11 +120,12 @@ struct Prepared {
     TemporaryDirectory original;
     write_gpt2(original);
     prepare_model(original, path, format, context);
+    weights = path / ("model." + std::string(name_of(format)) + ".safetensors");
   }
 
   // Changes the tensors of the file.
   void change(std::function<void(std::vector<TensorData>&)> const& how) const {
-    auto const file = SafetensorsFile::open(path / "model.safetensors");
+    auto const file = SafetensorsFile::open(weights);
     std::deque<std::vector<std::byte>> bytes;
     std::vector<TensorData> tensors;
     for (TensorInfo const& info : file.tensors()) {
@@ -131,7 +134,7 @@ struct Prepared {
       tensors.push_back({info.name, info.element_type, info.shape, of_tensor});
     }
     how(tensors);
-    write_safetensors(path / "model.safetensors", tensors);
+    write_safetensors(weights, tensors);
   }
   void set_note(char const* key, Json value) const {
     Json config = read_json(path / "config.json");
@@ -145,6 +148,7 @@ struct Prepared {
 
   TemporaryDirectory folder;
   fs::path path = folder / "prepared";
+  fs::path weights;  // a variant, which other programs do not take for the model
   Context context;
 };
 
@@ -194,7 +198,7 @@ TEST_CASE("prepare: a mapped model computes the bits of one in memory, and writi
     return std::ranges::equal(found.elements(), expected.elements());
   };
   CHECK(same(mapped));
-  std::string const file = read_bytes(prepared.path / "model.safetensors");
+  std::string const file = read_bytes(prepared.weights);
   for_each_parameter(mapped, [&](std::string_view, ParameterRef const& parameter) {
     std::vector<float> const ones(parameter.columns(), 1.0F);
     context.executor().parallel_for(parameter.rows(), [&](std::size_t row) { parameter.write_rows(row, ones); });
@@ -204,7 +208,7 @@ TEST_CASE("prepare: a mapped model computes the bits of one in memory, and writi
   });
   CHECK(!same(mapped));
   CHECK(same(other));
-  CHECK(read_bytes(prepared.path / "model.safetensors") == file);
+  CHECK(read_bytes(prepared.weights) == file);
   fs::remove_all(prepared.path);
   CHECK(same(other));  // a mapping outlives the name of its file
   set_weight_format(other, WeightFormat::f32);
@@ -248,9 +252,17 @@ TEST_CASE("prepare: a directory that is there is left alone, and nothing is left
   CHECK(message_of<ArgumentError>([&] {
           prepare_model(goldens::models / "bert-tiny", folder / "there", WeightFormat::q8_0, context);
         }).find("is there already") != std::string::npos);
+  fs::copy(goldens::models / "bert-tiny", folder / "model");
+  CHECK(message_of<ArgumentError>([&] {
+          prepare_model(folder / "model", folder / "model/small", WeightFormat::q8_0, context);
+        }).find("is within") != std::string::npos);
+  fs::create_directory(folder / ("small.tmp-" + std::to_string(::getpid())));  // what a process left that died
+  prepare_model(folder / "model", folder / "small/", WeightFormat::q8_0, context);
+  CHECK(fs::exists(folder / "small/model.q8_0.safetensors"));
+  CHECK(!fs::exists(folder / "small/model.safetensors"));
   CHECK_THROWS_AS(prepare_model(folder / "nowhere", folder / "target", WeightFormat::q8_0, context), Error);
   CHECK_THROWS_AS(prepare_model(goldens::models / "bert-tiny", "/proc/nowhere/target", WeightFormat::q8_0, context), FileError);
-  CHECK(folder.file_count() == 1);
+  CHECK(folder.file_count() == 4);
 }
 
 TEST_CASE("prepare: a note that is not understood is refused by name") {
@@ -303,11 +315,11 @@ TEST_CASE("prepare: parts that are missing, or of another type or shape, are ref
 
 TEST_CASE("prepare: whatever happens to a file, it is refused or it loads") {
   Prepared prepared(WeightFormat::q4_1);
-  fs::path const file = prepared.path / "model.safetensors";
+  fs::path const file = prepared.weights;
   std::string const whole = read_bytes(file);
   for (std::size_t const length : {std::size_t{0}, std::size_t{7}, std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
     write_bytes(file, whole.substr(0, length));
-    CHECK(prepared.message<FormatError>().find("model.safetensors") != std::string::npos);
+    CHECK(prepared.message<FormatError>().find("model.q4_1.safetensors") != std::string::npos);
   }
   std::uint64_t header = 0;
   std::memcpy(&header, whole.data(), sizeof header);

@@ -36,7 +36,7 @@ class GgufFile;  // axiform/io/gguf.hpp
 /// - a cache (`hub`) that has exactly one model;
 /// - a GGUF file, or a directory that has exactly one and no config.json. Its config.json and tokenizer_config.json are then made of its metadata
 ///   (io/gguf_config.hpp);
-/// - what `axiform quantize` made of a GGUF file: its metadata are in `metadata.gguf`, its tensors in `model.safetensors`.
+/// - what `axiform quantize` made of a GGUF file: its metadata are in `metadata.gguf`, its tensors beside it.
 ///
 ///     auto const tokenizer = Tokenizer::from_directory("/root/.cache/huggingface/hub/models--openai-community--gpt2");
 ///

@@ -1,7 +1,7 @@
 /// @file
 /// What a checkpoint that was prepared (`axiform quantize`) says of the format of its weights, in its config.json.
 ///
-/// Of blocks: `"quantization_config": {"quant_method": "axiform", "weights": "q8_0", "group_size": 32, "panel_outputs": 16}`. Their model.safetensors has
+/// Of blocks: `"quantization_config": {"quant_method": "axiform", "weights": "q8_0", "group_size": 32, "panel_outputs": 16}`. Their `model.q8_0.safetensors` has
 /// instead of a matrix `X` the tensors `X.numbers`, `X.scales` and `X.shape`, as a product streams them (kernels/packed_blocks.hpp), or, of a table whose rows
 /// are looked up, `X.blocks`, rows as GGUF files have them (core/weight_blocks.hpp). Of bf16 and f16, which are tensors like any: `"axiform_weights": "bf16"`.
 #pragma once

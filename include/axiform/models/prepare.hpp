@@ -48,10 +48,12 @@ namespace axiform::inline AXIFORM_ARCH {
 /// Makes `target` a copy of a model's directory, or of a GGUF file, whose weights are in `format`. It loads as it is, into the model that
 /// `LoadOptions{.weights = format}` makes of the original, bit for bit. Matrices and tables in blocks are not read then: the file is mapped, and processes
 /// share it. In bf16 and f16 they are tensors as the original has them, under its names; norms and biases stay floats. Tokenizer, templates and all other
-/// files are copied. Other programs do not know what the blocks are: they take the matrices for missing.
+/// files beside them, and in the folders of a sentence-transformers directory's modules, are copied. Weights in blocks are in `model.q8_0.safetensors` or the like:
+/// other programs, which do not know what they are, find none.
 ///
 /// It is written under another name beside `target`, and takes its name when it is whole.
-/// @throws ArgumentError when `target` is there already, or the source is in blocks that this made; FileError when it cannot be written; as `load_any` for a model that cannot be loaded.
+/// @throws ArgumentError when `target` is there already or within the source, or the source is in blocks that this made; FileError when it cannot be written;
+///         as `load_any` for a model that cannot be loaded.
 void prepare_model(ModelDirectory const& source, std::filesystem::path const& target, WeightFormat format, Context& context);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -249,9 +251,14 @@ inline void copy_files(std::filesystem::path const& from, std::filesystem::path 
 // A directory that is removed again, unless it was given its name.
 class UnfinishedDirectory {
  public:
-  explicit UnfinishedDirectory(std::filesystem::path const& target) : target_(target), path_(target) {
-    path_ += ".tmp-" + std::to_string(::getpid());
-    std::filesystem::create_directories(path_);
+  explicit UnfinishedDirectory(std::filesystem::path const& target) : target_(target) {
+    if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path());
+    std::filesystem::path const stem = target.string() + ".tmp-" + std::to_string(::getpid());
+    for (std::size_t number = 0; path_.empty(); ++number) {  // another thread's, or what a process left that died
+      std::filesystem::path name = stem;
+      if (number != 0) name += "-" + std::to_string(number);
+      if (std::filesystem::create_directory(name)) path_ = name;
+    }
   }
   UnfinishedDirectory(UnfinishedDirectory const&) = delete;
   UnfinishedDirectory& operator=(UnfinishedDirectory const&) = delete;
@@ -282,7 +289,8 @@ inline void write_prepared(AnyModel const& model, ModelDirectory const& source, 
         tensors.add(create_unloaded<Model>(source, checkpoint).names, parameters);
       },
       model);
-  tensors.write(target / "model.safetensors");
+  std::string const variant = is_in_blocks(format) ? std::string(name_of(format)) + "." : "";
+  tensors.write(target / ("model." + variant + "safetensors"));
   Json config = source.json("config.json");
   set_stored_weight_format(config, format);
   write_file_atomically(target / "config.json", [&](FileWriter& file) { file.write(dump_json(config)); });
@@ -318,6 +326,12 @@ AXIFORM_INLINE void prepare_model(ModelDirectory const& source, std::filesystem:
   std::error_code ignored;
   if (std::filesystem::exists(named, ignored))
     throw ArgumentError(named.string() + ": is there already, expected a name for a new directory");
+  auto const within = [&](std::filesystem::path const& folder) {
+    auto const whole = std::filesystem::weakly_canonical(folder, ignored), path = std::filesystem::weakly_canonical(named, ignored);
+    return std::ranges::mismatch(whole, path).in1 == whole.end();
+  };
+  if (within(source.path()))
+    throw ArgumentError(named.string() + ": is within " + source.string() + ", expected a place outside the model");
   ModelDirectory const transformer = source.has("modules.json") ? read_sentence_config(source).transformer : source;
   if (auto const stored = stored_weight_format(transformer); stored && is_in_blocks(*stored))
     throw ArgumentError(transformer.string() + ": is prepared already, in " + std::string(name_of(*stored)) +

@@ -40,7 +40,7 @@ EmbeddingAgreement compare_rows(ComparedRows found, ComparedRows reference, std:
 }  // namespace internal
 
 /// Compares embeddings of texts with those of a reference, row by row.
-/// @param neighbours How many of each text's nearest are compared; of n texts at most n - 1 are.
+/// @param neighbours How many of each text's nearest are compared; of n texts at most (n - 1) / 2: of all n - 1 others none could be missed.
 /// @throws ShapeError when the two differ in their rows or columns; ArgumentError when there are none.
 template <TensorLike A, TensorLike B>
 EmbeddingAgreement compare_embeddings(A const& found, B const& reference, std::size_t neighbours, Context& context) {
@@ -80,7 +80,7 @@ AXIFORM_INLINE EmbeddingAgreement compare_rows(ComparedRows found, ComparedRows 
     throw ShapeError("compare_embeddings: found " + found.shape().to_string() + ", expected the reference's " +
                      reference.shape().to_string());
   if (texts == 0) throw ArgumentError("compare_embeddings: found no embeddings, expected at least one");
-  EmbeddingAgreement result{.neighbours = std::min(neighbours, texts - 1)};
+  EmbeddingAgreement result{.neighbours = std::min(neighbours, (texts - 1) / 2)};
   double sum = 0;
   for (std::size_t i = 0; i < texts; ++i) {
     auto const row = [&](ComparedRows rows) {
