@@ -33,12 +33,14 @@ bool is_gguf(std::filesystem::path const& path);
 /// Whether there is a file or a directory of that name in a directory.
 bool has_file(std::filesystem::path const& directory, std::string_view name);
 
+/// Whether a name that a file gives is that of something in the same directory, and cannot lead out of it.
+bool is_plain_file_name(std::string_view name) noexcept;
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if AXIFORM_DEFINES(io)
 
-/// Whether a name that a file gives is that of something in the same directory, and cannot lead out of it.
-AXIFORM_COLD inline bool is_plain_file_name(std::string_view name) noexcept {
+AXIFORM_COLD AXIFORM_INLINE bool is_plain_file_name(std::string_view name) noexcept {
   constexpr std::string_view separators("/\\\0", 3);
   return !name.empty() && name != "." && name != ".." && name.find_first_of(separators) == name.npos;
 }
