@@ -4,7 +4,7 @@
 
 int main(int, char** arguments) {
   auto context = axiform::Context::with_threads(2);
-  auto const chat = axiform::Chat<>::from_directory(arguments[1], context);  // of Hugging Face, or with a GGUF file
+  auto const chat = axiform::Chat<>::from_directory(arguments[1], {.weights = axiform::WeightFormat::f32}, context);
   auto options = chat.options();
   options.decoding = axiform::Decoding::greedy;
   options.max_new_tokens = 40;

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include <axiform/core/error.hpp>
+#include <axiform/core/stable_sort.hpp>
 #include <axiform/io/checkpoint.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/gguf.hpp>
@@ -218,7 +219,8 @@ inline void PreparedTensors::add_as_it_is(TensorRef const& tensor) {
 // A matrix that is mapped begins at a multiple of 64 bytes. Most are multiples of that long; those that are not come last.
 inline void PreparedTensors::write(std::filesystem::path const& path) const {
   auto matrices = matrices_;
-  std::ranges::stable_partition(matrices, [](MatrixTensors const& matrix) { return matrix.bytes % 64 == 0; });
+  detail::stable_sort(matrices,
+                      [](MatrixTensors const& one, MatrixTensors const& other) { return (one.bytes % 64 != 0) < (other.bytes % 64 != 0); });
   std::vector<TensorData> tensors;
   for (MatrixTensors& matrix : matrices) {
     std::ranges::sort(matrix.panels, {}, &Panels::first_output);
@@ -227,7 +229,8 @@ inline void PreparedTensors::write(std::filesystem::path const& path) const {
   }
   tensors.insert(tensors.end(), shapes_.begin(), shapes_.end());
   auto others = others_;
-  std::ranges::stable_sort(others, std::ranges::greater{}, [](TensorData const& tensor) { return bits_of(tensor.element_type); });
+  detail::stable_sort(
+      others, [](TensorData const& one, TensorData const& other) { return bits_of(one.element_type) > bits_of(other.element_type); });
   tensors.insert(tensors.end(), others.begin(), others.end());
   write_safetensors(path, tensors, {{"format", "pt"}}, TensorOrder::given);
 }
@@ -305,7 +308,7 @@ inline std::filesystem::path copy_beside(ModelDirectory const& source, ModelDire
   copy_files(source, target);
   if (!source.has("modules.json")) return target;
   auto place = target;
-  for (Json const& module : source.json("modules.json").array()) {
+  for (Json const& module : source.json("modules.json")) {
     auto const name = get_or<std::string>(module, "path", "", "modules.json");
     if (!detail::is_plain_file_name(name) || !std::filesystem::is_directory(source / name)) continue;
     if (std::filesystem::equivalent(source / name, transformer.path())) {
