@@ -36,7 +36,10 @@ struct Evaluation {
   std::stop_token stop = {};
 };
 
-// Seconds of the fastest of some passes. Loading is one of two: the first reads from the disk, and is dearer for the format that comes first.
+// The first load reads from the disk, and is dearer for the format that comes first.
+constexpr std::size_t loads = 2;
+
+// Seconds of the fastest of some passes.
 template <class Run>
 double least_seconds(std::size_t passes, Run const& run) {
   double least = std::numeric_limits<double>::infinity();
@@ -89,7 +92,7 @@ void evaluate_embeddings(Command const& command, ModelDirectory const& directory
   std::optional<Embedder::Embeddings> reference;
   for (WeightFormat const format : evaluation.formats) {
     std::optional<Embedder> model;
-    double const load = least_seconds(2, [&] { model.emplace(Embedder::from_directory(directory, {.weights = format}, context)); });
+    double const load = least_seconds(loads, [&] { model.emplace(Embedder::from_directory(directory, {.weights = format}, context)); });
     std::size_t tokens = 0;
     for (Encoding const& encoding :
          model->tokenizer().encode_batch(evaluation.texts, {.max_length = model->max_length()}, context.executor()))
@@ -97,8 +100,9 @@ void evaluate_embeddings(Command const& command, ModelDirectory const& directory
     std::optional<Embedder::Embeddings> embeddings;
     double const seconds =
         least_seconds(evaluation.passes, [&] { embeddings.emplace(model->embed(evaluation.texts, {.stop = evaluation.stop}, context)); });
-    if (!reference) reference.emplace(model->embed(evaluation.texts, {.stop = evaluation.stop}, context));
-    auto const agreement = compare_embeddings(*embeddings, *reference, evaluation.neighbours, context);
+    bool const is_reference = !reference;
+    if (is_reference) reference.emplace(std::move(*embeddings));
+    auto const agreement = compare_embeddings(is_reference ? *reference : *embeddings, *reference, evaluation.neighbours, context);
     double const speed = static_cast<double>(tokens) / seconds;
     table.add(format, weight_bytes(model->model()), load,
               {Table::in_figures(speed, 0), Table::in_figures(agreement.mean_cosine, 6), Table::in_figures(agreement.least_cosine, 6),
@@ -122,8 +126,6 @@ template <class Generator>
 Predictions predict(Generator const& generator, std::vector<std::string> const& texts, std::stop_token const& stop, Context& context) {
   Predictions result;
   for (std::string const& text : texts) {
-    if (generator.tokenizer().encode(text).size() < 2)
-      throw ArgumentError("evaluate: found the text " + detail::in_quotes(text) + ", expected texts of at least 2 tokens");
     auto const found = generator.perplexity(text, {.stop = stop}, context);
     result.log_probability += found.mean_log_probability * static_cast<double>(found.most_probable.size());
     result.most_probable.insert(result.most_probable.end(), found.most_probable.begin(), found.most_probable.end());
@@ -132,13 +134,22 @@ Predictions predict(Generator const& generator, std::vector<std::string> const& 
   return result;
 }
 
+// Names the text of which nothing can be predicted.
+void check_lengths(Tokenizer const& tokenizer, std::vector<std::string> const& texts) {
+  for (std::string const& text : texts)
+    if (tokenizer.encode(text).size() < 2)
+      throw ArgumentError("evaluate: found the text " + detail::in_quotes(text) + ", expected texts of at least 2 tokens");
+}
+
 void evaluate_predictions(Command const& command, ModelDirectory const& directory, Evaluation const& evaluation, Context& context) {
   using Generator = TextGeneration<>;
   Table table(command, {"tokens read/s", "written/s", "perplexity", "same token"});
   std::optional<Predictions> reference;
   for (WeightFormat const format : evaluation.formats) {
     std::optional<Generator> generator;
-    double const load = least_seconds(2, [&] { generator.emplace(Generator::from_directory(directory, {.weights = format}, context)); });
+    double const load =
+        least_seconds(loads, [&] { generator.emplace(Generator::from_directory(directory, {.weights = format}, context)); });
+    if (!reference) check_lengths(generator->tokenizer(), evaluation.texts);
     Predictions found;
     double const seconds =
         least_seconds(evaluation.passes, [&] { found = predict(*generator, evaluation.texts, evaluation.stop, context); });

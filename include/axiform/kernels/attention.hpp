@@ -258,7 +258,7 @@ struct AttentionRun : AttentionPlan {
   }
 
   void run(float* scratch, Executor& executor) const {
-    std::size_t total = 0, heads = 0;
+    std::size_t total = 0;
     bool has_parts = false;
     Jobs jobs{*this};
     for (AttentionJob job; jobs.next(job); has_parts = has_parts || job.is_part) total += cost(job);
@@ -268,7 +268,7 @@ struct AttentionRun : AttentionPlan {
     constexpr std::size_t parts_of_thread = 8;
     std::size_t const threads = std::clamp<std::size_t>(total / least_work, 1, executor.concurrency());
     std::size_t const parts = threads == 1 ? 1 : std::clamp<std::size_t>(total / least_work, threads, threads * parts_of_thread);
-    heads = queries.sequences * (queries.heads / queries.group);
+    std::size_t const heads = queries.sequences * (queries.heads / queries.group);
     bool const whole_heads = cached == nullptr && heads >= 4 * threads;
     float* const own = scratch + shared_floats();
     std::atomic<std::size_t> next_part{0};

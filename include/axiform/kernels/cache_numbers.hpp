@@ -52,29 +52,19 @@ inline void write_number(std::int8_t number, float* data, std::size_t index) noe
   std::memcpy(reinterpret_cast<std::byte*>(data) + index, &number, 1);
 }
 
-// Numbers for `count` floats at places first, first + step, …, and in int8 their scale.
-inline void write_narrow(CacheFormat format, float const* values, std::size_t count, float* data, std::size_t first, std::size_t step,
-                         float* scale) noexcept {
-  if (format == CacheFormat::bf16) {
-    for (std::size_t i = 0; i < count; ++i) write_number(bfloat16_from_float(values[i]), data, first + i * step);
-    return;
-  }
-  ByteScale const bytes(greatest_magnitude(values, count));
-  *scale = bytes.scale;
-  for (std::size_t i = 0; i < count; ++i) write_number(bytes(values[i]), data, first + i * step);
+// The scale of a row of keys or values in int8; bf16 has none.
+inline ByteScale scale_of_row(CacheFormat format, float const* values, std::size_t count) noexcept {
+  return ByteScale(format == CacheFormat::int8 ? greatest_magnitude(values, count) : 0.0F);
 }
 
-// Numbers for `count` floats at places first, first + 1, …, and zeros up to `padded`. In int8 `most` is the greatest magnitude of their row.
-inline void write_narrow_row(CacheFormat format, float const* values, std::size_t count, std::size_t padded, float most, float* data,
-                             std::size_t first) noexcept {
+// Numbers for `count` floats of a row, at places first, first + step, …
+inline void write_narrow(CacheFormat format, ByteScale const& bytes, float const* values, std::size_t count, float* data, std::size_t first,
+                         std::size_t step) noexcept {
   if (format == CacheFormat::bf16) {
-    for (std::size_t i = 0; i < count; ++i) write_number(bfloat16_from_float(values[i]), data, first + i);
-    for (std::size_t i = count; i < padded; ++i) write_number(std::uint16_t{0}, data, first + i);
-    return;
+    for (std::size_t i = 0; i < count; ++i) write_number(bfloat16_from_float(values[i]), data, first + i * step);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) write_number(bytes(values[i]), data, first + i * step);
   }
-  ByteScale const bytes(most);
-  for (std::size_t i = 0; i < count; ++i) write_number(bytes(values[i]), data, first + i);
-  for (std::size_t i = count; i < padded; ++i) write_number(std::int8_t{0}, data, first + i);
 }
 
 // The `lanes` bytes at `source` as floats.

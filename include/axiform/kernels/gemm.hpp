@@ -168,16 +168,12 @@ struct Product {
   static constexpr std::size_t most_k = 1024;
 };
 
-// Rows in bfloat16, by pairs, each rounded once whatever the panels; on all threads where a thread's part takes longer than a fork and join.
+// Rows in bfloat16, by pairs, each rounded once whatever the panels.
 inline void round_rows_to_pairs(std::size_t m, std::size_t k, float const* a, std::size_t a_stride, float* words, Executor& executor) {
   constexpr std::size_t least_floats = 16 * 1024;
-  std::size_t const parts = std::clamp<std::size_t>(m * k / least_floats, 1, executor.concurrency());
-  auto const round = [&](std::size_t part) {
-    for (std::size_t row = part * m / parts; row < (part + 1) * m / parts; ++row)
-      round_to_pairs(a + row * a_stride, k, words + row * words_of_row(k));
-  };
-  if (parts == 1) return round(0);
-  executor.parallel_for(parts, round);
+  run_rows(m, k, least_floats, executor, [&](std::size_t first, std::size_t last) {
+    for (std::size_t row = first; row < last; ++row) round_to_pairs(a + row * a_stride, k, words + row * words_of_row(k));
+  });
 }
 
 }  // namespace detail

@@ -115,13 +115,8 @@ AXIFORM_INLINE void integer_product(std::size_t m, std::size_t n, std::size_t k,
   RoundedRows const rows = rounded_rows(packed_b.format, scratch, m, k);
   // Below these a thread costs more than it brings (a spinning fork-join takes 0.2 to 0.5 us).
   constexpr std::size_t least_work = 128 * 1024, least_rounded = 8 * 1024;
-  std::size_t const rounding = std::clamp<std::size_t>(m * k / least_rounded, 1, std::min(m, executor.concurrency()));
-  if (rounding == 1) {
-    round_rows(packed_b.format, a, a_stride, 0, m, rows);
-  } else {
-    executor.parallel_for(rounding,
-                          [&](std::size_t i) { round_rows(packed_b.format, a, a_stride, i * m / rounding, (i + 1) * m / rounding, rows); });
-  }
+  run_rows(m, k, least_rounded, executor,
+           [&](std::size_t first, std::size_t last) { round_rows(packed_b.format, a, a_stride, first, last, rows); });
   with_block_weights(packed_b.format, [&]<class Blocks>(Blocks) {
     detail::IntegerProduct<Blocks> const product{rows, {k, n}, static_cast<std::byte const*>(packed_b.data), c, c_stride, epilogue};
     run_tiles(product.tiles(), product.units(), m * n / (least_work / (k + 1) + 1), executor, [&](auto... part) { product.run(part...); });

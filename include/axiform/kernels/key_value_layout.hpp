@@ -141,21 +141,24 @@ inline void append_narrow_keys(KeyValueLayout const& layout, float* data, std::s
                                float const* key, std::size_t key_stride) noexcept {
   for (std::size_t i = position; i < position + count; ++i, key += key_stride) {
     std::size_t const first = (i - i % panel_width) * layout.head_size + i % panel_width;
-    float* const scale = layout.format == CacheFormat::int8 ? data + layout.key_scales_of(head) + i : nullptr;
-    write_narrow(layout.format, key, layout.head_size, data + layout.keys_of(head), first, panel_width, scale);
+    ByteScale const bytes = scale_of_row(layout.format, key, layout.head_size);
+    write_narrow(layout.format, bytes, key, layout.head_size, data + layout.keys_of(head), first, panel_width);
+    if (layout.format == CacheFormat::int8) data[layout.key_scales_of(head) + i] = bytes.scale;
   }
 }
 inline void append_narrow_values(KeyValueLayout const& layout, float* data, std::size_t head, std::size_t position, std::size_t count,
                                  float const* value, std::size_t value_stride) noexcept {
   std::size_t const width = layout.value_width();
   for (std::size_t i = position; i < position + count; ++i, value += value_stride) {
-    float const most = layout.format == CacheFormat::int8 ? greatest_magnitude(value, layout.head_size) : 0.0F;
+    ByteScale const bytes = scale_of_row(layout.format, value, layout.head_size);
     for (std::size_t panel = 0; panel < layout.value_panels(); ++panel) {
-      std::size_t const column = panel * width;
-      write_narrow_row(layout.format, value + column, std::min(width, layout.head_size - column), width, most,
-                       data + layout.values_of(head), (panel * layout.capacity + i) * width);
+      std::size_t const column = panel * width, columns = std::min(width, layout.head_size - column);
+      std::size_t const place = (panel * layout.capacity + i) * width, number = bytes_of_number(layout.format);
+      float* const values = data + layout.values_of(head);
+      write_narrow(layout.format, bytes, value + column, columns, values, place, 1);
+      std::memset(reinterpret_cast<std::byte*>(values) + (place + columns) * number, 0, (width - columns) * number);
     }
-    if (layout.format == CacheFormat::int8) data[layout.value_scales_of(head) + i] = ByteScale(most).scale;
+    if (layout.format == CacheFormat::int8) data[layout.value_scales_of(head) + i] = bytes.scale;
   }
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// How the tiles of a product are spread over threads.
+/// How the tiles of a product, and the rows that are rounded before it, are spread over threads.
 #pragma once
 
 #include <algorithm>
@@ -52,6 +52,14 @@ void run_tiles(std::size_t tiles, std::size_t panels, std::size_t shares, Execut
     std::size_t const j = part % across;
     run(i * tiles / down, (i + 1) * tiles / down, j * panels / across, (j + 1) * panels / across);
   });
+}
+
+/// Calls run(first, last) for parts of `rows` rows of `k` floats, of about `least_floats` or more: fewer are not worth a fork and join.
+template <class Run>
+void run_rows(std::size_t rows, std::size_t k, std::size_t least_floats, Executor& executor, Run const& run) {
+  std::size_t const parts = std::clamp<std::size_t>(rows * k / least_floats, 1, std::min(rows, executor.concurrency()));
+  if (parts == 1) return run(std::size_t{0}, rows);
+  executor.parallel_for(parts, [&](std::size_t part) { run(part * rows / parts, (part + 1) * rows / parts); });
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -219,8 +220,7 @@ inline void PreparedTensors::add_as_it_is(TensorRef const& tensor) {
 // A matrix that is mapped begins at a multiple of 64 bytes. Most are multiples of that long; those that are not come last.
 inline void PreparedTensors::write(std::filesystem::path const& path) const {
   auto matrices = matrices_;
-  detail::stable_sort(matrices,
-                      [](MatrixTensors const& one, MatrixTensors const& other) { return (one.bytes % 64 != 0) < (other.bytes % 64 != 0); });
+  detail::stable_sort(matrices, std::less{}, [](MatrixTensors const& matrix) { return matrix.bytes % 64 != 0; });
   std::vector<TensorData> tensors;
   for (MatrixTensors& matrix : matrices) {
     std::ranges::sort(matrix.panels, {}, &Panels::first_output);
@@ -229,8 +229,7 @@ inline void PreparedTensors::write(std::filesystem::path const& path) const {
   }
   tensors.insert(tensors.end(), shapes_.begin(), shapes_.end());
   auto others = others_;
-  detail::stable_sort(
-      others, [](TensorData const& one, TensorData const& other) { return bits_of(one.element_type) > bits_of(other.element_type); });
+  detail::stable_sort(others, std::greater{}, [](TensorData const& tensor) { return bits_of(tensor.element_type); });
   tensors.insert(tensors.end(), others.begin(), others.end());
   write_safetensors(path, tensors, {{"format", "pt"}}, TensorOrder::given);
 }
