@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-#if defined(__AVX512BF16__) || defined(__AVX512VNNI__)
+#if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
 
@@ -25,6 +25,7 @@
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/weights.hpp>
 #include <axiform/simd/batch.hpp>
+#include <axiform/simd/words.hpp>
 
 namespace bench {
 
@@ -90,18 +91,21 @@ inline double bf16_peak(Executor& executor) {
 #endif
 }
 
-/// The same of products of 8 bits, 64 a vector and instruction; without AVX512-VNNI that of fma.
+/// The same of products of 8 bits, 64 or with AVX-VNNI 32 a vector and instruction; without VNNI that of fma.
 inline double int8_peak(Executor& executor) {
-#if defined(__AVX512VNNI__)
-  return peak(executor, 128, [](std::size_t) {
-    auto const a = _mm512_set1_epi8(1);
-    __m512i sum[peak_sums] = {};
+#if defined(AXIFORM_HAS_VNNI)
+  return peak(executor, 8 * simd::lanes, [](std::size_t) {
+    simd::Ints const a(0x01010101);
+    simd::Ints sum[peak_sums];
+#pragma GCC unroll 12
+    for (std::size_t j = 0; j < peak_sums; ++j) sum[j] = simd::Ints(static_cast<int>(j));  // equal ones would be one to the compiler
     for (std::size_t i = 0; i < peak_steps; ++i)
 #pragma GCC unroll 12
-      for (std::size_t j = 0; j < peak_sums; ++j) asm volatile("vpdpbusd %1, %1, %0" : "+v"(sum[j]) : "v"(a));
+      for (std::size_t j = 0; j < peak_sums; ++j) simd::add_products_of_four(sum[j], a, a);
 #pragma GCC unroll 12
-    for (std::size_t j = 0; j < peak_sums; ++j) {
-      int kept = _mm512_cvtsi512_si32(sum[j]);
+    for (std::size_t j = 0; j < peak_sums; ++j) {  // a copy, as above
+      simd::Ints const result = sum[j];
+      int kept = result.get(0);
       benchmark::DoNotOptimize(kept);
     }
   });

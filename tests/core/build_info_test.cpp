@@ -16,6 +16,8 @@ TEST_CASE("build info: the unit says what its macros say") {
 #else
   CHECK(build.compiled_for == InstructionSet::avx512);
 #endif
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__AVXVNNI__)
+  CHECK(build.compiled_for == InstructionSet::avx2_vnni);
 #elif defined(__AVX2__) && defined(__FMA__)
   CHECK(build.compiled_for == InstructionSet::avx2_fma);
 #elif defined(__SSE4_2__) && !defined(__AVX__)
