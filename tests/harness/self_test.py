@@ -84,7 +84,7 @@ def main(compiler):
         for number, (source, expected) in enumerate(COMPILED):
             unit = Path(folder, f"{number}.cpp")
             unit.write_text(source, encoding="utf-8")
-            result = run("compile_fail.py", unit, compiler, "-std=c++20", "-fsyntax-only")
+            result = run("compile_fail.py", unit, folder, compiler, "-std=c++20", "-fsyntax-only")
             problems += check(f"unit\n{source}", result, expected, good=expected == "refused as expected")
         for number, (page, expected) in enumerate(QUOTED):
             root = Path(folder, f"docs{number}")
