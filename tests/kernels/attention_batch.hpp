@@ -27,6 +27,7 @@ using kernels::KeyValueLayout;
 struct Form {
   std::size_t group = 1, window = 0;
   bool biased = false;
+  std::size_t positions = 210;  // that a bias has
 };
 
 // A batch with its queries, keys and values, each with a row stride and an offset of its own.
@@ -56,6 +57,7 @@ struct Batch {
       for (float& x : *values) x = normal(generator);
     if (!form.biased) return;
     generator.seed(7), normal.reset();  // any batch has the same bias
+    std::size_t const positions = form.positions;
     bias.resize(heads * positions * positions);
     for (float& x : bias) x = normal(generator);
     for (std::size_t i = 0; i < bias.size(); ++i)
@@ -81,7 +83,7 @@ struct Batch {
     return position(s, i) >= 0 && sees(std::size_t(position(s, i)), key_position);
   }
   AttentionQueries operands(float* output) const {
-    auto const stride = std::ptrdiff_t(positions);
+    auto const stride = std::ptrdiff_t(form.positions);
     return {.sequences = sequences(),
             .heads = heads,
             .head_size = head_size,
@@ -110,8 +112,6 @@ struct Batch {
     std::size_t const row = key_offsets[s] + first;
     return {key.data() + row * key_stride, key_stride, value.data() + row * value_stride, value_stride};
   }
-
-  static constexpr std::size_t positions = 210;  // that a bias has
 };
 
 // [queries, width + 3]; the three columns between rows keep the guard.
@@ -154,7 +154,7 @@ inline Reference reference(Batch const& b) {
           float const* const k = b.key.data() + (b.key_offsets[s] + j) * b.key_stride + key_column;
           for (std::size_t d = 0; d < b.head_size; ++d) row[j] += double(q[d]) * double(k[d]);
           row[j] /= std::sqrt(double(b.head_size));
-          if (b.form.biased) row[j] += double(b.bias[(h * b.positions + std::size_t(b.position(s, i))) * b.positions + j]);
+          if (b.form.biased) row[j] += double(b.bias[(h * b.form.positions + std::size_t(b.position(s, i))) * b.form.positions + j]);
           most = std::max(most, row[j]);
         }
         double sum = 0.0;

@@ -63,6 +63,63 @@ void for_each_head(Batch& batch, Change change) {
     }
 }
 
+// What a format makes of a head's numbers, in plain C++.
+void round_heads(Batch& batch, CacheFormat format) {
+  for_each_head(batch, [&](float* numbers) {
+    float most = 0.0F;
+    for (std::size_t i = 0; i < batch.head_size; ++i) most = std::max(most, std::fabs(numbers[i]));
+    float const inverse = 127.0F / most, scale = most / 127.0F;
+    for (std::size_t i = 0; i < batch.head_size; ++i)
+      numbers[i] =
+          format == CacheFormat::bf16 ? float_from_bfloat16(bfloat16_from_float(numbers[i])) : std::nearbyint(numbers[i] * inverse) * scale;
+  });
+}
+
+// Attention to caches in the format, of all sequences of a batch in one call: against float64 on keys and values that are rounded so, with and without
+// capture, on one thread and on several.
+void check_narrow(Batch const& batch, CacheFormat format) {
+  CAPTURE(name_of(format));
+  CAPTURE(batch.form.group);
+  CAPTURE(batch.form.window);
+  CAPTURE(batch.form.biased);
+  Batch rounded = batch;
+  round_heads(rounded, format);
+  auto const expected = reference(rounded);
+  std::vector<std::vector<float>> data, maps;
+  std::vector<CachedKeys> keys;
+  std::vector<float*> targets;
+  for (std::size_t s = 0; s < batch.sequences(); ++s) {
+    auto const layout = KeyValueLayout::for_keys(batch.key_heads(), batch.head_size, batch.keys(s) + 3 * s, format);
+    data.emplace_back(layout.floats(), std::numeric_limits<float>::quiet_NaN());
+    kernels::append_keys_values(layout, data.back().data(), 0, batch.keys(s), batch.rows_from(s, 0), 0, layout.heads);
+    keys.push_back({layout, data.back().data(), batch.keys(s)});
+    maps.emplace_back(batch.heads * batch.queries(s) * batch.keys(s) + 1, guard);
+    targets.push_back(maps.back().data());
+  }
+  SerialExecutor serial;
+  TestExecutor several(3);
+  auto queries = batch.operands(nullptr);
+  auto const found = run(queries, keys.data(), serial);
+  CHECK(same_bits(run(queries, keys.data(), several), found));
+  queries.probabilities = targets.data();
+  CHECK(same_bits(run(queries, keys.data(), several), found));
+  double worst = 0.0, worst_probability = 0.0;
+  for (std::size_t i = 0; i < batch.query_offsets.back(); ++i)
+    for (std::size_t j = 0; j < batch.width(); ++j) {
+      double const error = std::fabs(double(found[i * (batch.width() + 3) + j]) - expected.output[i * batch.width() + j]);
+      worst = error <= worst ? worst : error;  // a NaN becomes the worst
+    }
+  for (std::size_t s = 0; s < batch.sequences(); ++s) {
+    CHECK(maps[s].back() == guard);
+    for (std::size_t i = 0; i < expected.probabilities[s].size(); ++i) {
+      double const error = std::fabs(double(maps[s][i]) - expected.probabilities[s][i]);
+      worst_probability = error <= worst_probability ? worst_probability : error;
+    }
+  }
+  CHECK(worst < 4e-6);  // as for floats: the rounding of keys and values is in both
+  CHECK(worst_probability < 2e-6);
+}
+
 constexpr CacheFormat narrow_formats[]{CacheFormat::bf16, CacheFormat::int8};
 
 }  // namespace
@@ -157,6 +214,22 @@ TEST_CASE("attention: in every format of the cache many keys are attended to til
     for (std::size_t i = 0; i < whole.size(); ++i) worst = std::max(worst, std::fabs(double(whole[i]) - double(floats[i])));
     CHECK(worst > 0.0);
     CHECK(worst < 0.02);
+  }
+}
+
+TEST_CASE(
+    "attention: in every format of the cache windows, shared heads and biases over borders of tiles agree with float64 on rounded numbers, "
+    "captured or not") {
+  for (CacheFormat format : narrow_formats) {
+    for (std::size_t window : {0, 5, 300, 1023, 1500})
+      check_narrow({3, 24, AttentionMask::causal, {1, 6, 35}, {1025, 2050, 2100}, 8, {.group = 3, .window = window}}, format);
+    check_narrow({2, 40, AttentionMask::causal, {5, 1, 0, 131}, {1024, 3100, 1, 1100}, 9, {.window = 1030}}, format);
+    check_narrow({2, 64, AttentionMask::causal, {1100}, {1100}, 10, {.group = 2, .window = 90}}, format);
+    check_narrow({2, 16, AttentionMask::none, {9, 1}, {2050, 1030}, 11, {.group = 2}}, format);
+    for (std::size_t window : {0, 700})
+      check_narrow(
+          {1, 20, AttentionMask::causal, {130, 3, 1}, {1100, 1030, 1090}, 12, {.window = window, .biased = true, .positions = 1100}},
+          format);
   }
 }
 

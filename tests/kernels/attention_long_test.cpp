@@ -51,6 +51,32 @@ TEST_CASE("attention: 8192 and 32768 keys agree with float64") {
   check_batch({2, 32, AttentionMask::causal, {1}, {32768}, 1, {.group = 2}});
 }
 
+TEST_CASE("attention: a bias on many queries that see several tiles of keys agrees with float64, and changes no promise of bits") {
+  std::size_t const tokens = 1090;
+  for (Form const form :
+       {Form{.biased = true, .positions = tokens}, Form{.group = 2, .window = 700, .biased = true, .positions = tokens}}) {
+    CAPTURE(form.window);
+    check_batch({2, 12, AttentionMask::none, {70, 1}, {1090, 1030}, 5, form});
+    check_batch({2, 12, AttentionMask::causal, {40, 3, 1}, {1060, 1027, 1090}, 4, form});
+    Batch const batch(2, 12, AttentionMask::causal, {tokens}, {tokens}, 3, form);
+    check_batch(batch);
+    SerialExecutor serial;
+    TestExecutor several(3);
+    auto const whole = run(batch, serial);
+    CHECK(same_bits(run(batch, several), whole));
+    LongCache const cache(batch);
+    for (std::size_t step : {std::size_t{1}, std::size_t{5}, std::size_t{40}, std::size_t{130}, tokens}) {
+      CAPTURE(step);
+      std::size_t const offsets[]{0, step};
+      auto queries = batch.operands(nullptr);
+      queries.offsets = offsets;
+      queries.query += (tokens - step) * batch.query_stride;
+      CachedKeys const cached = cache.keys(tokens);
+      CHECK(same_bits(run(queries, &cached, several), long_rows(whole, batch, tokens - step, step)));
+    }
+  }
+}
+
 TEST_CASE("attention: over many keys prefill, prefill in parts and token by token have the same bits, on any threads and in any batch") {
   std::size_t const tokens = 2100, head_size = 24;
   for (Form const form :

@@ -12,10 +12,15 @@
 
 #include <axiform/core/config.hpp>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace axiform {
 
-/// The instruction sets that kernels are compiled for. Of those of x86-64, a later one has all that an earlier one has, but for fma without AVX2.
-enum class InstructionSet { neon64, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx512, avx512_vnni, avx512_bf16 };
+/// The instruction sets that kernels are compiled for. Of those of x86-64, a later one has all that an earlier one has, but for fma without AVX2, and for
+/// AVX-VNNI, which machines with AVX-512 may lack.
+enum class InstructionSet { neon64, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx2_vnni, avx512, avx512_vnni, avx512_bf16, avx512_amx };
 
 /// As people write it: "AVX2 with fma".
 constexpr std::string_view name_of(InstructionSet set) noexcept {
@@ -27,9 +32,13 @@ constexpr std::string_view name_of(InstructionSet set) noexcept {
     case InstructionSet::avx_fma: return "AVX with fma";
     case InstructionSet::avx2: return "AVX2";
     case InstructionSet::avx2_fma: return "AVX2 with fma";
+    case InstructionSet::avx2_vnni:
+      return "AVX2 with fma and VNNI";
     case InstructionSet::avx512: return "AVX-512";
     case InstructionSet::avx512_vnni: return "AVX-512 with VNNI";
     case InstructionSet::avx512_bf16: return "AVX-512 with VNNI and BF16";
+    case InstructionSet::avx512_amx:
+      return "AVX-512 with AMX";
   }
   return "";
 }
@@ -62,6 +71,15 @@ inline constexpr std::string_view compiler = "an unknown compiler";
 inline constexpr bool optimizes_kernels = false;
 #endif
 
+#if defined(__x86_64__)
+// Whether the machine has AVX2, fma and AVX-VNNI. Clang 16 does not know the last to ask for.
+inline bool machine_has_avx_vnni() noexcept {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 &&
+         (a & bit_AVXVNNI) != 0;
+}
+#endif
+
 // The greatest instruction set of the machine, `compiled_for` where it cannot be asked.
 inline InstructionSet machine_has([[maybe_unused]] InstructionSet compiled_for) noexcept {
 #if defined(__x86_64__)
@@ -69,8 +87,11 @@ inline InstructionSet machine_has([[maybe_unused]] InstructionSet compiled_for) 
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl")) {
     if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::avx512;
-    return __builtin_cpu_supports("avx512bf16") ? InstructionSet::avx512_bf16 : InstructionSet::avx512_vnni;
+    if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::avx512_vnni;
+    return __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-int8") ? InstructionSet::avx512_amx
+                                                                                    : InstructionSet::avx512_bf16;
   }
+  if (machine_has_avx_vnni()) return InstructionSet::avx2_vnni;
   if (__builtin_cpu_supports("avx2")) return fma ? InstructionSet::avx2_fma : InstructionSet::avx2;
   if (__builtin_cpu_supports("avx")) return fma ? InstructionSet::avx_fma : InstructionSet::avx;
   return __builtin_cpu_supports("sse4.2") ? InstructionSet::sse4_2 : InstructionSet::sse2;

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include <axiform/kernels/integer_tile.hpp>
+#include <axiform/kernels/integer_tiles.hpp>
 #include <axiform/kernels/packed_blocks.hpp>
 #include <axiform/kernels/rounded_rows.hpp>
 #include <axiform/kernels/tiles_on_threads.hpp>
@@ -48,22 +49,32 @@ struct IntegerProduct {
   float* c;
   std::size_t c_stride;
   Epilogue const& epilogue;
+  bool by_tiles = false;  // of AMX
 
-  // Rows whose sums are kept at once, and groups that their panels are taken by, so that both stay in L1.
+  using Scales = TileScales<Blocks>;
+
+  // Rows whose sums are kept at once, and groups that their panels are taken by, so that both stay in L1. Scales that a tile cannot read as they lie are
+  // widened for as many.
   static constexpr std::size_t most_rows = 128, most_groups = 16;
   static constexpr std::size_t sums_stride = integer_tile_panels * block_panel_width;
 
-  std::size_t tiles() const noexcept { return (rows.rows + integer_tile_rows - 1) / integer_tile_rows; }
+  std::size_t tile_rows() const noexcept { return by_tiles ? simd::tile_height : integer_tile_rows; }
+  std::size_t tiles() const noexcept { return (rows.rows + tile_rows() - 1) / tile_rows(); }
   // As many panels as a tile takes are one unit of work.
   std::size_t units() const noexcept { return (block_panel_count(layout.outputs) + integer_tile_panels - 1) / integer_tile_panels; }
-  // The first row of the i-th tile. Heights differ by at most one: 5 rows are 3 + 2, not 4 + 1.
+  // The first row of the i-th tile. Heights differ by at most one: 5 rows are 3 + 2, not 4 + 1. Tiles of AMX take as long for one row as for sixteen.
   std::size_t row_of(std::size_t i) const noexcept {
+    if (by_tiles) return std::min(i * tile_rows(), rows.rows);
     std::size_t const count = tiles();
     return i * (rows.rows / count) + std::min(i, rows.rows % count);
   }
 
   // Tiles [first_tile, last_tile), units [first_unit, last_unit).
   void run(std::size_t first_tile, std::size_t last_tile, std::size_t first_unit, std::size_t last_unit) const noexcept {
+    if (first_tile == last_tile) return;
+#if defined(AXIFORM_HAS_AMX)
+    if (by_tiles) return run_by_tiles(first_tile, last_tile, first_unit, last_unit);
+#endif
     constexpr std::size_t most_tiles = most_rows / integer_tile_rows;
     std::size_t const count = last_tile - first_tile, blocks = (count + most_tiles - 1) / most_tiles;
     for (std::size_t i = 0; i < blocks; ++i)
@@ -71,30 +82,98 @@ struct IntegerProduct {
         run_unit(first_tile + i * count / blocks, first_tile + (i + 1) * count / blocks, unit);
   }
 
+#if defined(AXIFORM_HAS_AMX)
+  // By tiles of AMX: up to 128 rows, and four panels, whose sums wait until what follows takes whole lines of them.
+  void run_by_tiles(std::size_t first_tile, std::size_t last_tile, std::size_t first_unit, std::size_t last_unit) const noexcept {
+    constexpr std::size_t height = simd::tile_height, most_tiles = most_rows / height, stride = panels_together * block_panel_width;
+    simd::TileScope const scope(height, weights_of_group / 4);
+    alignas(64) float sums[most_rows * stride];
+    std::size_t const count = last_tile - first_tile, blocks = (count + most_tiles - 1) / most_tiles;
+    std::size_t const last_panel = std::min(last_unit * integer_tile_panels, block_panel_count(layout.outputs));
+    for (std::size_t i = 0; i < blocks; ++i) {
+      std::size_t const from = first_tile + i * count / blocks, to = first_tile + (i + 1) * count / blocks;
+      for (std::size_t panel = first_unit * integer_tile_panels; panel < last_panel; panel += panels_together) {
+        std::size_t const panels = std::min(panels_together, last_panel - panel), column = panel * block_panel_width;
+        for (std::size_t p = 0; p < panels; ++p) add_panel_by_tiles(from, to, panel + p, sums + p * block_panel_width, stride);
+        std::size_t const columns = std::min(panels * block_panel_width, layout.outputs - column);
+        for (std::size_t tile = from; tile < to; ++tile)
+          finish_rows(epilogue, {row_of(tile), row_of(tile + 1) - row_of(tile), column, columns},
+                      sums + (row_of(tile) - row_of(from) + row_of(tile) - start_of(tile)) * stride, stride, c, c_stride);
+      }
+    }
+  }
+
+  // The row that a tile begins with: the last one may begin among the rows of the one before it, and so has as many.
+  std::size_t start_of(std::size_t tile) const noexcept { return std::min(row_of(tile), rows.rows - simd::tile_height); }
+
+  void add_panel_by_tiles(std::size_t first_tile, std::size_t last_tile, std::size_t panel, float* sums,
+                          std::size_t stride) const noexcept {
+    constexpr std::size_t of_block = Blocks::groups_of_block, most_blocks = most_unpacked_groups / of_block;
+    alignas(64) std::byte numbers[most_unpacked_groups * tile_group_bytes];
+    alignas(64) float widened[most_unpacked_groups * Scales::group_elements];
+    std::size_t const groups = layout.groups(), blocks = groups / of_block, parts = (blocks + most_blocks - 1) / most_blocks;
+    std::byte const* const scales = packed + layout.scales_at(Blocks::format);
+    for (std::size_t part = 0; part < parts; ++part) {
+      std::size_t const block = part * blocks / parts, end = (part + 1) * blocks / parts, g = block * of_block;
+      unpack_groups<Blocks>(packed + (panel * groups + g) * Blocks::group_bytes, (end - block) * of_block, groups * Blocks::group_bytes,
+                            numbers);
+      widen_scales<Blocks>(scales + (panel * blocks + block) * Blocks::block_scale_bytes, end - block, blocks * Blocks::block_scale_bytes,
+                           widened);
+      for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
+        std::size_t const row = start_of(tile);
+        add_groups_by_tiles<Blocks>({.groups = (end - block) * of_block,
+                                     .numbers = rows.numbers(row) + g * weights_of_group,
+                                     .numbers_stride = rows.k,
+                                     .scales = rows.scales(row) + g,
+                                     .offsets = rows.offsets(row) + g,
+                                     .scales_stride = groups,
+                                     .words = numbers,
+                                     .panel_scales = widened,
+                                     .sums = sums + (row_of(tile) - row_of(first_tile)) * stride,
+                                     .sums_stride = stride,
+                                     .resume = part != 0});
+      }
+    }
+  }
+  static constexpr std::size_t most_unpacked_groups = 48;  // 24 KiB, half of L1
+  static constexpr std::size_t panels_together = 4;
+#endif
+
   void run_unit(std::size_t first_tile, std::size_t last_tile, std::size_t unit) const noexcept {
     alignas(64) float sums[most_rows * sums_stride];
+    [[maybe_unused]] alignas(64) float widened[Scales::are_widened ? integer_tile_panels * most_groups * Scales::group_elements : 1];
+    std::byte const* const scales = packed + layout.scales_at(Blocks::format);
     std::size_t const groups = layout.groups();
     std::size_t const panel = unit * integer_tile_panels;
     std::size_t const panels = std::min(integer_tile_panels, block_panel_count(layout.outputs) - panel);
     std::size_t const first_row = row_of(first_tile);
-    std::size_t const parts = last_tile - first_tile > 1 ? (groups + most_groups - 1) / most_groups : 1;
+    bool const in_parts = Scales::are_widened || last_tile - first_tile > 1;
+    std::size_t const parts = in_parts ? (groups + most_groups - 1) / most_groups : 1;
+    constexpr std::size_t of_block = Blocks::groups_of_block;
     for (std::size_t part = 0; part < parts; ++part) {
-      std::size_t const g = part * groups / parts;
-      IntegerTileOperands operands{.groups = (part + 1) * groups / parts - g,
+      std::size_t const block = part * (groups / of_block) / parts, end = (part + 1) * (groups / of_block) / parts, g = block * of_block;
+      IntegerTileOperands operands{.groups = (end - block) * of_block,
                                    .numbers_stride = rows.k * rows.number_bytes,
                                    .scales_stride = groups,
                                    .words = packed + (panel * groups + g) * Blocks::group_bytes,
                                    .words_stride = groups * Blocks::group_bytes,
-                                   .halves = reinterpret_cast<std::uint16_t const*>(packed + layout.template scales_at<Blocks>()) +
-                                             (panel * groups + g) * Blocks::group_halves,
-                                   .halves_stride = groups * Blocks::group_halves,
+                                   .panel_scales = scales + (panel * groups + g) / of_block * Blocks::block_scale_bytes,
+                                   .panel_scales_stride = groups * Scales::group_elements,
                                    .sums_stride = sums_stride,
                                    .words_ahead = integer_tile_panels * groups * Blocks::group_bytes,
-                                   .halves_ahead = integer_tile_panels * groups * Blocks::group_halves * 2,
+                                   .panel_scales_ahead = integer_tile_panels * groups / of_block * Blocks::block_scale_bytes,
                                    .resume = part != 0};
+      if constexpr (Scales::are_widened) {
+        constexpr std::size_t stride = most_groups * Scales::group_elements;
+        for (std::size_t p = 0; p < panels; ++p)
+          widen_scales<Blocks>(scales + ((panel + p) * groups + g) / of_block * Blocks::block_scale_bytes, end - block,
+                               operands.panel_scales_ahead, widened + p * stride);
+        operands.panel_scales = widened;
+        operands.panel_scales_stride = stride;
+      }
       for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
         std::size_t const row = row_of(tile);
-        operands.numbers = rows.numbers(row) + g * weights_of_block * rows.number_bytes;
+        operands.numbers = rows.numbers(row) + g * weights_of_group * rows.number_bytes;
         operands.scales = rows.scales(row) + g;
         operands.offsets = rows.offsets(row) + g;
         operands.sums = sums + (row - first_row) * sums_stride;
@@ -118,7 +197,9 @@ AXIFORM_INLINE void integer_product(std::size_t m, std::size_t n, std::size_t k,
   run_rows(m, k, least_rounded, executor,
            [&](std::size_t first, std::size_t last) { round_rows(packed_b.format, a, a_stride, first, last, rows); });
   with_block_weights(packed_b.format, [&]<class Blocks>(Blocks) {
-    detail::IntegerProduct<Blocks> const product{rows, {k, n}, static_cast<std::byte const*>(packed_b.data), c, c_stride, epilogue};
+    bool const by_tiles = has_integer_tiles && m >= simd::tile_height && simd::may_use_tiles();
+    detail::IntegerProduct<Blocks> const product{rows,     {k, n},  static_cast<std::byte const*>(packed_b.data), c, c_stride,
+                                                 epilogue, by_tiles};
     run_tiles(product.tiles(), product.units(), m * n / (least_work / (k + 1) + 1), executor, [&](auto... part) { product.run(part...); });
   });
 }
