@@ -83,61 +83,60 @@ struct IntegerProduct {
   }
 
 #if defined(AXIFORM_HAS_AMX)
-  // By tiles of AMX: up to 128 rows, and four panels, whose sums wait until what follows takes whole lines of them.
+  // By tiles of AMX. A few panels are unpacked for as many rows as stay in L2, and sixteen of these pass them at a time.
   void run_by_tiles(std::size_t first_tile, std::size_t last_tile, std::size_t first_unit, std::size_t last_unit) const noexcept {
-    constexpr std::size_t height = simd::tile_height, most_tiles = most_rows / height, stride = panels_together * block_panel_width;
+    constexpr std::size_t height = simd::tile_height, l2_bytes = 768 * 1024;
     simd::TileScope const scope(height, weights_of_group / 4);
-    alignas(64) float sums[most_rows * stride];
-    std::size_t const count = last_tile - first_tile, blocks = (count + most_tiles - 1) / most_tiles;
-    std::size_t const last_panel = std::min(last_unit * integer_tile_panels, block_panel_count(layout.outputs));
-    for (std::size_t i = 0; i < blocks; ++i) {
-      std::size_t const from = first_tile + i * count / blocks, to = first_tile + (i + 1) * count / blocks;
-      for (std::size_t panel = first_unit * integer_tile_panels; panel < last_panel; panel += panels_together) {
-        std::size_t const panels = std::min(panels_together, last_panel - panel), column = panel * block_panel_width;
-        for (std::size_t p = 0; p < panels; ++p) add_panel_by_tiles(from, to, panel + p, sums + p * block_panel_width, stride);
-        std::size_t const columns = std::min(panels * block_panel_width, layout.outputs - column);
-        for (std::size_t tile = from; tile < to; ++tile)
-          finish_rows(epilogue, {row_of(tile), row_of(tile + 1) - row_of(tile), column, columns},
-                      sums + (row_of(tile) - row_of(from) + row_of(tile) - start_of(tile)) * stride, stride, c, c_stride);
-      }
-    }
-  }
-
-  // The row that a tile begins with: the last one may begin among the rows of the one before it, and so has as many.
-  std::size_t start_of(std::size_t tile) const noexcept { return std::min(row_of(tile), rows.rows - simd::tile_height); }
-
-  void add_panel_by_tiles(std::size_t first_tile, std::size_t last_tile, std::size_t panel, float* sums,
-                          std::size_t stride) const noexcept {
-    constexpr std::size_t of_block = Blocks::groups_of_block, most_blocks = most_unpacked_groups / of_block;
     alignas(64) std::byte numbers[most_unpacked_groups * tile_group_bytes];
-    alignas(64) float widened[most_unpacked_groups * Scales::group_elements];
-    std::size_t const groups = layout.groups(), blocks = groups / of_block, parts = (blocks + most_blocks - 1) / most_blocks;
-    std::byte const* const scales = packed + layout.scales_at(Blocks::format);
-    for (std::size_t part = 0; part < parts; ++part) {
-      std::size_t const block = part * blocks / parts, end = (part + 1) * blocks / parts, g = block * of_block;
-      unpack_groups<Blocks>(packed + (panel * groups + g) * Blocks::group_bytes, (end - block) * of_block, groups * Blocks::group_bytes,
-                            numbers);
-      widen_scales<Blocks>(scales + (panel * blocks + block) * Blocks::block_scale_bytes, end - block, blocks * Blocks::block_scale_bytes,
-                           widened);
-      for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
-        std::size_t const row = start_of(tile);
-        add_groups_by_tiles<Blocks>({.groups = (end - block) * of_block,
-                                     .numbers = rows.numbers(row) + g * weights_of_group,
-                                     .numbers_stride = rows.k,
-                                     .scales = rows.scales(row) + g,
-                                     .offsets = rows.offsets(row) + g,
-                                     .scales_stride = groups,
-                                     .words = numbers,
-                                     .panel_scales = widened,
-                                     .sums = sums + (row_of(tile) - row_of(first_tile)) * stride,
-                                     .sums_stride = stride,
-                                     .resume = part != 0});
+    alignas(64) float scales[most_unpacked_groups * Scales::group_elements];
+    alignas(64) float sums[height * most_panels * block_panel_width];
+    std::size_t const last_panel = std::min(last_unit * integer_tile_panels, block_panel_count(layout.outputs));
+    std::size_t const together = std::min(most_panels, most_unpacked_groups / layout.groups());
+    std::size_t const block = std::max<std::size_t>(1, l2_bytes / (height * rows.k));
+    for (std::size_t from = first_tile; from < last_tile; from += block)
+      for (std::size_t panel = first_unit * integer_tile_panels; panel < last_panel; panel += together) {
+        std::size_t const panels = std::min(together, last_panel - panel);
+        unpack_panels(panel, panels, numbers, scales);
+        for (std::size_t tile = from; tile < std::min(last_tile, from + block); ++tile)
+          add_panels_by_tiles(tile, panel, panels, numbers, scales, sums);
       }
+  }
+
+  void unpack_panels(std::size_t panel, std::size_t panels, std::byte* numbers, float* scales) const noexcept {
+    std::size_t const groups = layout.groups(), blocks = groups / Blocks::groups_of_block;
+    std::size_t const bytes = groups * Blocks::group_bytes, scale_bytes = blocks * Blocks::block_scale_bytes;
+    for (std::size_t p = 0; p < panels; ++p) {
+      unpack_groups<Blocks>(packed + (panel + p) * bytes, groups, panels * bytes, numbers + p * groups * tile_group_bytes);
+      widen_scales<Blocks>(packed + layout.scales_at(Blocks::format) + (panel + p) * scale_bytes, blocks, panels * scale_bytes,
+                           scales + p * groups * Scales::group_elements);
     }
   }
-  static constexpr std::size_t most_unpacked_groups = 48;  // 24 KiB, half of L1
-  static constexpr std::size_t panels_together = 4;
+
+  void add_panels_by_tiles(std::size_t tile, std::size_t panel, std::size_t panels, std::byte const* numbers, float const* scales,
+                           float* sums) const noexcept {
+    constexpr std::size_t stride = most_panels * block_panel_width;
+    std::size_t const groups = layout.groups();
+    // The last tile may begin among the rows of the one before it, and so has as many.
+    std::size_t const row = row_of(tile), first = std::min(row, rows.rows - simd::tile_height);
+    for (std::size_t p = 0; p < panels; ++p)
+      add_groups_by_tiles<Blocks>({.groups = groups,
+                                   .numbers = rows.numbers(first),
+                                   .numbers_stride = rows.k,
+                                   .scales = rows.scales(first),
+                                   .offsets = rows.offsets(first),
+                                   .scales_stride = groups,
+                                   .words = numbers + p * groups * tile_group_bytes,
+                                   .panel_scales = scales + p * groups * Scales::group_elements,
+                                   .sums = sums + p * block_panel_width,
+                                   .sums_stride = stride});
+    std::size_t const column = panel * block_panel_width;
+    finish_rows(epilogue, {row, row_of(tile + 1) - row, column, std::min(panels * block_panel_width, layout.outputs - column)},
+                sums + (row - first) * stride, stride, c, c_stride);
+  }
+  static constexpr std::size_t most_panels = 4;
 #endif
+  // Of panels that are unpacked for tiles: 192 KiB. Longer rows are multiplied by vectors.
+  static constexpr std::size_t most_unpacked_groups = 384;
 
   void run_unit(std::size_t first_tile, std::size_t last_tile, std::size_t unit) const noexcept {
     alignas(64) float sums[most_rows * sums_stride];
@@ -197,7 +196,9 @@ AXIFORM_INLINE void integer_product(std::size_t m, std::size_t n, std::size_t k,
   run_rows(m, k, least_rounded, executor,
            [&](std::size_t first, std::size_t last) { round_rows(packed_b.format, a, a_stride, first, last, rows); });
   with_block_weights(packed_b.format, [&]<class Blocks>(Blocks) {
-    bool const by_tiles = has_integer_tiles && m >= simd::tile_height && simd::may_use_tiles();
+    // Sixteen rows take as long by vectors, since weights are unpacked for them alone.
+    bool const by_tiles = has_integer_tiles && m >= 2 * simd::tile_height &&
+                          k / weights_of_group <= detail::IntegerProduct<Blocks>::most_unpacked_groups && simd::may_use_tiles();
     detail::IntegerProduct<Blocks> const product{rows,     {k, n},  static_cast<std::byte const*>(packed_b.data), c, c_stride,
                                                  epilogue, by_tiles};
     run_tiles(product.tiles(), product.units(), m * n / (least_work / (k + 1) + 1), executor, [&](auto... part) { product.run(part...); });

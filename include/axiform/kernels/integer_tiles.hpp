@@ -52,7 +52,7 @@ void unpack_groups(std::byte const* words, std::size_t groups, std::size_t ahead
 
 /// As a tile of integers of `simd::tile_height` rows and one panel, whose words are those of `unpack_groups`, and whose scales those of `widen_scales`, of
 /// any format.
-/// @pre A scope of tiles of so many rows and of 8 words.
+/// They are all groups of a sum. @pre A scope of tiles of so many rows and of 8 words.
 template <class Blocks>
 [[gnu::noinline]] void add_groups_by_tiles(IntegerTileOperands const& operands) noexcept {
   using simd::Floats, simd::Ints;
@@ -60,8 +60,7 @@ template <class Blocks>
   alignas(64) std::int32_t integers[2][height * block_panel_width];
   Floats sums[height];
 #pragma GCC unroll 16
-  for (std::size_t r = 0; r < height; ++r)
-    sums[r] = operands.resume ? simd::load(operands.sums + r * operands.sums_stride) : simd::broadcast(0.0f);
+  for (std::size_t r = 0; r < height; ++r) sums[r] = simd::broadcast(0.0f);
   std::byte const* numbers = operands.numbers;
   std::byte const* words = operands.words;
   auto const multiply = [&](std::int32_t * target) __attribute__((always_inline)) {

@@ -2,8 +2,8 @@
 /// bfloat16 in a packed matrix, and rows of the other operand like them: two inputs of one output share a word of 32 bits, as the product's instructions
 /// take them.
 ///
-/// A panel is `[inputs / 2][panel_width][2]`; where there are tiles (`simd::Bfloat16Products::of_tiles`) those of 32 inputs are a chunk, `[4][16][16][2]`,
-/// which has sixteen columns after another, and only inputs behind the last whole chunk lie as everywhere: the upper half of a word is the first of two
+/// A panel is `[inputs / 2][panel_width][2]`; where there are tiles (`simd::Bfloat16Products::of_tiles`) it is `[2][chunks][2][16][16][2]`, in which a chunk of
+/// 32 inputs is two tiles of sixteen columns, and only inputs behind the last whole chunk lie as everywhere: the upper half of a word is the first of two
 /// inputs, the lower half the second, so that an instruction that multiplies both, the upper ones first, adds them in the order of inputs; and one that does
 /// not has each as a float by a mask or a shift. Where inputs are odd in number the last is a line of `[panel_width]` by itself, so a panel has no more bytes
 /// than weights.
@@ -27,8 +27,9 @@ inline constexpr std::size_t chunk_inputs = simd::bfloat16_products == simd::Bfl
 
 /// Where the weight of an input and a column of a panel lies, in weights from the panel's first.
 constexpr std::size_t place_in_pairs(std::size_t input, std::size_t column, std::size_t inputs) noexcept {
-  if (std::size_t const first = input / chunk_inputs * chunk_inputs; chunk_inputs > 1 && first + chunk_inputs <= inputs)
-    return first * panel_width + column / 16 * 16 * chunk_inputs + (input - first) / 2 * 32 + column % 16 * 2 + (input % 2 == 0 ? 1 : 0);
+  if (std::size_t const whole = inputs / chunk_inputs * chunk_inputs; chunk_inputs > 1 && input < whole)
+    return column / 32 * 32 * whole + input / chunk_inputs * 32 * chunk_inputs + column % 32 / 16 * 16 * chunk_inputs +
+           input % chunk_inputs / 2 * 32 + column % 16 * 2 + (input % 2 == 0 ? 1 : 0);
   if (input % 2 == 0 && input + 1 == inputs) return input * panel_width + column;
   return input / 2 * 2 * panel_width + column * 2 + (input % 2 == 0 ? 1 : 0);
 }

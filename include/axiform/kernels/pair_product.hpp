@@ -72,6 +72,13 @@ struct PairProduct {
   std::size_t whole_chunks() const noexcept { return rows.k / (2 * chunk_words); }
   bool has_tail() const noexcept { return rows.chunks() != whole_chunks(); }
   std::uint16_t const* panel_at(std::size_t panel) const noexcept { return b + panel * panel_width * rows.k; }
+  // Half of the columns of a panel, all whole chunks.
+  std::size_t half_weights() const noexcept { return whole_chunks() * 2 * tile_weights; }
+  // The sixteen columns from `column` on in a whole chunk.
+  std::uint16_t const* tile_at(std::size_t panel, std::size_t column, std::size_t chunk) const noexcept {
+    std::size_t const tile = column / simd::tile_height;
+    return panel_at(panel) + tile / 2 * half_weights() + chunk * 2 * tile_weights + tile % 2 * tile_weights;
+  }
 
   // What is behind a panel's last whole chunk, as a chunk with zeros behind it.
   void copy_tail(std::size_t panel, std::uint16_t* tail) const noexcept {
@@ -98,8 +105,10 @@ struct PairProduct {
     for (auto& row : total)
       for (Floats& sum : row) sum = simd::broadcast(0.0f);
     for (std::size_t chunk = 0; chunk < rows.chunks(); ++chunk) {
-      std::uint16_t const* const weights = chunk < whole_chunks() ? panel_at(panel) + chunk * chunk_weights : tail;
-      std::uint16_t const* const next = weights + panel_width * rows.k;
+      std::uint16_t const* weights[tile_vectors];
+      for (std::size_t v = 0; v < tile_vectors; ++v)
+        weights[v] = chunk < whole_chunks() ? tile_at(panel, v * simd::lanes, chunk) + v * simd::lanes % simd::tile_height * 2
+                                            : tail + v * simd::lanes * chunk_inputs;
       alignas(64) float upper[Rows][chunk_words], lower[Rows][chunk_words];
       for (std::size_t r = 0; r < Rows; ++r)
         for (std::size_t w = 0; w < chunk_words; w += simd::lanes) {
@@ -113,9 +122,8 @@ struct PairProduct {
       for (std::size_t w = 0; w < chunk_words; ++w)
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < tile_vectors; ++v) {
-          std::size_t const place_of_word = v * tile_weights + w * 2 * simd::lanes;
-          std::uint16_t const* const place = weights + place_of_word;
-          __builtin_prefetch(next + place_of_word, 0, 2);
+          std::uint16_t const* const place = weights[v] + w * 2 * simd::tile_height;
+          __builtin_prefetch(place + panel_width * rows.k, 0, 2);  // of the next panel
           Floats const up = simd::load_upper_bfloat16(place), down = simd::load_lower_bfloat16(place);
 #pragma GCC unroll 2
           for (std::size_t r = 0; r < Rows; ++r) {
@@ -160,9 +168,6 @@ struct PairProduct {
     std::uint16_t const* next = nullptr;  // what will be wanted behind it
     std::size_t shares = 1;               // of asking for that
   };
-  std::uint16_t const* weights_of(Part const& part) const noexcept {
-    return panel_at(part.panel) + part.column * chunk_inputs + part.first_chunk * chunk_weights;
-  }
   template <std::size_t Down, std::size_t Across>
   [[gnu::noinline]] void add_by_tiles(Part const& part, std::size_t row, float* sums) const noexcept {
     constexpr std::size_t stride = Across * height, row_bytes = chunk_words * sizeof(float);
@@ -179,14 +184,14 @@ struct PairProduct {
       each(
           [&]<std::size_t I>() __attribute__((always_inline)) { simd::load_tile<I>(place(I), stride * sizeof(float)); }, all);
     }
-    auto const add = [&](float const* a, std::uint16_t const* weights) __attribute__((always_inline)) {
+    auto const add = [&](float const* a, std::uint16_t const* weights, std::size_t half) __attribute__((always_inline)) {
       each(
           [&]<std::size_t R>() __attribute__((always_inline)) { simd::load_tile<4 + R>(a + R * rows.chunks() * tile_floats, row_bytes); },
           std::make_index_sequence<Down>{});
       each(
           [&]<std::size_t Half>() __attribute__((always_inline)) {
-            simd::load_tile<6>(weights + 2 * Half * tile_weights, row_bytes);
-            simd::load_tile<7>(weights + (2 * Half + 1) * tile_weights, row_bytes);
+            simd::load_tile<6>(weights + Half * half, row_bytes);
+            simd::load_tile<7>(weights + Half * half + tile_weights, row_bytes);
             each(
                 [&]<std::size_t R>() __attribute__((always_inline)) {
                   simd::add_products_of_pairs<R * Across + 2 * Half, 4 + R, 6>();
@@ -197,15 +202,17 @@ struct PairProduct {
           std::make_index_sequence<Across / 2>{});
     };
     float const* a = rows.at(row, part.first_chunk);
-    std::uint16_t const* weights = weights_of(part);
-    std::size_t const whole = std::min(part.last_chunk, whole_chunks());
-    auto const* next = reinterpret_cast<std::byte const*>(part.next) + row / pair % part.shares * (Across * 1024 / part.shares);
+    std::uint16_t const* weights = tile_at(part.panel, part.column, part.first_chunk);
+    std::size_t const whole = std::min(part.last_chunk, whole_chunks()), half = half_weights();
+    std::size_t const share = 2 * tile_weights / part.shares;
+    std::uint16_t const* next = part.next + row / pair % part.shares * share;
     for (std::size_t chunk = part.first_chunk; chunk < whole;
-         ++chunk, a += tile_floats, weights += chunk_weights, next += chunk_weights * 2) {
-      for (std::size_t i = 0; i < Across * 1024 / part.shares; i += 64) __builtin_prefetch(next + i, 0, 2);
-      add(a, weights);
+         ++chunk, a += tile_floats, weights += 2 * tile_weights, next += 2 * tile_weights) {
+      for (std::size_t i = 0; i < share; i += 32)
+        for (std::size_t h = 0; h < Across / 2; ++h) __builtin_prefetch(next + h * half + i, 0, 2);
+      add(a, weights, half);
     }
-    if (whole < part.last_chunk) add(a, part.tail + part.column * chunk_inputs);
+    if (whole < part.last_chunk) add(a, part.tail + part.column * chunk_inputs, 2 * tile_weights);
     each(
         [&]<std::size_t I>() __attribute__((always_inline)) { simd::store_tile<I>(place(I), stride * sizeof(float)); }, all);
   }
@@ -220,40 +227,46 @@ struct PairProduct {
     if (rows.m <= height) {
       for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
         if (has_tail()) copy_tail(panel, tail);
-        add_by_tiles<1, 4>({0, chunks, panel, 0, tail, panel_at(panel + 1)}, 0, sums);
+        add_by_tiles<1, 4>({0, chunks, panel, 0, tail, panel_at(panel + 1), 1}, 0, sums);
         finish(0, rows.m, panel, 0, panel_width, sums, panel_width);
       }
       return;
     }
-    // Rows that stay in L2 while the panels pass: processors with tiles have 2 MiB of it.
-    std::size_t const block = std::clamp(block_floats / (chunks * chunk_words) / pair * pair, pair, most_rows);
+    // Rows that stay in L2 while the panels pass: processors with tiles have 2 MiB of it. Fewer at a time, so that their sums stay in L1.
+    std::size_t const block = std::max(pair, block_floats / (chunks * chunk_words) / pair * pair);
     for (std::size_t from = first_row; from < last_row; from += block) {
       std::size_t const to = std::min(last_row, from + block);
-      std::size_t const parts = to - from > pair ? (chunks + most_chunks - 1) / most_chunks : 1;
       for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
         if (has_tail()) copy_tail(panel, tail);
         for (std::size_t column = 0; column < panel_width; column += pair)
-          for (std::size_t part = 0; part < parts; ++part) {
-            Part of_sum{part * chunks / parts, (part + 1) * chunks / parts, panel, column, tail};
-            of_sum.next = part + 1 < parts              ? weights_of({of_sum.last_chunk, 0, panel, column, nullptr})
-                          : column + pair < panel_width ? weights_of({0, 0, panel, column + pair, nullptr})
-                                                        : panel_at(panel + 1);
-            of_sum.shares = std::min<std::size_t>(8, std::bit_floor((to - from + pair - 1) / pair));
-            for (std::size_t row = from; row < to; row += pair) {
-              std::size_t const count = std::min(pair, to - row);
-              float* const place = sums + (row - from) * pair;
-              if (count > height) {
-                add_by_tiles<2, 2>(of_sum, row, place);
-              } else {
-                add_by_tiles<1, 2>(of_sum, row, place);
-              }
-              if (part + 1 == parts) finish(row, count, panel, column, pair, place, pair);
-            }
-          }
+          for (std::size_t row = from; row < to; row += most_rows)
+            run_rows_by_tiles(row, std::min(to, row + most_rows), panel, column,
+                              std::min<std::size_t>(8, std::bit_floor((to - from + pair - 1) / pair)), tail, sums);
       }
     }
   }
-  static constexpr std::size_t block_floats = 192 * 1024, most_rows = 512, most_chunks = 6;
+
+  // Up to `most_rows` rows, and half the columns of a panel.
+  void run_rows_by_tiles(std::size_t from, std::size_t to, std::size_t panel, std::size_t column, std::size_t shares,
+                         std::uint16_t const* tail, float* sums) const noexcept {
+    std::size_t const chunks = rows.chunks(), parts = to - from > pair ? (chunks + most_chunks - 1) / most_chunks : 1;
+    for (std::size_t part = 0; part < parts; ++part) {
+      Part of_sum{part * chunks / parts, (part + 1) * chunks / parts, panel, column, tail, nullptr, shares};
+      of_sum.next =
+          column + pair < panel_width ? tile_at(panel, column + pair, of_sum.first_chunk) : tile_at(panel + 1, 0, of_sum.first_chunk);
+      for (std::size_t row = from; row < to; row += pair) {
+        std::size_t const count = std::min(pair, to - row);
+        float* const place = sums + (row - from) * pair;
+        if (count > height) {
+          add_by_tiles<2, 2>(of_sum, row, place);
+        } else {
+          add_by_tiles<1, 2>(of_sum, row, place);
+        }
+        if (part + 1 == parts) finish(row, count, panel, column, pair, place, pair);
+      }
+    }
+  }
+  static constexpr std::size_t block_floats = 192 * 1024, most_rows = 128, most_chunks = 8;
 #endif
 };
 
