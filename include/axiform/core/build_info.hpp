@@ -14,18 +14,22 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace axiform {
 
-/// The instruction sets that kernels are compiled for. Of those of x86-64, a later one has all that an earlier one has, but for fma without AVX2, and for AVX-VNNI,
+/// The instruction sets that kernels are compiled for. Of those of one family, a later one has all that an earlier one has, but for fma without AVX2, and for AVX-VNNI,
 /// which machines with AVX-512 may lack.
-enum class InstructionSet { neon64, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx2_vnni, avx512, avx512_vnni, avx512_bf16 };
+enum class InstructionSet { neon64, neon64_dotprod, neon64_i8mm, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx2_vnni, avx512, avx512_vnni, avx512_bf16 };
 
 /// As people write it: "AVX2 with fma".
 constexpr std::string_view name_of(InstructionSet set) noexcept {
   switch (set) {
     case InstructionSet::neon64: return "NEON";
+    case InstructionSet::neon64_dotprod: return "NEON with dot products";
+    case InstructionSet::neon64_i8mm: return "NEON with dot products and I8MM";
     case InstructionSet::sse2: return "SSE2";
     case InstructionSet::sse4_2: return "SSE4.2";
     case InstructionSet::avx: return "AVX";
@@ -91,6 +95,10 @@ inline InstructionSet machine_has([[maybe_unused]] InstructionSet compiled_for) 
   if (__builtin_cpu_supports("avx2")) return fma ? InstructionSet::avx2_fma : InstructionSet::avx2;
   if (__builtin_cpu_supports("avx")) return fma ? InstructionSet::avx_fma : InstructionSet::avx;
   return __builtin_cpu_supports("sse4.2") ? InstructionSet::sse4_2 : InstructionSet::sse2;
+#elif defined(__linux__)
+  // Linux: HWCAP_ASIMDDP of AT_HWCAP, HWCAP2_I8MM of AT_HWCAP2.
+  if ((getauxval(AT_HWCAP) & 1ul << 20) == 0) return InstructionSet::neon64;
+  return (getauxval(AT_HWCAP2) & 1ul << 13) != 0 ? InstructionSet::neon64_i8mm : InstructionSet::neon64_dotprod;
 #else
   return compiled_for;
 #endif
