@@ -17,6 +17,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <axiform/core/block_panels.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/memory.hpp>
 #include <axiform/core/weight_blocks.hpp>
@@ -208,7 +209,8 @@ inline Buffer packed_weights(std::size_t k, std::size_t n, WeightFormat format) 
     std::vector<std::byte> blocks(bytes_of(format, k));
     write_blocks(format, data(values), k, blocks.data());
     for (std::size_t output = 0; output < n; ++output)
-      kernels::pack_blocks(format, blocks.data(), {k, n}, output, 0, k / weights_of_block, static_cast<std::byte*>(buffer.data()));
+      pack_blocks(format, blocks.data(), kernels::BlockLayout{k, n}.panels(format, static_cast<std::byte*>(buffer.data())), output, 0,
+                  k / weights_of_block(format));
   } else {
     std::size_t const count = kernels::packed_floats(k, n);
     Buffer values = floats(count);

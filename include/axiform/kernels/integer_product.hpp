@@ -49,7 +49,10 @@ struct IntegerProduct {
   std::size_t c_stride;
   Epilogue const& epilogue;
 
-  // Rows whose sums are kept at once, and groups that their panels are taken by, so that both stay in L1.
+  using Scales = TileScales<Blocks>;
+
+  // Rows whose sums are kept at once, and groups that their panels are taken by, so that both stay in L1. Scales that a tile cannot read as they lie are
+  // widened for as many.
   static constexpr std::size_t most_rows = 128, most_groups = 16;
   static constexpr std::size_t sums_stride = integer_tile_panels * block_panel_width;
 
@@ -73,28 +76,39 @@ struct IntegerProduct {
 
   void run_unit(std::size_t first_tile, std::size_t last_tile, std::size_t unit) const noexcept {
     alignas(64) float sums[most_rows * sums_stride];
+    [[maybe_unused]] alignas(64) float widened[Scales::are_widened ? integer_tile_panels * most_groups * Scales::group_elements : 1];
+    std::byte const* const scales = packed + layout.scales_at(Blocks::format);
     std::size_t const groups = layout.groups();
     std::size_t const panel = unit * integer_tile_panels;
     std::size_t const panels = std::min(integer_tile_panels, block_panel_count(layout.outputs) - panel);
     std::size_t const first_row = row_of(first_tile);
-    std::size_t const parts = last_tile - first_tile > 1 ? (groups + most_groups - 1) / most_groups : 1;
+    bool const in_parts = Scales::are_widened || last_tile - first_tile > 1;
+    std::size_t const parts = in_parts ? (groups + most_groups - 1) / most_groups : 1;
+    constexpr std::size_t of_block = Blocks::groups_of_block;
     for (std::size_t part = 0; part < parts; ++part) {
-      std::size_t const g = part * groups / parts;
-      IntegerTileOperands operands{.groups = (part + 1) * groups / parts - g,
+      std::size_t const block = part * (groups / of_block) / parts, end = (part + 1) * (groups / of_block) / parts, g = block * of_block;
+      IntegerTileOperands operands{.groups = (end - block) * of_block,
                                    .numbers_stride = rows.k * rows.number_bytes,
                                    .scales_stride = groups,
                                    .words = packed + (panel * groups + g) * Blocks::group_bytes,
                                    .words_stride = groups * Blocks::group_bytes,
-                                   .halves = reinterpret_cast<std::uint16_t const*>(packed + layout.template scales_at<Blocks>()) +
-                                             (panel * groups + g) * Blocks::group_halves,
-                                   .halves_stride = groups * Blocks::group_halves,
+                                   .panel_scales = scales + (panel * groups + g) / of_block * Blocks::block_scale_bytes,
+                                   .panel_scales_stride = groups * Scales::group_elements,
                                    .sums_stride = sums_stride,
                                    .words_ahead = integer_tile_panels * groups * Blocks::group_bytes,
-                                   .halves_ahead = integer_tile_panels * groups * Blocks::group_halves * 2,
+                                   .panel_scales_ahead = integer_tile_panels * groups / of_block * Blocks::block_scale_bytes,
                                    .resume = part != 0};
+      if constexpr (Scales::are_widened) {
+        constexpr std::size_t stride = most_groups * Scales::group_elements;
+        for (std::size_t p = 0; p < panels; ++p)
+          widen_scales<Blocks>(scales + ((panel + p) * groups + g) / of_block * Blocks::block_scale_bytes, end - block,
+                               operands.panel_scales_ahead, widened + p * stride);
+        operands.panel_scales = widened;
+        operands.panel_scales_stride = stride;
+      }
       for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
         std::size_t const row = row_of(tile);
-        operands.numbers = rows.numbers(row) + g * weights_of_block * rows.number_bytes;
+        operands.numbers = rows.numbers(row) + g * weights_of_group * rows.number_bytes;
         operands.scales = rows.scales(row) + g;
         operands.offsets = rows.offsets(row) + g;
         operands.sums = sums + (row - first_row) * sums_stride;
