@@ -26,6 +26,7 @@
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/weights.hpp>
 #include <axiform/simd/batch.hpp>
+#include <axiform/simd/tiles.hpp>
 #include <axiform/simd/words.hpp>
 
 namespace bench {
@@ -70,8 +71,33 @@ inline double fma_peak(Executor& executor) {
   });
 }
 
-/// The same of products of bf16, 32 a vector and instruction; without AVX512-BF16 that of fma.
+#if defined(AXIFORM_HAS_AMX)
+// Products of tiles: four sums, as kernels have them, of `of` (a product of tiles 4 and 6).
+template <class Of>
+double tile_peak(Executor& executor, std::size_t operations, Of const& of) {
+  static_assert(peak_sums % 4 == 0);
+  return peak(executor, operations, [&](std::size_t) {
+    simd::TileScope const scope(simd::tile_height, simd::tile_words);
+    simd::zero_tile<4>();
+    simd::zero_tile<6>();
+    for (std::size_t i = 0; i < peak_steps; ++i)
+#pragma GCC unroll 3
+      for (std::size_t j = 0; j < peak_sums; j += 4) of();
+  });
+}
+#endif
+
+/// The same of products of bf16: of tiles with AMX, else 32 a vector and instruction; without AVX512-BF16 that of fma.
 inline double bf16_peak(Executor& executor) {
+#if defined(AXIFORM_HAS_AMX)
+  if (simd::may_use_tiles())
+    return tile_peak(executor, 16 * 16 * 32 * 2, [] {
+      simd::add_products_of_pairs<0, 4, 6>();
+      simd::add_products_of_pairs<1, 4, 6>();
+      simd::add_products_of_pairs<2, 4, 6>();
+      simd::add_products_of_pairs<3, 4, 6>();
+    });
+#endif
 #if defined(__AVX512BF16__)
   return peak(executor, 64, [](std::size_t) {
     auto ones = _mm512_set1_epi16(0x3f80);
@@ -94,6 +120,15 @@ inline double bf16_peak(Executor& executor) {
 
 /// The same of products of 8 bits, 64 or with AVX-VNNI 32 a vector and instruction; without VNNI that of fma.
 inline double int8_peak(Executor& executor) {
+#if defined(AXIFORM_HAS_AMX)
+  if (simd::may_use_tiles())
+    return tile_peak(executor, 16 * 16 * 64 * 2, [] {
+      simd::add_products_of_bytes<0, 4, 6>();
+      simd::add_products_of_bytes<1, 4, 6>();
+      simd::add_products_of_bytes<2, 4, 6>();
+      simd::add_products_of_bytes<3, 4, 6>();
+    });
+#endif
 #if defined(AXIFORM_HAS_VNNI)
   return peak(executor, 8 * simd::lanes, [](std::size_t) {
     simd::Ints const a(0x01010101);

@@ -9,7 +9,9 @@ using namespace axiform;
 TEST_CASE("build info: the unit says what its macros say") {
   BuildInfo const build = build_info();
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512CD__) && defined(__AVX512VL__)
-#if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_INT8__)
+  CHECK(build.compiled_for == InstructionSet::avx512_amx);
+#elif defined(__AVX512VNNI__) && defined(__AVX512BF16__)
   CHECK(build.compiled_for == InstructionSet::avx512_bf16);
 #elif defined(__AVX512VNNI__)
   CHECK(build.compiled_for == InstructionSet::avx512_vnni);

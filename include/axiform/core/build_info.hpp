@@ -20,9 +20,12 @@
 
 namespace axiform {
 
-/// The instruction sets that kernels are compiled for. Of those of one family, a later one has all that an earlier one has, but for fma without AVX2, and for AVX-VNNI,
-/// which machines with AVX-512 may lack.
-enum class InstructionSet { neon64, neon64_dotprod, neon64_i8mm, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx2_vnni, avx512, avx512_vnni, avx512_bf16 };
+/// The instruction sets that kernels are compiled for. Of those of one family, a later one has all that an earlier one has, but for fma without AVX2, and for
+/// AVX-VNNI, which machines with AVX-512 may lack.
+enum class InstructionSet {
+  neon64, neon64_dotprod, neon64_i8mm,
+  sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx2_vnni, avx512, avx512_vnni, avx512_bf16, avx512_amx
+};
 
 /// As people write it: "AVX2 with fma".
 constexpr std::string_view name_of(InstructionSet set) noexcept {
@@ -41,6 +44,8 @@ constexpr std::string_view name_of(InstructionSet set) noexcept {
     case InstructionSet::avx512: return "AVX-512";
     case InstructionSet::avx512_vnni: return "AVX-512 with VNNI";
     case InstructionSet::avx512_bf16: return "AVX-512 with VNNI and BF16";
+    case InstructionSet::avx512_amx:
+      return "AVX-512 with AMX";
   }
   return "";
 }
@@ -89,7 +94,9 @@ inline InstructionSet machine_has([[maybe_unused]] InstructionSet compiled_for) 
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl")) {
     if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::avx512;
-    return __builtin_cpu_supports("avx512bf16") ? InstructionSet::avx512_bf16 : InstructionSet::avx512_vnni;
+    if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::avx512_vnni;
+    return __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-int8") ? InstructionSet::avx512_amx
+                                                                                    : InstructionSet::avx512_bf16;
   }
   if (machine_has_avx_vnni()) return InstructionSet::avx2_vnni;
   if (__builtin_cpu_supports("avx2")) return fma ? InstructionSet::avx2_fma : InstructionSet::avx2;

@@ -69,6 +69,11 @@ inline constexpr ByteProducts byte_products = ByteProducts::of_signed;
 
 #endif
 
+/// Each byte less that of the other.
+#if defined(__AVX512BW__)
+[[gnu::always_inline]] inline Ints subtract_bytes(Ints a, Ints b) noexcept { return Ints(_mm512_sub_epi8(a, b)); }
+#endif
+
 /// Holds a value in its register at this place of the code. GCC 12 otherwise moves loads and products of bytes far ahead of where they are summed, and spills:
 /// half of a tile's instructions were moves (AVX2), and up to a fifth went to the stack or came from it (NEON).
 [[gnu::always_inline]] inline void keep(Ints& value) noexcept {
