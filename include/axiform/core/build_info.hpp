@@ -85,6 +85,14 @@ inline bool machine_has_avx_vnni() noexcept {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 &&
          (a & bit_AVXVNNI) != 0;
 }
+// Whether the machine has AMX's tiles, for bfloat16 and for bytes, and the system keeps them. Clang 16 does not know them either.
+inline bool machine_has_amx() noexcept {
+  constexpr unsigned all = 1u << 22 | 1u << 24 | 1u << 25, saved = 1u << 17 | 1u << 18;  // AMX-BF16, AMX-TILE, AMX-INT8; of XCR0
+  unsigned a = 0, b = 0, c = 0, d = 0, low = 0, high = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & all) != all) return false;
+  asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & saved) == saved;
+}
 #endif
 
 // The greatest instruction set of the machine, `compiled_for` where it cannot be asked.
@@ -95,8 +103,7 @@ inline InstructionSet machine_has([[maybe_unused]] InstructionSet compiled_for) 
       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl")) {
     if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::avx512;
     if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::avx512_vnni;
-    return __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-int8") ? InstructionSet::avx512_amx
-                                                                                    : InstructionSet::avx512_bf16;
+    return machine_has_amx() ? InstructionSet::avx512_amx : InstructionSet::avx512_bf16;
   }
   if (machine_has_avx_vnni()) return InstructionSet::avx2_vnni;
   if (__builtin_cpu_supports("avx2")) return fma ? InstructionSet::avx2_fma : InstructionSet::avx2;
