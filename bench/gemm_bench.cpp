@@ -59,10 +59,16 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
     return std::string(kind) + "/" + std::string(name_of(format)) + "/" + std::to_string(m) + "x" + std::to_string(shape.n) + "x" +
            std::to_string(shape.k) + suffix + "/threads:" + std::to_string(threads);
   };
+  // q4_k has no rows of 384 or 576.
+  auto const formats_of = [](Shape shape) {
+    std::vector<WeightFormat> formats(weight_formats.begin(), weight_formats.end());
+    std::erase_if(formats, [=](WeightFormat format) { return format_of_rows(format, shape.k) != format; });
+    return formats;
+  };
   // The formats one after another for each shape: a neighbour of the machine that comes or goes meets all of them.
   for (std::size_t threads : {1, 2}) {
     auto const add = [&](std::size_t m, Shape shape, Activation activation, char const* suffix) {
-      for (WeightFormat format : weight_formats)
+      for (WeightFormat format : formats_of(shape))
         benchmark::RegisterBenchmark(name("gemm", format, m, shape, suffix, threads).c_str(),
                                      [=](benchmark::State& state) { gemm(state, m, shape.n, shape.k, format, activation, threads); })
             ->UseManualTime()
@@ -80,7 +86,7 @@ void few_rows(benchmark::State& state, std::size_t m, std::size_t n, std::size_t
     shapes.insert(shapes.end(), smol.begin(), smol.end());
     for (std::size_t m : {1, 2, 3, 4, 6, 8})
       for (Shape shape : shapes)
-        for (WeightFormat format : weight_formats)
+        for (WeightFormat format : formats_of(shape))
           benchmark::RegisterBenchmark(name("few_rows", format, m, shape, "", threads).c_str(),
                                        [=](benchmark::State& state) { few_rows(state, m, shape.n, shape.k, format, threads); })
               ->UseManualTime()

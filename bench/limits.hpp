@@ -11,12 +11,13 @@
 #include <limits>
 #include <vector>
 
-#if defined(__AVX512BF16__) || defined(__AVX512VNNI__)
+#if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
 
 #include <benchmark/benchmark.h>
 
+#include <axiform/core/block_panels.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/memory.hpp>
 #include <axiform/core/weight_blocks.hpp>
@@ -25,6 +26,8 @@
 #include <axiform/kernels/packing.hpp>
 #include <axiform/kernels/weights.hpp>
 #include <axiform/simd/batch.hpp>
+#include <axiform/simd/tiles.hpp>
+#include <axiform/simd/words.hpp>
 
 namespace bench {
 
@@ -68,8 +71,33 @@ inline double fma_peak(Executor& executor) {
   });
 }
 
-/// The same of products of bf16, 32 a vector and instruction; without AVX512-BF16 that of fma.
+#if defined(AXIFORM_HAS_AMX)
+// Products of tiles: four sums, as kernels have them, of `of` (a product of tiles 4 and 6).
+template <class Of>
+double tile_peak(Executor& executor, std::size_t operations, Of const& of) {
+  static_assert(peak_sums % 4 == 0);
+  return peak(executor, operations, [&](std::size_t) {
+    simd::TileScope const scope(simd::tile_height, simd::tile_words);
+    simd::zero_tile<4>();
+    simd::zero_tile<6>();
+    for (std::size_t i = 0; i < peak_steps; ++i)
+#pragma GCC unroll 3
+      for (std::size_t j = 0; j < peak_sums; j += 4) of();
+  });
+}
+#endif
+
+/// The same of products of bf16: of tiles with AMX, else 32 a vector and instruction; without AVX512-BF16 that of fma.
 inline double bf16_peak(Executor& executor) {
+#if defined(AXIFORM_HAS_AMX)
+  if (simd::may_use_tiles())
+    return tile_peak(executor, 16 * 16 * 32 * 2, [] {
+      simd::add_products_of_pairs<0, 4, 6>();
+      simd::add_products_of_pairs<1, 4, 6>();
+      simd::add_products_of_pairs<2, 4, 6>();
+      simd::add_products_of_pairs<3, 4, 6>();
+    });
+#endif
 #if defined(__AVX512BF16__)
   return peak(executor, 64, [](std::size_t) {
     auto ones = _mm512_set1_epi16(0x3f80);
@@ -90,18 +118,30 @@ inline double bf16_peak(Executor& executor) {
 #endif
 }
 
-/// The same of products of 8 bits, 64 a vector and instruction; without AVX512-VNNI that of fma.
+/// The same of products of 8 bits, 64 or with AVX-VNNI 32 a vector and instruction; without VNNI that of fma.
 inline double int8_peak(Executor& executor) {
-#if defined(__AVX512VNNI__)
-  return peak(executor, 128, [](std::size_t) {
-    auto const a = _mm512_set1_epi8(1);
-    __m512i sum[peak_sums] = {};
+#if defined(AXIFORM_HAS_AMX)
+  if (simd::may_use_tiles())
+    return tile_peak(executor, 16 * 16 * 64 * 2, [] {
+      simd::add_products_of_bytes<0, 4, 6>();
+      simd::add_products_of_bytes<1, 4, 6>();
+      simd::add_products_of_bytes<2, 4, 6>();
+      simd::add_products_of_bytes<3, 4, 6>();
+    });
+#endif
+#if defined(AXIFORM_HAS_VNNI)
+  return peak(executor, 8 * simd::lanes, [](std::size_t) {
+    simd::Ints const a(0x01010101);
+    simd::Ints sum[peak_sums];
+#pragma GCC unroll 12
+    for (std::size_t j = 0; j < peak_sums; ++j) sum[j] = simd::Ints(static_cast<int>(j));  // equal ones would be one to the compiler
     for (std::size_t i = 0; i < peak_steps; ++i)
 #pragma GCC unroll 12
-      for (std::size_t j = 0; j < peak_sums; ++j) asm volatile("vpdpbusd %1, %1, %0" : "+v"(sum[j]) : "v"(a));
+      for (std::size_t j = 0; j < peak_sums; ++j) simd::add_products_of_four(sum[j], a, a);
 #pragma GCC unroll 12
-    for (std::size_t j = 0; j < peak_sums; ++j) {
-      int kept = _mm512_cvtsi512_si32(sum[j]);
+    for (std::size_t j = 0; j < peak_sums; ++j) {  // a copy, as above
+      simd::Ints const result = sum[j];
+      int kept = result.get(0);
       benchmark::DoNotOptimize(kept);
     }
   });
@@ -204,7 +244,8 @@ inline Buffer packed_weights(std::size_t k, std::size_t n, WeightFormat format) 
     std::vector<std::byte> blocks(bytes_of(format, k));
     write_blocks(format, data(values), k, blocks.data());
     for (std::size_t output = 0; output < n; ++output)
-      kernels::pack_blocks(format, blocks.data(), {k, n}, output, 0, k / weights_of_block, static_cast<std::byte*>(buffer.data()));
+      pack_blocks(format, blocks.data(), kernels::BlockLayout{k, n}.panels(format, static_cast<std::byte*>(buffer.data())), output, 0,
+                  k / weights_of_block(format));
   } else {
     std::size_t const count = kernels::packed_floats(k, n);
     Buffer values = floats(count);

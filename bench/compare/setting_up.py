@@ -125,6 +125,6 @@ def machine():
     flags = value("flags").split()
     compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True).stdout.splitlines()
     return {"processor": value("model name") or platform.processor(), "family": f"{value('cpu family')}.{value('model')}".strip("."),
-            "cores": os.cpu_count(), "instructions": [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile") if flag in flags],
+            "cores": os.cpu_count(), "instructions": [flag for flag in ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile") if flag in flags],
             "memory GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30), "system": platform.release(),
             "compiler": compiler[0] if compiler else "", "python": platform.python_version()}

@@ -39,6 +39,7 @@ TEST_CASE("weight format: every name leads to its format and back") {
   for (WeightFormat format : weight_formats) CHECK(weight_format_named(name_of(format)) == format);
   CHECK(name_of(WeightFormat::bf16) == "bf16");
   CHECK(name_of(WeightFormat::q4_1) == "q4_1");
+  CHECK(name_of(WeightFormat::q4_k) == "q4_k");
   CHECK(bytes_of(WeightFormat::f32, 3) == 12);
   CHECK(bytes_of(WeightFormat::bf16, 3) == 6);
   CHECK(bytes_of(WeightFormat::f16, 3) == 6);

@@ -274,7 +274,7 @@ class Embed(ExampleTest):
         texts = ["A man is eating food.", SENTENCE]
         expected = self.json("--model", MINILM, *texts)["embeddings"]
         self.assertEqual(self.json("--model", MINILM, "--weights", "f32", *texts)["embeddings"], expected)
-        for format, least in {"bf16": 0.9995, "f16": 0.9995, "q8_0": 0.999, "q4_0": 0.95, "q4_1": 0.95}.items():
+        for format, least in {"bf16": 0.9995, "f16": 0.9995, "q8_0": 0.999, "q4_0": 0.95, "q4_1": 0.95, "q4_k": 0.95}.items():
             found = self.json("--model", MINILM, "--weights", format, *texts)["embeddings"]
             self.assertNotEqual(found, expected)
             for a, b in zip(found, expected):
@@ -1362,7 +1362,7 @@ class Evaluate(ExampleTest):
 
     def test_predictions_are_those_of_perplexity(self):
         found = self.json(*self.QUICK, "--model", DEMO_GPT2, "the man was right")
-        self.assertEqual([one["weights"] for one in found], ["f32", "bf16", "f16", "q8_0", "q4_0", "q4_1"])
+        self.assertEqual([one["weights"] for one in found], ["f32", "bf16", "f16", "q8_0", "q4_0", "q4_1", "q4_k"])
         for one in found:
             self.assertEqual(one["tokens"], found[0]["tokens"])
             self.assertLessEqual(one["same_token"], 1)

@@ -1,4 +1,6 @@
-"""Checks a unit that must not compile: `compile_fail.py UNIT COMPILER FLAG...`
+"""Checks a unit that must not compile: `compile_fail.py UNIT PRECOMPILED COMPILER FLAG...`
+
+PRECOMPILED is the folder with what the build precompiled (precompiled.py), and may be empty.
 
 The unit says what the compiler's message must match, a regular expression a line:
 
@@ -8,7 +10,8 @@ The unit says what the compiler's message must match, a regular expression a lin
 and holds, between `#ifdef SHOULD_COMPILE` and `#else`, the same thing done right. With SHOULD_COMPILE defined it must compile: otherwise it
 might be refused for a reason of no interest, and the test would never notice.
 
-Two more lines are possible. The unit alone, not its twin, is given these flags ({folder} is the folder of the unit); and the compiler says `error:` so often:
+Two more lines are possible. The unit alone, not its twin, is given these flags ({folder} is the folder of the unit), and then nothing precompiled; and the
+compiler says `error:` so often:
 
     // flags: -std=c++17 -I{folder}/old_xsimd
     // error-lines: 2
@@ -19,8 +22,10 @@ import re
 import subprocess
 import sys
 
+import precompiled
 
-def main(unit, *command):
+
+def main(unit, folder, *command):
     with open(unit, encoding="utf-8") as file:
         source = file.read()
     patterns = re.findall(r"^// expect-error: *(.+?) *$", source, re.MULTILINE)
@@ -33,11 +38,13 @@ def main(unit, *command):
     def compile_with(*flags):
         return subprocess.run([*command, *flags, unit], capture_output=True, text=True, env=None)
 
-    twin = compile_with("-DSHOULD_COMPILE")
+    # As a program sees the library that links to axiform::compiled: headers were precompiled so.
+    quickly = ["-DAXIFORM_COMPILED", *precompiled.flags_for(folder, source)]
+    twin = compile_with(*quickly, "-DSHOULD_COMPILE")
     if twin.returncode != 0:
         return f"{unit}: the twin does not compile:\n{twin.stderr}"
     flags = re.search(r"^// flags: *(.+?) *$", source, re.MULTILINE)
-    bad = compile_with(*(flags[1].format(folder=os.path.dirname(unit)).split() if flags else []))
+    bad = compile_with(*(flags[1].format(folder=os.path.dirname(unit)).split() if flags else quickly))
     if bad.returncode == 0:
         return f"{unit}: compiles, and must not"
     missing = [pattern for pattern in patterns if not re.search(pattern, bad.stderr)]
@@ -56,6 +63,6 @@ def main(unit, *command):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
     sys.exit(main(*sys.argv[1:]))

@@ -3,6 +3,7 @@
 Each case is a small tree or unit with one thing wrong (or none), and what must be said of it.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,25 @@ COMPILED = [
     ("// expect-error: x\n", "has no twin"),
 ]
 
+MAX = "inline int larger(int a, int b) { return std::max(a, b); }\n"
+DEFINES = "#if AXIFORM_DEFINES(nn)\n{}#endif\n"
+ALONE = {
+    "core/config": HEADER + "#define AXIFORM_DEFINES(room) AXIFORM_COMPILING_##room\n",
+    "core/maximum": HEADER + CONFIG + "#include <algorithm>\n",
+    "nn/part": HEADER + CONFIG + DEFINES.format("inline int part() { return 1; }\n"),
+}
+# a header, whether it compiles alone, and whether core/maximum serves it, precompiled
+HEADERS = [
+    (HEADER + CONFIG + "#include <algorithm>\n" + MAX, True, False),
+    (HEADER + CONFIG + "#include <axiform/core/maximum.hpp>\n" + MAX, True, True),
+    (HEADER + CONFIG + MAX, False, False),
+    (HEADER + CONFIG + DEFINES.format("#include <axiform/core/maximum.hpp>\n" + MAX), True, False),
+    (HEADER + CONFIG + MAX + DEFINES.format("#include <axiform/core/maximum.hpp>\n"), False, False),
+    (HEADER + CONFIG + DEFINES.format(MAX), False, False),
+    (HEADER + "#include <axiform/nn/part.hpp>\n" + DEFINES.format("inline int whole() { return part(); }\n"), True, False),
+    ("/// @file\n" + CONFIG + "inline int twice() { return 2; }\n", False, False),
+]
+
 PAGE = "# Page\n\n- a list\n\n  ```cpp\n  int f() {{\n    return {};\n  }}\n  ```\n"
 SNIPPET = "int f() {\n  return 1;\n}\n\n// Prints:\n// 0.25 and\n// more\n"
 QUOTED = [(PAGE.format(1), "2 pieces of code are"), (PAGE.format(2), "this code is in no file"), ("# Page\n", "found no code")]
@@ -72,6 +92,33 @@ def check(what, result, expected, good):
     return []
 
 
+def headers_alone(root, compiler):
+    # The scripts look for headers beside them.
+    shutil.copytree(HERE, root / "tests/harness", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in ALONE.items():
+        path = root / f"include/axiform/{name}.hpp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    header = "axiform/core/maximum.hpp"
+    unit = root / "precompiled/core/maximum.hpp"
+    unit.parent.mkdir(parents=True)
+    unit.write_text(f"#include <{header}>\n", encoding="utf-8")
+    command = [compiler, "-std=c++20", "-I", root / "include"]
+    subprocess.run([*command, "-D", "AXIFORM_COMPILED", "-x", "c++-header", unit, "-o", f"{unit}.gch"], check=True)
+    problems = []
+    for text, good, served in HEADERS:
+        (root / "include/axiform/nn/whole.hpp").write_text(text, encoding="utf-8")
+        for folder in (root / "empty", root / "precompiled"):
+            result = run(root / "tests/harness/header_alone.py", "axiform/nn/whole.hpp", folder, *command, "-fsyntax-only")
+            if (result.returncode == 0) != good:
+                problems.append(f"header\n{text}: exit status {result.returncode}; found:\n{result.stderr}")
+        flags = subprocess.run([sys.executable, "-c", "import sys, precompiled; print(precompiled.flags_for(*sys.argv[1:]))", root / "precompiled", text],
+                               capture_output=True, text=True, cwd=root / "tests/harness", check=True).stdout
+        if ("maximum" in flags) != served:
+            problems.append(f"header\n{text}: of what is precompiled it is given {flags}")
+    return problems
+
+
 def main(compiler):
     problems = []
     with tempfile.TemporaryDirectory() as folder:
@@ -84,8 +131,9 @@ def main(compiler):
         for number, (source, expected) in enumerate(COMPILED):
             unit = Path(folder, f"{number}.cpp")
             unit.write_text(source, encoding="utf-8")
-            result = run("compile_fail.py", unit, compiler, "-std=c++20", "-fsyntax-only")
+            result = run("compile_fail.py", unit, folder, compiler, "-std=c++20", "-fsyntax-only")
             problems += check(f"unit\n{source}", result, expected, good=expected == "refused as expected")
+        problems += headers_alone(Path(folder, "alone"), compiler)
         for number, (page, expected) in enumerate(QUOTED):
             root = Path(folder, f"docs{number}")
             (root / "docs/snippets").mkdir(parents=True)
@@ -98,7 +146,7 @@ def main(compiler):
             program.write_text(f"#!/bin/sh\ncat <<'END'\n{output}\nEND\n", encoding="utf-8")
             program.chmod(0o755)
             problems += check(f"output {output}", run("docs.py", "prints", Path(folder, "docs0"), "f", program), expected, good=number == 0)
-    print("\n".join(problems) or f"{len(LAYOUTS) + len(COMPILED) + len(QUOTED) + len(PRINTED)} cases are told apart")
+    print("\n".join(problems) or f"{len(LAYOUTS) + len(COMPILED) + len(HEADERS) + len(QUOTED) + len(PRINTED)} cases are told apart")
     return 1 if problems else 0
 
 

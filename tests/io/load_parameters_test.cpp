@@ -422,12 +422,13 @@ TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them
   GgufFile const file = GgufFile::open(path);
   auto const checkpoint = Checkpoint::open(path);
   for (auto const& [name, format] : {std::pair{"Q8_0.bits", WeightFormat::q8_0}, std::pair{"Q4_0.bits", WeightFormat::q4_0},
-                                     std::pair{"Q4_1.bits", WeightFormat::q4_1}}) {
+                                     std::pair{"Q4_1.bits", WeightFormat::q4_1}, std::pair{"Q4_K.bits", WeightFormat::q4_k}}) {
     TensorInfo const& tensor = *file.find(name);
-    REQUIRE(tensor.shape == Lengths{3, 64});
+    std::size_t const columns = 2 * weights_of_block(format);
+    REQUIRE(tensor.shape == Lengths{3, columns});
     std::vector<std::byte> bytes(tensor.bytes);
     file.read(tensor, bytes);
-    std::vector<float> floats(3 * 64);
+    std::vector<float> floats(3 * columns);
     file.read_floats(tensor, 0, floats);
     std::size_t const row = bytes.size() / 3;
     CHECK_THROWS_AS(file.read(tensor, 2 * row, std::span(bytes).first(row + 1)), ArgumentError);
@@ -435,11 +436,12 @@ TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them
     std::vector<std::byte> whole_blocks(bytes.size());
     std::vector<float> whole_floats(floats.size()), other_floats(floats.size());
     std::vector<std::vector<std::byte>> parts(3);
-    auto const request = [](std::size_t rows, std::optional<WeightFormat> kept, std::vector<float>* to, std::vector<std::byte>* blocks) {
-      ParameterRequest result{.shape = {rows, 64}, .block_format = kept};
+    auto const request = [columns](std::size_t rows, std::optional<WeightFormat> kept, std::vector<float>* to,
+                                   std::vector<std::byte>* blocks) {
+      ParameterRequest result{.shape = {rows, columns}, .block_format = kept};
       if (to)
-        result.write_rows = [to](std::size_t first, std::span<float const> values) {
-          std::copy(values.begin(), values.end(), to->begin() + std::ptrdiff_t(first * 64));
+        result.write_rows = [to, columns](std::size_t first, std::span<float const> values) {
+          std::copy(values.begin(), values.end(), to->begin() + std::ptrdiff_t(first * columns));
         };
       if (blocks)
         result.write_blocks = [blocks, rows](std::size_t first, std::span<std::byte const> values) {
@@ -468,18 +470,21 @@ TEST_CASE("load_parameters: blocks are handed over as they are to who keeps them
   }
 }
 
-TEST_CASE("load_parameters: what is transposed comes in multiples of 32 columns, however wide it is") {
+TEST_CASE("load_parameters: what is transposed comes in multiples of 32 columns, or of whole blocks, however wide it is") {
   TestCheckpoint files;
-  files.add("a", {70, 9000});
+  files.add("a", {270, 9000});
   auto const checkpoint = files.open();
   std::vector<std::size_t> counts;
-  ParameterRequest const request{
-      .name = "a", .shape = {9000, 70}, .write_transposed = [&](std::size_t, std::size_t count, float const*, std::size_t) {
-        counts.push_back(count);
-      }};
+  ParameterRequest request{.name = "a",
+                           .shape = {9000, 270},
+                           .write_transposed = [&](std::size_t, std::size_t count, float const*, std::size_t) { counts.push_back(count); }};
   NameTable table = plain_names();
   table.rules = {{.canonical = "a", .in_file = "a", .arrangement = Arrangement::transposed}};
   SerialExecutor executor;
   load_parameters(checkpoint, table, {&request, 1}, executor);
-  CHECK(counts == std::vector<std::size_t>{32, 32, 6});
+  CHECK(counts == std::vector<std::size_t>{32, 32, 32, 32, 32, 32, 32, 32, 14});
+  counts.clear();
+  request.block_format = WeightFormat::q4_k;
+  load_parameters(checkpoint, table, {&request, 1}, executor);
+  CHECK(counts == std::vector<std::size_t>{256, 14});
 }

@@ -6,6 +6,7 @@
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/kernels/packed_pairs.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -20,6 +21,8 @@
 namespace {
 
 using namespace axiform;
+
+constexpr bool has_tiles = simd::bfloat16_products == simd::Bfloat16Products::of_tiles;
 
 // What the instruction takes a number for, and gives: a zero of its sign where it is below the normal ones. Elsewhere floats are what they are.
 float without_subnormals(float value) {
@@ -45,6 +48,23 @@ std::vector<float> bfloat16_numbers(std::size_t count, std::uint64_t seed, bool 
     values[i] = std::bit_cast<float>((any ? bits : (bits & 0x80ff0000u) | (56 + (bits & 15)) << 23) & 0xffff0000u);
   }
   return values;
+}
+
+// The sum of products of `k` numbers, as `gemm` has it.
+float sum_of_products(float const* a, float const* b, std::size_t k) {
+  float sum = 0.0f;
+  if (has_tiles) {
+    for (std::size_t first = 0; first < k; first += 32) {
+      float even = 0.0f, odd = 0.0f;
+      for (std::size_t i = first; i < std::min(k, first + 32); ++i)
+        (i % 2 == 0 ? even : odd) = multiply_add(a[i], b[i], i % 2 == 0 ? even : odd);
+      sum = without_subnormals(sum + without_subnormals(even + odd));
+    }
+    return sum;
+  }
+  for (std::size_t i = 0; i < k; ++i) sum = multiply_add(a[i], b[i], sum);
+  // The pair of the last of an odd number is made of zeros.
+  return simd::has_bfloat16_products && k % 2 != 0 ? sum + 0.0f : sum;
 }
 
 }  // namespace
@@ -124,8 +144,8 @@ TEST_CASE("bfloat16 products: a row is rounded to the nearest, ties to even, wit
 
 TEST_CASE("bfloat16 products: every sum has the bits of the model, for any rows, inputs and threads, subnormals among them") {
   constexpr std::size_t n = kernels::panel_width + 3;
-  for (std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{31}, std::size_t{64}, std::size_t{2301}}) {
-    std::size_t const m = 7;
+  for (std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{31}, std::size_t{64}, std::size_t{600}, std::size_t{2301}}) {
+    std::size_t const m = 103;  // with tiles of 16 rows: some by two, one alone, and a last one of a few
     // Sizes around the least normal number and its root, so that products and sums fall below it and rise again.
     auto const a = bfloat16_numbers(m * k, k, false), weight = bfloat16_numbers(n * k, k + 1, false);
     std::vector<float> panels(kernels::packed_floats(k, n));
@@ -136,15 +156,9 @@ TEST_CASE("bfloat16 products: every sum has the bits of the model, for any rows,
     std::vector<float> expected(m * n);
     for (std::size_t i = 0; i < m; ++i)
       for (std::size_t j = 0; j < n; ++j) {
-        float sum = 0.0f;
-        for (std::size_t l = 0; l < k; ++l) {
-          float const x = a[i * k + l], y = weight[j * k + l];
-          sum = multiply_add(x, y, sum);
-        }
-        // The pair of the last of an odd number is made of zeros.
-        expected[i * n + j] = simd::has_bfloat16_products && k % 2 != 0 ? sum + 0.0f : sum;
+        expected[i * n + j] = sum_of_products(a.data() + i * k, weight.data() + j * k, k);
       }
-    for (std::size_t rows : {std::size_t{1}, std::size_t{2}, m})
+    for (std::size_t rows : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{17}, std::size_t{51}, m})
       for (std::size_t threads : {1, 3}) {
         TestExecutor executor(threads);
         std::vector<float> found(rows * n, -1.0f);
@@ -159,3 +173,25 @@ TEST_CASE("bfloat16 products: every sum has the bits of the model, for any rows,
       }
   }
 }
+
+#if defined(AXIFORM_HAS_AMX)
+
+TEST_CASE("bfloat16 products: by vectors, where a process may not use tiles, they have the bits of tiles") {
+  if (!simd::may_use_tiles()) return;
+  for (std::size_t k : {std::size_t{32}, std::size_t{77}, std::size_t{768}}) {
+    constexpr std::size_t m = 77, n = 2 * kernels::panel_width + 5;
+    auto const a = bfloat16_numbers(m * k, k, false), weight = bfloat16_numbers(kernels::packed_floats(k, n), k + 1, false);
+    std::vector<std::uint16_t> b(weight.size());
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = bfloat16_from_float(weight[i]);
+    Buffer scratch(kernels::PairRows{m, k, nullptr}.bytes());
+    kernels::PairRows const rows{m, k, static_cast<float*>(scratch.data())};
+    kernels::detail::round_rows(a.data(), k, 0, m, rows);
+    std::vector<float> by_tiles(m * n), by_vectors(m * n);
+    kernels::Epilogue const epilogue;
+    kernels::detail::PairProduct{rows, n, b.data(), by_tiles.data(), n, epilogue}.run_by_tiles(0, m, 0, kernels::panel_count(n));
+    kernels::detail::PairProduct{rows, n, b.data(), by_vectors.data(), n, epilogue}.run_by_vectors(0, m, 0, kernels::panel_count(n));
+    CHECK(std::ranges::equal(by_tiles, by_vectors, same));
+  }
+}
+
+#endif

@@ -1,7 +1,9 @@
 // Products with weights in blocks: the bits of a reference in plain C++, for any rows, columns, epilogue and threads.
+#include <axiform/core/block_panels.hpp>
 #include <axiform/core/executor.hpp>
 #include <axiform/core/weight_blocks.hpp>
 #include <axiform/kernels/activation.hpp>
+#include <axiform/kernels/block_scales.hpp>
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/kernels/packed_blocks.hpp>
 
@@ -26,16 +28,17 @@ using kernels::Epilogue;
 
 namespace {
 
-std::vector<WeightFormat> const block_formats{WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1};
+std::vector<WeightFormat> const block_formats{WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1, WeightFormat::q4_k};
 
 // Blocks of any bits, with scales of at most 2 in magnitude, some of them subnormal: more than rounding gives.
 std::vector<std::byte> random_blocks(WeightFormat format, std::size_t weights, unsigned seed) {
   std::mt19937 generator(seed);
   std::vector<std::byte> blocks(bytes_of(format, weights));
   for (std::byte& byte : blocks) byte = static_cast<std::byte>(generator());
-  std::size_t const size = bytes_of(format, weights_of_block), halves = format == WeightFormat::q4_1 ? 2 : 1;
-  for (std::size_t i = 0; i < weights / weights_of_block; ++i)
-    for (std::size_t j = 0; j < halves; ++j) {
+  BlockParts const parts = parts_of_block(format);
+  std::size_t const size = parts.bytes();
+  for (std::size_t i = 0; i < blocks.size() / size; ++i)
+    for (std::size_t j = 0; j < parts.halves; ++j) {
       auto const half = static_cast<std::uint16_t>((generator() & 0x8000u) | generator() % 0x4000u);
       std::memcpy(blocks.data() + i * size + 2 * j, &half, 2);
     }
@@ -50,8 +53,10 @@ struct Matrix {
 
   Matrix(WeightFormat of, std::size_t outputs, std::size_t inputs)
       : format(of), n(outputs), k(inputs), rows(random_blocks(of, n * k, 1)), packed(bytes_of(of, kernels::packed_block_weights(k, n))) {
-    for (std::size_t o = 0; o < n; ++o) kernels::pack_blocks(format, row(o), {k, n}, o, 0, k / 32, packed.data());
+    for (std::size_t o = 0; o < n; ++o)
+      pack_blocks(format, row(o), layout().panels(format, packed.data()), o, 0, k / weights_of_block(format));
   }
+  kernels::BlockLayout layout() const { return {k, n}; }
   std::byte const* row(std::size_t output) const { return rows.data() + output * bytes_of(format, k); }
 };
 
@@ -64,32 +69,59 @@ float half_at(std::byte const* source) {
 // a * b + c as the instruction set's fma has it.
 float fused(float a, float b, float c) { return simd::has_fma ? std::fma(a, b, c) : a * b + c; }
 
+// A group of an output: what its weights are.
+struct Group {
+  float scale, minimum;
+  int numbers[32];
+};
+
+Group group_of(Matrix const& b, std::size_t output, std::size_t g) {
+  Group group{};
+  if (b.format == WeightFormat::q4_k) {
+    std::byte const* const block = b.row(output) + g / 8 * 144;
+    std::size_t const place = g % 8;
+    auto const byte = [=](std::size_t i) { return std::to_integer<int>(block[4 + i]); };
+    int scale = byte(place) & 63, minimum = byte(place + 4) & 63;
+    if (place >= 4) {  // as ggml's get_scale_min_k4 has it
+      scale = (byte(place + 4) & 15) | (byte(place - 4) >> 6 << 4);
+      minimum = (byte(place + 4) >> 4) | (byte(place) >> 6 << 4);
+    }
+    group.scale = half_at(block) * static_cast<float>(scale);
+    group.minimum = -(half_at(block + 2) * static_cast<float>(minimum));
+    for (std::size_t i = 0; i < 32; ++i) group.numbers[i] = std::to_integer<int>(block[16 + place / 2 * 32 + i] >> 4 * (place % 2)) & 15;
+    return group;
+  }
+  std::byte const* const block = b.row(output) + g * bytes_of(b.format, 32);
+  bool const has_minimum = b.format == WeightFormat::q4_1;
+  group.scale = half_at(block);
+  if (has_minimum) group.minimum = half_at(block + 2);
+  for (std::size_t i = 0; i < 32; ++i) {
+    std::byte const pair = block[(has_minimum ? 4 : 2) + i % 16];
+    group.numbers[i] = b.format == WeightFormat::q8_0
+                           ? static_cast<std::int8_t>(block[2 + i])
+                           : std::to_integer<int>(i < 16 ? pair & std::byte{15} : pair >> 4) - (has_minimum ? 0 : 8);
+  }
+  return group;
+}
+
 // The product of a row with an output, as kernels/integer_product.hpp says.
 float reference(Matrix const& b, float const* a, std::size_t output) {
-  std::size_t const size = bytes_of(b.format, 32);
+  bool const has_minimum = parts_of_block(b.format).halves == 2;
   float sum = 0.0f;
   for (std::size_t g = 0; g < b.k / 32; ++g, a += 32) {
     float greatest = 0.0f;
     for (std::size_t i = 0; i < 32; ++i) greatest = std::max(greatest, std::abs(a[i]));
     float const scale = greatest < 0x1p-100f ? 0.0f : greatest / 127.0f;
     float const inverse = greatest < 0x1p-100f ? 0.0f : 127.0f / greatest;
-    std::byte const* const block = b.row(output) + g * size;
-    bool const has_minimum = b.format == WeightFormat::q4_1;
+    Group const group = group_of(b, output, g);
     int product = 0, total = 0;
     for (std::size_t i = 0; i < 32; ++i) {
       int const number = static_cast<int>(std::nearbyint(a[i] * inverse));
-      int weight;
-      if (b.format == WeightFormat::q8_0) {
-        weight = static_cast<std::int8_t>(block[2 + i]);
-      } else {
-        std::byte const pair = block[(has_minimum ? 4 : 2) + i % 16];
-        weight = std::to_integer<int>(i < 16 ? pair & std::byte{15} : pair >> 4) - (has_minimum ? 0 : 8);
-      }
-      product += number * weight;
+      product += number * group.numbers[i];
       total += number;
     }
-    sum = fused(static_cast<float>(product) * scale, half_at(block), sum);
-    if (has_minimum) sum = fused(half_at(block + 2), scale * static_cast<float>(total), sum);
+    sum = fused(static_cast<float>(product) * scale, group.scale, sum);
+    if (has_minimum) sum = fused(group.minimum, scale * static_cast<float>(total), sum);
   }
   return sum;
 }
@@ -126,13 +158,14 @@ bool same_as_reference(Matrix const& b, Expected const& expected, std::size_t m,
 TEST_CASE("packed blocks: what was packed is unpacked, whole and in parts, and no memory is needed but that of whole panels of blocks") {
   for (WeightFormat format : block_formats)
     for (std::size_t n : {1u, 16u, 35u}) {
-      Matrix const matrix(format, n, 160);
-      CHECK(matrix.packed.size() == (n + 15) / 16 * 16 * bytes_of(format, 160));
-      std::size_t const size = bytes_of(format, weights_of_block);
+      Matrix const matrix(format, n, 5 * weights_of_block(format));
+      CHECK(matrix.packed.size() == (n + 15) / 16 * 16 * bytes_of(format, matrix.k));
+      std::size_t const size = parts_of_block(format).bytes();
+      CHECK(size == bytes_of(format, weights_of_block(format)));
       for (std::size_t o = 0; o < n; ++o)
         for (auto const& [first, count] : {std::pair<std::size_t, std::size_t>{0, 5}, {0, 1}, {2, 3}, {4, 1}}) {
           std::vector<std::byte> blocks(count * size);
-          kernels::unpack_blocks(format, matrix.packed.data(), {160, n}, o, first, count, blocks.data());
+          unpack_blocks(format, matrix.layout().panels(format, matrix.packed.data()), o, first, count, blocks.data());
           REQUIRE(std::memcmp(blocks.data(), matrix.row(o) + first * size, blocks.size()) == 0);
         }
     }
@@ -153,6 +186,39 @@ TEST_CASE("packed blocks: the layout is the same for every instruction set") {
     CHECK(small.packed[3 * 3 * 256 + (group * 32 + 1) * 2 + i] == pairs[i]);
     CHECK(small.packed[3 * 3 * 256 + (group * 32 + 16 + 1) * 2 + i] == pairs[2 + i]);
   }
+
+  // Of q4_k the second of three blocks, and its groups 4 and 5, whose numbers the third 32 bytes have.
+  Matrix const large(WeightFormat::q4_k, 33, 768);
+  std::byte const* const whole = large.row(17) + 144;
+  for (std::size_t i = 0; i < 32; ++i)
+    for (std::size_t half = 0; half < 2; ++half) {
+      std::byte const packed = large.packed[(group * 8 + 4 + half) * 256 + i % 16 / 4 * 64 + 1 * 4 + i % 4];
+      CHECK((packed >> (i < 16 ? 0 : 4) & std::byte{15}) == (whole[16 + 64 + i] >> (half == 0 ? 0 : 4) & std::byte{15}));
+    }
+  std::byte const* const scales = large.packed.data() + 3 * 3 * 2048 + group * 256;
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(scales[1 * 2 + i] == whole[i]);
+    CHECK(scales[32 + 1 * 2 + i] == whole[2 + i]);
+  }
+  for (std::size_t i = 0; i < 12; ++i) CHECK(scales[64 + i / 4 * 64 + 1 * 4 + i % 4] == whole[4 + i]);
+}
+
+TEST_CASE("packed blocks: scales and minima of a panel as floats are those of its groups") {
+  for (WeightFormat format : block_formats) {
+    Matrix const matrix(format, 35, 3 * weights_of_block(format));
+    kernels::with_block_weights(format, [&]<class Blocks>(Blocks) {
+      constexpr std::size_t of_group = kernels::TileScales<Blocks>::group_elements, first = Blocks::groups_of_block;
+      std::vector<float> found(2 * Blocks::groups_of_block * of_group);
+      auto const panels = matrix.layout().panels(format, matrix.packed.data());
+      kernels::widen_scales<Blocks>(panels.scales + (2 * 3 + 1) * Blocks::block_scale_bytes, 2, 0, found.data());
+      for (std::size_t g = 0; g < 2 * Blocks::groups_of_block; ++g)
+        for (std::size_t lane = 0; lane < 3; ++lane) {
+          Group const group = group_of(matrix, 32 + lane, first + g);
+          CHECK(found[g * of_group + lane] == group.scale);
+          if (Blocks::has_minimum) CHECK(found[g * of_group + 16 + lane] == group.minimum);
+        }
+    });
+  }
 }
 
 TEST_CASE("gemm: weights in blocks give the bits of the reference, for every remainder of rows, columns and groups") {
@@ -160,16 +226,17 @@ TEST_CASE("gemm: weights in blocks give the bits of the reference, for every rem
   for (WeightFormat format : block_formats) {
     CAPTURE(name_of(format));
     for (std::size_t n = 1; n <= 102; n += n < 36 ? 1 : 11) {
-      Matrix const b(format, n, 32 + 32 * (n % 3));
+      Matrix const b(format, n, weights_of_block(format) * (1 + n % 3));
       Expected const expected(b, 27);
       for (std::size_t m = 1; m <= 27; m += m < 14 ? 1 : 3) CHECK(same_as_reference(b, expected, m, executor));
     }
-    for (std::size_t k = 32; k <= 2048; k += 32 + k / 160 * 32) {  // in one part and in several
+    std::size_t const step = weights_of_block(format);
+    for (std::size_t k = step; k <= 2048; k += step + k / (5 * step) * step) {  // in one part and in several
       Matrix const b(format, 67, k);
       Expected const expected(b, 13);
       for (std::size_t m : {1u, 2u, 5u, 13u}) CHECK(same_as_reference(b, expected, m, executor));
     }
-    Matrix const b(format, 51, 1056);
+    Matrix const b(format, 51, step == 32 ? 1056 : 1280);
     CHECK(same_as_reference(b, Expected(b, 301), 301, executor));  // several blocks of rows
   }
 }
@@ -177,9 +244,10 @@ TEST_CASE("gemm: weights in blocks give the bits of the reference, for every rem
 TEST_CASE(
     "gemm: weights in blocks give the bits of the reference with every epilogue and on any number of threads, a residual in place "
     "included") {
-  std::size_t const m = 50, k = 320;
+  std::size_t const m = 50;
   for (WeightFormat format : block_formats)
     for (std::size_t n : {5u, 99u, 576u}) {
+      std::size_t const k = format == WeightFormat::q4_k ? 512 : 320;
       Matrix const b(format, n, k);
       auto const a = random_floats(m * k, 2), bias = random_floats(n, 3), residual = random_floats(m * n, 4);
       std::vector<float> products(m * n);
@@ -214,13 +282,14 @@ TEST_CASE(
 TEST_CASE("gemm: rows of tiny numbers are zeros to weights in blocks, and those with an infinity or NaN give NaN") {
   SerialExecutor executor;
   for (WeightFormat format : block_formats) {
-    Matrix const b(format, 20, 64);
-    std::vector<float> a(4 * 64, 1.0f), c(4 * 20);
-    std::fill_n(a.begin(), 64, 0x1p-101f);
-    a[64 + 33] = std::numeric_limits<float>::infinity();
-    a[2 * 64 + 5] = -std::numeric_limits<float>::quiet_NaN();
-    std::fill_n(a.begin() + 3 * 64, 64, 0x1p+100f);
-    kernels::gemm(4, 20, 64, a.data(), 64, {b.packed.data(), format}, c.data(), 20, {}, executor, scratch_for(format, 4, 64));
+    std::size_t const k = 2 * weights_of_block(format);
+    Matrix const b(format, 20, k);
+    std::vector<float> a(4 * k, 1.0f), c(4 * 20);
+    std::fill_n(a.begin(), k, 0x1p-101f);
+    a[k + 33] = std::numeric_limits<float>::infinity();
+    a[2 * k + 5] = -std::numeric_limits<float>::quiet_NaN();
+    std::fill_n(a.begin() + std::ptrdiff_t(3 * k), k, 0x1p+100f);
+    kernels::gemm(4, 20, k, a.data(), k, {b.packed.data(), format}, c.data(), 20, {}, executor, scratch_for(format, 4, k));
     for (std::size_t j = 0; j < 20; ++j) {
       CHECK(c[j] == 0.0f);
       CHECK(std::isnan(c[20 + j]));

@@ -77,7 +77,7 @@ struct Outputs : DynamicAxis {};
 
 // A layer of one's own, whose file has its matrix transposed.
 struct Map {
-  Linear<Width, Outputs> map{{96}, {5000}};
+  Linear<Width, Outputs> map{{512}, {1100}};
 
   static constexpr void visit(auto& self, auto&& visitor) { visitor("map", self.map); }
 };
@@ -87,22 +87,22 @@ struct Map {
 TEST_CASE("block weights: a matrix that the file has transposed is rounded to the same blocks") {
   Context context = Context::with_threads(2);
   TemporaryDirectory directory;
-  std::vector<float> weight(96 * 5000), bias(5000);
+  std::vector<float> weight(512 * 1100), bias(1100);
   for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(i * 2654435761u % 65537) / 65536 - 0.5f;
-  std::vector<TensorData> const tensors{{"map.weight", ElementType::f32, {96, 5000}, std::as_bytes(std::span(weight))},
-                                        {"map.bias", ElementType::f32, {5000}, std::as_bytes(std::span(bias))}};
+  std::vector<TensorData> const tensors{{"map.weight", ElementType::f32, {512, 1100}, std::as_bytes(std::span(weight))},
+                                        {"map.bias", ElementType::f32, {1100}, std::as_bytes(std::span(bias))}};
   write_safetensors(directory / "model.safetensors", tensors);
   NameTable names{.family = "Map", .prefixes = {""}, .rules = {{"map.weight", "map.weight", Arrangement::transposed}}, .body = {"**"}};
-  for (WeightFormat format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1}) {
+  for (WeightFormat format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1, WeightFormat::q4_k}) {
     Map direct, converted;
     set_weight_format(direct, format);
     load_parameters(direct, Checkpoint::open(directory.path()), names, context);
     load_parameters(converted, Checkpoint::open(directory.path()), names, context);
-    std::vector<float> a(96), b(96);
+    std::vector<float> a(512), b(512);
     for_each_parameter(converted, [&](std::string_view, ParameterRef const& parameter) {
       if (!parameter.is_matrix()) return;
-      parameter.read_row(4321, a);
-      for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == weight[i * 5000 + 4321]);
+      parameter.read_row(1043, a);
+      for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == weight[i * 1100 + 1043]);
     });
     set_weight_format(converted, format);
     std::vector<std::vector<float>> rows[2];
@@ -170,18 +170,68 @@ TEST_CASE(
   check_same(model, model);
 }
 
+TEST_CASE("block weights: a file as llama.cpp makes Q4_K_M keeps Q4_K, in matrices and in the table that is the head too") {
+  using enum WeightFormat;
+  Context context;
+  auto const file = goldens::models / "gguf/llama-q4_k.gguf";
+  auto const model = load<Llama<>>(file, context);
+  CHECK(formats_of(model) == std::map<std::string, WeightFormat>{
+                                 {"tokens.weight", q4_k},
+                                 {"layers.0.attention.query.weight", q4_k},
+                                 {"layers.0.attention.key.weight", q4_k},
+                                 {"layers.0.attention.value.weight", q4_k},
+                                 {"layers.0.attention.output.weight", q8_0},  // 32 columns
+                                 {"layers.0.mlp.gate.weight", q4_k},
+                                 {"layers.0.mlp.up.weight", q4_k},
+                                 {"layers.0.mlp.down.weight", bf16},         // Q5_0: 96 columns
+                                 {"layers.1.attention.query.weight", bf16},  // beside a value in Q6_K
+                                 {"layers.1.attention.key.weight", bf16},
+                                 {"layers.1.attention.value.weight", bf16},
+                                 {"layers.1.attention.output.weight", q8_0},
+                                 {"layers.1.mlp.gate.weight", q4_k},
+                                 {"layers.1.mlp.up.weight", q4_k},
+                                 {"layers.1.mlp.down.weight", bf16},
+                             });
+  auto floats = load<Llama<>>(file, {.weights = f32}, context);
+  auto const formats = formats_of(model);
+  std::map<std::string, ConstParameterRef> of_model;
+  for_each_parameter(model, [&](std::string_view name, ConstParameterRef const& parameter) { of_model.emplace(name, parameter); });
+  for_each_parameter(floats, [&](std::string_view name, ParameterRef const& parameter) {
+    CAPTURE(name);
+    auto const found = formats.find(std::string(name));
+    if (found == formats.end()) return;
+    if (found->second == bf16) {
+      parameter.set_format(bf16);
+      parameter.set_format(f32);
+    }
+    std::vector<float> row(parameter.columns()), expected(parameter.columns());
+    for (std::size_t i = 0; i < parameter.rows(); ++i) {
+      parameter.read_row(i, expected);
+      of_model.at(std::string(name)).read_row(i, row);
+      REQUIRE(row == expected);
+    }
+  });
+  check_near(model, floats);
+  check_same(model, model);
+}
+
 TEST_CASE("block weights: floats of a file are rounded to blocks as those of a model are") {
   Context context;
-  for (WeightFormat format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1}) {
+  for (WeightFormat format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1, WeightFormat::q4_k}) {
     auto llama = load<Llama<>>(goldens::models / "llama-tiny", context);
     set_weight_format(llama, format);
     auto const formats = formats_of(llama);
-    CHECK(formats.at("layers.0.attention.query.weight") == format);
+    CHECK(formats.at("layers.0.attention.query.weight") == format_of_rows(format, 64));
     CHECK(formats.at("layers.0.mlp.down.weight") == WeightFormat::bf16);  // 88 columns
     check_same(load<Llama<>>(goldens::models / "llama-tiny", {.weights = format}, context), llama);
     // From other blocks, too.
     auto blocks = load<Llama<>>(goldens::models / "gguf/llama-blocks.gguf", context);
     set_weight_format(blocks, format);
     check_same(load<Llama<>>(goldens::models / "gguf/llama-blocks.gguf", {.weights = format}, context), blocks);
+    auto large = load<Llama<>>(goldens::models / "gguf/llama-q4_k.gguf", {.weights = WeightFormat::f32}, context);
+    set_weight_format(large, format);
+    CHECK(formats_of(large).at("layers.1.attention.query.weight") == format);
+    auto const loaded = load<Llama<>>(goldens::models / "gguf/llama-q4_k.gguf", {.weights = format}, context);
+    if (format != WeightFormat::q4_k) check_same(loaded, large);  // what is in Q4_K is taken as it is
   }
 }

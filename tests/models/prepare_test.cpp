@@ -85,7 +85,7 @@ std::set<std::string> check_prepared(fs::path const& source, WeightFormat format
 }
 
 // A GPT-2 whose rows are blocks: its matrices are transposed, and query, key and value are one.
-void write_gpt2(fs::path const& directory) {
+void write_gpt2(fs::path const& directory, std::size_t width = 32) {
   std::mt19937 generator(1);
   std::normal_distribution<float> normal(0, 0.1F);
   std::deque<std::vector<float>> values;
@@ -97,28 +97,29 @@ void write_gpt2(fs::path const& directory) {
     for (float& value : of_tensor) value = normal(generator);
     tensors.push_back(tensor_data(name, std::move(shape), of_tensor));
   };
-  add("wte.weight", {50, 32});
-  add("wpe.weight", {16, 32});
-  add("h.0.attn.c_attn.weight", {32, 96});
-  add("h.0.attn.c_proj.weight", {32, 32});
-  add("h.0.mlp.c_fc.weight", {32, 128});
-  add("h.0.mlp.c_proj.weight", {128, 32});
-  add("h.0.attn.c_attn.bias", {96});
-  add("h.0.mlp.c_fc.bias", {128});
+  add("wte.weight", {50, width});
+  add("wpe.weight", {16, width});
+  add("h.0.attn.c_attn.weight", {width, 3 * width});
+  add("h.0.attn.c_proj.weight", {width, width});
+  add("h.0.mlp.c_fc.weight", {width, 4 * width});
+  add("h.0.mlp.c_proj.weight", {4 * width, width});
+  add("h.0.attn.c_attn.bias", {3 * width});
+  add("h.0.mlp.c_fc.bias", {4 * width});
   for (char const* name : {"h.0.ln_1.weight", "h.0.ln_1.bias", "h.0.attn.c_proj.bias", "h.0.ln_2.weight", "h.0.ln_2.bias",
                            "h.0.mlp.c_proj.bias", "ln_f.weight", "ln_f.bias"})
-    add(name, {32});
+    add(name, {width});
   write_safetensors(directory / "model.safetensors", tensors);
   write_bytes(
       directory / "config.json",
-      R"({"model_type":"gpt2","architectures":["GPT2LMHeadModel"],"n_embd":32,"n_head":2,"n_layer":1,"vocab_size":50,"n_positions":16})");
+      R"({"model_type":"gpt2","architectures":["GPT2LMHeadModel"],"n_head":2,"n_layer":1,"vocab_size":50,"n_positions":16,"n_embd":)" +
+          std::to_string(width) + "}");
 }
 
 // A directory prepared in q8_0, or another format, and ways to spoil it.
 struct Prepared {
   explicit Prepared(WeightFormat format = WeightFormat::q8_0) {
     TemporaryDirectory original;
-    write_gpt2(original);
+    write_gpt2(original, weights_of_block(format));
     prepare_model(original, path, format, context);
     weights = path / ("model." + std::string(name_of(format)) + ".safetensors");
   }
@@ -164,19 +165,21 @@ constexpr char const* some_matrix = "h.0.mlp.c_fc.weight";
 
 TEST_CASE("prepare: a prepared model has the weights of the original in the format, bit for bit, in every family and format") {
   for (WeightFormat const format : weight_formats)
-    for (char const* name :
-         {"bert-tiny", "albert", "mpnet-tiny", "modernbert-tiny", "nomic-tiny", "gpt2-tiny", "gpt2-untied", "llama-tiny", "llama-tied",
-          "bart-tiny", "t5-tiny", "bert-sharded", "bert-mlm", "gguf/llama-blocks.gguf", "gguf/llama-mixed.gguf", "gguf/bert-tiny.gguf"}) {
+    for (char const* name : {"bert-tiny", "albert", "mpnet-tiny", "modernbert-tiny", "nomic-tiny", "gpt2-tiny", "gpt2-untied", "llama-tiny",
+                             "llama-tied", "bart-tiny", "t5-tiny", "bert-sharded", "bert-mlm", "gguf/llama-blocks.gguf",
+                             "gguf/llama-mixed.gguf", "gguf/llama-q4_k.gguf", "gguf/bert-tiny.gguf"}) {
       check_prepared(goldens::models / name, format);
     }
 }
 
 TEST_CASE("prepare: matrices and tables in blocks lie in the mapped file, fused and transposed ones and a GGUF file's too") {
-  TemporaryDirectory gpt2;
+  TemporaryDirectory gpt2, wide;
   write_gpt2(gpt2);
-  for (WeightFormat const format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1}) {
+  write_gpt2(wide, 256);
+  for (WeightFormat const format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1, WeightFormat::q4_k}) {
     CHECK(check_prepared(gpt2, format).size() == 8);  // two tables; query, key, value, output; up, down
-    for (char const* name : {"mpnet-tiny", "llama-tiny", "gguf/llama-blocks.gguf"}) {
+    CHECK(check_prepared(wide, format).size() == 8);
+    for (char const* name : {"mpnet-tiny", "llama-tiny", "gguf/llama-blocks.gguf", "gguf/llama-q4_k.gguf"}) {
       auto const shared = check_prepared(goldens::models / name, format);
       CHECK_MESSAGE(std::ranges::any_of(shared, [](std::string const& one) { return one.ends_with("query.weight"); }), name);
     }
@@ -274,7 +277,7 @@ TEST_CASE("prepare: a note that is not understood is refused by name") {
   };
   refused("group_size", 64, "group_size: found 64, expected 32");
   refused("panel_outputs", 64, "panel_outputs: found 64, expected 16");
-  refused("weights", "q3_k", "weights: found \"q3_k\", expected q8_0, q4_0 or q4_1");
+  refused("weights", "q3_k", "weights: found \"q3_k\", expected q8_0, q4_0, q4_1 or q4_k");
   refused("weights", "bf16", "weights: found \"bf16\"");
   Prepared prepared;
   prepared.set_note("weights", "q4_0");  // and the file has eight bits
@@ -306,6 +309,15 @@ TEST_CASE("prepare: parts that are missing, or of another type or shape, are ref
   std::vector<float> const floats(std::size_t{128} * 32);
   refused([&](auto& tensors) { tensors.push_back(tensor_data(some_matrix, {128, 32}, floats)); }, "is there twice");
   refused([&](auto& tensors) { named(tensors, "wpe.weight.blocks").shape = {32, 17}; }, "wpe.weight.blocks");
+  auto const refused_in_q4_k = [](std::string const& name, std::vector<std::size_t> wrong, char const* expected) {
+    Prepared in_q4_k(WeightFormat::q4_k);
+    in_q4_k.change([&](auto& tensors) { named(tensors, name).shape = std::move(wrong); });
+    std::string const message = in_q4_k.message<FormatError>();
+    CHECK_MESSAGE(message.find(name + expected) != std::string::npos, message);
+  };
+  refused_in_q4_k(scales, {64, 1, 64}, ": found the shape [64, 1, 64] of U32, expected [64, 1, 4, 16] of U32");
+  refused_in_q4_k(numbers, {64, 1, 32, 16}, ": found the shape [64, 1, 32, 16] of U32, expected [64, 8, 4, 16] of U32");
+  refused_in_q4_k("wpe.weight.blocks", {16, 2, 72}, ": found the shape [16, 2, 72] of U8, expected rows of U8, in blocks of 144 bytes");
   // Fewer outputs in the last panel: whole, but another model's.
   Prepared prepared;
   std::int64_t const lengths[]{127, 32};
@@ -313,13 +325,15 @@ TEST_CASE("prepare: parts that are missing, or of another type or shape, are ref
   CHECK(prepared.message<CheckpointError>().find("found shape [127, 32], expected [128, 32]") != std::string::npos);
 }
 
-TEST_CASE("prepare: whatever happens to a file, it is refused or it loads") {
-  Prepared prepared(WeightFormat::q4_1);
+namespace {
+
+void spoil(WeightFormat format) {
+  Prepared prepared(format);
   fs::path const file = prepared.weights;
   std::string const whole = read_bytes(file);
   for (std::size_t const length : {std::size_t{0}, std::size_t{7}, std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
     write_bytes(file, whole.substr(0, length));
-    CHECK(prepared.message<FormatError>().find("model.q4_1.safetensors") != std::string::npos);
+    CHECK(prepared.message<FormatError>().find(file.filename().string()) != std::string::npos);
   }
   std::uint64_t header = 0;
   std::memcpy(&header, whole.data(), sizeof header);
@@ -340,4 +354,11 @@ TEST_CASE("prepare: whatever happens to a file, it is refused or it loads") {
     }
   }
   CHECK(loaded < 600);
+}
+
+}  // namespace
+
+TEST_CASE("prepare: whatever happens to a file, it is refused or it loads") {
+  spoil(WeightFormat::q4_1);
+  spoil(WeightFormat::q4_k);
 }

@@ -10,6 +10,7 @@
 #include <axiform/nn/visit.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -26,17 +27,24 @@ namespace {
 
 DynamicDimensions const narrow_odd{48, 4, 12, 100};
 ModelSizes const narrow_sizes{.layers = 2, .vocabulary = 211, .positions = 120, .token_types = 2};
-std::vector<WeightFormat> const narrow_formats{WeightFormat::bf16, WeightFormat::f16, WeightFormat::q8_0, WeightFormat::q4_0,
-                                               WeightFormat::q4_1};
+std::vector<WeightFormat> const narrow_formats{WeightFormat::bf16, WeightFormat::f16,  WeightFormat::q8_0,
+                                               WeightFormat::q4_0, WeightFormat::q4_1, WeightFormat::q4_k};
 
-// Of rows that come out even in blocks, for those; the other widths would be kept in bf16.
-DynamicDimensions dimensions_for(WeightFormat format) { return is_in_blocks(format) ? DynamicDimensions{64, 4, 16, 96} : narrow_odd; }
+// Of rows that come out even in blocks, for those; the other widths would be kept in another format.
+DynamicDimensions dimensions_for(WeightFormat format) {
+  if (format == WeightFormat::q4_k) return {256, 4, 64, 512};
+  return is_in_blocks(format) ? DynamicDimensions{64, 4, 16, 96} : narrow_odd;
+}
 
 template <Layer Model>
 Model with_seeded_weights(Model model, WeightFormat format) {
   Context context;
   set_weight_format(model, format);
-  initialize(model, {.seed = 5, .standard_deviation = 0.2}, context);
+  double width = 0;
+  for_each_parameter(model, [&](std::string_view, ParameterRef const& parameter) {
+    if (width == 0 && parameter.shape().size() == 2) width = static_cast<double>(parameter.columns());
+  });
+  initialize(model, {.seed = 5, .standard_deviation = 1.6 / std::sqrt(width)}, context);  // 0.2 for 64: sums are as large in any width
   return model;
 }
 

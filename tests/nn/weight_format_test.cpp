@@ -42,7 +42,7 @@ std::vector<float> rounded(WeightFormat format, std::vector<float> values, std::
 }
 
 // The least that a part of a row is written in.
-std::size_t part_of(WeightFormat format, std::size_t usual) { return is_in_blocks(format) ? weights_of_block : usual; }
+std::size_t part_of(WeightFormat format, std::size_t usual) { return is_in_blocks(format) ? weights_of_block(format) : usual; }
 
 bool same_bits(std::vector<float> const& a, std::vector<float> const& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
@@ -78,7 +78,7 @@ std::vector<float> values_of(T const& tensor) {
 TEST_CASE("packed matrix: outputs and inputs come back rounded to the format, whichever of the two was written, in any parts") {
   for (WeightFormat format : weight_formats)
     for (std::size_t outputs : {std::size_t{1}, std::size_t{7}, kernels::panel_width, 2 * kernels::panel_width + 3})
-      for (std::size_t inputs : {std::size_t{1}, std::size_t{5}, std::size_t{64}, std::size_t{131}, std::size_t{160}}) {
+      for (std::size_t inputs : {std::size_t{1}, std::size_t{5}, std::size_t{64}, std::size_t{131}, std::size_t{160}, std::size_t{512}}) {
         auto const values = random_floats(outputs * inputs, 1);
         PackedMatrix by_rows(inputs, outputs), by_columns(inputs, outputs);
         by_rows.set_format(format);
@@ -104,7 +104,7 @@ TEST_CASE("packed matrix: outputs and inputs come back rounded to the format, wh
 
 TEST_CASE("packed matrix: a filled one is converted to any other format, an empty one stays zeros") {
   std::size_t const outputs = 2 * kernels::panel_width + 1;
-  for (std::size_t inputs : {std::size_t{37}, std::size_t{64}}) {
+  for (std::size_t inputs : {std::size_t{37}, std::size_t{64}, std::size_t{256}}) {
     auto const values = random_floats(outputs * inputs, 2);
     for (WeightFormat from : weight_formats)
       for (WeightFormat to : weight_formats) {
@@ -127,13 +127,14 @@ TEST_CASE("packed matrix: a filled one is converted to any other format, an empt
 }
 
 TEST_CASE("packed matrix: blocks are taken as they are, and inputs that are no whole blocks refused") {
-  std::size_t const inputs = 96, outputs = kernels::panel_width + 5;
-  for (WeightFormat format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1}) {
+  std::size_t const outputs = kernels::panel_width + 5;
+  for (WeightFormat format : {WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1, WeightFormat::q4_k}) {
+    std::size_t const block = weights_of_block(format), inputs = 3 * block;
     // What is not the rounding of any floats: a scale that is too large for the numbers.
     auto const values = random_floats(outputs * inputs, 7);
     std::vector<std::byte> blocks(bytes_of(format, values.size()));
     write_blocks(format, values.data(), values.size(), blocks.data());
-    for (std::size_t i = 0; i < blocks.size(); i += bytes_of(format, weights_of_block)) blocks[i + 1] ^= std::byte{4};
+    for (std::size_t i = 0; i < blocks.size(); i += bytes_of(format, block)) blocks[i + 1] ^= std::byte{4};
     std::vector<float> expected(values.size()), row(inputs), sum(inputs, 1.0f);
     read_blocks(format, blocks.data(), values.size(), expected.data());
     PackedMatrix matrix(inputs, outputs);
@@ -153,15 +154,15 @@ TEST_CASE("packed matrix: blocks are taken as they are, and inputs that are no w
     }
     table.add_row(2, sum.data());
     for (std::size_t i = 0; i < inputs; ++i) CHECK(sum[i] == 1.0f + expected[2 * inputs + i]);
-    CHECK_THROWS_AS(matrix.write_inputs(8, 32, 0, outputs, values.data(), outputs), ArgumentError);
-    CHECK_THROWS_AS(matrix.write_inputs(32, 8, 0, outputs, values.data(), outputs), ArgumentError);
-    CHECK_THROWS_AS(table.write(0, 8, values.data(), 32), ArgumentError);
+    CHECK_THROWS_AS(matrix.write_inputs(8, block, 0, outputs, values.data(), outputs), ArgumentError);
+    CHECK_THROWS_AS(matrix.write_inputs(block, 8, 0, outputs, values.data(), outputs), ArgumentError);
+    CHECK_THROWS_AS(table.write(0, 8, values.data(), block), ArgumentError);
   }
 }
 
 TEST_CASE("weight table: rows come back rounded to the format and are added with that value, and sizes beyond memory are refused") {
   std::size_t const rows = 6;
-  for (std::size_t columns : {std::size_t{19}, std::size_t{64}}) {
+  for (std::size_t columns : {std::size_t{19}, std::size_t{64}, std::size_t{512}}) {
     auto const values = random_floats(rows * columns, 3);
     for (WeightFormat format : weight_formats) {
       WeightTable table(rows, columns);
@@ -201,7 +202,7 @@ TEST_CASE("embeddings: tables in each format look up, add and multiply as tables
   std::vector<TokenId> const ids{0, 40, 3, 3, 88};
   auto const three = SequenceOffsets<axes::Tokens>::single(5);
   Context context;
-  for (std::size_t width : {std::size_t{21}, std::size_t{64}}) {
+  for (std::size_t width : {std::size_t{21}, std::size_t{64}, std::size_t{256}}) {
     for (HeadWeights head : {HeadWeights::own, HeadWeights::tied})
       for (WeightFormat format : weight_formats) {
         TokenEmbedding<Rows, Width> floats({89}, {width}, head), weights({89}, {width}, head);
@@ -254,9 +255,9 @@ class Plain {
 
 // A layer of one's own, which knows nothing of formats.
 struct Scorer {
-  Embedding<Rows, Width> table{{40}, {64}};
-  Linear<Width, Width> mix{{64}, {64}};
-  VocabularyHead<Width, Rows> head{{64}, {70}, HeadWeights::own, Bias::present};
+  Embedding<Rows, Width> table{{40}, {256}};
+  Linear<Width, Width> mix{{256}, {256}};
+  VocabularyHead<Width, Rows> head{{256}, {70}, HeadWeights::own, Bias::present};
   Plain plain;
 
   static constexpr void visit(auto& self, auto&& visitor) {
@@ -297,7 +298,7 @@ TEST_CASE("set_weight_format: every matrix and table of a layer of one's own is 
       ++index;
     });
     CHECK(index == 6);
-    std::size_t const narrow = 40 * 64 + 64 * 64 + 70 * 64, wide = 64 + 70 + 2 * 3;
+    std::size_t const narrow = (40 + 256 + 70) * 256, wide = 256 + 70 + 2 * 3;
     CHECK(module_costs(converted).weight_bytes == bytes_of(format, narrow) + wide * 4);
   }
 }

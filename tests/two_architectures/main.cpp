@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include <axiform/core/build_info.hpp>
+
 #include "unit.hpp"
 
 namespace {
@@ -32,6 +34,7 @@ int main() {
   auto const reference = v2();
   bool good = !reference.empty();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) good = agree("AVX2", v3(), reference) && good;
+  if (axiform::detail::machine_has_avx_vnni()) good = agree("AVX2 with VNNI", v3_vnni(), reference) && good;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl")) {
     good = agree("AVX-512", v4(), reference) && good;

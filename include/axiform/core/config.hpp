@@ -24,13 +24,22 @@
 #endif
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512CD__) && defined(__AVX512VL__)
-#if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_INT8__)
+#define AXIFORM_ARCH avx512_amx
+#define AXIFORM_HAS_VNNI
+#define AXIFORM_HAS_AMX
+#elif defined(__AVX512VNNI__) && defined(__AVX512BF16__)
 #define AXIFORM_ARCH avx512_bf16
+#define AXIFORM_HAS_VNNI
 #elif defined(__AVX512VNNI__)
 #define AXIFORM_ARCH avx512_vnni
+#define AXIFORM_HAS_VNNI
 #else
 #define AXIFORM_ARCH avx512
 #endif
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__AVXVNNI__) && !defined(__AVX512F__)
+#define AXIFORM_ARCH avx2_vnni
+#define AXIFORM_HAS_VNNI
 #elif defined(__AVX2__) && defined(__FMA__)
 #define AXIFORM_ARCH avx2_fma
 #elif defined(__AVX2__)
@@ -43,9 +52,15 @@
 #define AXIFORM_ARCH sse4_2
 #elif defined(__x86_64__) || defined(_M_X64)
 #define AXIFORM_ARCH sse2
+#elif defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8)
+#define AXIFORM_ARCH neon64_i8mm
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define AXIFORM_ARCH neon64_dotprod
 #else
 #define AXIFORM_ARCH neon64
 #endif
+// AXIFORM_HAS_AMX: there are registers of 16 rows (simd/tiles.hpp). Panels of bfloat16 are laid out for them, whether or not the system lets a process use
+// them. AXIFORM_HAS_VNNI: four products of bytes at once are an instruction, vpdpbusd. Rows of integers are laid out for it or for what there is else.
 
 // The headers are the whole library. CMake's target axiform::compiled says AXIFORM_COMPILED to whoever links to it: then what is no template is
 // declared by the headers, and each room's definitions are in one unit of that target, which says AXIFORM_COMPILING_room

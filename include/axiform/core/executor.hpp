@@ -11,7 +11,8 @@ namespace axiform {
 
 /// Runs the parts of an operation. Derive to use a thread pool that the application already has.
 ///
-/// Results never depend on the executor: an operation has the same bits for any `concurrency()`.
+/// Results never depend on the executor: an operation has the same bits for any `concurrency()`. Kernels take up to 300 KiB of a thread's stack (those for AMX; others
+/// up to 64).
 class Executor {
  public:
   virtual ~Executor() = default;

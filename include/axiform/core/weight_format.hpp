@@ -22,11 +22,12 @@ enum class WeightFormat : std::uint8_t {
   q8_0,  ///< Blocks of 32 weights of a row: a scale, which is a binary16, and numbers of 8 bits. A weight is scale * number.
   q4_0,  ///< The same with numbers of 4 bits, from -8 to 7.
   q4_1,  ///< The same with numbers of 4 bits, from 0 to 15, and a minimum besides: a weight is scale * number + minimum.
+  q4_k,  ///< Blocks of 256 weights of a row: numbers of 4 bits, as q4_1's; a group of 32 has a scale and a minimum of 6 bits each, the block their scales.
 };
 
 /// All of them, in the order of the enumeration.
-inline constexpr std::array weight_formats{WeightFormat::f32,  WeightFormat::bf16, WeightFormat::f16,
-                                           WeightFormat::q8_0, WeightFormat::q4_0, WeightFormat::q4_1};
+inline constexpr std::array weight_formats{WeightFormat::f32,  WeightFormat::bf16, WeightFormat::f16, WeightFormat::q8_0,
+                                           WeightFormat::q4_0, WeightFormat::q4_1, WeightFormat::q4_k};
 
 /// Its name: "bf16".
 constexpr std::string_view name_of(WeightFormat format) noexcept {
@@ -43,6 +44,8 @@ constexpr std::string_view name_of(WeightFormat format) noexcept {
       return "q4_0";
     case WeightFormat::q4_1:
       return "q4_1";
+    case WeightFormat::q4_k:
+      return "q4_k";
   }
   return "";
 }
@@ -56,11 +59,19 @@ constexpr std::optional<WeightFormat> weight_format_named(std::string_view name)
 
 /// Whether weights are kept in blocks (core/weight_blocks.hpp): one by itself has no place in memory and no value then.
 constexpr bool is_in_blocks(WeightFormat format) noexcept {
-  return format == WeightFormat::q8_0 || format == WeightFormat::q4_0 || format == WeightFormat::q4_1;
+  return format == WeightFormat::q8_0 || format == WeightFormat::q4_0 || format == WeightFormat::q4_1 || format == WeightFormat::q4_k;
 }
 
-/// The weights of a block.
-inline constexpr std::size_t weights_of_block = 32;
+/// The weights of a row that have a scale of their own, in every format of blocks.
+inline constexpr std::size_t weights_of_group = 32;
+
+/// The weights of a block: a group, of q4_k eight of them.
+/// @pre The format is one of blocks.
+constexpr std::size_t weights_of_block(WeightFormat format) noexcept {
+  return format == WeightFormat::q4_k ? 8 * weights_of_group : weights_of_group;
+}
+/// The most that a block has.
+inline constexpr std::size_t most_weights_of_block = weights_of_block(WeightFormat::q4_k);
 
 /// The bytes of `count` weights; in blocks, of whole ones.
 constexpr std::size_t bytes_of(WeightFormat format, std::size_t count) noexcept {
@@ -71,21 +82,25 @@ constexpr std::size_t bytes_of(WeightFormat format, std::size_t count) noexcept 
     case WeightFormat::f16:
       return count * 2;
     case WeightFormat::q8_0:
-      return count / weights_of_block * 34;
+      return count / weights_of_group * 34;
     case WeightFormat::q4_0:
-      return count / weights_of_block * 18;
+      return count / weights_of_group * 18;
     case WeightFormat::q4_1:
-      return count / weights_of_block * 20;
+      return count / weights_of_group * 20;
+    case WeightFormat::q4_k:
+      return count / most_weights_of_block * 144;
   }
   return 0;
 }
 
 /// The bytes of a block, of the format whose blocks are the largest.
-inline constexpr std::size_t most_bytes_of_block = bytes_of(WeightFormat::q8_0, weights_of_block);
+inline constexpr std::size_t most_bytes_of_block = bytes_of(WeightFormat::q4_k, most_weights_of_block);
 
-/// What rows of `columns` weights are kept in when `format` is asked for: bf16 instead of blocks where they do not come out even.
+/// What rows of `columns` weights are kept in when `format` is asked for: where blocks do not come out even q4_1 instead of q4_k, and bf16 where groups of
+/// 32 do not either.
 constexpr WeightFormat format_of_rows(WeightFormat format, std::size_t columns) noexcept {
-  return is_in_blocks(format) && columns % weights_of_block != 0 ? WeightFormat::bf16 : format;
+  if (!is_in_blocks(format) || columns % weights_of_block(format) == 0) return format;
+  return columns % weights_of_group == 0 ? WeightFormat::q4_1 : WeightFormat::bf16;
 }
 
 /// The value of an IEEE 754 binary16, exactly; a NaN keeps its sign and payload.

@@ -62,6 +62,8 @@ constexpr std::optional<WeightFormat> weight_format_of(BlockFormat format) noexc
       return WeightFormat::q4_0;
     case BlockFormat::q4_1:
       return WeightFormat::q4_1;
+    case BlockFormat::q4_k:
+      return WeightFormat::q4_k;
     default:
       return std::nullopt;
   }
@@ -69,7 +71,7 @@ constexpr std::optional<WeightFormat> weight_format_of(BlockFormat format) noexc
 
 /// The blocks in which weights of a format are, or nothing of one that has none.
 constexpr std::optional<BlockFormat> block_format_of(WeightFormat format) noexcept {
-  for (BlockFormat const blocks : {BlockFormat::q8_0, BlockFormat::q4_0, BlockFormat::q4_1})
+  for (BlockFormat const blocks : {BlockFormat::q8_0, BlockFormat::q4_0, BlockFormat::q4_1, BlockFormat::q4_k})
     if (weight_format_of(blocks) == format) return blocks;
   return std::nullopt;
 }

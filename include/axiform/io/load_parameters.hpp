@@ -29,6 +29,7 @@
 #include <tuple>
 #include <utility>
 
+#include <axiform/core/block_panels.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
 #include <axiform/io/stored_weights.hpp>
@@ -50,7 +51,7 @@ struct ParameterRequest {
   std::function<void(std::size_t first_row, std::span<float const> rows)> write_rows = {};
 
   /// Takes columns from `first_column` on, in transposed form: `values` points at [count, rows] with `stride` between its rows. Needed only
-  /// where the table says that the file has the matrix transposed. Both are multiples of 32, but at the end of the rows.
+  /// where the table says that the file has the matrix transposed. Both are multiples of 32, and of what a block of `block_format` has, but at the end of the rows.
   std::function<void(std::size_t first_column, std::size_t count, float const* values, std::size_t stride)> write_transposed = {};
 
   /// What the parameter is kept in where it takes the blocks of a tensor of that very format as they are.
@@ -335,7 +336,8 @@ inline std::optional<StoredRows> stored_rows(FoundParameter const& found, LoadGr
   // Whole panels, but at the end.
   constexpr std::size_t width = stored_panel_outputs;
   if (before % width != 0 || (rows % width != 0 && before + rows != group.rows)) return std::nullopt;
-  std::size_t const scales = group.columns / weights_of_block * (*info.block_format == BlockFormat::q4_1 ? 4 : 2);  // of a row
+  auto const format = *weight_format_of(*info.block_format);
+  std::size_t const scales = group.columns / weights_of_block(format) * parts_of_block(format).scale_bytes();  // of a row
   std::size_t const packed = (rows + width - 1) / width * width;
   result.begin += before * (row_bytes - scales);
   result.bytes = packed * (row_bytes - scales);
@@ -387,13 +389,19 @@ struct LoadChunk {
 };
 
 /// Rows in chunks of about 1 MiB; their number is a multiple of 64 where it can be, so that one call fills whole panels of a packed matrix. What is there
-/// transposed comes in multiples of 32, so that one call fills whole blocks of a matrix that is kept in them.
+/// transposed comes in multiples of what a block has, so that one call fills whole blocks of a matrix that is kept in them.
 inline std::vector<LoadChunk> chunks_of(std::span<LoadGroup const> groups) {
   std::vector<LoadChunk> chunks;
   for (LoadGroup const& group : groups) {
     std::size_t rows = std::max<std::size_t>(load_chunk_floats / group.columns, 1);
     if (rows > 64) rows -= rows % 64;
-    if (std::ranges::any_of(group.parameters, is_transposed)) rows = std::max(rows - rows % weights_of_block, weights_of_block);
+    std::size_t block = 1;  // the longest: shorter ones go into it
+    for (FoundParameter const& found : group.parameters)
+      if (is_transposed(found)) {
+        auto const format = found.request->block_format;
+        block = std::max(block, format ? weights_of_block(*format) : weights_of_group);
+      }
+    rows = std::max(rows - rows % block, block);
     for (std::size_t first = 0; first < group.rows; first += rows) chunks.push_back({&group, first, std::min(rows, group.rows - first)});
   }
   return chunks;

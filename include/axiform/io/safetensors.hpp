@@ -20,6 +20,7 @@
 #include <axiform/io/element_type.hpp>
 #include <axiform/io/file.hpp>
 #include <axiform/io/json.hpp>
+#include <axiform/io/stored_weights.hpp>
 #include <axiform/io/tensor_file.hpp>
 
 #if AXIFORM_DEFINES(io)
@@ -32,7 +33,6 @@
 
 #include <axiform/core/error.hpp>
 #include <axiform/io/printable.hpp>
-#include <axiform/io/stored_weights.hpp>
 #endif
 
 namespace axiform {
@@ -59,7 +59,7 @@ class SafetensorsFile : public TensorFile {
   void check_layout(std::size_t data_begin) const;
   TensorInfo joined(TensorInfo const& numbers, std::string const& name, WeightFormat format) const;
   TensorInfo rows_in_blocks(TensorInfo const& blocks, std::string const& name, WeightFormat format) const;
-  void require_part(TensorInfo const& part, ElementType type, std::vector<std::size_t> const& shape) const;
+  void require_part(TensorInfo const& part, StoredTensor const& expected) const;
 
   std::map<std::string, std::string> metadata_;
 };
@@ -192,30 +192,27 @@ AXIFORM_INLINE SafetensorsFile SafetensorsFile::open_stored(std::filesystem::pat
   return result;
 }
 
-AXIFORM_INLINE void SafetensorsFile::require_part(TensorInfo const& part, ElementType type, std::vector<std::size_t> const& shape) const {
-  if (part.element_type == type && part.shape == shape) return;
+AXIFORM_INLINE void SafetensorsFile::require_part(TensorInfo const& part, StoredTensor const& expected) const {
+  if (part.element_type == expected.type && part.shape == expected.shape) return;
   refuse(part.name, detail::message({"found the shape ", shape_to_string(part.shape), " of ", part.type_name(), ", expected ",
-                                     shape_to_string(shape), " of ", name_of(type)}));
+                                     shape_to_string(expected.shape), " of ", name_of(expected.type)}));
 }
 
 /// A matrix whose blocks lie in panels.
 AXIFORM_INLINE TensorInfo SafetensorsFile::joined(TensorInfo const& numbers, std::string const& name, WeightFormat format) const {
   TensorInfo const &scales = *find(name + ".scales"), &shape = *find(name + ".shape");
-  require_part(shape, ElementType::i64, {2});
+  require_part(shape, {ElementType::i64, {2}});
   std::array<std::int64_t, 2> lengths;
   read_integers(shape, 0, lengths);
   auto const [outputs, inputs] = lengths;
   constexpr std::int64_t most = std::int64_t{1} << 40;  // so that nothing overflows
-  if (outputs <= 0 || outputs > most || inputs <= 0 || inputs > most || inputs % static_cast<std::int64_t>(weights_of_block) != 0)
+  if (outputs <= 0 || outputs > most || inputs <= 0 || inputs > most || inputs % static_cast<std::int64_t>(weights_of_group) != 0)
     refuse(shape.name, detail::message({"found the lengths ", std::to_string(outputs), " and ", std::to_string(inputs),
-                                        ", expected outputs, and inputs in whole blocks of ", weights_of_block}));
-  constexpr std::size_t width = stored_panel_outputs;
+                                        ", expected outputs, and inputs in whole blocks of ", weights_of_group}));
   auto const rows = static_cast<std::size_t>(outputs), columns = static_cast<std::size_t>(inputs);
-  std::size_t const panels = (rows + width - 1) / width, groups = columns / weights_of_block;
-  bool const has_minima = format == WeightFormat::q4_1;
-  require_part(numbers, ElementType::u32, {panels, groups, format == WeightFormat::q8_0 ? std::size_t{8} : 4, width});
-  require_part(scales, ElementType::f16,
-               has_minima ? std::vector<std::size_t>{panels, groups, 2, width} : std::vector<std::size_t>{panels, groups, width});
+  format = format_of_rows(format, columns);
+  require_part(numbers, stored_numbers(format, rows, columns));
+  require_part(scales, stored_scales(format, rows, columns));
   return {.name = name,
           .shape = {rows, columns},
           .begin = numbers.begin,
@@ -227,14 +224,19 @@ AXIFORM_INLINE TensorInfo SafetensorsFile::joined(TensorInfo const& numbers, std
 
 /// A table, row by row.
 AXIFORM_INLINE TensorInfo SafetensorsFile::rows_in_blocks(TensorInfo const& blocks, std::string const& name, WeightFormat format) const {
-  std::size_t const bytes = bytes_of(format, weights_of_block);
-  if (blocks.element_type != ElementType::u8 || blocks.shape.size() != 2 || blocks.shape[1] % bytes != 0 || blocks.bytes == 0)
+  auto shape = blocks.shape;
+  if (format == WeightFormat::q4_k && shape.size() == 3) {
+    if (shape[2] == parts_of_block(WeightFormat::q4_1).bytes()) format = WeightFormat::q4_1;
+    if (shape[2] == parts_of_block(format).bytes()) shape = {shape[0], shape[1] * shape[2]};
+  }
+  std::size_t const bytes = parts_of_block(format).bytes();
+  if (blocks.element_type != ElementType::u8 || shape.size() != 2 || shape[1] % bytes != 0 || blocks.bytes == 0)
     refuse(blocks.name, detail::message({"found the shape ", shape_to_string(blocks.shape), " of ", blocks.type_name(),
                                          ", expected rows of U8, in blocks of ", bytes, " bytes"}));
   TensorInfo info = blocks;
+  info.shape = {shape[0], shape[1] / bytes * weights_of_block(format)};
   info.name = name;
   info.element_type = ElementType::f32;
-  info.shape[1] = blocks.shape[1] / bytes * weights_of_block;
   info.block_format = block_format_of(format);
   info.is_canonical = true;
   return info;

@@ -25,6 +25,7 @@
 #include <cstring>
 #include <limits>
 
+#include <axiform/core/block_panels.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/weight_format.hpp>
 #include <axiform/io/printable.hpp>
@@ -224,25 +225,14 @@ AXIFORM_INLINE void TensorFile::read(TensorInfo const& info, std::size_t first, 
   gather_blocks(info, first / bytes, out);
 }
 
-/// Blocks from `first` on, counted in the order of rows, of a tensor whose blocks lie in panels of 16 rows (kernels/packed_blocks.hpp).
+/// Blocks from `first` on, counted in the order of rows, of a tensor whose blocks lie in panels of 16 rows (core/block_panels.hpp).
 AXIFORM_INLINE void TensorFile::gather_blocks(TensorInfo const& info, std::size_t first, std::span<std::byte> blocks) const {
-  constexpr std::size_t lanes = 16;
-  bool const is_8_bits = *info.block_format == BlockFormat::q8_0;
-  std::size_t const bytes = block_size(*info.block_format)->bytes, halves = *info.block_format == BlockFormat::q4_1 ? 2 : 1;
-  std::size_t const words = (bytes - 2 * halves) / 4, groups = info.shape[1] / weights_of_block;
+  WeightFormat const format = *weight_format_of(*info.block_format);
+  std::size_t const bytes = parts_of_block(format).bytes(), row_blocks = info.shape[1] / weights_of_block(format);
   std::byte const* const file = mapping_->bytes().data();
-  for (std::size_t block = first, at = 0; at < blocks.size(); ++block, at += bytes) {
-    std::size_t const row = block / groups, lane = row % lanes, place = row / lanes * groups + block % groups;
-    std::byte* const target = blocks.data() + at;
-    for (std::size_t h = 0; h < halves; ++h)
-      std::memcpy(target + 2 * h, file + info.scales_begin + 2 * ((place * halves + h) * lanes + lane), 2);
-    for (std::size_t w = 0; w < words; ++w) {
-      std::uint32_t word;
-      std::memcpy(&word, file + info.begin + 4 * ((place * words + w) * lanes + lane), sizeof word);
-      if (is_8_bits) word ^= 0x80808080u;  // without a sign in the file
-      std::memcpy(target + 2 * halves + 4 * w, &word, sizeof word);
-    }
-  }
+  for (std::size_t block = first, at = 0; at < blocks.size(); at += bytes, ++block)
+    unpack_blocks(format, {file + info.begin, file + info.scales_begin, row_blocks}, block / row_blocks, block % row_blocks, 1,
+                  blocks.data() + at);
 }
 
 AXIFORM_INLINE void TensorFile::check_range(TensorInfo const& info, std::size_t first, std::size_t count) const {

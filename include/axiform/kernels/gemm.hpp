@@ -17,6 +17,7 @@
 #include <axiform/kernels/gemm_tile.hpp>
 #include <axiform/kernels/integer_product.hpp>
 #include <axiform/kernels/packed_pairs.hpp>
+#include <axiform/kernels/pair_product.hpp>
 #include <axiform/kernels/rounded_rows.hpp>
 #include <axiform/kernels/tiles_on_threads.hpp>
 #include <axiform/simd/batch.hpp>
@@ -183,6 +184,9 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
   if (m == 0 || n == 0) return;
   if (k == 0) packed_b = PackedPanels(nullptr, WeightFormat::f32);  // nothing to read, in no format
   if (is_in_blocks(packed_b.format)) return integer_product(m, n, k, a, a_stride, packed_b, c, c_stride, epilogue, executor, scratch);
+  if constexpr (simd::bfloat16_products == simd::Bfloat16Products::of_tiles)
+    if (packed_b.format == WeightFormat::bf16)
+      return pair_product(m, n, k, a, a_stride, packed_b, c, c_stride, epilogue, executor, scratch);
   detail::Product product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
   if (gemm_scratch_bytes(packed_b.format, m, k) != 0) {
     product.a = reinterpret_cast<float*>(scratch);
@@ -198,7 +202,16 @@ AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float cons
 
 AXIFORM_INLINE std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept {
   if (is_in_blocks(format)) return rounded_rows(format, nullptr, m, k).bytes();
-  return format == WeightFormat::bf16 && simd::has_bfloat16_products ? m * words_of_row(k) * sizeof(float) : 0;
+  if (format != WeightFormat::bf16) return 0;
+  switch (simd::bfloat16_products) {
+    case simd::Bfloat16Products::of_floats:
+      return 0;
+    case simd::Bfloat16Products::of_pairs:
+      return m * words_of_row(k) * sizeof(float);
+    case simd::Bfloat16Products::of_tiles:
+      return PairRows{m, k, nullptr}.bytes();
+  }
+  return 0;
 }
 
 #endif  // AXIFORM_DEFINES(kernels)

@@ -45,8 +45,9 @@ template <class Blocks, std::size_t Vectors, class Each>
 [[gnu::always_inline]] inline simd::Ints lower_numbers(simd::Ints words) noexcept { return words & simd::Ints(0x0f0f0f0f); }
 [[gnu::always_inline]] inline simd::Ints upper_numbers(simd::Ints words) noexcept { return (words >> 4) & simd::Ints(0x0f0f0f0f); }
 
-// Calls each(step, numbers) for a group's eight words of numbers as bytes, whose bits `turned` are turned.
-template <class Blocks, std::uint32_t turned = 0, std::size_t Vectors, class Each>
+// Calls each(step, numbers) for a group's eight words of numbers as bytes, whose bits `turned` are turned. Words of 4 bits are loaded again for the upper halves
+// where no register is left to keep them in (Clang 19 spilled sums instead: 200 G for 240).
+template <class Blocks, std::uint32_t turned = 0, bool again = false, std::size_t Vectors, class Each>
 [[gnu::always_inline]] inline void for_bytes(std::byte const* const (&places)[Vectors], std::size_t ahead, Each const& each) noexcept {
   for_words<Blocks>(
       places, ahead, [&](std::size_t w, simd::Ints(&words)[Vectors]) __attribute__((always_inline)) {
@@ -60,7 +61,8 @@ template <class Blocks, std::uint32_t turned = 0, std::size_t Vectors, class Eac
           for (std::size_t v = 0; v < Vectors; ++v) numbers[v] = lower_numbers(words[v]);
           each(w, numbers);
 #pragma GCC unroll 8
-          for (std::size_t v = 0; v < Vectors; ++v) numbers[v] = upper_numbers(words[v]);
+          for (std::size_t v = 0; v < Vectors; ++v)
+            numbers[v] = upper_numbers(again ? simd::load_words_again(places[v] + w * 4 * block_panel_width) : words[v]);
           each(w + 4, numbers);
         }
       });
@@ -68,7 +70,7 @@ template <class Blocks, std::uint32_t turned = 0, std::size_t Vectors, class Eac
 
 }  // namespace detail
 
-#if defined(__x86_64__) && !(defined(__AVX512VNNI__) && defined(__AVX512BW__))
+#if defined(__x86_64__) && !defined(AXIFORM_HAS_VNNI)
 
 /// Numbers of 8 bits as 16 bits, two products at once: every other byte of a word in one step, the others in the next.
 template <class Blocks>
@@ -133,10 +135,10 @@ using IntegerArithmetic = std::conditional_t<Blocks::bits == 8, ProductsOfHalves
 /// Four products of bytes at once join a sum of 32 bits.
 template <class Blocks>
 struct ProductsOfFour {
-  using Number = std::int8_t;           ///< Of a row, in the order of the inputs.
-  static constexpr bool keeps = false;  ///< Whether sums must be told to stay in registers.
+  using Number = std::int8_t;  ///< Of a row, in the order of the inputs.
+  static constexpr bool keeps = simd::lanes < 16;  ///< Whether sums must be told to stay in registers.
 
-  // NEON has products of signed bytes alone. Numbers of 4 bits are signed bytes as they are.
+  // NEON without I8MM has products of signed bytes alone. Numbers of 4 bits are signed bytes as they are.
   static constexpr bool turns_sign = simd::byte_products == simd::ByteProducts::of_signed && Blocks::bits == 8;
 
   /// A group's sum to begin with.
@@ -146,7 +148,7 @@ struct ProductsOfFour {
   /// Calls each(step, numbers).
   template <std::size_t Vectors, class Each>
   [[gnu::always_inline]] static void for_steps(std::byte const* const (&places)[Vectors], std::size_t ahead, Each const& each) noexcept {
-    detail::for_bytes<Blocks, turns_sign ? 0x80808080u : 0u>(places, ahead, each);
+    detail::for_bytes<Blocks, turns_sign ? 0x80808080u : 0u, simd::registers == 16>(places, ahead, each);
   }
   /// Adds one step's products.
   [[gnu::always_inline]] static void add(simd::Ints& sums, simd::Ints numbers, simd::Ints row) noexcept {

@@ -2,9 +2,11 @@
 /// bfloat16 in a packed matrix, and rows of the other operand like them: two inputs of one output share a word of 32 bits, as the product's instructions
 /// take them.
 ///
-/// A panel is `[inputs / 2][panel_width][2]`: the upper half of a word is the first of two inputs, the lower half the second, so that an instruction that
-/// multiplies both, the upper ones first, adds them in the order of inputs; and one that does not has each as a float by a mask or a shift. Where inputs are
-/// odd in number the last is a line of `[panel_width]` by itself, so a panel has no more bytes than weights.
+/// A panel is `[inputs / 2][panel_width][2]`; where there are tiles (`simd::Bfloat16Products::of_tiles`) it is `[2][chunks][2][16][16][2]`, in which a chunk of
+/// 32 inputs is two tiles of sixteen columns, and only inputs behind the last whole chunk lie as everywhere: the upper half of a word is the first of two
+/// inputs, the lower half the second, so that an instruction that multiplies both, the upper ones first, adds them in the order of inputs; and one that does
+/// not has each as a float by a mask or a shift. Where inputs are odd in number the last is a line of `[panel_width]` by itself, so a panel has no more bytes
+/// than weights.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +22,14 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
+/// Inputs of a chunk of a panel; one, where panels are not cut into chunks.
+inline constexpr std::size_t chunk_inputs = simd::bfloat16_products == simd::Bfloat16Products::of_tiles ? 32 : 1;
+
 /// Where the weight of an input and a column of a panel lies, in weights from the panel's first.
 constexpr std::size_t place_in_pairs(std::size_t input, std::size_t column, std::size_t inputs) noexcept {
+  if (std::size_t const whole = inputs / chunk_inputs * chunk_inputs; chunk_inputs > 1 && input < whole)
+    return column / 32 * 32 * whole + input / chunk_inputs * 32 * chunk_inputs + column % 32 / 16 * 16 * chunk_inputs +
+           input % chunk_inputs / 2 * 32 + column % 16 * 2 + (input % 2 == 0 ? 1 : 0);
   if (input % 2 == 0 && input + 1 == inputs) return input * panel_width + column;
   return input / 2 * 2 * panel_width + column * 2 + (input % 2 == 0 ? 1 : 0);
 }
@@ -49,16 +57,27 @@ void round_to_pairs(float const* row, std::size_t k, float* words) noexcept;
 
 #if AXIFORM_DEFINES(kernels)
 
+namespace detail {
+
+// Columns of a panel whose words of one pair of inputs lie together.
+inline constexpr std::size_t columns_together = chunk_inputs > 1 ? 16 : panel_width;
+
+}  // namespace detail
+
 AXIFORM_INLINE void write_pairs(float const* values, std::size_t stride, std::size_t first, std::size_t count, std::size_t column,
                                 std::size_t columns, std::size_t inputs, std::uint16_t* panel) noexcept {
   for (std::size_t input = first; input < first + count;) {
     float const* const line = values + (input - first) * stride;
     if (input % 2 == 0 && input + 1 < first + count) {
-      std::uint16_t* const pairs = panel + place_in_pairs(input + 1, column, inputs);
       float const* const next = line + stride;
-      for (std::size_t j = 0; j < columns; ++j) {
-        pairs[2 * j] = bfloat16_from_float(next[j]);
-        pairs[2 * j + 1] = bfloat16_from_float(line[j]);
+      for (std::size_t j = 0; j < columns;) {
+        std::size_t const together = std::min(columns - j, detail::columns_together - (column + j) % detail::columns_together);
+        std::uint16_t* const pairs = panel + place_in_pairs(input + 1, column + j, inputs);
+        for (std::size_t i = 0; i < together; ++i) {
+          pairs[2 * i] = bfloat16_from_float(next[j + i]);
+          pairs[2 * i + 1] = bfloat16_from_float(line[j + i]);
+        }
+        j += together;
       }
       input += 2;
       continue;

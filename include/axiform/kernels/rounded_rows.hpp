@@ -36,7 +36,7 @@ struct RoundedRows {
   std::size_t number_bytes;  ///< Of a number: what the format's `IntegerArithmetic` takes.
 
   /// Groups of a row.
-  constexpr std::size_t groups() const noexcept { return k / weights_of_block; }
+  constexpr std::size_t groups() const noexcept { return k / weights_of_group; }
   /// All bytes.
   constexpr std::size_t bytes() const noexcept { return rows * (k * number_bytes + groups() * 8); }
   /// [rows, k].
@@ -68,7 +68,7 @@ inline constexpr std::size_t groups_at_once = 16;
 [[gnu::always_inline]] inline std::int32_t greatest_of_group(float const* a) noexcept {
   simd::Ints greatest(0);
 #pragma GCC unroll 8
-  for (std::size_t i = 0; i < weights_of_block; i += simd::lanes)
+  for (std::size_t i = 0; i < weights_of_group; i += simd::lanes)
     greatest = xsimd::max(greatest, xsimd::bitwise_cast<std::int32_t>(simd::load(a + i)) & simd::Ints(0x7fffffff));
   return xsimd::reduce_max(greatest);
 }
@@ -96,7 +96,7 @@ template <class Number>
   bool const is_something = inverse != 0.0f;  // infinity times zero would be no number
   Ints sum(0);
 #pragma GCC unroll 8
-  for (std::size_t i = 0; i < weights_of_block; i += simd::lanes) {
+  for (std::size_t i = 0; i < weights_of_group; i += simd::lanes) {
     Ints const number = is_something ? simd::rounded(simd::load(a + i) * simd::broadcast(inverse)) : Ints(0);
     sum += number;
     if constexpr (sizeof(Number) == 1) {
@@ -115,13 +115,13 @@ void round_row(float const* a, RoundedRows target, std::size_t row) noexcept {
     std::size_t const count = std::min(groups_at_once, target.groups() - first);
     std::int32_t greatest[groups_at_once] = {};
     float inverses[groups_at_once];
-    float const* const from = a + first * weights_of_block;
+    float const* const from = a + first * weights_of_group;
     float* const scales = target.scales(row) + first;
-    for (std::size_t g = 0; g < count; ++g) greatest[g] = greatest_of_group(from + g * weights_of_block);
+    for (std::size_t g = 0; g < count; ++g) greatest[g] = greatest_of_group(from + g * weights_of_group);
     scales_of_groups(greatest, inverses, scales, count);
-    auto* const numbers = reinterpret_cast<Number*>(target.numbers(row)) + first * weights_of_block;
+    auto* const numbers = reinterpret_cast<Number*>(target.numbers(row)) + first * weights_of_group;
     for (std::size_t g = 0; g < count; ++g) {
-      std::int32_t const sum = round_group(from + g * weights_of_block, inverses[g], numbers + g * weights_of_block);
+      std::int32_t const sum = round_group(from + g * weights_of_group, inverses[g], numbers + g * weights_of_group);
       target.offsets(row)[first + g] =
           Blocks::has_minimum ? std::bit_cast<std::int32_t>(scales[g] * static_cast<float>(sum)) : -Blocks::zero * sum;
     }

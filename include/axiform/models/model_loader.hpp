@@ -135,7 +135,8 @@ void keep_blocks(L& layer, Checkpoint const& checkpoint, NameTable const& names)
     using enum WeightFormat;
     auto const tensor = internal::find_parameter(checkpoint, names, name);
     auto const blocks = tensor ? tensor->info->block_format : std::nullopt;
-    WeightFormat const own = blocks ? weight_format_of(*blocks).value_or(bf16) : f32;
+    WeightFormat own = blocks ? weight_format_of(*blocks).value_or(bf16) : f32;
+    if (format_of_rows(own, parameter.columns()) != own) own = bf16;
     WeightFormat& format = formats.try_emplace(parameter.storage(), own).first->second;
     if (format != own) format = format == f32 || own == f32 ? f32 : bf16;
     parameter.set_format(format);

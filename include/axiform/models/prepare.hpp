@@ -29,6 +29,7 @@
 
 #include <unistd.h>
 
+#include <axiform/core/block_panels.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/stable_sort.hpp>
 #include <axiform/io/checkpoint.hpp>
@@ -73,7 +74,7 @@ struct LoadedParameter {
 // The tensors of a prepared file, in the order in which they are written.
 class PreparedTensors {
  public:
-  explicit PreparedTensors(Checkpoint const& checkpoint) : checkpoint_(checkpoint) {}
+  PreparedTensors(Checkpoint const& checkpoint, WeightFormat format) : checkpoint_(checkpoint), format_(format) {}
 
   void add(NameTable const& names, std::span<LoadedParameter const> parameters);
   void write(std::filesystem::path const& path) const;
@@ -99,6 +100,7 @@ class PreparedTensors {
   std::span<std::byte> room(std::size_t bytes) { return owned_.emplace_back(bytes); }
 
   Checkpoint const& checkpoint_;
+  WeightFormat format_;  // that was asked for
   std::vector<MatrixTensors> matrices_;
   std::map<void const*, std::size_t> matrix_of_;  // by where it is kept
   std::vector<TensorData> shapes_, others_;
@@ -162,17 +164,15 @@ inline void PreparedTensors::add_panels(std::string const& name, Parts const& pa
   std::size_t rows = 0;
   for (LoadedParameter const* const part : parts) rows += part->ref.rows();
   auto const [numbers, scales] = matrix.blocks(parts.front()->ref.first_output(), rows);
-  std::size_t const panels = (rows + stored_panel_outputs - 1) / stored_panel_outputs, groups = matrix.inputs() / weights_of_block;
   auto const [place, is_new] = matrix_of_.try_emplace(&matrix, matrices_.size());
   if (is_new) matrices_.emplace_back();
   MatrixTensors& tensors = matrices_[place->second];
   tensors.bytes += numbers.size() + scales.size();
-  std::size_t const words = numbers.size() / (panels * groups * stored_panel_outputs * 4);
-  std::vector<std::size_t> shape{panels, groups, stored_panel_outputs};
-  if (matrix.format() == WeightFormat::q4_1) shape.insert(shape.begin() + 2, 2);
+  auto [number_type, number_shape] = stored_numbers(matrix.format(), rows, matrix.inputs());
+  auto [scale_type, scale_shape] = stored_scales(matrix.format(), rows, matrix.inputs());
   tensors.panels.push_back({parts.front()->ref.first_output(),
-                            {name + ".numbers", ElementType::u32, {panels, groups, words, stored_panel_outputs}, numbers},
-                            {name + ".scales", ElementType::f16, std::move(shape), scales}});
+                            {name + ".numbers", number_type, std::move(number_shape), numbers},
+                            {name + ".scales", scale_type, std::move(scale_shape), scales}});
   auto const lengths = room(2 * sizeof(std::int64_t));
   std::int64_t const values[]{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(matrix.inputs())};
   std::ranges::copy(std::as_bytes(std::span(values)), lengths.begin());
@@ -180,14 +180,17 @@ inline void PreparedTensors::add_panels(std::string const& name, Parts const& pa
 }
 
 inline void PreparedTensors::add_rows(std::string const& name, Parts const& parts) {
-  std::size_t const bytes = bytes_of(parts.front()->ref.format(), parts.front()->ref.columns());
+  WeightFormat const format = parts.front()->ref.format();
+  std::size_t const columns = parts.front()->ref.columns(), bytes = bytes_of(format, columns);
   std::size_t rows = 0;
   for (LoadedParameter const* const part : parts) rows += part->ref.rows();
   auto const blocks = room(rows * bytes);
   std::byte* target = blocks.data();
   for (LoadedParameter const* const part : parts)
     for (std::size_t row = 0; row < part->ref.rows(); ++row, target += bytes) part->ref.read_blocks(row, target);
-  others_.push_back({name + ".blocks", ElementType::u8, {rows, bytes}, blocks});
+  std::vector<std::size_t> shape{rows, bytes};
+  if (format_ == WeightFormat::q4_k) shape = {rows, columns / weights_of_block(format), parts_of_block(format).bytes()};
+  others_.push_back({name + ".blocks", ElementType::u8, std::move(shape), blocks});
 }
 
 // The floats that a tensor holds, rounded, arranged as they are.
@@ -281,7 +284,7 @@ class UnfinishedDirectory {
 // Config, metadata and weights of a transformer.
 inline void write_prepared(AnyModel const& model, ModelDirectory const& source, std::filesystem::path const& target, WeightFormat format) {
   Checkpoint const checkpoint = Checkpoint::open(source);
-  PreparedTensors tensors(checkpoint);
+  PreparedTensors tensors(checkpoint, format);
   std::visit(
       [&]<class Model>(Model const& loaded) {
         std::vector<LoadedParameter> parameters;

@@ -67,8 +67,8 @@ class BasicParameterRef {
   constexpr bool is_matrix() const noexcept { return matrix_ != nullptr; }
   /// What it is kept in; plain floats are f32.
   WeightFormat format() const noexcept { return matrix_ ? matrix_->format() : table_ ? table_->format() : WeightFormat::f32; }
-  /// Keeps the table, or the whole matrix that it lies in, in another format, rounded to it; plain floats stay what they are. A format of blocks is bf16
-  /// where rows are no multiple of 32 long. Where nothing was written yet no memory is touched.
+  /// Keeps the table, or the whole matrix that it lies in, in another format, rounded to it; plain floats stay what they are. A format of blocks is
+  /// that of `format_of_rows`. Where nothing was written yet no memory is touched.
   void set_format(WeightFormat format) const
     requires(!std::is_const_v<Float>)
   {
@@ -123,7 +123,7 @@ class BasicParameterRef {
     }
   }
   /// Writes columns from `first` on, given the transposed form: `values` points at [count, rows] with `stride` between its rows.
-  /// @throws ArgumentError when the format is one of blocks, and `first` or `count` no multiple of 32.
+  /// @throws ArgumentError when the format is one of blocks, and `first` or `count` no multiple of `weights_of_block(format())`.
   void write_transposed(std::size_t first, std::size_t count, float const* values, std::size_t stride) const
     requires(!std::is_const_v<Float>)
   {

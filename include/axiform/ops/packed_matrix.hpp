@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <axiform/core/block_panels.hpp>
 #include <axiform/core/error.hpp>
 #include <axiform/core/weight_blocks.hpp>
 #include <axiform/core/weight_format.hpp>
@@ -46,8 +47,8 @@ class PackedMatrix {
   constexpr std::size_t outputs() const noexcept { return outputs_; }                             ///< The length of a result row: N.
   kernels::PackedPanels panels() const noexcept { return {weights_.data(), weights_.format()}; }  ///< As the product takes it.
   WeightFormat format() const noexcept { return weights_.format(); }                              ///< What the weights are kept in.
-  /// Keeps the weights in another format, rounded to it: in bf16 where blocks are asked for and the inputs are no multiple of 32. Where nothing was written
-  /// yet no memory is touched.
+  /// Keeps the weights in another format, rounded to it: in that of `format_of_rows` where blocks are asked for and the inputs do not come out even. Where
+  /// nothing was written yet no memory is touched.
   void set_format(WeightFormat format) {
     format = format_of_rows(format, inputs_);
     if (format == this->format()) return;
@@ -69,7 +70,8 @@ class PackedMatrix {
   void write_outputs(std::size_t first, std::size_t count, float const* values) {
     if (is_in_blocks(format())) {
       for (std::size_t i = 0; i < count; ++i)
-        for (std::size_t input = 0; input < inputs_; input += weights_of_block) write_block(first + i, input, values + i * inputs_ + input);
+        for (std::size_t input = 0; input < inputs_; input += weights_of_block(format()))
+          write_block(first + i, input, values + i * inputs_ + input);
       return;
     }
     for_panels(first, count, [&](std::size_t output, std::size_t group, std::size_t place) {
@@ -96,15 +98,16 @@ class PackedMatrix {
 
   /// Writes inputs [first, first + count) of `outputs` outputs from `first_output` on, rounded to the format.
   /// @param values [count, outputs] with `stride` from one input to the next: a part of a matrix [in, out], as Conv1D has it.
-  /// @throws ArgumentError when the format is one of blocks, and `first` or `count` no multiple of 32.
+  /// @throws ArgumentError when the format is one of blocks, and `first` or `count` no multiple of `weights_of_block(format())`.
   void write_inputs(std::size_t first, std::size_t count, std::size_t first_output, std::size_t outputs, float const* values,
                     std::size_t stride) {
     if (is_in_blocks(format())) {
       check_whole_blocks(format(), first, count);
-      float block[weights_of_block];
+      std::size_t const weights = weights_of_block(format());
+      float block[most_weights_of_block];
       for (std::size_t output = 0; output < outputs; ++output)
-        for (std::size_t input = 0; input < count; input += weights_of_block) {
-          for (std::size_t i = 0; i < weights_of_block; ++i) block[i] = values[(input + i) * stride + output];
+        for (std::size_t input = 0; input < count; input += weights) {
+          for (std::size_t i = 0; i < weights; ++i) block[i] = values[(input + i) * stride + output];
           write_block(first_output + output, first + input, block);
         }
       return;
@@ -125,13 +128,12 @@ class PackedMatrix {
   void write_blocks(std::size_t first, std::span<std::byte const> blocks) {
     std::size_t const row = bytes_of(format(), inputs_);
     for (std::size_t at = 0; at + row <= blocks.size() && row != 0; at += row, ++first)
-      kernels::pack_blocks(format(), blocks.data() + at, layout(), first, 0, inputs_ / weights_of_block, memory());
+      pack_blocks(format(), blocks.data() + at, layout().panels(format(), memory()), first, 0, inputs_ / weights_of_block(format()));
   }
 
   /// Reads one output as the blocks that it is. @param blocks `bytes_of(format(), inputs())` bytes. @pre The format is one of blocks.
   void read_blocks_of(std::size_t output, std::byte* blocks) const noexcept {
-    kernels::unpack_blocks(format(), static_cast<std::byte const*>(weights_.data()), layout(), output, 0, inputs_ / weights_of_block,
-                           blocks);
+    unpack_blocks(format(), packed(), output, 0, inputs_ / weights_of_block(format()), blocks);
   }
   /// Lets the weights be `bytes`, the whole matrix as it lies in memory in its format of blocks, which stay for as long as `owner` does; they are
   /// copied when something is written. @throws ArgumentError when they are not as many as the matrix has.
@@ -143,28 +145,23 @@ class PackedMatrix {
   }
   /// Whether the weights are in memory of somebody else.
   bool is_shared() const noexcept { return weights_.is_shared(); }
-  /// Where the numbers of blocks lie, and their scales (kernels/packed_blocks.hpp).
+  /// Where the numbers of blocks lie, and their scales (core/block_panels.hpp).
   struct Blocks {
     std::span<std::byte const> numbers, scales;
   };
   /// Those of `count` outputs from `first` on. @pre The format is one of blocks; `first` is a multiple of 16, and so is `count` but at the end.
   Blocks blocks(std::size_t first, std::size_t count) const noexcept {
-    std::size_t const groups = layout().groups();
-    auto const* const memory = static_cast<std::byte const*>(weights_.data());
-    Blocks result;
-    kernels::with_block_weights(format(), [&]<class B>(B) {
-      std::size_t const from = first / kernels::block_panel_width * groups, size = kernels::block_panel_count(count) * groups;
-      std::size_t const scales = layout().template scales_at<B>();
-      result = {{memory + from * B::group_bytes, size * B::group_bytes},
-                {memory + scales + 2 * from * B::group_halves, 2 * size * B::group_halves}};
-    });
-    return result;
+    auto const [numbers, scales, row_blocks] = packed();
+    BlockParts const parts = parts_of_block(format());
+    std::size_t const from = first * row_blocks, size = kernels::block_panel_count(count) * kernels::block_panel_width * row_blocks;
+    return {{numbers + from * parts.number_bytes(), size * parts.number_bytes()},
+            {scales + from * parts.scale_bytes(), size * parts.scale_bytes()}};
   }
 
   /// Reads one output: a row of the matrix [out, in].
   void read_output(std::size_t output, float* values) const noexcept {
     if (is_in_blocks(format())) {
-      for_blocks(output, [&](std::size_t input, float const* block) { std::copy_n(block, weights_of_block, values + input); });
+      for_blocks(output, [&](std::size_t input, float const* block, std::size_t count) { std::copy_n(block, count, values + input); });
       return;
     }
     if (format() == WeightFormat::bf16) return kernels::read_pairs(pairs_of(output), output % kernels::panel_width, inputs_, values);
@@ -173,8 +170,8 @@ class PackedMatrix {
   /// Adds one output to `values`.
   void add_output(std::size_t output, float* values) const noexcept {
     if (is_in_blocks(format())) {
-      for_blocks(output, [&](std::size_t input, float const* block) {
-        for (std::size_t i = 0; i < weights_of_block; ++i) values[input + i] += block[i];
+      for_blocks(output, [&](std::size_t input, float const* block, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) values[input + i] += block[i];
       });
       return;
     }
@@ -206,22 +203,24 @@ class PackedMatrix {
     return static_cast<std::uint16_t const*>(weights_.data()) + place_of(output - output % kernels::panel_width);
   }
   std::byte* memory() { return static_cast<std::byte*>(weights_.write_at(0)); }
+  BlockPanels<std::byte const> packed() const noexcept { return layout().panels(format(), static_cast<std::byte const*>(weights_.data())); }
   // Rounds a block of inputs from `input` on.
   void write_block(std::size_t output, std::size_t input, float const* values) {
     std::byte block[most_bytes_of_block];
-    axiform::write_blocks(format(), values, weights_of_block, block);
-    kernels::pack_blocks(format(), block, layout(), output, input / weights_of_block, 1, memory());
+    std::size_t const weights = weights_of_block(format());
+    axiform::write_blocks(format(), values, weights, block);
+    pack_blocks(format(), block, layout().panels(format(), memory()), output, input / weights, 1);
   }
-  // Calls use(input, values) for every block of an output.
+  // Calls use(input, values, count) for every block of an output.
   template <class Use>
   void for_blocks(std::size_t output, Use const& use) const noexcept {
     std::byte block[most_bytes_of_block];
-    float values[weights_of_block];
-    for (std::size_t input = 0; input < inputs_; input += weights_of_block) {
-      kernels::unpack_blocks(format(), static_cast<std::byte const*>(weights_.data()), layout(), output, input / weights_of_block, 1,
-                             block);
-      read_blocks(format(), block, weights_of_block, values);
-      use(input, values);
+    float values[most_weights_of_block];
+    std::size_t const weights = weights_of_block(format());
+    for (std::size_t input = 0; input < inputs_; input += weights) {
+      unpack_blocks(format(), packed(), output, input / weights, 1, block);
+      read_blocks(format(), block, weights, values);
+      use(input, values, weights);
     }
   }
   // Calls write(output, group, place) for the outputs [first, first + count), as many at once as lie in one panel.

@@ -42,7 +42,7 @@ class WeightTable {
   }
 
   /// Writes `count` weights of row `row` from `column` on, and of the rows behind it, rounded to the format.
-  /// @throws ArgumentError when the format is one of blocks, and `column` or `count` no multiple of 32.
+  /// @throws ArgumentError when the format is one of blocks, and `column` or `count` no multiple of `weights_of_block(format())`.
   void write(std::size_t row, std::size_t column, float const* values, std::size_t count) {
     std::size_t const first = row * columns_ + column;
     if (!is_in_blocks(format())) return weights_.write(first, values, count);
@@ -71,10 +71,11 @@ class WeightTable {
   /// Adds row `row` to `values`, [columns].
   void add_row(std::size_t row, float* values) const noexcept {
     if (!is_in_blocks(format())) return weights_.add(row * columns_, 1, values, columns_);
-    float block[weights_of_block];
-    for (std::size_t column = 0; column < columns_; column += weights_of_block) {
-      read_blocks(format(), blocks_of(weights_, row * columns_ + column), weights_of_block, block);
-      for (std::size_t i = 0; i < weights_of_block; ++i) values[column + i] += block[i];
+    std::size_t const weights = weights_of_block(format());
+    float block[most_weights_of_block];
+    for (std::size_t column = 0; column < columns_; column += weights) {
+      read_blocks(format(), blocks_of(weights_, row * columns_ + column), weights, block);
+      for (std::size_t i = 0; i < weights; ++i) values[column + i] += block[i];
     }
   }
 

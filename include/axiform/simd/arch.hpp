@@ -94,12 +94,22 @@ inline constexpr std::size_t lanes = Floats::size;
 /// Vector registers of the instruction set, which bound a register tile: 32 with AVX-512 and NEON, 16 with SSE and AVX.
 inline constexpr std::size_t registers = std::is_base_of_v<xsimd::avx512f, Arch> || std::is_base_of_v<xsimd::neon64, Arch> ? 32 : 16;
 
-/// Whether products of pairs of bfloat16 are one instruction (`multiply_pairs`).
-#if defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
-inline constexpr bool has_bfloat16_products = true;
+/// How an instruction set multiplies bfloat16.
+enum class Bfloat16Products {
+  of_floats,  ///< As the floats that they are.
+  of_pairs,   ///< Two products join a sum in one instruction (`multiply_pairs`): AVX512-BF16.
+  of_tiles    ///< 32 products join each of 256 sums in one instruction (simd/tiles.hpp): AMX.
+};
+
+#if defined(AXIFORM_HAS_AMX)
+inline constexpr Bfloat16Products bfloat16_products = Bfloat16Products::of_tiles;  ///< Of this instruction set.
+#elif defined(__AVX512F__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+inline constexpr Bfloat16Products bfloat16_products = Bfloat16Products::of_pairs;
 #else
-inline constexpr bool has_bfloat16_products = false;
+inline constexpr Bfloat16Products bfloat16_products = Bfloat16Products::of_floats;
 #endif
+/// Whether rows are rounded to bfloat16 where weights are.
+inline constexpr bool has_bfloat16_products = bfloat16_products != Bfloat16Products::of_floats;
 
 /// Whether `fma` rounds once. Without the instruction (SSE, plain AVX) it is a product, rounded, and a sum, rounded, everywhere.
 inline constexpr bool has_fma = std::is_base_of_v<xsimd::avx512f, Arch> || std::is_base_of_v<xsimd::neon64, Arch> ||

@@ -1,7 +1,7 @@
 /// @file
 /// Products of signed bytes, summed exactly in 32-bit integers.
 ///
-/// Instruction sets have them in different forms: two signed bytes (NEON), an unsigned and a signed one (AVX-512 VNNI), or 16-bit integers alone. One
+/// Instruction sets have them in different forms: two signed bytes (NEON, by four of them where it has dot products), an unsigned and a signed one (VNNI), or 16-bit integers alone. One
 /// operand is therefore loaded as it is and the other `as the right one`, greater by `right_bias`, which whoever sums takes away again.
 #pragma once
 
@@ -15,13 +15,13 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::simd {
 
-#if defined(__AVX512BW__) && defined(__AVX512VNNI__)
-inline constexpr std::size_t byte_lanes = 64;    ///< Bytes of one step.
-inline constexpr std::int32_t right_bias = 128;  ///< What the right operand is greater by.
+#if defined(AXIFORM_HAS_VNNI)
+inline constexpr std::size_t byte_lanes = 4 * lanes;  ///< Bytes of one step.
+inline constexpr std::int32_t right_bias = 128;       ///< What the right operand is greater by.
 #elif defined(__AVX512BW__)
 inline constexpr std::size_t byte_lanes = 32;
 inline constexpr std::int32_t right_bias = 0;
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD)
 inline constexpr std::size_t byte_lanes = 16;
 inline constexpr std::int32_t right_bias = 0;
 #else
@@ -37,6 +37,8 @@ struct Bytes {
   __m256i values;
 #elif defined(__x86_64__)
   __m128i values;
+#elif defined(__ARM_FEATURE_DOTPROD)
+  int8x16_t values;
 #else
   int8x8_t values;
 #endif
@@ -66,8 +68,10 @@ struct ByteSums {
 
 /// The `byte_lanes` bytes at `source`, of any alignment, as the left operand.
 [[gnu::always_inline]] inline Bytes load_left(std::int8_t const* source) noexcept {
-#if defined(__AVX512BW__) && defined(__AVX512VNNI__)
+#if defined(AXIFORM_HAS_VNNI) && defined(__AVX512BW__)
   return {_mm512_loadu_si512(source)};
+#elif defined(AXIFORM_HAS_VNNI)
+  return {_mm256_loadu_si256(reinterpret_cast<__m256i const*>(source))};
 #elif defined(__AVX512BW__)
   return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<__m256i const*>(source)))};
 #elif defined(__AVX2__)
@@ -75,6 +79,8 @@ struct ByteSums {
 #elif defined(__x86_64__)
   __m128i const bytes = _mm_loadl_epi64(reinterpret_cast<__m128i const*>(source));
   return {_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8)};
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return {vld1q_s8(source)};
 #else
   return {vld1_s8(source)};
 #endif
@@ -82,8 +88,10 @@ struct ByteSums {
 
 /// The same as the right operand: each byte is greater by `right_bias`.
 [[gnu::always_inline]] inline Bytes load_right(std::int8_t const* source) noexcept {
-#if defined(__AVX512BW__) && defined(__AVX512VNNI__)
-  return {_mm512_xor_si512(_mm512_loadu_si512(source), _mm512_set1_epi8(-128))};
+#if defined(AXIFORM_HAS_VNNI) && defined(__AVX512BW__)
+  return {_mm512_xor_si512(load_left(source).values, _mm512_set1_epi8(-128))};
+#elif defined(AXIFORM_HAS_VNNI)
+  return {_mm256_xor_si256(load_left(source).values, _mm256_set1_epi8(-128))};
 #else
   return load_left(source);
 #endif
@@ -112,14 +120,18 @@ template <class Load>
 
 /// The sums with the products of two steps' bytes added. They are exact, modulo 2^32.
 [[gnu::always_inline]] inline ByteSums add_products(ByteSums sums, Bytes left, Bytes right) noexcept {
-#if defined(__AVX512BW__) && defined(__AVX512VNNI__)
+#if defined(AXIFORM_HAS_VNNI) && defined(__AVX512BW__)
   return {_mm512_dpbusd_epi32(sums.values, right.values, left.values)};
+#elif defined(AXIFORM_HAS_VNNI)
+  return {_mm256_dpbusd_avx_epi32(sums.values, right.values, left.values)};
 #elif defined(__AVX512BW__)
   return {_mm512_add_epi32(sums.values, _mm512_madd_epi16(left.values, right.values))};
 #elif defined(__AVX2__)
   return {_mm256_add_epi32(sums.values, _mm256_madd_epi16(left.values, right.values))};
 #elif defined(__x86_64__)
   return {_mm_add_epi32(sums.values, _mm_madd_epi16(left.values, right.values))};
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return {vdotq_s32(sums.values, left.values, right.values)};
 #else
   return {vpadalq_s16(sums.values, vmull_s8(left.values, right.values))};
 #endif
