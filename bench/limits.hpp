@@ -57,9 +57,9 @@ inline double fma_peak(Executor& executor) {
   return peak(executor, simd::lanes * 2, [](std::size_t) {
     simd::Floats sum[sums];
     for (auto& one : sum) one = simd::broadcast(0.0f);
-    float one = 1.0f, small = 1e-9f;
-    benchmark::DoNotOptimize(one);
-    benchmark::DoNotOptimize(small);
+    // Volatile, so that nothing is computed beforehand. (Of a float that is handed to Benchmark 1.7's DoNotOptimize GCC 12 forgets the value: it was whatever lay
+    // on the stack, at times a number below the normal ones, with which Intel's processors take 250 times as long.)
+    float const volatile one = 1.0f, small = 1e-9f;
     simd::Floats const a = simd::broadcast(one), b = simd::broadcast(small);
     for (std::size_t i = 0; i < steps; ++i)
 #pragma GCC unroll 12

@@ -166,7 +166,7 @@ def make_gpt2():
     ids = np.random.default_rng(1).integers(0, 50000, 128)
     write_ids("gpt2", ids)
     write_gpt2_gguf(model.state_dict(), FOLDER / "gpt2-f32.gguf")
-    quantise("gpt2", ("bf16", "q8_0", "q4_0", "q4_1"))
+    quantise("gpt2", ("bf16", "q8_0", "q4_0", "q4_1", "q4_k"))
     with torch.inference_mode():
         write_reference("gpt2", model.double()(input_ids=torch.tensor([ids])).logits[0, -1])
     write_ctranslate2(FOLDER / "gpt2", FOLDER / "gpt2-ctranslate2", placeholders(50257, {"<|endoftext|>": 50256}), bos_token="<|endoftext|>",
@@ -217,7 +217,8 @@ def quantise(name, formats, source=None):
     """By llama.cpp itself, all matrices in one format."""
     import llama_cpp
     kinds = {"f32": llama_cpp.LLAMA_FTYPE_ALL_F32, "bf16": llama_cpp.LLAMA_FTYPE_MOSTLY_BF16, "q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0,
-             "q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0, "q4_1": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_1}
+             "q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0, "q4_1": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_1,
+             "q4_k": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_S}
     for format in formats:
         parameters = llama_cpp.llama_model_quantize_default_params()
         parameters.ftype, parameters.allow_requantize, parameters.pure, parameters.nthread = kinds[format], True, True, 1

@@ -34,7 +34,7 @@ GGML = ("llama.cpp", "ik_llama.cpp")
 CAUSAL = {
     # ik_llama.cpp ends at GPT-2's norms: it takes them for those of another kind.
     "gpt2": {"f32": ("llama.cpp", "ctranslate2", "pytorch"), "bf16": ("llama.cpp", "pytorch"), "q8_0": ("llama.cpp", "ctranslate2"),
-             "q4_0": ("llama.cpp",), "q4_1": ("llama.cpp",)},
+             "q4_0": ("llama.cpp",), "q4_1": ("llama.cpp",), "q4_k": ("llama.cpp",)},
     "smollm2": {"f32": GGML, "bf16": GGML, "q8_0": (*GGML, "candle"), "q4_0": (*GGML, "candle"), "q4_1": (*GGML, "candle")},
 }
 CAUSAL_TASKS = ("prefill/128", "prefill/512", "prefill/1000", "decode/16", "decode/512", "decode/1000", "decode8/128")
@@ -83,7 +83,7 @@ def first_work(name):
     return f"{model}/{format}/one" if model == "minilm" else f"{model}/{format}/prefill/128"
 
 
-BYTES_OF_WEIGHT = {"f32": 4, "bf16": 2, "q8_0": 34 / 32, "q4_0": 18 / 32, "q4_1": 20 / 32}
+BYTES_OF_WEIGHT = {"f32": 4, "bf16": 2, "q8_0": 34 / 32, "q4_0": 18 / 32, "q4_1": 20 / 32, "q4_k": 144 / 256}
 BERT_BASE = {"layers": 12, "width": 768, "keys": 768, "matrices": 4 * 768 * 768 + 2 * 768 * 3072}
 SHAPES = {
     "bert_base": BERT_BASE,

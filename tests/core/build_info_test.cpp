@@ -24,6 +24,12 @@ TEST_CASE("build info: the unit says what its macros say") {
   CHECK(build.compiled_for == InstructionSet::avx2_fma);
 #elif defined(__SSE4_2__) && !defined(__AVX__)
   CHECK(build.compiled_for == InstructionSet::sse4_2);
+#elif defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8)
+  CHECK(build.compiled_for == InstructionSet::neon64_i8mm);
+#elif defined(__ARM_FEATURE_DOTPROD)
+  CHECK(build.compiled_for == InstructionSet::neon64_dotprod);
+#elif defined(__aarch64__)
+  CHECK(build.compiled_for == InstructionSet::neon64);
 #endif
 #if defined(__OPTIMIZE__)
   CHECK(build.optimization == Optimization::on);

@@ -109,6 +109,27 @@ TEST_CASE("executor: the work has a few parts for each thread, as long as they a
   }
 }
 
+TEST_CASE("executor: as many tasks run at once as there are cores, whatever was asked for") {
+  CHECK(SerialExecutor().threads_at_once() == 1);
+  CHECK(ThreadPool(1).threads_at_once() == 1);
+#if defined(__linux__)
+  cpu_set_t before;
+  REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  std::size_t const cores = static_cast<std::size_t>(CPU_COUNT(&before));
+  CHECK(ThreadPool(1000).threads_at_once() == std::min<std::size_t>(1000, cores));
+  int first = 0;
+  while (!CPU_ISSET(first, &before)) ++first;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  ThreadPool const alone(8);
+  CHECK(alone.threads_at_once() == 1);
+  CHECK(alone.concurrency() == 8);
+  REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
+#endif
+}
+
 TEST_CASE("executor: several callers take turns") {
   ThreadPool pool(2);
   std::atomic<int> runs = 0;

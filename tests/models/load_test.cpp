@@ -124,3 +124,23 @@ TEST_CASE("load: what of a checkpoint is not part of the model is reported, each
   auto const gpt2 = load_with_report<Gpt2<>>(goldens::models / "gpt2-prefixed", context).report;
   CHECK(gpt2.ignored.size() == 5);
 }
+
+TEST_CASE("load: a decoder's caches are kept in what was asked for, whatever the type that it is loaded as") {
+  Context context;
+  for (CacheFormat const format : cache_formats) {
+    CAPTURE(name_of(format));
+    LoadOptions const options{.cache = format};
+    CHECK(load<Gpt2<>>(goldens::models / "gpt2-tiny", options, context).make_cache(1, 4).format() == format);
+    for (char const* name : {"gpt2-tiny", "llama-tiny", "qwen2-tiny", "qwen3-tiny"})
+      CHECK(load<AnyCausalModel>(goldens::models / name, options, context).make_cache(1, 4).format() == format);
+    for (char const* name : {"bart-tiny", "t5-tiny", "marian-tiny"})
+      load<AnySequenceToSequence>(goldens::models / name, options, context).visit_model([&](auto const& model) {
+        CHECK(model.decoder.stack.cache_format == format);
+      });
+    std::visit(
+        [&](auto const& model) {
+          if constexpr (requires { model.make_cache(1, 4); }) CHECK(model.make_cache(1, 4).format() == format);
+        },
+        load_any(goldens::models / "gpt2-tiny", options, context));
+  }
+}

@@ -14,18 +14,25 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace axiform {
 
-/// The instruction sets that kernels are compiled for. Of those of x86-64, a later one has all that an earlier one has, but for fma without AVX2, and for
+/// The instruction sets that kernels are compiled for. Of those of one family, a later one has all that an earlier one has, but for fma without AVX2, and for
 /// AVX-VNNI, which machines with AVX-512 may lack.
-enum class InstructionSet { neon64, sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx2_vnni, avx512, avx512_vnni, avx512_bf16, avx512_amx };
+enum class InstructionSet {
+  neon64, neon64_dotprod, neon64_i8mm,
+  sse2, sse4_2, avx, avx_fma, avx2, avx2_fma, avx2_vnni, avx512, avx512_vnni, avx512_bf16, avx512_amx
+};
 
 /// As people write it: "AVX2 with fma".
 constexpr std::string_view name_of(InstructionSet set) noexcept {
   switch (set) {
     case InstructionSet::neon64: return "NEON";
+    case InstructionSet::neon64_dotprod: return "NEON with dot products";
+    case InstructionSet::neon64_i8mm: return "NEON with dot products and I8MM";
     case InstructionSet::sse2: return "SSE2";
     case InstructionSet::sse4_2: return "SSE4.2";
     case InstructionSet::avx: return "AVX";
@@ -78,6 +85,14 @@ inline bool machine_has_avx_vnni() noexcept {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 &&
          (a & bit_AVXVNNI) != 0;
 }
+// Whether the machine has AMX's tiles, for bfloat16 and for bytes, and the system keeps them. Clang 16 does not know them either.
+inline bool machine_has_amx() noexcept {
+  constexpr unsigned all = 1u << 22 | 1u << 24 | 1u << 25, saved = 1u << 17 | 1u << 18;  // AMX-BF16, AMX-TILE, AMX-INT8; of XCR0
+  unsigned a = 0, b = 0, c = 0, d = 0, low = 0, high = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & all) != all) return false;
+  asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & saved) == saved;
+}
 #endif
 
 // The greatest instruction set of the machine, `compiled_for` where it cannot be asked.
@@ -88,13 +103,16 @@ inline InstructionSet machine_has([[maybe_unused]] InstructionSet compiled_for) 
       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl")) {
     if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::avx512;
     if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::avx512_vnni;
-    return __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-int8") ? InstructionSet::avx512_amx
-                                                                                    : InstructionSet::avx512_bf16;
+    return machine_has_amx() ? InstructionSet::avx512_amx : InstructionSet::avx512_bf16;
   }
   if (machine_has_avx_vnni()) return InstructionSet::avx2_vnni;
   if (__builtin_cpu_supports("avx2")) return fma ? InstructionSet::avx2_fma : InstructionSet::avx2;
   if (__builtin_cpu_supports("avx")) return fma ? InstructionSet::avx_fma : InstructionSet::avx;
   return __builtin_cpu_supports("sse4.2") ? InstructionSet::sse4_2 : InstructionSet::sse2;
+#elif defined(__linux__)
+  // Linux: HWCAP_ASIMDDP of AT_HWCAP, HWCAP2_I8MM of AT_HWCAP2.
+  if ((getauxval(AT_HWCAP) & 1ul << 20) == 0) return InstructionSet::neon64;
+  return (getauxval(AT_HWCAP2) & 1ul << 13) != 0 ? InstructionSet::neon64_i8mm : InstructionSet::neon64_dotprod;
 #else
   return compiled_for;
 #endif

@@ -52,6 +52,10 @@
 #define AXIFORM_ARCH sse4_2
 #elif defined(__x86_64__) || defined(_M_X64)
 #define AXIFORM_ARCH sse2
+#elif defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8)
+#define AXIFORM_ARCH neon64_i8mm
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define AXIFORM_ARCH neon64_dotprod
 #else
 #define AXIFORM_ARCH neon64
 #endif

@@ -11,13 +11,18 @@ namespace axiform {
 
 /// Runs the parts of an operation. Derive to use a thread pool that the application already has.
 ///
-/// Results never depend on the executor: an operation has the same bits for any `concurrency()`.
+/// Results never depend on the executor: an operation has the same bits for any `concurrency()`. Kernels take up to 300 KiB of a thread's stack (those for AMX; others
+/// up to 64).
 class Executor {
  public:
   virtual ~Executor() = default;
 
   /// Into how many shares an operation is cut, at least 1: as a rule, the threads that `parallel_for` can use at once, the caller included.
   virtual std::size_t concurrency() const noexcept = 0;
+
+  /// How many tasks of a call run at once, at most: as `concurrency()`, or fewer where there are fewer cores. What gains nothing from shorter
+  /// parts is cut into so many.
+  virtual std::size_t threads_at_once() const noexcept { return concurrency(); }
 
   /// Calls `task(i)` for every i in [0, count), in any order and possibly at the same time; returns when all have returned. A task must not wait
   /// for another: this may begin only when that has ended.

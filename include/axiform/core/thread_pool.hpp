@@ -42,6 +42,7 @@ class ThreadPool final : public Executor {
   ThreadPool& operator=(ThreadPool const&) = delete;
 
   std::size_t concurrency() const noexcept override { return threads_; }
+  std::size_t threads_at_once() const noexcept override { return workers_.size() + 1; }
 
   void parallel_for(std::size_t count, FunctionRef<void(std::size_t)> task) override;
 

@@ -61,7 +61,10 @@ inline void widen_scales(std::byte const* scales, std::size_t blocks, std::size_
         Ints const bits[2][2] = {{a & six, b & six}, {(c & four) | ((a >> 2) & upper), ((c >> 4) & four) | ((b >> 2) & upper)}};
 #pragma GCC unroll 8
         for (std::size_t g = 0; g < 8; ++g) {
-          auto const float_of = [=](Ints words) { return xsimd::to_float((words >> static_cast<int>(8 * (g % 4))) & Ints(63)); };
+          auto const float_of = [=](Ints words) {
+            Ints const shifted = words >> static_cast<int>(8 * (g % 4));
+            return xsimd::to_float(g % 4 == 3 ? shifted : shifted & Ints(63));
+          };
           simd::store(target + 2 * g * width + first, scale * float_of(bits[g / 4][0]));
           simd::store(target + (2 * g + 1) * width + first, scale_of_minima * float_of(bits[g / 4][1]));
         }

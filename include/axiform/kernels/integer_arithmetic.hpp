@@ -136,10 +136,9 @@ using IntegerArithmetic = std::conditional_t<Blocks::bits == 8, ProductsOfHalves
 template <class Blocks>
 struct ProductsOfFour {
   using Number = std::int8_t;  ///< Of a row, in the order of the inputs.
-  /// Whether sums must be told to stay in registers: with AVX-VNNI the tile leaves one of 16.
-  static constexpr bool keeps = simd::registers == 16;
+  static constexpr bool keeps = simd::lanes < 16;  ///< Whether sums must be told to stay in registers.
 
-  // NEON has products of signed bytes alone. Numbers of 4 bits are signed bytes as they are.
+  // NEON without I8MM has products of signed bytes alone. Numbers of 4 bits are signed bytes as they are.
   static constexpr bool turns_sign = simd::byte_products == simd::ByteProducts::of_signed && Blocks::bits == 8;
 
   /// A group's sum to begin with.
@@ -149,7 +148,7 @@ struct ProductsOfFour {
   /// Calls each(step, numbers).
   template <std::size_t Vectors, class Each>
   [[gnu::always_inline]] static void for_steps(std::byte const* const (&places)[Vectors], std::size_t ahead, Each const& each) noexcept {
-    detail::for_bytes<Blocks, turns_sign ? 0x80808080u : 0u, keeps>(places, ahead, each);
+    detail::for_bytes<Blocks, turns_sign ? 0x80808080u : 0u, simd::registers == 16>(places, ahead, each);
   }
   /// Adds one step's products.
   [[gnu::always_inline]] static void add(simd::Ints& sums, simd::Ints numbers, simd::Ints row) noexcept {

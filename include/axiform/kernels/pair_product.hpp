@@ -100,7 +100,7 @@ struct PairProduct {
   template <std::size_t Rows>
   [[gnu::noinline]] void add_by_vectors(std::size_t first_row, std::size_t panel, std::uint16_t const* tail, float* sums) const noexcept {
     using simd::Floats;
-    simd::FlushScope const scope;
+    [[maybe_unused]] simd::FlushScope const scope;
     Floats total[Rows][tile_vectors];
     for (auto& row : total)
       for (Floats& sum : row) sum = simd::broadcast(0.0f);

@@ -39,7 +39,9 @@ inline std::size_t row_parts(std::size_t tiles, std::size_t panels, std::size_t 
 /// @param shares How many shares the work has that are worth a thread: no more threads take part. Where it has many, each thread has some parts.
 template <class Run>
 void run_tiles(std::size_t tiles, std::size_t panels, std::size_t shares, Executor& executor, Run const& run) {
-  std::size_t const threads = std::clamp<std::size_t>(shares, 1, executor.concurrency());
+  // Not for more: a tile asks ahead for the panel behind its own, and of a part of one or two panels that is most often somebody else's (BERT base 1x16
+  // on two cores: in eight parts 1.16 to 1.27 times as long as in two).
+  std::size_t const threads = std::clamp<std::size_t>(shares, 1, executor.threads_at_once());
   if (threads == 1) return run(std::size_t{0}, tiles, std::size_t{0}, panels);
   // About half a millisecond. Shorter parts of a product of few rows, which waits for its weights, cost more than they bring (BERT base 1x16: 15.6 ms,
   // and 18.0 with four parts a thread; 8x128 939 and 918, 1x512 509 and 489).

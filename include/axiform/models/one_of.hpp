@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include <axiform/core/cache_format.hpp>
 #include <axiform/core/context.hpp>
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/token_ids.hpp>
@@ -92,6 +93,14 @@ class OneOf : public internal::SharedCache<Models...>, public internal::SharedSo
   template <class Cache>
   auto all_logits(std::span<TokenId const> ids, SequenceOffsets<axes::Tokens> const& sequences, Cache& cache, Context& context) const {
     return visit_model([&](auto const& model) { return model.all_logits(ids, sequences, cache, context); });
+  }
+  /// What its caches are kept in from now on, where the model has any.
+  void keep_caches_in(CacheFormat format) noexcept {
+    std::visit(
+        [&](auto& model) {
+          if constexpr (requires { model.keep_caches_in(format); }) model.keep_caches_in(format);
+        },
+        model_);
   }
   /// An empty cache for `sequences` sequences of up to `capacity` tokens each.
   auto make_cache(std::size_t sequences, std::size_t capacity) const

@@ -1,7 +1,7 @@
 /// @file
 /// Products of signed bytes, summed exactly in 32-bit integers.
 ///
-/// Instruction sets have them in different forms: two signed bytes (NEON), an unsigned and a signed one (VNNI), or 16-bit integers alone. One
+/// Instruction sets have them in different forms: two signed bytes (NEON, by four of them where it has dot products), an unsigned and a signed one (VNNI), or 16-bit integers alone. One
 /// operand is therefore loaded as it is and the other `as the right one`, greater by `right_bias`, which whoever sums takes away again.
 #pragma once
 
@@ -21,7 +21,7 @@ inline constexpr std::int32_t right_bias = 128;       ///< What the right operan
 #elif defined(__AVX512BW__)
 inline constexpr std::size_t byte_lanes = 32;
 inline constexpr std::int32_t right_bias = 0;
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD)
 inline constexpr std::size_t byte_lanes = 16;
 inline constexpr std::int32_t right_bias = 0;
 #else
@@ -37,6 +37,8 @@ struct Bytes {
   __m256i values;
 #elif defined(__x86_64__)
   __m128i values;
+#elif defined(__ARM_FEATURE_DOTPROD)
+  int8x16_t values;
 #else
   int8x8_t values;
 #endif
@@ -77,6 +79,8 @@ struct ByteSums {
 #elif defined(__x86_64__)
   __m128i const bytes = _mm_loadl_epi64(reinterpret_cast<__m128i const*>(source));
   return {_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8)};
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return {vld1q_s8(source)};
 #else
   return {vld1_s8(source)};
 #endif
@@ -126,6 +130,8 @@ template <class Load>
   return {_mm256_add_epi32(sums.values, _mm256_madd_epi16(left.values, right.values))};
 #elif defined(__x86_64__)
   return {_mm_add_epi32(sums.values, _mm_madd_epi16(left.values, right.values))};
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return {vdotq_s32(sums.values, left.values, right.values)};
 #else
   return {vpadalq_s16(sums.values, vmull_s8(left.values, right.values))};
 #endif

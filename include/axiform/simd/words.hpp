@@ -14,12 +14,12 @@ namespace axiform::inline AXIFORM_ARCH::simd {
 
 /// How an instruction set multiplies bytes and sums what comes of it exactly.
 enum class ByteProducts {
-  of_four,   ///< Four unsigned by four signed bytes join a 32-bit sum: AVX-512 VNNI and AVX-VNNI.
+  of_four,   ///< Four unsigned by four signed bytes join a 32-bit sum: AVX-512 VNNI, AVX-VNNI, and NEON with I8MM.
   of_two,    ///< Two by two become 16 bits, and two of 16 bits by two become 32: x86 otherwise.
-  of_signed  ///< Four signed by four signed bytes join a 32-bit sum: NEON.
+  of_signed  ///< Four signed by four signed bytes join a 32-bit sum: NEON otherwise.
 };
 
-#if defined(AXIFORM_HAS_VNNI)
+#if defined(AXIFORM_HAS_VNNI) || (defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8))
 inline constexpr ByteProducts byte_products = ByteProducts::of_four;  ///< Of this instruction set.
 #elif defined(__x86_64__)
 inline constexpr ByteProducts byte_products = ByteProducts::of_two;
@@ -47,7 +47,7 @@ inline constexpr ByteProducts byte_products = ByteProducts::of_signed;
 
 #if defined(AXIFORM_HAS_VNNI) || !defined(__x86_64__)
 
-/// Adds to each lane's sum the four products of its bytes: of unsigned with signed ones, on NEON of signed ones alone.
+/// Adds to each lane's sum the four products of its bytes: of unsigned with signed ones, where they are `of_signed` of signed ones alone.
 [[gnu::always_inline]] inline void add_products_of_four(Ints& sums, Ints left, Ints right) noexcept {
 #if defined(AXIFORM_HAS_VNNI) && defined(__AVX512F__)
   // In assembler: of the intrinsic GCC 12 copies every sum, which takes as long as the product.
@@ -55,6 +55,8 @@ inline constexpr ByteProducts byte_products = ByteProducts::of_signed;
 #elif defined(AXIFORM_HAS_VNNI)
   // Without {vex} assemblers write AVX-512's form, which machines with AVX-VNNI alone do not have.
   asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums.data) : "x"(left.data), "x"(right.data));
+#elif defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8)
+  sums = Ints(vusdotq_s32(sums.data, vreinterpretq_u8_s32(left.data), vreinterpretq_s8_s32(right.data)));
 #elif defined(__ARM_FEATURE_DOTPROD)
   sums = Ints(vdotq_s32(sums.data, vreinterpretq_s8_s32(left.data), vreinterpretq_s8_s32(right.data)));
 #else
@@ -73,12 +75,14 @@ inline constexpr ByteProducts byte_products = ByteProducts::of_signed;
 #endif
 
 /// Holds a value in its register at this place of the code. GCC 12 otherwise moves loads and products of bytes far ahead of where they are summed, and spills:
-/// half of a tile's instructions were moves (AVX2).
-[[gnu::always_inline]] inline void keep([[maybe_unused]] Ints& value) noexcept {
+/// half of a tile's instructions were moves (AVX2), and up to a fifth went to the stack or came from it (NEON).
+[[gnu::always_inline]] inline void keep(Ints& value) noexcept {
 #if defined(__AVX512F__)
   asm volatile("" : "+v"(value.data));
 #elif defined(__x86_64__)
   asm volatile("" : "+x"(value.data));
+#else
+  asm volatile("" : "+w"(value.data));
 #endif
 }
 
