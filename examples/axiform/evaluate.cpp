@@ -138,7 +138,7 @@ Predictions predict(Generator const& generator, std::vector<std::string> const& 
 void check_lengths(Tokenizer const& tokenizer, std::vector<std::string> const& texts) {
   for (std::string const& text : texts)
     if (tokenizer.encode(text).size() < 2)
-      throw ArgumentError("evaluate: found the text " + detail::in_quotes(text) + ", expected texts of at least 2 tokens");
+      throw ArgumentError("texts: found " + detail::in_quotes(text) + ", expected texts of at least 2 tokens");
 }
 
 void evaluate_predictions(Command const& command, ModelDirectory const& directory, Evaluation const& evaluation, Context& context) {
@@ -212,7 +212,7 @@ int evaluate(int argc, char** argv) {
     } else {
       command.for_each_block([&](auto const& some) { evaluation.texts.insert(evaluation.texts.end(), some.begin(), some.end()); });
     }
-    if (evaluation.texts.empty()) throw ArgumentError("evaluate: found no text, expected at least one");
+    if (evaluation.texts.empty()) throw ArgumentError("texts: found none, expected at least one");
     ModelDirectory const directory = command.model();
     command.work(
         [&] { (predicts_tokens(directory) ? evaluate_predictions : evaluate_embeddings)(command, directory, evaluation, context); });

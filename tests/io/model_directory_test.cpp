@@ -43,6 +43,14 @@ TEST_CASE("model directory: a directory of files is itself, also an empty one an
   CHECK(ModelDirectory(directory.path()) / "config.json" == directory / "config.json");
 }
 
+TEST_CASE("model directory: a file that is no GGUF file is refused as what it is") {
+  TemporaryDirectory directory;
+  write_bytes(directory / "model.safetensors", "{}");
+  ModelDirectory const file(directory / "model.safetensors");
+  CHECK(message_of<FileError>([&] { (void)file.json("config.json"); }) ==
+        file.string() + ": is a file, expected a model's directory, or a GGUF file, whose name ends in .gguf");
+}
+
 TEST_CASE("model directory: a model of a cache is the snapshot that refs/main names, or the only one") {
   TemporaryDirectory directory;
   auto const root = make_model(directory / "models--a--b", {commit});

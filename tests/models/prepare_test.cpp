@@ -255,6 +255,8 @@ TEST_CASE("prepare: a directory that is there is left alone, and nothing is left
   CHECK(message_of<ArgumentError>([&] {
           prepare_model(goldens::models / "bert-tiny", folder / "there", WeightFormat::q8_0, context);
         }).find("is there already") != std::string::npos);
+  CHECK(message_of<ArgumentError>([&] { prepare_model(goldens::models / "bert-tiny", "", WeightFormat::q8_0, context); }) ==
+        "prepared model: found an empty name, expected that of a new directory");
   fs::copy(goldens::models / "bert-tiny", folder / "model");
   CHECK(message_of<ArgumentError>([&] {
           prepare_model(folder / "model", folder / "model/small", WeightFormat::q8_0, context);

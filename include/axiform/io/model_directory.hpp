@@ -140,6 +140,8 @@ AXIFORM_INLINE Json const& ModelDirectory::json(std::string const& name) const& 
   std::lock_guard const lock(parsed_->mutex);
   auto place = parsed_->files.find(name);
   if (place != parsed_->files.end()) return place->second;
+  if (file == nullptr && std::filesystem::is_regular_file(path_, ignored))
+    throw FileError(string() + ": is a file, expected a model's directory, or a GGUF file, whose name ends in .gguf");
   Json json = file == nullptr ? read_json(path_ / name) : name == "config.json" ? gguf_config(*file) : gguf_tokenizer_config(*file);
   return parsed_->files.emplace(name, std::move(json)).first->second;
 }

@@ -55,7 +55,7 @@ namespace axiform::inline AXIFORM_ARCH {
 /// other programs, which do not know what they are, find none.
 ///
 /// It is written under another name beside `target`, and takes its name when it is whole.
-/// @throws ArgumentError when `target` is there already or within the source, or the source is in blocks that this made; FileError when it cannot be written;
+/// @throws ArgumentError when `target` is empty, there already or within the source, or the source is in blocks that this made; FileError when it cannot be written;
 ///         as `load_any` for a model that cannot be loaded.
 void prepare_model(ModelDirectory const& source, std::filesystem::path const& target, WeightFormat format, Context& context);
 
@@ -327,6 +327,7 @@ inline std::filesystem::path copy_beside(ModelDirectory const& source, ModelDire
 
 AXIFORM_INLINE void prepare_model(ModelDirectory const& source, std::filesystem::path const& target, WeightFormat format,
                                   Context& context) {
+  if (target.empty()) throw ArgumentError("prepared model: found an empty name, expected that of a new directory");
   auto const named = target.has_filename() ? target : target.parent_path();  // "folder/"
   std::error_code ignored;
   if (std::filesystem::exists(named, ignored))
