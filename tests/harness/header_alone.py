@@ -23,8 +23,8 @@ def main(header, folder, *command):
     declarations = "".join(f"#include <{name}>\n" for name in precompiled.includes_of_header(header))
     if compiles(declarations + definitions + included_twice, "-DAXIFORM_COMPILED", *precompiled.flags_for(folder, declarations), capture_output=True):
         return 0
-    print("needs what others define?")
-    return 0 if compiles(definitions + included_twice, "-DAXIFORM_COMPILED") else 1
+    print("not without what others of the room define")
+    return 0 if compiles(definitions + included_twice, "-DAXIFORM_COMPILED", *precompiled.flags_for(folder, declarations, outside=room)) else 1
 
 
 if __name__ == "__main__":

@@ -34,15 +34,16 @@ def closure(header):
     return frozenset(found)
 
 
-def flags_for(folder, text):
+def flags_for(folder, text, outside=None):
     """The flags that make the compiler begin `text` with the largest header in `folder` that `text` includes anyway, or none; AXIFORM_COMPILED must be defined.
 
-    A header that was precompiled before it was changed, or one that it includes, does not serve.
+    A header that was precompiled before it was changed, or one that it includes, does not serve; nor does one of the room `outside`, whose definitions are to
+    be compiled: it was precompiled without them.
     """
     reached = frozenset().union(*(closure(name) for name in includes_of(text)))
     serving = []
     for precompiled in Path(folder).rglob("*.gch"):
         header = f"axiform/{precompiled.relative_to(folder).with_suffix('')}"
-        if header in reached and all((INCLUDES / name).stat().st_mtime_ns < precompiled.stat().st_mtime_ns for name in closure(header)):
+        if header in reached and header.split("/")[1] != outside and all((INCLUDES / name).stat().st_mtime_ns < precompiled.stat().st_mtime_ns for name in closure(header)):
             serving.append((precompiled.stat().st_size, str(precompiled.with_suffix(""))))
     return ["-Winvalid-pch", "-Wno-error=invalid-pch", "-include", max(serving)[1]] if serving else []
