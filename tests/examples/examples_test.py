@@ -1375,7 +1375,7 @@ class Evaluate(ExampleTest):
     def test_the_table_and_usage(self):
         lines = self.output(*self.QUICK, "--model", DEMO_GPT2, "--weights", "q8_0", "--document", "-", stdin=b"the man was right. " * 30).splitlines()
         self.assertEqual([line.split()[0] for line in lines], ["weights", "f32", "q8_0"])
-        self.check_error(1, "found the text \"a\", expected texts of at least 2 tokens", "--model", DEMO_GPT2, "the man was", "a")
+        self.check_error(1, "texts: found \"a\", expected texts of at least 2 tokens", "--model", DEMO_GPT2, "the man was", "a")
         self.check_error(2, "--weights", "--model", DEMO_GPT2, "--weights", "q3_k", "the man")
         self.check_error(2, "expected one of", "--model", DEMO_GPT2)
         self.check_error(1, "found no text", "--model", DEMO_GPT2, "--file", "-", stdin=b"\n")
