@@ -1378,7 +1378,7 @@ class Evaluate(ExampleTest):
         self.check_error(1, "texts: found \"a\", expected texts of at least 2 tokens", "--model", DEMO_GPT2, "the man was", "a")
         self.check_error(2, "--weights", "--model", DEMO_GPT2, "--weights", "q3_k", "the man")
         self.check_error(2, "expected one of", "--model", DEMO_GPT2)
-        self.check_error(1, "found no text", "--model", DEMO_GPT2, "--file", "-", stdin=b"\n")
+        self.check_error(1, "texts: found none", "--model", DEMO_GPT2, "--file", "-", stdin=b"\n")
         self.check_common(*self.QUICK, "--model", DEMO_GPT2, "the man")
         self.check_models("the man")
 
