@@ -72,9 +72,9 @@ inline double fma_peak(Executor& executor) {
 }
 
 #if defined(AXIFORM_HAS_AMX)
-// Products of tiles: four sums, as kernels have them, of `of` (a product of tiles 4 and 6).
-template <class Of>
-double tile_peak(Executor& executor, std::size_t operations, Of const& of) {
+// Products of tiles: four sums, as kernels have them. `add.operator()<Sum>()` adds the product of tiles 4 and 6 to tile `Sum`.
+template <class Add>
+double tile_peak(Executor& executor, std::size_t operations, Add const& add) {
   static_assert(peak_sums % 4 == 0);
   return peak(executor, operations, [&](std::size_t) {
     simd::TileScope const scope(simd::tile_height, simd::tile_words);
@@ -82,7 +82,12 @@ double tile_peak(Executor& executor, std::size_t operations, Of const& of) {
     simd::zero_tile<6>();
     for (std::size_t i = 0; i < peak_steps; ++i)
 #pragma GCC unroll 3
-      for (std::size_t j = 0; j < peak_sums; j += 4) of();
+      for (std::size_t j = 0; j < peak_sums; j += 4) {
+        add.template operator()<0>();
+        add.template operator()<1>();
+        add.template operator()<2>();
+        add.template operator()<3>();
+      }
   });
 }
 #endif
@@ -90,13 +95,7 @@ double tile_peak(Executor& executor, std::size_t operations, Of const& of) {
 /// The same of products of bf16: of tiles with AMX, else 32 a vector and instruction; without AVX512-BF16 that of fma.
 inline double bf16_peak(Executor& executor) {
 #if defined(AXIFORM_HAS_AMX)
-  if (simd::may_use_tiles())
-    return tile_peak(executor, 16 * 16 * 32 * 2, [] {
-      simd::add_products_of_pairs<0, 4, 6>();
-      simd::add_products_of_pairs<1, 4, 6>();
-      simd::add_products_of_pairs<2, 4, 6>();
-      simd::add_products_of_pairs<3, 4, 6>();
-    });
+  if (simd::may_use_tiles()) return tile_peak(executor, 16 * 16 * 32 * 2, []<int Sum>() { simd::add_products_of_pairs<Sum, 4, 6>(); });
 #endif
 #if defined(__AVX512BF16__)
   return peak(executor, 64, [](std::size_t) {
@@ -121,13 +120,7 @@ inline double bf16_peak(Executor& executor) {
 /// The same of products of 8 bits, 64 or with AVX-VNNI 32 a vector and instruction; without VNNI that of fma.
 inline double int8_peak(Executor& executor) {
 #if defined(AXIFORM_HAS_AMX)
-  if (simd::may_use_tiles())
-    return tile_peak(executor, 16 * 16 * 64 * 2, [] {
-      simd::add_products_of_bytes<0, 4, 6>();
-      simd::add_products_of_bytes<1, 4, 6>();
-      simd::add_products_of_bytes<2, 4, 6>();
-      simd::add_products_of_bytes<3, 4, 6>();
-    });
+  if (simd::may_use_tiles()) return tile_peak(executor, 16 * 16 * 64 * 2, []<int Sum>() { simd::add_products_of_bytes<Sum, 4, 6>(); });
 #endif
 #if defined(AXIFORM_HAS_VNNI)
   return peak(executor, 8 * simd::lanes, [](std::size_t) {

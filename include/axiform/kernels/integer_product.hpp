@@ -18,6 +18,7 @@
 #include <axiform/kernels/packed_blocks.hpp>
 #include <axiform/kernels/rounded_rows.hpp>
 #include <axiform/kernels/tiles_on_threads.hpp>
+#include <axiform/simd/tiles.hpp>
 #endif
 
 AXIFORM_BEGIN_KERNELS
@@ -197,8 +198,8 @@ AXIFORM_INLINE void integer_product(std::size_t m, std::size_t n, std::size_t k,
            [&](std::size_t first, std::size_t last) { round_rows(packed_b.format, a, a_stride, first, last, rows); });
   with_block_weights(packed_b.format, [&]<class Blocks>(Blocks) {
     // Sixteen rows take as long by vectors, since weights are unpacked for them alone.
-    bool const by_tiles = has_integer_tiles && m >= 2 * simd::tile_height &&
-                          k / weights_of_group <= detail::IntegerProduct<Blocks>::most_unpacked_groups && simd::may_use_tiles();
+    bool const by_tiles =
+        m >= 2 * simd::tile_height && k / weights_of_group <= detail::IntegerProduct<Blocks>::most_unpacked_groups && simd::may_use_tiles();
     detail::IntegerProduct<Blocks> const product{rows,     {k, n},  static_cast<std::byte const*>(packed_b.data), c, c_stride,
                                                  epilogue, by_tiles};
     run_tiles(product.tiles(), product.units(), m * n / (least_work / (k + 1) + 1), executor, [&](auto... part) { product.run(part...); });

@@ -23,9 +23,6 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// Whether there are tiles of integers, for whoever may use them (`simd::may_use_tiles`).
-inline constexpr bool has_integer_tiles = simd::bfloat16_products == simd::Bfloat16Products::of_tiles;
-
 #if defined(AXIFORM_HAS_AMX)
 
 /// Bytes of a panel's group as tiles take it: `[8 words][16 outputs][4 numbers]`.

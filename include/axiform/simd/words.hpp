@@ -69,8 +69,8 @@ inline constexpr ByteProducts byte_products = ByteProducts::of_signed;
 
 #endif
 
-/// Each byte less that of the other.
 #if defined(__AVX512BW__)
+/// Each byte less that of the other.
 [[gnu::always_inline]] inline Ints subtract_bytes(Ints a, Ints b) noexcept { return Ints(_mm512_sub_epi8(a, b)); }
 #endif
 
