@@ -83,7 +83,7 @@ struct Product {
     std::size_t const columns = step.panels * panel_width;
     std::size_t const line = bytes_of(b.format, panel_width);
     std::size_t const inputs = b.format == WeightFormat::bf16 ? 2 : 1;
-    std::size_t const piece = line * (step.k1 - step.k0) / step.shares / 2;
+    std::size_t const piece = line * (step.k1 - step.k0) / step.shares / prefetch_streams;
     TileOperands operands{.k = step.k1 - step.k0,
                           .a = a + step.first_row * a_stride + step.k0 / inputs_of_float,
                           .a_stride = a_stride,
@@ -93,10 +93,10 @@ struct Product {
                           .c = c + step.first_row * c_stride + column,
                           .c_stride = c_stride,
                           .resume = step.k0 != 0};
-    // This tile's share of the panel behind: a piece of its first half and one of its second, so that the streams of the tiles join.
+    // This tile's share of the panel behind: a piece of each of its quarters, so that the streams of the tiles join.
     operands.prefetch = reinterpret_cast<std::uintptr_t>(operands.b) + step.panels * line * k + step.share * piece;
     operands.prefetch_apart = step.shares * piece;
-    operands.prefetch_step = (line * inputs / step.shares + 1) / 2;
+    operands.prefetch_step = (line * inputs / step.shares + prefetch_streams - 1) / prefetch_streams;
     if (step.k1 < k) return tile(operands);
 
     if (epilogue.bias != nullptr) operands.bias = epilogue.bias + column;
