@@ -5,7 +5,8 @@
 #   add_subdirectory       the library's source folder
 #   fetch_content          the same, and xsimd, through FetchContent; from folders, so without a network
 #   tokenizers             its tokenizers alone, through FetchContent, without xsimd
-# In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, PREFIX_PATH. XSIMD_SOURCE may name the real project.
+# In: WAY, SOURCE, BUILD, WORK, GENERATOR, COMPILER, FLAGS, XSIMD, PREFIX_PATH, PYTHON. XSIMD_SOURCE may name the real project; with COMPILE_ALL
+# find_package_compiled compiles the library again, all of it.
 cmake_minimum_required(VERSION 3.25)
 
 file(REMOVE_RECURSE "${WORK}")
@@ -21,6 +22,25 @@ set(options -G "${GENERATOR}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK}/build" 
 if(WAY MATCHES "^find_package")
   execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/prefix" OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
   list(PREPEND PREFIX_PATH "${WORK}/prefix")
+endif()
+
+if(WAY STREQUAL "find_package_compiled" AND NOT COMPILE_ALL)
+  # What is installed is what was built, to the byte: then so are its objects (as_built.py).
+  foreach(folder include/axiform cmake/compiled)
+    file(GLOB_RECURSE files RELATIVE "${SOURCE}/${folder}" "${SOURCE}/${folder}/*.?pp")
+    set(installed "${WORK}/prefix/${folder}")
+    if(folder STREQUAL "cmake/compiled")
+      set(installed "${WORK}/prefix/share/cmake/axiform/compiled")
+    endif()
+    foreach(file IN LISTS files)
+      file(SHA256 "${SOURCE}/${folder}/${file}" expected)
+      file(SHA256 "${installed}/${file}" found)  # which fails where there is none
+      if(NOT found STREQUAL expected)
+        message(FATAL_ERROR "${installed}/${file} is not what it was installed from")
+      endif()
+    endforeach()
+  endforeach()
+  set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${PYTHON};${CMAKE_CURRENT_LIST_DIR}/as_built.py;${SOURCE};${BUILD}")
 endif()
 
 if(WAY MATCHES "^(fetch_content|find_package_beside)$")
