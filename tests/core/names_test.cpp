@@ -35,6 +35,10 @@ T load(std::string const& file) {
   return T(file.size());
 }
 
+int other_unit();  // two_units/unit.cpp
+
+TEST_CASE("two units that include every header link: nothing is defined twice") { CHECK(other_unit() == 2); }
+
 TEST_CASE("a program has its own Hidden, Labels, add and load beside `using namespace axiform`") {
   Tensor<float, Tokens, Hidden> x(2, 3);
   CHECK(x.shape().to_string() == "[2, 3]");

@@ -1,8 +1,8 @@
 // Every header, and what programs make of them, for the compilers' warnings to look at. It is compiled and not run.
-#include <iostream>
+#include <axiform/axiform.hpp>  // first: it is an entry of headers/ no more
 
-#include <axiform/axiform.hpp>
 #include <every_header.hpp>
+#include <iostream>
 
 // What BERT, GPT-2 and the decoder of 2017 do not have.
 struct GroupedRecipe : axiform::BlockRecipe {

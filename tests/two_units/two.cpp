@@ -1,5 +1,0 @@
-#include <every_header.hpp>
-
-int other_unit();
-
-int other_unit() { return 0; }
