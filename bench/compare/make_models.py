@@ -214,14 +214,14 @@ def write_gpt2_gguf(state, path):
 
 
 def quantise(name, formats, source=None):
-    """By llama.cpp itself, all matrices in one format."""
+    """By llama.cpp itself: all matrices in one format, or in the mixture that most published files are."""
     import llama_cpp
     kinds = {"f32": llama_cpp.LLAMA_FTYPE_ALL_F32, "bf16": llama_cpp.LLAMA_FTYPE_MOSTLY_BF16, "q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0,
              "q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0, "q4_1": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_1,
-             "q4_k": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_S}
+             "q4_k": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_S, "q4_k_m": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M}
     for format in formats:
         parameters = llama_cpp.llama_model_quantize_default_params()
-        parameters.ftype, parameters.allow_requantize, parameters.pure, parameters.nthread = kinds[format], True, True, 1
+        parameters.ftype, parameters.allow_requantize, parameters.pure, parameters.nthread = kinds[format], True, format != "q4_k_m", 1
         target = FOLDER / f"{name}-{format}.gguf"
         if llama_cpp.llama_model_quantize(str(source or FOLDER / f"{name}-f32.gguf").encode(), str(target).encode(), ctypes.byref(parameters)) != 0:
             raise SystemExit(f"{target}: cannot be written")
@@ -232,7 +232,7 @@ def make_smollm2():
     source = next((MODELS / "smollm2-135m-instruct").glob("*.gguf"))
     link("smollm2-q4_1.gguf", source)
     quantise("smollm2", ("f32",), source)
-    quantise("smollm2", ("bf16", "q8_0", "q4_0"))
+    quantise("smollm2", ("bf16", "q8_0", "q4_0", "q4_k_m"))
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     ids = tokenizer(" ".join((FOLDER / "sentences.txt").read_text(encoding="utf-8").splitlines()[:40]))["input_ids"][:128]
     write_ids("smollm2", ids)

@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 
+PATIENCE = 900  # seconds for an answer, after which a side is given up
 LEAST_ROUNDS = 5  # where fewer were steady, all are counted, and it is said
 ROUNDS_OF_INTERVAL = 6  # with fewer, what resampling gives is the least and the greatest value, not an interval
 
@@ -34,9 +35,15 @@ class Side:
         self.expect("ready")
 
     def answer(self):
-        line = self.process.stdout.readline()
+        late = threading.Event()
+        watchdog = threading.Timer(PATIENCE, lambda: (late.set(), self.process.kill()))
+        watchdog.start()
+        try:
+            line = self.process.stdout.readline()
+        finally:
+            watchdog.cancel()
         if not line:
-            raise SideFailed(f"{self.name} ended")
+            raise SideFailed(f"{self.name} did not answer in {PATIENCE} s" if late.is_set() else f"{self.name} ended")
         try:
             value = json.loads(line)
         except ValueError:

@@ -63,7 +63,9 @@ class SetUp:
         if not self.step("packages", " ".join(wanted), self.call(*pip, *wanted)):
             for one in wanted:  # so that one that cannot be had does not take the others with it
                 self.step(one.split("==")[0], one, self.call(*pip, one))
-        native = {"CMAKE_ARGS": "-DGGML_NATIVE=ON", "CMAKE_BUILD_PARALLEL_LEVEL": str(self.jobs)}
+        # -w: the fork's warnings are 100 MB. The included file mends the fork's package (see there).
+        flags = f"-DGGML_NATIVE=ON -DGGML_IQK_FA_ALL_QUANTS=OFF -DCMAKE_C_FLAGS=-w -DCMAKE_CXX_FLAGS=-w -DCMAKE_PROJECT_TOP_LEVEL_INCLUDES={HERE}/native.cmake"
+        native = {"CMAKE_ARGS": flags, "CMAKE_BUILD_PARALLEL_LEVEL": str(self.jobs)}
         for one in requirements("requirements-native.txt"):
             name = one.split("==")[0]
             self.step(name, one, self.call(*pip, "--no-binary", name, one, environment=native))

@@ -134,7 +134,7 @@ TEST_CASE("block weights: a file as llama.cpp quantises it keeps its blocks, and
 }
 
 TEST_CASE(
-    "block weights: each matrix keeps the blocks that it has, and what has none of the library's is in bf16, or in f32 where it was "
+    "block weights: each matrix keeps the blocks that it has, and what has none of the library's is in q8_0, or in f32 where it was "
     "floats") {
   using enum WeightFormat;
   Context context;
@@ -142,10 +142,10 @@ TEST_CASE(
   auto const model = load<Llama<>>(file, context);
   CHECK(formats_of(model) == std::map<std::string, WeightFormat>{
                                  {"tokens.weight", q4_0},
-                                 {"layers.0.attention.query.weight", bf16},  // Q4_0 beside a value in Q8_0
-                                 {"layers.0.attention.key.weight", bf16},
-                                 {"layers.0.attention.value.weight", bf16},
-                                 {"layers.0.attention.output.weight", bf16},  // Q5_1
+                                 {"layers.0.attention.query.weight", q8_0},  // Q4_0 beside a value in Q8_0
+                                 {"layers.0.attention.key.weight", q8_0},
+                                 {"layers.0.attention.value.weight", q8_0},
+                                 {"layers.0.attention.output.weight", q8_0},  // Q5_1
                                  {"layers.0.mlp.gate.weight", f32},           // Q4_1 beside F16
                                  {"layers.0.mlp.up.weight", f32},
                                  {"layers.0.mlp.down.weight", q8_0},
@@ -153,17 +153,17 @@ TEST_CASE(
                                  {"layers.1.attention.key.weight", q4_0},
                                  {"layers.1.attention.value.weight", q4_0},
                                  {"layers.1.attention.output.weight", q4_1},
-                                 {"layers.1.mlp.gate.weight", bf16},  // Q5_0
-                                 {"layers.1.mlp.up.weight", bf16},
+                                 {"layers.1.mlp.gate.weight", q8_0},  // Q5_0
+                                 {"layers.1.mlp.up.weight", q8_0},
                                  {"layers.1.mlp.down.weight", f32},  // F16
                              });
-  // The same values in floats; those in bf16 are rounded.
+  // The same values in floats; those in q8_0 are rounded.
   auto floats = load<Llama<>>(file, {.weights = f32}, context);
   auto const formats = formats_of(model);
   for_each_parameter(floats, [&](std::string_view name, ParameterRef const& parameter) {
     auto const found = formats.find(std::string(name));
-    if (found == formats.end() || found->second != bf16) return;
-    parameter.set_format(bf16);
+    if (found == formats.end() || found->second != q8_0) return;
+    parameter.set_format(q8_0);
     parameter.set_format(f32);
   });
   check_near(model, floats);
@@ -183,14 +183,14 @@ TEST_CASE("block weights: a file as llama.cpp makes Q4_K_M keeps Q4_K, in matric
                                  {"layers.0.attention.output.weight", q8_0},  // 32 columns
                                  {"layers.0.mlp.gate.weight", q4_k},
                                  {"layers.0.mlp.up.weight", q4_k},
-                                 {"layers.0.mlp.down.weight", bf16},         // Q5_0: 96 columns
-                                 {"layers.1.attention.query.weight", bf16},  // beside a value in Q6_K
-                                 {"layers.1.attention.key.weight", bf16},
-                                 {"layers.1.attention.value.weight", bf16},
+                                 {"layers.0.mlp.down.weight", q8_0},         // Q5_0: 96 columns
+                                 {"layers.1.attention.query.weight", q8_0},  // beside a value in Q6_K
+                                 {"layers.1.attention.key.weight", q8_0},
+                                 {"layers.1.attention.value.weight", q8_0},
                                  {"layers.1.attention.output.weight", q8_0},
                                  {"layers.1.mlp.gate.weight", q4_k},
                                  {"layers.1.mlp.up.weight", q4_k},
-                                 {"layers.1.mlp.down.weight", bf16},
+                                 {"layers.1.mlp.down.weight", q8_0},
                              });
   auto floats = load<Llama<>>(file, {.weights = f32}, context);
   auto const formats = formats_of(model);
@@ -200,8 +200,8 @@ TEST_CASE("block weights: a file as llama.cpp makes Q4_K_M keeps Q4_K, in matric
     CAPTURE(name);
     auto const found = formats.find(std::string(name));
     if (found == formats.end()) return;
-    if (found->second == bf16) {
-      parameter.set_format(bf16);
+    if (found->second == q8_0) {
+      parameter.set_format(q8_0);
       parameter.set_format(f32);
     }
     std::vector<float> row(parameter.columns()), expected(parameter.columns());

@@ -7,6 +7,7 @@ import random
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -144,6 +145,11 @@ class Protocol(unittest.TestCase):
             self.addCleanup(sides[-1].end)
             sides[-1].pause()
         self.assertEqual(protocol.measure(sides[0], sides[1:], "work", "fma", 1, 0.1, repetitions=2)["times"], {"a": [2], "b": [2]})
+
+    def test_a_side_that_does_not_answer_is_given_up(self):
+        with unittest.mock.patch.object(protocol, "PATIENCE", 0.5):
+            with self.assertRaisesRegex(protocol.SideFailed, "sleeper did not answer in 0.5 s"):
+                protocol.Side("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"])
 
     def test_a_program_that_ends_at_once_fails(self):
         with self.assertRaises(protocol.SideFailed):

@@ -126,8 +126,9 @@ std::size_t weight_bytes(L const& layer) {
   return bytes;
 }
 
-/// Keeps every matrix and table of a layer in what loses nothing of a checkpoint: in its blocks where there is such a format, in bf16 where there is
-/// none for its blocks (which does round), else in f32. A matrix whose parts are in different blocks is in bf16. To be called before the layer is loaded.
+/// Keeps every matrix and table of a layer as the checkpoint has it: in its blocks where there is such a format, in q8_0 where there is none for its blocks
+/// (which rounds them once more, by far less than they were rounded before; in bf16 where rows are no multiple of 32), else in f32. A matrix whose parts are
+/// in different blocks is in q8_0. To be called before the layer is loaded.
 template <Layer L>
 void keep_blocks(L& layer, Checkpoint const& checkpoint, NameTable const& names) {
   std::map<void const*, WeightFormat> formats;  // of matrices, whose parts have names of their own
@@ -135,10 +136,10 @@ void keep_blocks(L& layer, Checkpoint const& checkpoint, NameTable const& names)
     using enum WeightFormat;
     auto const tensor = internal::find_parameter(checkpoint, names, name);
     auto const blocks = tensor ? tensor->info->block_format : std::nullopt;
-    WeightFormat own = blocks ? weight_format_of(*blocks).value_or(bf16) : f32;
-    if (format_of_rows(own, parameter.columns()) != own) own = bf16;
+    WeightFormat const own = blocks ? weight_format_of(*blocks).value_or(q8_0) : f32;
     WeightFormat& format = formats.try_emplace(parameter.storage(), own).first->second;
-    if (format != own) format = format == f32 || own == f32 ? f32 : bf16;
+    if (format != own) format = format == f32 || own == f32 ? f32 : q8_0;
+    if (format_of_rows(format, parameter.columns()) != format) format = bf16;
     parameter.set_format(format);
   });
 }
