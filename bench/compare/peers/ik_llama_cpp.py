@@ -1,6 +1,11 @@
 """ik_llama.cpp, built for this machine, with what its documentation advises for processors: matrices packed again when they are loaded, and flash
 attention."""
 import ctypes
+import importlib.util
+import pathlib
+
+# Built from its source package, its libraries do not know where they lie: the one that the other needs is loaded first.
+ctypes.CDLL(str(pathlib.Path(importlib.util.find_spec("ik_llama_cpp").origin).parent / "lib/libggml.so"))
 
 from ik_llama_cpp import _ctypes_api as api
 
