@@ -14,8 +14,8 @@ MODELS = {"bert_base": "BERT base", "mpnet": "MPNet", "minilm": "MiniLM", "e5": 
           "tokenizer": "tokenizer", "start": "start of"}
 # What the README shows, of what there is.
 HEADLINES = ("bert_base/f32/1x16", "bert_base/f32/8x128", "bert_base/bf16/1x128", "bert_base/bf16/8x128", "bert_base/q8_0/1x128", "bert_base/q8_0/8x128",
-             "minilm/f32/sentences", "minilm/f32/one", "gpt2/f32/decode/512", "gpt2/q8_0/decode/512", "gpt2/f32/prefill/512", "smollm2/q4_1/decode/16", "smollm2/q4_k_m/decode/16",
-             "smollm2/q4_1/prefill/512", "smollm2/bf16/prefill/512", "marian/f32/16x64/24/beam4", "tokenizer/word_piece/prose/warm",
+             "minilm/f32/sentences", "minilm/f32/one", "gpt2/f32/decode/512", "gpt2/q8_0/decode/512", "gpt2/f32/prefill/512", "smollm2/q4_1/decode/16",
+             "smollm2/q4_k_m/decode/16", "smollm2/q4_1/prefill/512", "smollm2/bf16/prefill/512", "marian/f32/16x64/24/beam4", "tokenizer/word_piece/prose/warm",
              "tokenizer/byte_bpe/code/warm", "start/minilm/f32")
 
 

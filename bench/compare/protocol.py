@@ -5,6 +5,7 @@ times, as often with every side. Of a round counts the least time of each side, 
 and after each round; rounds in which it fell by more than the tolerance below the best are dropped: a neighbour was at work. What is said is the median of the
 ratios, with an interval that holds it with a probability of 95 % (bootstrap).
 """
+import contextlib
 import json
 import math
 import os
@@ -34,14 +35,20 @@ class Side:
                                         env=os.environ | (environment or {}))
         self.expect("ready")
 
-    def answer(self):
+    @contextlib.contextmanager
+    def killed_after(self, seconds):
+        """Ends the process where what is done in it takes longer; the event that it yields is set then."""
         late = threading.Event()
-        watchdog = threading.Timer(PATIENCE, lambda: (late.set(), self.process.kill()))
+        watchdog = threading.Timer(seconds, lambda: (late.set(), self.process.kill()))
         watchdog.start()
         try:
-            line = self.process.stdout.readline()
+            yield late
         finally:
             watchdog.cancel()
+
+    def answer(self):
+        with self.killed_after(PATIENCE) as late:
+            line = self.process.stdout.readline()
         if not line:
             raise SideFailed(f"{self.name} did not answer in {PATIENCE} s" if late.is_set() else f"{self.name} ended")
         try:
@@ -89,12 +96,8 @@ class Side:
                 stream.close()
             except OSError:  # it ended before it had read all
                 pass
-        watchdog = threading.Timer(10, self.process.kill)
-        watchdog.start()
-        try:
+        with self.killed_after(10):
             self.process.wait()
-        finally:
-            watchdog.cancel()
         return memory
 
     def most_memory(self):

@@ -35,8 +35,7 @@ CAUSAL = {
     # ik_llama.cpp ends at GPT-2's norms: it takes them for those of another kind.
     "gpt2": {"f32": ("llama.cpp", "ctranslate2", "pytorch"), "bf16": ("llama.cpp", "pytorch"), "q8_0": ("llama.cpp", "ctranslate2"),
              "q4_0": ("llama.cpp",), "q4_1": ("llama.cpp",), "q4_k": ("llama.cpp",)},
-    "smollm2": {"f32": GGML, "bf16": GGML, "q8_0": (*GGML, "candle"), "q4_0": (*GGML, "candle"), "q4_1": (*GGML, "candle"),
-                "q4_k_m": (*GGML, "candle")},
+    "smollm2": {"f32": GGML, "bf16": GGML, **dict.fromkeys(("q8_0", "q4_0", "q4_1", "q4_k_m"), (*GGML, "candle"))},
 }
 CAUSAL_TASKS = ("prefill/128", "prefill/512", "prefill/1000", "decode/16", "decode/512", "decode/1000", "decode8/128")
 QUICK = {"bert_base/f32/1x16", "bert_base/f32/1x128", "bert_base/bf16/1x128", "bert_base/q8_0/1x128", "mpnet/f32/1x128", "minilm/f32/one",
@@ -84,7 +83,8 @@ def first_work(name):
     return f"{model}/{format}/one" if model == "minilm" else f"{model}/{format}/prefill/128"
 
 
-BYTES_OF_WEIGHT = {"f32": 4, "bf16": 2, "q8_0": 34 / 32, "q4_0": 18 / 32, "q4_1": 20 / 32, "q4_k": 144 / 256, "q4_k_m": 0.77}  # the last as its file has SmolLM2's: Q5_0, Q6_K and Q8_0 beside Q4_K
+# q4_k_m as its file has SmolLM2's weights: Q5_0, Q6_K and Q8_0 beside Q4_K.
+BYTES_OF_WEIGHT = {"f32": 4, "bf16": 2, "q8_0": 34 / 32, "q4_0": 18 / 32, "q4_1": 20 / 32, "q4_k": 144 / 256, "q4_k_m": 0.77}
 BERT_BASE = {"layers": 12, "width": 768, "keys": 768, "matrices": 4 * 768 * 768 + 2 * 768 * 3072}
 SHAPES = {
     "bert_base": BERT_BASE,
