@@ -127,23 +127,34 @@ template <std::size_t Chunk>
   }
   if constexpr (Chunk > 1) copy_tail<Chunk / 2>(target, source, count);
 }
+#if defined(__AVX512F__)
+inline __mmask16 first_lanes(std::size_t count) noexcept { return static_cast<__mmask16>((1u << count) - 1); }
+#endif
 
 }  // namespace detail
 
 /// The first `count` floats at `source`, zero in the other lanes; memory beyond `count` is not touched. @pre count <= lanes.
 [[gnu::always_inline]] inline Floats load_partial(float const* source, std::size_t count) noexcept {
   if (count >= lanes) return load(source);
+#if defined(__AVX512F__)
+  return Floats(_mm512_maskz_loadu_ps(detail::first_lanes(count), source));
+#else
   alignas(Floats) float buffer[lanes] = {};
   detail::copy_tail<lanes / 2>(buffer, source, count);
   return Floats::load_aligned(buffer);
+#endif
 }
 
 /// Writes the first `count` lanes to `target`; memory beyond `count` is not touched. @pre count <= lanes.
 [[gnu::always_inline]] inline void store_partial(float* target, Floats values, std::size_t count) noexcept {
   if (count >= lanes) return store(target, values);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(target, detail::first_lanes(count), values.data);
+#else
   alignas(Floats) float buffer[lanes];
   values.store_aligned(buffer);
   detail::copy_tail<lanes / 2>(target, buffer, count);
+#endif
 }
 
 /// a * b + c, rounded once where `has_fma`, else after the product and after the sum.
