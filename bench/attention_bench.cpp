@@ -23,6 +23,7 @@ struct Form {
   std::size_t group = 1;   // heads that share one of keys
   std::size_t window = 0;  // 0 for none
   bool has_bias = false;
+  bool in_bfloat16 = false;
 };
 
 // `sequences` sequences of `tokens` tokens, queries, keys and values side by side as the fused projection leaves them.
@@ -64,6 +65,7 @@ void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, s
   auto queries = batch.queries(form.mask);
   queries.group = form.group;
   queries.window = form.window;
+  queries.in_bfloat16 = form.in_bfloat16;
   if (form.has_bias) queries.bias = {bench::data(bias) + tokens - 1, static_cast<std::ptrdiff_t>(2 * tokens - 1), -1};
   kernels::AttentionKeys const keys{batch.offsets.data(), batch.keys()};
   auto scratch = bench::floats(kernels::attention_scratch_floats(queries, keys, executor.concurrency()));
@@ -116,12 +118,16 @@ void decode(benchmark::State& state, std::size_t tokens, std::size_t heads, std:
           Case{"gpt2/1x8192", 1, 8192, 12, 64, {causal}}, Case{"minilm/8x13", 8, 13, 12, 32}, Case{"bert_base/8x33", 8, 33, 12, 64},
           Case{"gpt2/1x1024/groups_of_4", 1, 1024, 12, 64, {causal, 4}},
           Case{"gpt2/1x1024/window_128", 1, 1024, 12, 64, {causal, 1, 128}}}) {
-      auto const name = std::string("attention/f32/") + one.name + "/threads:" + std::to_string(threads);
-      benchmark::RegisterBenchmark(
-          name.c_str(),
-          [=](benchmark::State& state) { whole(state, one.sequences, one.tokens, one.heads, one.head_size, one.form, threads); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMillisecond);
+      for (bool in_bfloat16 : {false, true}) {
+        one.form.in_bfloat16 = in_bfloat16;
+        if (in_bfloat16 && (one.form.mask == causal || simd::bfloat16_products != simd::Bfloat16Products::of_tiles)) continue;
+        auto const name = std::string("attention/") + (in_bfloat16 ? "bf16/" : "f32/") + one.name + "/threads:" + std::to_string(threads);
+        benchmark::RegisterBenchmark(
+            name.c_str(),
+            [=](benchmark::State& state) { whole(state, one.sequences, one.tokens, one.heads, one.head_size, one.form, threads); })
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond);
+      }
     }
     struct Decoder {
       char const* name;

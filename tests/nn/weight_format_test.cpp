@@ -2,9 +2,12 @@
 // nearly as products that round their rows do.
 #include <axiform/core/context.hpp>
 #include <axiform/core/error.hpp>
+#include <axiform/core/observer.hpp>
 #include <axiform/core/weight_blocks.hpp>
 #include <axiform/inspect/costs.hpp>
 #include <axiform/nn/embedding.hpp>
+#include <axiform/nn/encoder.hpp>
+#include <axiform/nn/initialize.hpp>
 #include <axiform/nn/linear.hpp>
 #include <axiform/nn/parameter.hpp>
 #include <axiform/nn/token_embedding.hpp>
@@ -301,6 +304,28 @@ TEST_CASE("set_weight_format: every matrix and table of a layer of one's own is 
     std::size_t const narrow = (40 + 256 + 70) * 256, wide = 256 + 70 + 2 * 3;
     CHECK(module_costs(converted).weight_bytes == bytes_of(format, narrow) + wide * 4);
   }
+}
+
+TEST_CASE("bf16: an encoder's layer has the same bits whether or not somebody watches, and hands on rounded rows where it can") {
+  std::vector<std::size_t> const lengths{5, 1, 40, 17};
+  auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths(lengths);
+  auto const values = random_floats(63 * 64, 3);
+  // Heads that fill the chunks of rounded rows, and heads that do not.
+  for (DynamicDimensions const d : {DynamicDimensions{64, 2, 32, 100}, DynamicDimensions{64, 4, 16, 64}})
+    for (std::size_t window : {0, 3})
+      for (Activation activation : {Activation::gelu, Activation::none}) {
+        Context context = Context::with_threads(2);
+        auto layer = EncoderLayer<DynamicDimensions, NormPlacement::after>::create(d, {.activation = activation, .window = window});
+        initialize(layer, {.standard_deviation = 0.2}, context);
+        set_weight_format(layer, WeightFormat::bf16);
+        Tensor<float, axes::Tokens, axes::Hidden> x(std::size_t{63}, std::size_t{64});
+        std::ranges::copy(values, x.elements().begin());
+        auto const alone = layer(x, {.sequences = sequences}, context);
+        Observer observer;
+        context.observe(&observer);
+        auto const watched = layer(x, {.sequences = sequences}, context);
+        CHECK(std::ranges::equal(watched.elements(), alone.elements()));
+      }
 }
 
 #if defined(__linux__)

@@ -11,6 +11,7 @@
 #if AXIFORM_DEFINES(kernels)
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 
 #include <axiform/kernels/attention_plan.hpp>
 #include <axiform/kernels/attention_tile.hpp>
@@ -26,18 +27,24 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys, std::size_t concurrency) noexcept;
 /// The same for keys from caches.
 std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys, std::size_t concurrency) noexcept;
+/// The same for rows in bfloat16.
+std::size_t attention_scratch_floats(AttentionQueries const& queries, RoundedAttentionRows const& rows, std::size_t concurrency) noexcept;
 
 /// Softmax(scale * Q Kᵀ + bias) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
 ///
 /// A query's result has the same bits whatever the batch, the threads and the source of the keys: it depends on the query, and on the keys and
-/// values that it sees, alone. Its sums run over them in tiles of 1024 positions, from the sequence's begin, which are joined in order. A query that
-/// sees no key gets zeros.
+/// values that it sees, alone. Its sums run over them in tiles of 1024 positions, from the sequence's begin, which are joined in order (within a tile, and
+/// with `AttentionQueries::in_bfloat16`, as kernels/pair_product.hpp says). A query that sees no key gets zeros.
 ///
 /// @param scratch `attention_scratch_floats(queries, keys, executor.concurrency())`, best at a multiple of 64 bytes.
 void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor);
 
 /// The same with keys and values from caches, one for each sequence.
 void attention(AttentionQueries const& queries, CachedKeys const* keys, float* scratch, Executor& executor);
+
+/// The same of rows in bfloat16, to such rows: with the bits of `in_bfloat16` on their floats.
+/// @pre Of `queries`, what `in_bfloat16` says holds; `query` and `output` are not read.
+void attention(AttentionQueries const& queries, RoundedAttentionRows const& rows, float* scratch, Executor& executor);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -64,11 +71,10 @@ struct AttentionRun : AttentionPlan {
               .value_scales = has_scales ? data + layout.value_scales_of(head) : nullptr,
               .widened = scratch};
     }
+    if (is_paired) return pack_by_pairs(s, head, scratch);
     std::size_t const count = key_count(s);
+    KeyValueRows const from = rows_of(s, head);
     auto const layout = scratch_layout(count);
-    KeyValueRows from = rows->rows;
-    from.key += rows->offsets[s] * from.key_stride + head * size;
-    from.value += rows->offsets[s] * from.value_stride + head * size;
     append_keys(layout, scratch, 0, count, from.key, from.key_stride);
     // A few values are read where they lie.
     constexpr std::size_t few_keys = 48;
@@ -79,6 +85,55 @@ struct AttentionRun : AttentionPlan {
             .values = scratch + layout.values_of(0),
             .value_step = layout.value_width(),
             .value_panel_stride = layout.capacity * layout.value_width()};
+  }
+
+  KeyValueRows rows_of(std::size_t s, std::size_t head) const noexcept {
+    KeyValueRows from = rows->rows;
+    from.key += rows->offsets[s] * from.key_stride + head * queries.head_size;
+    from.value += rows->offsets[s] * from.value_stride + head * queries.head_size;
+    return from;
+  }
+
+  PackedHead pack_by_pairs(std::size_t s, std::size_t head, float* scratch) const noexcept {
+    std::size_t const size = queries.head_size;
+    PairedLayout const layout{size, visible(s).end(0)};
+    HeadRows keys{size}, values{size};
+    if (rounded != nullptr) {
+      keys = rounded_rows_of(s, queries.heads + head);
+      values = rounded_rows_of(s, queries.heads + queries.heads / queries.group + head);
+    } else {
+      KeyValueRows const from = rows_of(s, head);
+      keys = {size, from.key, from.key_stride};
+      values = {size, from.value, from.value_stride};
+    }
+    auto* const pairs = reinterpret_cast<std::uint16_t*>(scratch + paired_rows_floats());
+    pack_keys_by_pairs(layout, keys, pairs);
+    pack_values_by_pairs(layout, values, pairs);
+    return {.keys = nullptr,
+            .values = nullptr,
+            .value_step = 0,
+            .value_panel_stride = 0,
+            .widened = scratch,
+            .pairs = pairs,
+            .pair_keys = layout.keys};
+  }
+  // A sequence's rows of the head that is number `head` in a row.
+  HeadRows rounded_rows_of(std::size_t s, std::size_t head) const noexcept {
+    std::size_t const size = queries.head_size;
+    return {.head_size = size,
+            .rounded = rounded->fused,
+            .first_row = queries.offsets[s],
+            .first_chunk = head * (size / PairRows::chunk_columns)};
+  }
+  HeadRows queries_of(QueryRows const& of, TileRows const& floats) const noexcept {
+    if (rounded == nullptr) return {queries.head_size, floats.query, floats.query_stride};
+    HeadRows result = rounded_rows_of(of.sequence, of.head);
+    result.first_row += of.query;
+    if (of.are_heads) {
+      result.rows_apart = 0;
+      result.chunks_apart = queries.head_size / PairRows::chunk_columns;
+    }
+    return result;
   }
 
   float scale_of_scores() const noexcept { return queries.bias.data == nullptr ? queries.scale : 1.0F; }
@@ -109,7 +164,7 @@ struct AttentionRun : AttentionPlan {
         .head_size = size,
         .scores = scores,
         .stride = score_stride(ranges[rows_.count - 1].end)};
-    score(of_tile, packed, origin);
+    is_paired ? score_by_pairs(of_tile, queries_of(rows_, of_tile), packed, origin) : score(of_tile, packed, origin);
     if (packed.key_scales != nullptr) multiply_scores(of_tile, packed.key_scales + origin);
     if (queries.bias.data != nullptr)
       for (std::size_t r = 0; r < rows_.count; ++r) add_bias(of_tile, r, rows_.head_of(r), rows_.query_of(r), origin, seen);
@@ -118,7 +173,7 @@ struct AttentionRun : AttentionPlan {
       if (float* const map = probabilities(rows_.sequence, rows_.head_of(r), rows_.query_of(r)))
         std::copy(of_tile.row(r) + ranges[r].begin, of_tile.row(r) + ranges[r].end, map + origin + ranges[r].begin);
     if (packed.value_scales != nullptr) multiply_scores(of_tile, packed.value_scales + origin);
-    weigh_values(of_tile, packed, origin, output, stride);
+    is_paired ? weigh_by_pairs(of_tile, packed, origin, output, stride) : weigh_values(of_tile, packed, origin, output, stride);
   }
 
   void add_bias(TileRows const& of_tile, std::size_t row, std::size_t head, std::size_t query, std::size_t origin,
@@ -154,8 +209,16 @@ struct AttentionRun : AttentionPlan {
   void finish(QueryRows const& of, std::size_t row, Visible const& seen, ExponentialSum const& sum, float const* sums) const noexcept {
     std::size_t const head = of.head_of(row), query = of.query_of(row);
     float const factor = sum.total == 0.0F ? 0.0F : 1.0F / sum.total;
-    float* const output = queries.output + (queries.offsets[of.sequence] + query) * queries.output_stride + head * queries.head_size;
-    scale_row(sums, factor, output, queries.head_size);
+    std::size_t const target = queries.offsets[of.sequence] + query, size = queries.head_size;
+    if (rounded != nullptr) {
+      alignas(64) float chunk[PairRows::chunk_columns];
+      for (std::size_t i = 0; i < size; i += PairRows::chunk_columns) {
+        scale_row(sums + i, factor, chunk, PairRows::chunk_columns);
+        round_to_pairs(chunk, PairRows::chunk_columns, rounded->output.at(target, (head * size + i) / PairRows::chunk_columns));
+      }
+    } else {
+      scale_row(sums, factor, queries.output + target * queries.output_stride + head * size, size);
+    }
     float* const map = probabilities(of.sequence, head, query);
     if (map == nullptr) return;
     std::size_t const begin = seen.begin(query), end = seen.end(query);
@@ -282,20 +345,29 @@ struct AttentionRun : AttentionPlan {
 
 AXIFORM_INLINE std::size_t attention_scratch_floats(AttentionQueries const& queries, AttentionKeys const& keys,
                                                     std::size_t concurrency) noexcept {
-  return detail::AttentionRun(queries, &keys, nullptr).scratch_floats(concurrency);
+  return detail::AttentionRun(queries, keys).scratch_floats(concurrency);
 }
 
 AXIFORM_INLINE std::size_t attention_scratch_floats(AttentionQueries const& queries, CachedKeys const* keys,
                                                     std::size_t concurrency) noexcept {
-  return detail::AttentionRun(queries, nullptr, keys).scratch_floats(concurrency);
+  return detail::AttentionRun(queries, keys).scratch_floats(concurrency);
+}
+
+AXIFORM_INLINE std::size_t attention_scratch_floats(AttentionQueries const& queries, RoundedAttentionRows const& rows,
+                                                    std::size_t concurrency) noexcept {
+  return detail::AttentionRun(queries, rows).scratch_floats(concurrency);
 }
 
 AXIFORM_INLINE void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor) {
-  detail::AttentionRun(queries, &keys, nullptr).run(scratch, executor);
+  detail::AttentionRun(queries, keys).run(scratch, executor);
 }
 
 AXIFORM_INLINE void attention(AttentionQueries const& queries, CachedKeys const* keys, float* scratch, Executor& executor) {
-  detail::AttentionRun(queries, nullptr, keys).run(scratch, executor);
+  detail::AttentionRun(queries, keys).run(scratch, executor);
+}
+
+AXIFORM_INLINE void attention(AttentionQueries const& queries, RoundedAttentionRows const& rows, float* scratch, Executor& executor) {
+  detail::AttentionRun(queries, rows).run(scratch, executor);
 }
 
 #endif  // AXIFORM_DEFINES(kernels)

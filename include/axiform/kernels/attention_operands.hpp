@@ -6,6 +6,7 @@
 
 #include <axiform/core/config.hpp>
 #include <axiform/kernels/key_value_layout.hpp>
+#include <axiform/kernels/packed_pairs.hpp>
 
 AXIFORM_BEGIN_KERNELS
 
@@ -41,6 +42,9 @@ struct AttentionQueries {
   ScoreBias bias = {};  ///< of the scaled scores
   /// null, or how many keys of each sequence, the first, its queries see; with the mask `causal` it is not heeded
   std::size_t const* attended = nullptr;
+  /// Whether queries, keys, exponentials and values are rounded to bfloat16 where tiles multiply it (`simd::bfloat16_products`): of keys of this pass, all
+  /// of which a query sees. Else all is in floats.
+  bool in_bfloat16 = false;
   std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
   float const* query = nullptr;           ///< [rows, heads * head_size]
   std::size_t query_stride = 0;           ///< from one query to the next
@@ -53,6 +57,13 @@ struct AttentionQueries {
 struct AttentionKeys {
   std::size_t const* offsets = nullptr;  ///< [sequences + 1]
   KeyValueRows rows;                     ///< of all sequences, one after another
+};
+
+/// Rows of self-attention as a product has rounded them (`Epilogue::rounded`), and where the results go, rounded for the next.
+/// @pre The head size is a multiple of `PairRows::chunk_columns`.
+struct RoundedAttentionRows {
+  PairRows fused;   ///< [rows, (heads + 2 * heads / group) * head_size]: queries, keys, values.
+  PairRows output;  ///< [rows, heads * head_size].
 };
 
 /// The keys and values of one sequence, as `append_keys_values` left them.

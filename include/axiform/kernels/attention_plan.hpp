@@ -9,16 +9,17 @@
 #include <cstddef>
 
 #include <axiform/kernels/attention_operands.hpp>
+#include <axiform/kernels/attention_pairs.hpp>
 #include <axiform/kernels/attention_tile.hpp>
 
 AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels::detail {
 
-// Queries that are run together, their scores against a tile of keys staying in L2 beside keys and values (128 KiB). The size changes no bit.
-inline std::size_t block_rows(std::size_t keys_of_tile) noexcept {
+// Queries that are run together, in whole tiles: their scores against a tile of keys stay in L2 beside keys and values (128 KiB). The size changes no bit.
+inline std::size_t block_rows(std::size_t keys_of_tile, std::size_t rows_of_tile, std::size_t most) noexcept {
   constexpr std::size_t score_floats = 32 * 1024;
-  return std::clamp(score_floats / (keys_of_tile + 1) / tile_rows * tile_rows, tile_rows, most_block_rows);
+  return std::clamp(score_floats / (keys_of_tile + 1) / rows_of_tile * rows_of_tile, rows_of_tile, most);
 }
 
 // Neighbouring queries of one head, or, of a sequence that has one query, that query's neighbouring heads: then a tile of rows reads the
@@ -69,21 +70,32 @@ struct Visible {
 // How the work of an attention is cut: its jobs in one order, what each costs, and the scratch memory that they take.
 struct AttentionPlan {
   AttentionQueries const& queries;
-  AttentionKeys const* rows;  // either these
-  CachedKeys const* cached;   // or those, one for each sequence
+  // One of these: keys of this pass, those of caches, one for each sequence, or all of this pass in bfloat16.
+  AttentionKeys const* rows = nullptr;
+  CachedKeys const* cached = nullptr;
+  RoundedAttentionRows const* rounded = nullptr;
   std::size_t most_keys = 0;  // of any sequence
   std::size_t longest = 1;    // queries of any sequence
   std::size_t block = 0;      // rows that are run together
   bool is_narrow = false;     // whether some keys are no floats
+  bool is_paired = false;     // whether all is multiplied in bfloat16
 
-  AttentionPlan(AttentionQueries const& all, AttentionKeys const* from_rows, CachedKeys const* from_cache) noexcept
-      : queries(all), rows(from_rows), cached(from_cache) {
+  AttentionPlan(AttentionQueries const& all, AttentionKeys const& from) noexcept : queries(all), rows(&from) { look_at_lengths(); }
+  AttentionPlan(AttentionQueries const& all, CachedKeys const* from) noexcept : queries(all), cached(from) { look_at_lengths(); }
+  AttentionPlan(AttentionQueries const& all, RoundedAttentionRows const& from) noexcept : queries(all), rounded(&from) {
+    look_at_lengths();
+  }
+
+  void look_at_lengths() noexcept {
     for (std::size_t s = 0; s < queries.sequences; ++s) {
       most_keys = std::max(most_keys, key_count(s));
       longest = std::max(longest, query_count(s));
       is_narrow = is_narrow || (cached != nullptr && cached[s].layout.format != CacheFormat::f32);
     }
-    block = block_rows(tile_keys(most_block_rows));
+    if constexpr (simd::bfloat16_products == simd::Bfloat16Products::of_tiles)
+      is_paired = queries.in_bfloat16 && cached == nullptr && queries.window == 0 && queries.mask == AttentionMask::none;
+    block = is_paired ? block_rows(tile_keys(0), 2 * simd::tile_height, most_paired_rows)
+                      : block_rows(tile_keys(most_block_rows), tile_rows, 10 * tile_rows);
   }
 
   // Keys of a tile that so many rows see at most, counted from a panel's begin. Windows of neighbours lie one key further each.
@@ -95,7 +107,9 @@ struct AttentionPlan {
 
   std::size_t query_count(std::size_t s) const noexcept { return queries.offsets[s + 1] - queries.offsets[s]; }
   std::size_t key_count(std::size_t s) const noexcept {
-    return cached != nullptr ? cached[s].count : rows->offsets[s + 1] - rows->offsets[s];
+    if (cached != nullptr) return cached[s].count;
+    std::size_t const* const offsets = rounded != nullptr ? queries.offsets : rows->offsets;
+    return offsets[s + 1] - offsets[s];
   }
   Visible visible(std::size_t s) const noexcept {
     std::size_t const keys = key_count(s);
@@ -106,11 +120,11 @@ struct AttentionPlan {
   // A row's sums over one tile: the output's columns, then the sum of exponentials.
   std::size_t padded_size() const noexcept { return (queries.head_size + simd::lanes - 1) / simd::lanes * simd::lanes; }
   std::size_t sums_floats() const noexcept { return padded_size() + simd::lanes; }
-  // The sums of a sequence's parts, for each tile of each row. The tiles of sequences with few queries are run by themselves: one query's keys
+  // The sums of a sequence's parts, for each tile of each row, but where they are whole tiles. The tiles of sequences with few queries are run by themselves: one query's keys
   // are then spread over threads, whatever its heads.
   std::size_t parts_floats(std::size_t s) const noexcept {
     std::size_t const count = query_count(s);
-    if (count == 0 || count > tile_rows) return 0;
+    if (count == 0 || count > tile_rows || is_paired) return 0;
     KeyRange const tiles = visible(s).tiles(0, count);
     std::size_t const number = tiles.end - tiles.begin;
     return number == 1 ? 0 : number * queries.heads * count * sums_floats();
@@ -122,13 +136,24 @@ struct AttentionPlan {
   }
 
   // What a thread has for itself: scores, the sums of rows and those of a tile, and the packed keys and values of one head when no cache holds them.
-  std::size_t rows_at_once() const noexcept { return std::min(block, std::max(longest, queries.group)); }
+  // Rows that have room: whole tiles, where there are tiles.
+  std::size_t rows_at_once() const noexcept {
+    std::size_t const most = std::min(block, std::max(longest, queries.group));
+    return is_paired ? (most + simd::tile_height - 1) / simd::tile_height * simd::tile_height : most;
+  }
   std::size_t score_floats() const noexcept { return rows_at_once() * score_stride(tile_keys(block)); }
   std::size_t sums_of_rows() const noexcept { return rows_at_once() * padded_size(); }
   KeyValueLayout scratch_layout(std::size_t keys) const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, keys); }
   std::size_t own_floats() const noexcept {
-    std::size_t const packed = cached == nullptr ? scratch_layout(most_keys).floats() : is_narrow ? widened_floats() : 0;
+    std::size_t const packed = is_paired           ? PairedLayout{queries.head_size, most_keys}.floats() + paired_rows_floats()
+                               : cached == nullptr ? scratch_layout(most_keys).floats()
+                               : is_narrow         ? widened_floats()
+                                                   : 0;
     return score_floats() + 2 * sums_of_rows() + (packed + 15) / 16 * 16;
+  }
+  // Queries, or their exponentials, in bfloat16.
+  std::size_t paired_rows_floats() const noexcept {
+    return PairRows{rows_at_once(), std::max(queries.head_size, tile_keys(0)), nullptr}.bytes() / sizeof(float);
   }
   // Panels of keys, or values of some keys, that were no floats.
   std::size_t widened_floats() const noexcept {
@@ -155,7 +180,7 @@ struct AttentionPlan {
       bool const are_heads = count == 1;
       std::size_t const taken = std::min(run.block, are_heads ? group - head % group : count - query);
       KeyRange const tiles = run.visible(sequence).tiles(query, are_heads ? query + 1 : query + taken);
-      bool const is_part = count <= tile_rows && tiles.end - tiles.begin > 1;
+      bool const is_part = !run.is_paired && count <= tile_rows && tiles.end - tiles.begin > 1;
       job = {{sequence, head, query, taken, are_heads}, tiles.begin, tiles.end, is_part, sums};
       if (is_part) {
         job.first_tile += tile++;

@@ -26,8 +26,8 @@ namespace axiform::inline AXIFORM_ARCH::kernels::detail {
 inline constexpr std::size_t key_tile = 1024;
 static_assert(key_tile % panel_width == 0);
 
-// Queries that are run together at most.
-inline constexpr std::size_t most_block_rows = 10 * tile_rows;
+// Queries that are run together at most, and of those whose products tiles do.
+inline constexpr std::size_t most_paired_rows = 64, most_block_rows = std::max(10 * tile_rows, most_paired_rows);
 
 // The keys [begin, end).
 struct KeyRange {
@@ -46,6 +46,8 @@ struct PackedHead {
   CacheFormat format = CacheFormat::f32;                       // what the numbers are
   float const *key_scales = nullptr, *value_scales = nullptr;  // of int8
   float* widened = nullptr;                                    // scratch memory for numbers that are not floats
+  std::uint16_t const* pairs = nullptr;  // instead of all before, as PairedLayout has them; rows in pairs go to `widened`
+  std::size_t pair_keys = 0;             // of the sequence
 };
 
 // The address of a number of a cache, as tiles take it.

@@ -19,6 +19,9 @@ struct Epilogue {
   Activation activation = Activation::none;  ///< of the product and its bias
   float const* residual = nullptr;           ///< [m, n], added last; may be the product's own target
   std::size_t residual_stride = 0;           ///< floats from one row of the residual to the next
+  /// Where given, results go there and not to the target: as the scratch memory of a product with weights of the same format has its rows.
+  /// @pre `can_round_results` of the format, and no residual.
+  std::byte* rounded = nullptr;
 };
 
 /// A part of a product's target: `rows` rows and `columns` columns from `first_row` and `first_column` on.
@@ -29,12 +32,10 @@ struct TargetPart {
   std::size_t columns;       ///< Of the part.
 };
 
-/// What follows the product whose sums are in a buffer, which is overwritten; the result goes to the target.
+/// Bias and activation, on sums in a buffer.
 ///
-/// @param sums   [rows, columns], rows `sums_stride` floats apart, whole registers beyond the last column included.
-/// @param target The whole target, rows `target_stride` floats apart.
-inline void finish_rows(Epilogue const& epilogue, TargetPart const& part, float* sums, std::size_t sums_stride, float* target,
-                        std::size_t target_stride) noexcept {
+/// @param sums [rows, columns], rows `sums_stride` floats apart, whole registers beyond the last column included.
+inline void add_bias_and_activate(Epilogue const& epilogue, TargetPart const& part, float* sums, std::size_t sums_stride) noexcept {
   for (std::size_t j = 0; epilogue.bias != nullptr && j < part.columns; j += simd::lanes) {
     simd::Floats const bias = simd::load_partial(epilogue.bias + part.first_column + j, std::min(simd::lanes, part.columns - j));
     for (std::size_t r = 0; r < part.rows; ++r) {
@@ -43,6 +44,15 @@ inline void finish_rows(Epilogue const& epilogue, TargetPart const& part, float*
     }
   }
   activate_rows(epilogue.activation, sums, sums_stride, part.rows, part.columns);
+}
+
+/// All that follows the product whose sums are in a buffer, which is overwritten; the result goes to the target.
+///
+/// @param sums   As `add_bias_and_activate`.
+/// @param target The whole target, rows `target_stride` floats apart.
+inline void finish_rows(Epilogue const& epilogue, TargetPart const& part, float* sums, std::size_t sums_stride, float* target,
+                        std::size_t target_stride) noexcept {
+  add_bias_and_activate(epilogue, part, sums, sums_stride);
   for (std::size_t r = 0; r < part.rows; ++r) {
     std::size_t const row = part.first_row + r;
     float const* const added =

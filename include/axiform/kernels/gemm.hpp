@@ -8,6 +8,7 @@
 #include <axiform/core/executor.hpp>
 #include <axiform/kernels/epilogue.hpp>
 #include <axiform/kernels/packing.hpp>
+#include <axiform/simd/arch.hpp>
 
 #if AXIFORM_DEFINES(kernels)
 #include <algorithm>
@@ -34,7 +35,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 /// `simd::has_bfloat16_products`, rows of A are rounded to it too, and numbers below the normal ones count as zeros. With weights in blocks it is one of
 /// integers (kernels/integer_product.hpp).
 ///
-/// @param a         [m, k], rows `a_stride` floats apart.
+/// @param a         [m, k], rows `a_stride` floats apart; or null where a product before has left them in `scratch` (`Epilogue::rounded`).
 /// @param packed_b  [k, n] as `pack_panels` writes it, in any format; in blocks as `pack_blocks` does.
 /// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
 /// @param scratch   `gemm_scratch_bytes(packed_b.format, m, k)`, at a multiple of 64 bytes.
@@ -44,6 +45,12 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size
 /// The bytes of scratch memory that `gemm` needs for `m` rows of `k` inputs: for what products with weights of this format make of A.
 /// For bf16 with `simd::has_bfloat16_products` that are the rows in bfloat16; none else.
 std::size_t gemm_scratch_bytes(WeightFormat format, std::size_t m, std::size_t k) noexcept;
+
+/// Whether a product with weights of this format can leave its results as another one's scratch memory has its rows: floats that none will read are
+/// neither written nor read then, and the bits are the same.
+constexpr bool can_round_results(WeightFormat format) noexcept {
+  return format == WeightFormat::bf16 && simd::bfloat16_products == simd::Bfloat16Products::of_tiles;
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 

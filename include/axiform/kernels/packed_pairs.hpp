@@ -17,6 +17,7 @@
 #include <axiform/core/weight_format.hpp>
 #include <axiform/kernels/packing.hpp>
 #include <axiform/simd/batch.hpp>
+#include <axiform/simd/tiles.hpp>
 
 AXIFORM_BEGIN_KERNELS
 
@@ -52,6 +53,27 @@ constexpr std::size_t words_of_row(std::size_t k) noexcept { return (k / 2 + k %
 /// Rounds a row of `k` floats to bfloat16 in pairs, zeros behind them.
 /// @param words `words_of_row(k)` words.
 void round_to_pairs(float const* row, std::size_t k, float* words) noexcept;
+
+/// Rows rounded to bfloat16, as tiles take them: `[m / 16, rounded up][chunks][16 rows][16 words]`, a word the pair of kernels/packed_pairs.hpp. What lies
+/// behind the last row in the last sixteen has no meaning.
+struct PairRows {
+  std::size_t m;  ///< How many there are.
+  std::size_t k;  ///< Inputs of a row.
+  float* words;   ///< At a multiple of 64 bytes.
+
+  static constexpr std::size_t height = simd::tile_height;       ///< Rows that lie together.
+  static constexpr std::size_t chunk_words = simd::tile_words;   ///< Of a chunk of inputs; the last one has zeros behind its inputs.
+  static constexpr std::size_t chunk_columns = 2 * chunk_words;  ///< Inputs of a chunk.
+
+  /// Chunks of a row.
+  constexpr std::size_t chunks() const noexcept { return k / chunk_columns + (k % chunk_columns != 0); }
+  /// All bytes.
+  constexpr std::size_t bytes() const noexcept { return (m + height - 1) / height * height * chunks() * chunk_words * sizeof(float); }
+  /// The words of a row in a chunk; of the next row they lie `chunk_words` further on.
+  float* at(std::size_t row, std::size_t chunk) const noexcept {
+    return words + ((row / height * chunks() + chunk) * height + row % height) * chunk_words;
+  }
+};
 
 // ---------------------------------------------------------------------------------------------------------------------
 

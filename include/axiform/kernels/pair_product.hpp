@@ -25,26 +25,6 @@ AXIFORM_BEGIN_KERNELS
 
 namespace axiform::inline AXIFORM_ARCH::kernels {
 
-/// Rows rounded to bfloat16, as tiles take them: `[m / 16, rounded up][chunks][16 rows][16 words]`, a word the pair of kernels/packed_pairs.hpp. What lies
-/// behind the last row in the last sixteen has no meaning.
-struct PairRows {
-  std::size_t m;  ///< How many there are.
-  std::size_t k;  ///< Inputs of a row.
-  float* words;   ///< At a multiple of 64 bytes.
-
-  static constexpr std::size_t height = simd::tile_height;      ///< Rows that lie together.
-  static constexpr std::size_t chunk_words = simd::tile_words;  ///< Of a chunk of 32 inputs; the last one has zeros behind its inputs.
-
-  /// Chunks of a row.
-  constexpr std::size_t chunks() const noexcept { return k / (2 * chunk_words) + (k % (2 * chunk_words) != 0); }
-  /// All bytes.
-  constexpr std::size_t bytes() const noexcept { return (m + height - 1) / height * height * chunks() * chunk_words * sizeof(float); }
-  /// The words of a row in a chunk; of the next row they lie `chunk_words` further on.
-  float* at(std::size_t row, std::size_t chunk) const noexcept {
-    return words + ((row / height * chunks() + chunk) * height + row % height) * chunk_words;
-  }
-};
-
 namespace detail {
 
 // Rounds rows [first, last) of `a`, `a_stride` floats apart.
@@ -64,6 +44,8 @@ struct PairProduct {
   float* c;
   std::size_t c_stride;
   Epilogue const& epilogue;
+  // Whether nothing follows, and the target has room behind its last row for whole tiles: then tiles are stored there.
+  bool takes_tiles = false;
 
   static constexpr std::size_t chunk_words = PairRows::chunk_words;
   static constexpr std::size_t chunk_weights = chunk_inputs * panel_width;       // of a panel
@@ -72,6 +54,7 @@ struct PairProduct {
   std::size_t whole_chunks() const noexcept { return rows.k / (2 * chunk_words); }
   bool has_tail() const noexcept { return rows.chunks() != whole_chunks(); }
   std::uint16_t const* panel_at(std::size_t panel) const noexcept { return b + panel * panel_width * rows.k; }
+  std::size_t columns_of(std::size_t panel) const noexcept { return std::min(panel_width, n - panel * panel_width); }
   // Half of the columns of a panel, all whole chunks.
   std::size_t half_weights() const noexcept { return whole_chunks() * 2 * tile_weights; }
   // The sixteen columns from `column` on in a whole chunk.
@@ -89,11 +72,19 @@ struct PairProduct {
         tail[place_in_pairs(input - first, column, chunk_inputs)] = panel_at(panel)[place_in_pairs(input, column, rows.k)];
   }
 
-  // Columns [column, column + columns) of a panel.
+  // Columns [column, column + columns) of a panel, from a chunk's first on.
   void finish(std::size_t first_row, std::size_t count, std::size_t panel, std::size_t column, std::size_t columns, float* sums,
               std::size_t stride) const noexcept {
     std::size_t const first = panel * panel_width + column;
-    if (first < n) finish_rows(epilogue, {first_row, count, first, std::min(columns, n - first)}, sums, stride, c, c_stride);
+    if (first >= n) return;
+    TargetPart const part{first_row, count, first, std::min(columns, n - first)};
+    if (epilogue.rounded == nullptr) return finish_rows(epilogue, part, sums, stride, c, c_stride);
+    add_bias_and_activate(epilogue, part, sums, stride);
+    PairRows const target{rows.m, n, reinterpret_cast<float*>(epilogue.rounded)};
+    for (std::size_t r = 0; r < count; ++r)
+      for (std::size_t j = 0; j < part.columns; j += PairRows::chunk_columns)
+        round_to_pairs(sums + r * stride + j, std::min(PairRows::chunk_columns, part.columns - j),
+                       target.at(first_row + r, (first + j) / PairRows::chunk_columns));
   }
 
   // By vectors: `Rows` rows and one panel.
@@ -170,21 +161,27 @@ struct PairProduct {
     std::uint16_t const* next = nullptr;  // what will be wanted behind it
     std::size_t shares = 1;               // of asking for that
   };
+  // Where tiles of sums wait: in the target, or in a buffer.
+  struct Sums {
+    float* at;
+    std::size_t stride;
+  };
   template <std::size_t Down, std::size_t Across>
-  [[gnu::noinline]] void add_by_tiles(Part const& part, std::size_t row, float* sums) const noexcept {
-    constexpr std::size_t stride = Across * height, row_bytes = chunk_words * sizeof(float);
+  [[gnu::noinline]] void add_by_tiles(Part const& part, std::size_t row, Sums const& sums) const noexcept {
+    constexpr std::size_t row_bytes = chunk_words * sizeof(float);
+    std::size_t const sums_bytes = sums.stride * sizeof(float);
     constexpr auto each =
         []<class Use, std::size_t... Index>(Use const& use, std::index_sequence<Index...>) __attribute__((always_inline)) {
       (use.template operator()<Index>(), ...);
     };
     constexpr std::make_index_sequence<Down * Across> all;
-    auto const place = [&](std::size_t i) { return sums + i / Across * height * stride + i % Across * height; };
+    auto const place = [&](std::size_t i) { return sums.at + i / Across * height * sums.stride + i % Across * height; };
     if (part.first_chunk == 0) {
       each(
           []<std::size_t I>() __attribute__((always_inline)) { simd::zero_tile<I>(); }, all);
     } else {
       each(
-          [&]<std::size_t I>() __attribute__((always_inline)) { simd::load_tile<I>(place(I), stride * sizeof(float)); }, all);
+          [&]<std::size_t I>() __attribute__((always_inline)) { simd::load_tile<I>(place(I), sums_bytes); }, all);
     }
     auto const add = [&](float const* a, std::uint16_t const* weights, std::size_t half) __attribute__((always_inline)) {
       each(
@@ -216,7 +213,7 @@ struct PairProduct {
     }
     if (whole < part.last_chunk) add(a, part.tail + part.column * chunk_inputs, 2 * tile_weights);
     each(
-        [&]<std::size_t I>() __attribute__((always_inline)) { simd::store_tile<I>(place(I), stride * sizeof(float)); }, all);
+        [&]<std::size_t I>() __attribute__((always_inline)) { simd::store_tile<I>(place(I), sums_bytes); }, all);
   }
 
   // Sums of two by two tiles take four products for four loads, 64 bytes a cycle, of which L2 brings 30: half a panel's columns and a part of its inputs stay
@@ -229,8 +226,11 @@ struct PairProduct {
     if (rows.m <= height) {
       for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
         if (has_tail()) copy_tail(panel, tail);
-        add_by_tiles<1, 4>({0, chunks, panel, 0, tail, panel_at(panel + 1), 1}, 0, sums);
-        finish(0, rows.m, panel, 0, panel_width, sums, panel_width);
+        Part const whole{0, chunks, panel, 0, tail, panel_at(panel + 1), 1};
+        std::size_t const columns = columns_of(panel) > pair ? panel_width : pair;
+        Sums const place = place_of(0, panel, 0, columns, {sums, columns});
+        columns == pair ? add_by_tiles<1, 2>(whole, 0, place) : add_by_tiles<1, 4>(whole, 0, place);
+        if (place.at != target_at(0, panel, 0)) finish(0, rows.m, panel, 0, columns, sums, columns);
       }
       return;
     }
@@ -240,12 +240,20 @@ struct PairProduct {
       std::size_t const to = std::min(last_row, from + block);
       for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
         if (has_tail()) copy_tail(panel, tail);
-        for (std::size_t column = 0; column < panel_width; column += pair)
+        for (std::size_t column = 0; column < columns_of(panel); column += pair)
           for (std::size_t row = from; row < to; row += most_rows)
             run_rows_by_tiles(row, std::min(to, row + most_rows), panel, column,
                               std::min<std::size_t>(8, std::bit_floor((to - from + pair - 1) / pair)), tail, sums);
       }
     }
+  }
+
+  // Where `columns` columns of sums go, whole tiles.
+  Sums place_of(std::size_t row, std::size_t panel, std::size_t column, std::size_t columns, Sums buffer) const noexcept {
+    return takes_tiles && column + columns <= columns_of(panel) ? Sums{target_at(row, panel, column), c_stride} : buffer;
+  }
+  float* target_at(std::size_t row, std::size_t panel, std::size_t column) const noexcept {
+    return c + row * c_stride + panel * panel_width + column;
   }
 
   // Up to `most_rows` rows, and half the columns of a panel.
@@ -258,18 +266,31 @@ struct PairProduct {
           column + pair < panel_width ? tile_at(panel, column + pair, of_sum.first_chunk) : tile_at(panel + 1, 0, of_sum.first_chunk);
       for (std::size_t row = from; row < to; row += pair) {
         std::size_t const count = std::min(pair, to - row);
-        float* const place = sums + (row - from) * pair;
+        Sums const place = place_of(row, panel, column, pair, {sums + (row - from) * pair, pair});
         if (count > height) {
           add_by_tiles<2, 2>(of_sum, row, place);
         } else {
           add_by_tiles<1, 2>(of_sum, row, place);
         }
-        if (part + 1 == parts) finish(row, count, panel, column, pair, place, pair);
+        if (part + 1 == parts && place.at != target_at(row, panel, column)) finish(row, count, panel, column, pair, place.at, pair);
       }
     }
   }
   static constexpr std::size_t block_floats = 192 * 1024, most_rows = 128, most_chunks = 8;
 #endif
+
+  // By tiles or by vectors: a tile takes as long for one row as for sixteen.
+  bool is_by_tiles() const noexcept { return rows.m >= 3 && simd::may_use_tiles(); }
+  // Rows that are multiplied together.
+  std::size_t rows_at_once() const noexcept { return is_by_tiles() ? 2 * simd::tile_height : 2; }
+
+  void run(std::size_t first_row, std::size_t last_row, std::size_t first_panel, std::size_t last_panel) const noexcept {
+    if (first_row >= last_row) return;
+#if defined(AXIFORM_HAS_AMX)
+    if (is_by_tiles()) return run_by_tiles(first_row, last_row, first_panel, last_panel);
+#endif
+    run_by_vectors(first_row, last_row, first_panel, last_panel);
+  }
 };
 
 }  // namespace detail
@@ -281,20 +302,14 @@ inline void pair_product(std::size_t m, std::size_t n, std::size_t k, float cons
   PairRows const rows{m, k, reinterpret_cast<float*>(scratch)};
   // Below these a thread costs more than it brings.
   constexpr std::size_t least_rounded = 16 * 1024, least_work = 128 * 1024;
-  run_rows(m, k, least_rounded, executor, [&](std::size_t first, std::size_t last) { detail::round_rows(a, a_stride, first, last, rows); });
+  if (a != nullptr)
+    run_rows(m, k, least_rounded, executor,
+             [&](std::size_t first, std::size_t last) { detail::round_rows(a, a_stride, first, last, rows); });
   detail::PairProduct const product{rows, n, static_cast<std::uint16_t const*>(packed_b.data), c, c_stride, epilogue};
-  // A tile takes as long for one row as for sixteen.
-  constexpr std::size_t least_rows = 3;
-  bool const by_tiles = m >= least_rows && simd::may_use_tiles();
-  std::size_t const height = by_tiles ? 2 * simd::tile_height : 2;
+  std::size_t const height = product.rows_at_once();
   run_tiles((m + height - 1) / height, panel_count(n), m * n / (least_work / (k + 1) + 1), executor,
             [&](std::size_t first_tile, std::size_t last_tile, std::size_t first_panel, std::size_t last_panel) {
-              std::size_t const first = first_tile * height, last = std::min(m, last_tile * height);
-              if (first >= last) return;
-#if defined(AXIFORM_HAS_AMX)
-              if (by_tiles) return product.run_by_tiles(first, last, first_panel, last_panel);
-#endif
-              product.run_by_vectors(first, last, first_panel, last_panel);
+              product.run(first_tile * height, std::min(m, last_tile * height), first_panel, last_panel);
             });
 }
 

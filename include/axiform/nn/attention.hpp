@@ -77,6 +77,16 @@ class Attention {
   template <RowsOf<HiddenAxis> X, EpilogueOf<RowAxis<X>, HiddenAxis>... Epilogues>
   Tensor<float, RowAxis<X>, HiddenAxis> operator()(X const& x, Input<RowAxis<X>> const& input, Context& context,
                                                    Epilogues const&... epilogues) const {
+    AttentionSettings const options{.mask = Recipe::mask,
+                                    .window = window_,
+                                    .scale = scale_,
+                                    .bias = input.places.bias(),
+                                    .attended = input.attended,
+                                    .in_bfloat16 = projection_.format() == WeightFormat::bf16};
+    if (hands_on_rounded(options, input, context)) {
+      auto const fused = projection_.rounded(x, context);
+      return output_(rounded_attention<Width>(fused, heads_, width(), input.sequences, options, context), context, epilogues...);
+    }
     auto fused = projection_(x, context);
     std::size_t const width = heads_ * head_size_, key_width = key_heads_ * head_size_;
     auto const query = internal::fused_part<Width>(fused, 0, width);
@@ -91,8 +101,6 @@ class Attention {
     internal::observe_operation(context, LayerOperation::query, query);
     internal::observe_operation(context, LayerOperation::key, key);
     internal::observe_operation(context, LayerOperation::value, value);
-    AttentionSettings const options{
-        .mask = Recipe::mask, .window = window_, .scale = scale_, .bias = input.places.bias(), .attended = input.attended};
     auto const attended = attend(query, key, value, input, options, context);
     internal::observe_operation(context, LayerOperation::attended, attended);
     return output_(attended, context, epilogues...);
@@ -156,6 +164,14 @@ class Attention {
     } else {
       return {};
     }
+  }
+
+  // Whether nothing but attention reads queries, keys and values, and nothing but the next product what it gives.
+  template <Axis Rows>
+  bool hands_on_rounded(AttentionSettings const& options, Input<Rows> const& input, Context const& context) const noexcept {
+    return !has_head_norms && !Places::turns && input.past.cache == nullptr && context.observer() == nullptr &&
+           can_hand_on_rounded(projection_.format()) && output_.format() == projection_.format() &&
+           can_attend_to_rounded(options, head_size_);
   }
 
   template <Axis Rows>

@@ -35,15 +35,22 @@ class Linear {
   /// @throws ShapeError when free lengths differ.
   template <RowsOf<In> X, EpilogueOf<RowAxis<X>, Out>... Epilogues>
   Tensor<float, RowAxis<X>, Out> operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
-    if constexpr (has_bias) {
-      return linear<In, Out>(x, weight_, bias_.data(), context, epilogues...);
-    } else {
-      return linear<In, Out>(x, weight_, nullptr, context, epilogues...);
-    }
+    return linear<In, Out>(x, weight_, bias_data(), context, epilogues...);
+  }
+  /// The same of rows that `rounded` of a map in the same format has left.
+  template <Axis Rows, EpilogueOf<Rows, Out>... Epilogues>
+  Tensor<float, Rows, Out> operator()(RoundedRows<Rows, In> const& x, Context& context, Epilogues const&... epilogues) const {
+    return linear<In, Out>(x, weight_, bias_data(), context, epilogues...);
+  }
+  /// For what reads rounded rows alone. @pre `can_hand_on_rounded(format())`.
+  template <RowsOf<In> X>
+  RoundedRows<RowAxis<X>, Out> rounded(X const& x, Context& context, ActivationEpilogue activation = {}) const {
+    return rounded_linear<In, Out>(x, weight_, bias_data(), context, activation);
   }
 
   constexpr std::size_t inputs() const noexcept { return weight_.inputs(); }    ///< The length of In.
   constexpr std::size_t outputs() const noexcept { return weight_.outputs(); }  ///< The length of Out.
+  WeightFormat format() const noexcept { return weight_.format(); }             ///< What the weights are kept in.
 
   /// Names every member to `visitor`; see nn/visit.hpp.
   static constexpr void visit(auto& self, auto&& visitor) { visit_part(self, 0, self.outputs(), visitor); }
@@ -88,6 +95,14 @@ class Linear {
       return BiasValues(Shape<Out>::of({out}));
     } else {
       return {};
+    }
+  }
+
+  float const* bias_data() const noexcept {
+    if constexpr (has_bias) {
+      return bias_.data();
+    } else {
+      return nullptr;
     }
   }
 

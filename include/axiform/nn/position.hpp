@@ -48,6 +48,7 @@ template <DimensionsLike D>
 struct NoPosition {
   /// Nothing.
   struct Places {
+    static constexpr bool turns = false;  ///< Whether `turn` does something.
     /// Leaves queries and keys as they are.
     template <Axis Rows, Axis Width>
     void turn(TensorView<float, Rows, Width>, std::size_t, Context&) const noexcept {}
@@ -72,6 +73,7 @@ class Rotary {
   /// The angles of a pass, which the pass keeps.
   class Places {
    public:
+    static constexpr bool turns = true;  ///< Whether `turn` does something.
     /// None: attention that is turned refuses them.
     Places() : angles_(nullptr, Shape<axes::Tokens, axes::HeadSize>(0, 0)) {}
     /// Those of the pass.
@@ -221,6 +223,7 @@ class RelativeBias {
   /// The bias, as attention reads it.
   class Places {
    public:
+    static constexpr bool turns = false;  ///< Whether `turn` does something.
     /// No bias.
     Places() = default;
     /// That of the pass.

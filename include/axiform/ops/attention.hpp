@@ -13,6 +13,7 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/attention.hpp>
+#include <axiform/ops/rounded_rows.hpp>
 #include <axiform/ops/rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -30,6 +31,7 @@ struct AttentionSettings {
   ScoreBias bias = {};              ///< Added to the scaled scores.
   /// How many keys of each sequence, the first, its queries see; empty for all. With the mask `causal` it is not heeded.
   std::span<std::size_t const> attended = {};
+  bool in_bfloat16 = false;  ///< As `kernels::AttentionQueries` has it: where tiles multiply bfloat16, of keys that are all seen.
 };
 
 /// One layer of a key-value cache, as attention uses it. Nothing is owned.
@@ -71,14 +73,13 @@ TensorView<float, Rows, Width> fused_part(Tensor<float, Rows, Fused>& fused, std
 }
 
 /// @throws ShapeError when the heads do not divide the columns of queries, or those of keys the heads; ArgumentError when the scale is not above 0.
-template <Axis Rows, Axis Width>
-kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, std::size_t key_columns,
-                                     SequenceOffsets<Rows> const& sequences, AttentionSettings const& options,
-                                     TensorView<float, Rows, Width> output) {
-  if (heads == 0 || query.columns() % heads != 0)
-    throw ShapeError("attention: found " + std::to_string(query.columns()) + " columns for " + std::to_string(heads) + " heads");
-  sequences.check_rows(query.rows(), "attention: queries");
-  std::size_t const head_size = query.columns() / heads;
+template <Axis Rows>
+kernels::AttentionQueries queries_of(std::size_t rows, std::size_t columns, std::size_t heads, std::size_t key_columns,
+                                     SequenceOffsets<Rows> const& sequences, AttentionSettings const& options) {
+  if (heads == 0 || columns % heads != 0)
+    throw ShapeError("attention: found " + std::to_string(columns) + " columns for " + std::to_string(heads) + " heads");
+  sequences.check_rows(rows, "attention: queries");
+  std::size_t const head_size = columns / heads;
   std::size_t const key_heads = head_size == 0 ? heads : key_columns / head_size;
   if (key_heads == 0 || key_heads * head_size != key_columns || heads % key_heads != 0)
     throw ShapeError("attention: found " + std::to_string(heads) + " heads of " + std::to_string(head_size) + " for " +
@@ -97,11 +98,20 @@ kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads,
           .window = options.window,
           .bias = options.bias,
           .attended = options.attended.empty() ? nullptr : options.attended.data(),
-          .offsets = sequences.data(),
-          .query = query.data(),
-          .query_stride = query.row_stride(),
-          .output = output.data(),
-          .output_stride = output.row_stride()};
+          .in_bfloat16 = options.in_bfloat16,
+          .offsets = sequences.data()};
+}
+// The same, with the rows.
+template <Axis Rows, Axis Width>
+kernels::AttentionQueries queries_of(View<Rows, Width> query, std::size_t heads, std::size_t key_columns,
+                                     SequenceOffsets<Rows> const& sequences, AttentionSettings const& options,
+                                     TensorView<float, Rows, Width> output) {
+  auto result = queries_of(query.rows(), query.columns(), heads, key_columns, sequences, options);
+  result.query = query.data();
+  result.query_stride = query.row_stride();
+  result.output = output.data();
+  result.output_stride = output.row_stride();
+  return result;
 }
 
 }  // namespace internal
@@ -141,6 +151,29 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> grouped_attention(Query const& qu
       .rows = {.key = key.data(), .key_stride = key.row_stride(), .value = value.data(), .value_stride = value.row_stride()}};
   internal::run_attention(work, rows, [&](std::size_t s) { return keys.length(s); }, kind, context);
   return output;
+}
+
+/// Attention of a packed batch to itself in bfloat16, from rounded rows to such: the bits of `grouped_attention` with `in_bfloat16`.
+///
+/// @param fused [Rows, Width + 2 * KeyWidth]: queries, keys and values side by side.
+/// @return      [Rows, Width].
+/// @pre `can_attend_to_rounded` of the settings and the head size; no observer.
+/// @throws As `grouped_attention`.
+template <Axis Width, Axis Rows, Axis Fused>
+RoundedRows<Rows, Width> rounded_attention(RoundedRows<Rows, Fused> const& fused, std::size_t heads, Length<Width> width,
+                                           SequenceOffsets<Rows> const& sequences, AttentionSettings options, Context& context) {
+  options.in_bfloat16 = true;
+  auto const queries = internal::queries_of(fused.rows(), width, heads, (fused.columns() - width) / 2, sequences, options);
+  RoundedRows<Rows, Width> output(Shape<Rows, Width>::of({fused.rows(), width}), context);
+  kernels::RoundedAttentionRows const rows{.fused = fused.pairs(), .output = output.pairs()};
+  auto scratch =
+      make_tensor<float>(context, Shape<axes::Hidden>(kernels::attention_scratch_floats(queries, rows, context.executor().concurrency())));
+  kernels::attention(queries, rows, scratch.data(), context.executor());
+  return output;
+}
+/// Whether `rounded_attention` can do it: each query sees all keys, and a head fills chunks.
+constexpr bool can_attend_to_rounded(AttentionSettings const& options, std::size_t head_size) noexcept {
+  return options.mask == AttentionMask::none && options.window == 0 && head_size % kernels::PairRows::chunk_columns == 0;
 }
 
 /// Scaled dot-product attention over a packed batch (Vaswani et al. 2017, eq. 1).

@@ -13,6 +13,7 @@
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/gemm.hpp>
 #include <axiform/ops/packed_matrix.hpp>
+#include <axiform/ops/rounded_rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
@@ -64,6 +65,40 @@ void apply(kernels::Epilogue& epilogue, ResidualEpilogue<T> const& added, std::s
 
 }  // namespace internal
 
+namespace internal {
+
+// The rows of a product: floats, and scratch memory for what the product makes of them; or no floats, and scratch memory where that is already.
+struct ProductRows {
+  std::size_t count;
+  float const* floats;
+  std::size_t stride;
+  void* scratch;
+};
+
+// Runs the product into `result`, [rows, outputs].
+template <class Result, class... Epilogues>
+void multiply(ProductRows const& rows, PackedMatrix const& weight, float const* bias, Result& result, Context& context,
+              Epilogues const&... epilogues) {
+  kernels::Epilogue epilogue{.bias = bias};
+  (apply(epilogue, epilogues, result.rows(), result.columns()), ...);
+  kernels::gemm(rows.count, weight.outputs(), weight.inputs(), rows.floats, rows.stride, weight.panels(), result.data(),
+                result.row_stride(), epilogue, context.executor(), static_cast<std::byte*>(rows.scratch));
+}
+
+inline Buffer product_scratch(WeightFormat format, std::size_t rows, std::size_t inputs, Context& context) {
+  std::size_t const bytes = kernels::gemm_scratch_bytes(format, rows, inputs);
+  return bytes == 0 ? Buffer() : Buffer(bytes, context.memory());
+}
+
+template <Axis In, Axis Out, Axis Rows, Axis Columns>
+void check_inputs(Shape<Rows, Columns> const& shape, PackedMatrix const& weight) {
+  if (shape.lengths()[1] != weight.inputs())
+    throw ShapeError("Linear<" + axis_name<In>() + ", " + axis_name<Out>() + ">: found a tensor " + shape.to_string() + ", expected [" +
+                     axis_name<Rows>() + ", " + std::to_string(weight.inputs()) + "]");
+}
+
+}  // namespace internal
+
 /// x * weightᵀ + bias, then the epilogues: the activation, then the residual.
 ///
 /// @param x      [rows, In].
@@ -75,17 +110,36 @@ template <Axis In, Axis Out, RowsOf<In> X, EpilogueOf<RowAxis<X>, Out>... Epilog
 Tensor<float, RowAxis<X>, Out> linear(X const& x, PackedMatrix const& weight, float const* bias, Context& context,
                                       Epilogues const&... epilogues) {
   auto const view = as_view(x);
-  if (view.columns() != weight.inputs())
-    throw ShapeError("Linear<" + axis_name<In>() + ", " + axis_name<Out>() + ">: found a tensor " + view.shape().to_string() +
-                     ", expected [" + axis_name<RowAxis<X>>() + ", " + std::to_string(weight.inputs()) + "]");
+  internal::check_inputs<In, Out>(view.shape(), weight);
   auto result = make_tensor<float>(context, Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}));
-  kernels::Epilogue epilogue{.bias = bias};
-  (internal::apply(epilogue, epilogues, result.rows(), result.columns()), ...);
-  Buffer scratch;
-  if (auto const bytes = kernels::gemm_scratch_bytes(weight.format(), view.rows(), weight.inputs()); bytes != 0)
-    scratch = Buffer(bytes, context.memory());
-  kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.panels(), result.data(),
-                result.row_stride(), epilogue, context.executor(), static_cast<std::byte*>(scratch.data()));
+  Buffer const scratch = internal::product_scratch(weight.format(), view.rows(), weight.inputs(), context);
+  internal::multiply({view.rows(), view.data(), view.row_stride(), scratch.data()}, weight, bias, result, context, epilogues...);
+  return result;
+}
+
+/// The same of rows that a product has rounded. @pre The weights are in that one's format.
+template <Axis In, Axis Out, Axis Rows, EpilogueOf<Rows, Out>... Epilogues>
+Tensor<float, Rows, Out> linear(RoundedRows<Rows, In> const& x, PackedMatrix const& weight, float const* bias, Context& context,
+                                Epilogues const&... epilogues) {
+  internal::check_inputs<In, Out>(x.shape(), weight);
+  std::size_t const rows = x.rows();
+  auto result = make_tensor<float>(context, Shape<Rows, Out>::of({rows, weight.outputs()}));
+  internal::multiply({rows, nullptr, 0, x.memory()}, weight, bias, result, context, epilogues...);
+  return result;
+}
+
+/// activation(x * weightᵀ + bias) rounded for a product with weights of the same format: it has the bits that it would have of `linear`'s floats.
+/// @pre `kernels::can_round_results(weight.format())`.
+template <Axis In, Axis Out, RowsOf<In> X>
+RoundedRows<RowAxis<X>, Out> rounded_linear(X const& x, PackedMatrix const& weight, float const* bias, Context& context,
+                                            ActivationEpilogue activation = {}) {
+  auto const view = as_view(x);
+  internal::check_inputs<In, Out>(view.shape(), weight);
+  Buffer const scratch = internal::product_scratch(weight.format(), view.rows(), weight.inputs(), context);
+  RoundedRows<RowAxis<X>, Out> result(Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}), context);
+  kernels::Epilogue const epilogue{.bias = bias, .activation = activation.activation, .rounded = static_cast<std::byte*>(result.memory())};
+  kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.panels(), nullptr, 0, epilogue,
+                context.executor(), static_cast<std::byte*>(scratch.data()));
   return result;
 }
 

@@ -193,6 +193,29 @@ inline __mmask16 first_lanes(std::size_t count) noexcept { return static_cast<__
 #endif
 }
 
+/// Two rows of words, each the bfloat16 of two neighbouring columns, become words of a column's two rows: those of the first row in the upper halves.
+/// @param low,high `lanes` words each, of any alignment: those of the first columns, and of the others.
+[[gnu::always_inline]] inline void store_pairs_of_rows(void* low, void* high, float const* first, float const* second) noexcept {
+#if defined(__AVX512F__)
+  __m512i const upper = _mm512_set1_epi32(static_cast<int>(0xffff0000)), a = _mm512_loadu_si512(first), b = _mm512_loadu_si512(second);
+  __m512i const even = _mm512_or_si512(_mm512_and_si512(a, upper), _mm512_srli_epi32(b, 16));
+  __m512i const odd = _mm512_or_si512(_mm512_slli_epi32(a, 16), _mm512_andnot_si512(upper, b));
+  __m512i const order = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  _mm512_storeu_si512(low, _mm512_permutex2var_epi32(even, order, odd));
+  _mm512_storeu_si512(high, _mm512_permutex2var_epi32(even, _mm512_add_epi32(order, _mm512_set1_epi32(8)), odd));
+#else
+  std::uint32_t a[lanes], b[lanes], words[2 * lanes];
+  std::memcpy(a, first, sizeof(a));
+  std::memcpy(b, second, sizeof(b));
+  for (std::size_t i = 0; i < lanes; ++i) {
+    words[2 * i] = (a[i] & 0xffff0000u) | b[i] >> 16;
+    words[2 * i + 1] = a[i] << 16 | (b[i] & 0xffffu);
+  }
+  std::memcpy(low, words, sizeof(a));
+  std::memcpy(high, words + lanes, sizeof(a));
+#endif
+}
+
 /// a * b - c, rounded as `fma`.
 [[gnu::always_inline]] inline Floats fms(Floats a, Floats b, Floats c) noexcept {
   // xsimd (13.2 and 14.3) has no fused form of this and of fnma for NEON: it rounds twice there.
