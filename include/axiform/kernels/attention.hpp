@@ -144,6 +144,10 @@ struct AttentionRun : AttentionPlan {
     return queries.probabilities[s] + (head * query_count(s) + query) * key_count(s);
   }
 
+  float const* query_row(QueryRows const& of) const noexcept {
+    return queries.query + (queries.offsets[of.sequence] + of.query) * queries.query_stride + of.head * queries.head_size;
+  }
+
   // Rows against a tile of keys: their sums, `stride` floats apart.
   void run_tile(QueryRows const& rows_, Visible const& seen, std::size_t tile, PackedHead const& packed, float* scores, float* output,
                 std::size_t stride, ExponentialSum* sums) const noexcept {
@@ -156,14 +160,13 @@ struct AttentionRun : AttentionPlan {
       ranges[r].begin = keys.begin - origin;
       ranges[r].end = keys.end - origin;
     }
-    TileRows const of_tile{
-        .query = queries.query + (queries.offsets[rows_.sequence] + rows_.query) * queries.query_stride + rows_.head * size,
-        .query_stride = rows_.are_heads ? size : queries.query_stride,
-        .count = rows_.count,
-        .seen = ranges,
-        .head_size = size,
-        .scores = scores,
-        .stride = score_stride(ranges[rows_.count - 1].end)};
+    TileRows const of_tile{.query = queries.query == nullptr ? nullptr : query_row(rows_),
+                           .query_stride = rows_.are_heads ? size : queries.query_stride,
+                           .count = rows_.count,
+                           .seen = ranges,
+                           .head_size = size,
+                           .scores = scores,
+                           .stride = score_stride(ranges[rows_.count - 1].end)};
     is_paired ? score_by_pairs(of_tile, queries_of(rows_, of_tile), packed, origin) : score(of_tile, packed, origin);
     if (packed.key_scales != nullptr) multiply_scores(of_tile, packed.key_scales + origin);
     if (queries.bias.data != nullptr)

@@ -228,9 +228,10 @@ struct PairProduct {
         if (has_tail()) copy_tail(panel, tail);
         Part const whole{0, chunks, panel, 0, tail, panel_at(panel + 1), 1};
         std::size_t const columns = columns_of(panel) > pair ? panel_width : pair;
-        Sums const place = place_of(0, panel, 0, columns, {sums, columns});
+        bool const is_final = are_in_target(panel, 0, columns);
+        Sums const place = is_final ? in_target(0, panel, 0) : Sums{sums, columns};
         columns == pair ? add_by_tiles<1, 2>(whole, 0, place) : add_by_tiles<1, 4>(whole, 0, place);
-        if (place.at != target_at(0, panel, 0)) finish(0, rows.m, panel, 0, columns, sums, columns);
+        if (!is_final) finish(0, rows.m, panel, 0, columns, sums, columns);
       }
       return;
     }
@@ -248,17 +249,18 @@ struct PairProduct {
     }
   }
 
-  // Where `columns` columns of sums go, whole tiles.
-  Sums place_of(std::size_t row, std::size_t panel, std::size_t column, std::size_t columns, Sums buffer) const noexcept {
-    return takes_tiles && column + columns <= columns_of(panel) ? Sums{target_at(row, panel, column), c_stride} : buffer;
+  // Whether tiles of these columns are stored in the target.
+  bool are_in_target(std::size_t panel, std::size_t column, std::size_t columns) const noexcept {
+    return takes_tiles && column + columns <= columns_of(panel);
   }
-  float* target_at(std::size_t row, std::size_t panel, std::size_t column) const noexcept {
-    return c + row * c_stride + panel * panel_width + column;
+  Sums in_target(std::size_t row, std::size_t panel, std::size_t column) const noexcept {
+    return {c + row * c_stride + panel * panel_width + column, c_stride};
   }
 
   // Up to `most_rows` rows, and half the columns of a panel.
   void run_rows_by_tiles(std::size_t from, std::size_t to, std::size_t panel, std::size_t column, std::size_t shares,
                          std::uint16_t const* tail, float* sums) const noexcept {
+    bool const is_final = are_in_target(panel, column, pair);
     std::size_t const chunks = rows.chunks(), parts = to - from > pair ? (chunks + most_chunks - 1) / most_chunks : 1;
     for (std::size_t part = 0; part < parts; ++part) {
       Part of_sum{part * chunks / parts, (part + 1) * chunks / parts, panel, column, tail, nullptr, shares};
@@ -266,13 +268,13 @@ struct PairProduct {
           column + pair < panel_width ? tile_at(panel, column + pair, of_sum.first_chunk) : tile_at(panel + 1, 0, of_sum.first_chunk);
       for (std::size_t row = from; row < to; row += pair) {
         std::size_t const count = std::min(pair, to - row);
-        Sums const place = place_of(row, panel, column, pair, {sums + (row - from) * pair, pair});
+        Sums const place = is_final ? in_target(row, panel, column) : Sums{sums + (row - from) * pair, pair};
         if (count > height) {
           add_by_tiles<2, 2>(of_sum, row, place);
         } else {
           add_by_tiles<1, 2>(of_sum, row, place);
         }
-        if (part + 1 == parts && place.at != target_at(row, panel, column)) finish(row, count, panel, column, pair, place.at, pair);
+        if (part + 1 == parts && !is_final) finish(row, count, panel, column, pair, place.at, pair);
       }
     }
   }
