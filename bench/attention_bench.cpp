@@ -23,14 +23,14 @@ struct Form {
   std::size_t group = 1;   // heads that share one of keys
   std::size_t window = 0;  // 0 for none
   bool has_bias = false;
-  bool in_bfloat16 = false;
+  bool in_bfloat16 = false;  // rows as an encoder's products leave them
 };
 
 // `sequences` sequences of `tokens` tokens, queries, keys and values side by side as the fused projection leaves them.
 struct Batch {
   std::size_t heads, head_size, width, rows;
   std::vector<std::size_t> offsets;
-  Buffer fused, output;
+  Buffer fused, output, pairs;
 
   Batch(std::size_t sequences, std::size_t tokens, std::size_t heads_, std::size_t head_size_)
       : heads(heads_),
@@ -53,6 +53,17 @@ struct Batch {
             .output = bench::data(output),
             .output_stride = width};
   }
+  kernels::PairRows rounded() {
+    kernels::PairRows target{rows, 3 * width, nullptr};
+    pairs = bench::floats(target.bytes() / sizeof(float));
+    target.words = bench::data(pairs);
+    for (std::size_t row = 0; row < rows; ++row)
+      for (std::size_t chunk = 0; chunk < target.chunks(); ++chunk)
+        kernels::round_to_pairs(bench::data(fused) + row * 3 * width + chunk * target.chunk_columns, target.chunk_columns,
+                                target.at(row, chunk));
+    return target;
+  }
+  kernels::PairRows rounded_output() { return {rows, width, bench::data(output)}; }
   kernels::KeyValueRows keys() { return {bench::data(fused) + width, 3 * width, bench::data(fused) + 2 * width, 3 * width}; }
 };
 
@@ -65,17 +76,22 @@ void whole(benchmark::State& state, std::size_t sequences, std::size_t tokens, s
   auto queries = batch.queries(form.mask);
   queries.group = form.group;
   queries.window = form.window;
-  queries.in_bfloat16 = form.in_bfloat16;
   if (form.has_bias) queries.bias = {bench::data(bias) + tokens - 1, static_cast<std::ptrdiff_t>(2 * tokens - 1), -1};
-  kernels::AttentionKeys const keys{batch.offsets.data(), batch.keys()};
-  auto scratch = bench::floats(kernels::attention_scratch_floats(queries, keys, executor.concurrency()));
   double pairs = 0;
   for (std::size_t query = 0; query < tokens; ++query) {
     std::size_t const seen = form.mask == kernels::AttentionMask::none ? tokens : query + 1;
     pairs += double(form.window != 0 ? std::min(seen, form.window) : seen);
   }
-  bench::against_peak(state, executor, 4.0 * double(sequences * heads * head_size) * pairs,
-                      [&] { kernels::attention(queries, keys, bench::data(scratch), executor); });
+  auto const run = [&](auto const& rows) {
+    auto scratch = bench::floats(kernels::attention_scratch_floats(queries, rows, executor.concurrency()));
+    bench::against_peak(state, executor, 4.0 * double(sequences * heads * head_size) * pairs,
+                        [&] { kernels::attention(queries, rows, bench::data(scratch), executor); });
+  };
+  if (form.in_bfloat16) {
+    run(kernels::RoundedAttentionRows{batch.rounded(), batch.rounded_output()});
+  } else {
+    run(kernels::AttentionKeys{batch.offsets.data(), batch.keys()});
+  }
 }
 
 // One token against `tokens` in the caches of many layers, which together no cache of the processor holds.

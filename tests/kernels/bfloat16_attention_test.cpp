@@ -127,13 +127,13 @@ TEST_CASE("attention in bfloat16: near float64 on numbers that are rounded alrea
 TEST_CASE("attention in bfloat16: two products with a softmax between have the same bits, of all keys and of the first") {
   if (!has_tiles) return;
   SerialExecutor executor;
-  std::vector<std::size_t> const lengths{37, 1, 200, 18, 2};
+  std::vector<std::size_t> const lengths{37, 1, 200, 18, 2, 300, 500};
   for (std::size_t head_size : {24, 32, 64})
     for (bool biased : {false, true}) {
       CAPTURE(head_size);
       CAPTURE(biased);
-      Batch batch(4, head_size, AttentionMask::none, lengths, lengths, 5, {.group = 2, .biased = biased});
-      std::vector<std::size_t> const attended{37, 1, 70, 17, 1};
+      Batch batch(4, head_size, AttentionMask::none, lengths, lengths, 5, {.group = 2, .biased = biased, .positions = 500});
+      std::vector<std::size_t> const attended{37, 1, 70, 17, 1, 300, 470};
       // What is not attended to may be anything.
       for (std::size_t s = 0; s < batch.sequences(); ++s)
         for (std::size_t key = attended[s]; key < batch.keys(s); ++key)
@@ -179,40 +179,61 @@ TEST_CASE("attention in bfloat16: a query's bits depend on no other query, seque
   }
 }
 
-TEST_CASE("attention in bfloat16: rounded rows give the bits of floats, rounded") {
+TEST_CASE("attention in bfloat16: rounded rows give the bits of floats, rounded, with biases, capture and keys that are not attended to") {
   if (!has_tiles) return;
   using kernels::PairRows;
-  std::vector<std::size_t> const lengths{5, 0, 1, 17, 64, 33, 130};
+  std::vector<std::size_t> const lengths{5, 0, 1, 17, 64, 33, 130}, long_lengths{1, 1100};
+  std::vector<std::size_t> const attended{4, 0, 1, 0, 64, 17, 129}, long_attended{1, 1050};
   for (std::size_t group : {1, 2})
-    for (std::size_t head_size : {32, 64}) {
-      Batch const batch(4, head_size, AttentionMask::none, lengths, lengths, 4, {.group = group});
-      std::size_t const rows = batch.query_offsets.back(), key_width = batch.key_heads() * head_size, width = batch.width() + 2 * key_width;
-      std::vector<float> fused(rows * width);
-      for (std::size_t i = 0; i < rows; ++i) {
-        std::copy_n(batch.query.data() + i * batch.query_stride, batch.width(), fused.data() + i * width);
-        std::copy_n(batch.key.data() + i * batch.key_stride, key_width, fused.data() + i * width + batch.width());
-        std::copy_n(batch.value.data() + i * batch.value_stride, key_width, fused.data() + i * width + batch.width() + key_width);
-      }
-      auto const memory = [&](std::size_t columns) { return Buffer(PairRows{rows, columns, nullptr}.bytes()); };
-      Buffer const fused_memory = memory(width), output_memory = memory(batch.width()), expected_memory = memory(batch.width());
-      PairRows const rounded{rows, width, static_cast<float*>(fused_memory.data())};
-      PairRows const output{rows, batch.width(), static_cast<float*>(output_memory.data())};
-      PairRows const expected{rows, batch.width(), static_cast<float*>(expected_memory.data())};
-      kernels::detail::round_rows(fused.data(), width, 0, rows, rounded);
-      SerialExecutor serial;
-      auto const floats = run_in_bfloat16(batch, serial);
-      kernels::detail::round_rows(floats.data(), batch.width() + 3, 0, rows, expected);
-      for (std::size_t threads : {1, 3}) {
-        ThreadPool executor(threads);
+    for (std::size_t head_size : {32, 64})
+      for (bool biased : {false, true}) {
+        bool const is_long = group == 1 && head_size == 64 && !biased;
+        Batch const batch(4, head_size, AttentionMask::none, is_long ? long_lengths : lengths, is_long ? long_lengths : lengths, 4,
+                          {.group = group, .biased = biased});
+        std::size_t const rows = batch.query_offsets.back(), key_width = batch.key_heads() * head_size;
+        std::size_t const width = batch.width() + 2 * key_width;
+        std::vector<float> fused(rows * width);
+        for (std::size_t i = 0; i < rows; ++i) {
+          std::copy_n(batch.query.data() + i * batch.query_stride, batch.width(), fused.data() + i * width);
+          std::copy_n(batch.key.data() + i * batch.key_stride, key_width, fused.data() + i * width + batch.width());
+          std::copy_n(batch.value.data() + i * batch.value_stride, key_width, fused.data() + i * width + batch.width() + key_width);
+        }
+        auto const memory = [&](std::size_t columns) { return Buffer(PairRows{rows, columns, nullptr}.bytes()); };
+        Buffer const fused_memory = memory(width), output_memory = memory(batch.width()), expected_memory = memory(batch.width());
+        PairRows const rounded{rows, width, static_cast<float*>(fused_memory.data())};
+        PairRows const output{rows, batch.width(), static_cast<float*>(output_memory.data())};
+        PairRows const expected{rows, batch.width(), static_cast<float*>(expected_memory.data())};
+        kernels::detail::round_rows(fused.data(), width, 0, rows, rounded);
+
+        std::vector<std::vector<float>> maps[2];
+        std::vector<float*> targets[2];
+        for (std::size_t way : {0, 1})
+          for (std::size_t s = 0; s < batch.sequences(); ++s) {
+            maps[way].emplace_back(batch.heads * batch.queries(s) * batch.keys(s), guard);
+            targets[way].push_back(s % 3 == 2 ? nullptr : maps[way].back().data());
+          }
         auto queries = in_bfloat16(batch.operands(nullptr));
+        queries.attended = (is_long ? long_attended : attended).data();
+        queries.probabilities = targets[0].data();
+        SerialExecutor serial;
+        auto const floats = run(queries, batch.key_operands(), serial);
+        kernels::detail::round_rows(floats.data(), batch.width() + 3, 0, rows, expected);
         queries.query = nullptr;
-        kernels::RoundedAttentionRows const both{rounded, output};
-        std::vector<float> scratch(kernels::attention_scratch_floats(queries, both, executor.concurrency()),
-                                   std::numeric_limits<float>::quiet_NaN());
-        kernels::attention(queries, both, scratch.data(), executor);
-        CHECK(std::memcmp(output_memory.data(), expected_memory.data(), output.bytes()) == 0);
+        queries.probabilities = targets[1].data();
+        for (std::size_t threads : {1, 3}) {
+          ThreadPool executor(threads);
+          kernels::RoundedAttentionRows const both{rounded, output};
+          std::vector<float> scratch(kernels::attention_scratch_floats(queries, both, executor.concurrency()),
+                                     std::numeric_limits<float>::quiet_NaN());
+          kernels::attention(queries, both, scratch.data(), executor);
+          std::size_t wrong = 0;
+          for (std::size_t row = 0; row < rows; ++row)
+            for (std::size_t chunk = 0; chunk < output.chunks(); ++chunk)
+              wrong += std::memcmp(output.at(row, chunk), expected.at(row, chunk), PairRows::chunk_words * sizeof(float)) != 0;
+          CHECK(wrong == 0);
+          for (std::size_t s = 0; s < batch.sequences(); ++s) CHECK(same_bits(maps[0][s], maps[1][s]));
+        }
       }
-    }
 }
 
 TEST_CASE("attention in bfloat16: where a query does not see all keys all is in floats") {

@@ -175,38 +175,47 @@ TEST_CASE("bfloat16 products: every sum has the bits of the model, for any rows,
   }
 }
 
-TEST_CASE("bfloat16 products: results that are rounded for the next product are those of their floats") {
+TEST_CASE("bfloat16 products: results that are rounded for the next product are those of their floats, also of sums of nothing") {
   if (!kernels::can_round_results(WeightFormat::bf16)) return;
   using kernels::PairRows;
-  constexpr std::size_t k = 70;
-  for (std::size_t n : {std::size_t{3}, std::size_t{64}, std::size_t{100}, std::size_t{192}}) {
-    auto const weight = test::random_floats(kernels::packed_floats(k, n), 1), bias = test::random_floats(n, 2);
-    std::vector<std::uint16_t> b(weight.size());
-    for (std::size_t i = 0; i < b.size(); ++i) b[i] = bfloat16_from_float(weight[i]);
-    for (std::size_t m : {1, 2, 3, 20, 70})
-      for (std::size_t threads : {1, 3}) {
-        TestExecutor executor(threads);
-        auto const a = test::random_floats(m * k, 3);
-        Buffer scratch(kernels::gemm_scratch_bytes(WeightFormat::bf16, m, k)), expected_memory(PairRows{m, n, nullptr}.bytes()),
-            found_memory(PairRows{m, n, nullptr}.bytes());
-        std::vector<float> floats(m * n), next(m * n), next_of_rounded(m * n);
-        kernels::Epilogue epilogue{.bias = bias.data(), .activation = Activation::gelu};
-        auto const multiply = [&](float const* rows, std::size_t inputs, Buffer const& memory, kernels::Epilogue const& behind,
-                                  float* target) {
-          kernels::gemm(m, n, inputs, rows, inputs, {b.data(), WeightFormat::bf16}, target, n, behind, executor,
-                        static_cast<std::byte*>(memory.data()));
-        };
-        multiply(a.data(), k, scratch, epilogue, floats.data());
-        kernels::detail::round_rows(floats.data(), n, 0, m, PairRows{m, n, static_cast<float*>(expected_memory.data())});
-        epilogue.rounded = static_cast<std::byte*>(found_memory.data());
-        multiply(a.data(), k, scratch, epilogue, nullptr);
-        CHECK(std::memcmp(expected_memory.data(), found_memory.data(), PairRows{m, n, nullptr}.bytes()) == 0);
-        if (n > k) continue;  // the weights of the next product would not suffice
-        multiply(floats.data(), n, expected_memory, {}, next.data());
-        multiply(nullptr, n, found_memory, {}, next_of_rounded.data());
-        CHECK(std::ranges::equal(next, next_of_rounded, same));
-      }
-  }
+  for (std::size_t k : {std::size_t{0}, std::size_t{70}, std::size_t{300}})
+    for (std::size_t n : {std::size_t{3}, std::size_t{64}, std::size_t{100}, std::size_t{192}}) {
+      // As many as the next product takes, too.
+      auto const weight = test::random_floats(kernels::packed_floats(std::max(k, n), n), 1), bias = test::random_floats(n, 2);
+      std::vector<std::uint16_t> b(weight.size());
+      for (std::size_t i = 0; i < b.size(); ++i) b[i] = bfloat16_from_float(weight[i]);
+      for (std::size_t m : {1, 2, 3, 20, 70})
+        for (std::size_t threads : {1, 3}) {
+          CAPTURE(k);
+          CAPTURE(n);
+          CAPTURE(m);
+          CAPTURE(threads);
+          TestExecutor executor(threads);
+          auto const a = test::random_floats(m * k + 1, 3);
+          Buffer const scratch(kernels::gemm_scratch_bytes(WeightFormat::bf16, m, k)), expected_memory(PairRows{m, n, nullptr}.bytes()),
+              found_memory(PairRows{m, n, nullptr}.bytes());
+          PairRows const expected{m, n, static_cast<float*>(expected_memory.data())}, found{m, n, static_cast<float*>(found_memory.data())};
+          std::vector<float> floats(m * n), next(m * n), next_of_rounded(m * n);
+          auto const multiply = [&](float const* rows, std::size_t inputs, void* memory, kernels::Epilogue const& behind, float* target) {
+            kernels::gemm(m, n, inputs, rows, inputs, {b.data(), WeightFormat::bf16}, target, n, behind, executor,
+                          static_cast<std::byte*>(memory));
+          };
+          kernels::Epilogue epilogue{.bias = bias.data(), .activation = Activation::gelu};
+          multiply(a.data(), k, scratch.data(), epilogue, floats.data());
+          if (k == 0) CHECK(floats.back() != 0.0f);
+          kernels::detail::round_rows(floats.data(), n, 0, m, expected);
+          epilogue.rounded = static_cast<std::byte*>(found_memory.data());
+          multiply(a.data(), k, scratch.data(), epilogue, nullptr);
+          std::size_t wrong = 0;
+          for (std::size_t row = 0; row < m; ++row)
+            for (std::size_t chunk = 0; chunk < found.chunks(); ++chunk)
+              wrong += std::memcmp(found.at(row, chunk), expected.at(row, chunk), PairRows::chunk_words * sizeof(float)) != 0;
+          CHECK(wrong == 0);
+          multiply(floats.data(), n, expected_memory.data(), {}, next.data());
+          multiply(nullptr, n, found_memory.data(), {}, next_of_rounded.data());
+          CHECK(std::ranges::equal(next, next_of_rounded, same));
+        }
+    }
 }
 
 #if defined(AXIFORM_HAS_AMX)

@@ -306,7 +306,7 @@ TEST_CASE("set_weight_format: every matrix and table of a layer of one's own is 
   }
 }
 
-TEST_CASE("bf16: an encoder's layer has the same bits whether or not somebody watches, and hands on rounded rows where it can") {
+TEST_CASE("bf16: an encoder's layer has the same bits whether or not somebody watches") {
   std::vector<std::size_t> const lengths{5, 1, 40, 17};
   auto const sequences = SequenceOffsets<axes::Tokens>::of_lengths(lengths);
   auto const values = random_floats(63 * 64, 3);
@@ -326,6 +326,27 @@ TEST_CASE("bf16: an encoder's layer has the same bits whether or not somebody wa
         auto const watched = layer(x, {.sequences = sequences}, context);
         CHECK(std::ranges::equal(watched.elements(), alone.elements()));
       }
+}
+
+TEST_CASE("bf16: a map hands on rounded rows to one in bf16 alone, with the bits of floats") {
+  Context context;
+  Linear<Width, Rows> up({70}, {40});
+  Linear<Rows, Width> down({40}, {70});
+  fill(up, WeightFormat::bf16);
+  fill(down, WeightFormat::bf16);
+  Tensor<float, axes::Tokens, Width> x(std::size_t{9}, std::size_t{70});
+  std::ranges::copy(random_floats(9 * 70, 5), x.elements().begin());
+  CHECK_THROWS_WITH_AS(up.rounded(x, context), "Linear: found rounded rows and weights in f32, expected bf16 and products by tiles",
+                       ArgumentError);
+  set_weight_format(up, WeightFormat::bf16);
+  if (!can_round_results(up.format())) return;
+  auto const rounded = up.rounded(x, context, gelu);
+  CHECK_THROWS_AS(down(rounded, context), ArgumentError);
+  set_weight_format(down, WeightFormat::bf16);
+  auto const found = down(rounded, context, add_residual(x)), expected = down(up(x, context, gelu), context, add_residual(x));
+  CHECK(std::ranges::equal(found.elements(), expected.elements()));
+  Linear<Rows, Width> const narrow({30}, {70});
+  CHECK_THROWS_WITH_AS(narrow(rounded, context), "Linear<Rows, Width>: found a tensor [9, 40], expected [Tokens, 30]", ShapeError);
 }
 
 #if defined(__linux__)

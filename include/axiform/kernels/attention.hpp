@@ -33,8 +33,10 @@ std::size_t attention_scratch_floats(AttentionQueries const& queries, RoundedAtt
 /// Softmax(scale * Q Kᵀ + bias) V for every head of every sequence (Vaswani et al. 2017, eq. 1), each within its own keys.
 ///
 /// A query's result has the same bits whatever the batch, the threads and the source of the keys: it depends on the query, and on the keys and
-/// values that it sees, alone. Its sums run over them in tiles of 1024 positions, from the sequence's begin, which are joined in order (within a tile, and
-/// with `AttentionQueries::in_bfloat16`, as kernels/pair_product.hpp says). A query that sees no key gets zeros.
+/// values that it sees, alone. Its sums run over them in tiles of 1024 positions, from the sequence's begin, which are joined in order. A query that
+/// sees no key gets zeros.
+///
+/// With `AttentionQueries::in_bfloat16`, which keys in caches do not heed, the sums within a tile are those of kernels/pair_product.hpp.
 ///
 /// @param scratch `attention_scratch_floats(queries, keys, executor.concurrency())`, best at a multiple of 64 bytes.
 void attention(AttentionQueries const& queries, AttentionKeys const& keys, float* scratch, Executor& executor);
@@ -42,8 +44,8 @@ void attention(AttentionQueries const& queries, AttentionKeys const& keys, float
 /// The same with keys and values from caches, one for each sequence.
 void attention(AttentionQueries const& queries, CachedKeys const* keys, float* scratch, Executor& executor);
 
-/// The same of rows in bfloat16, to such rows: with the bits of `in_bfloat16` on their floats.
-/// @pre Of `queries`, what `in_bfloat16` says holds; `query` and `output` are not read.
+/// The same of rows in bfloat16, to such rows: with the bits of `in_bfloat16` on their floats. `query` and `output` are not heeded.
+/// @pre `can_round_results(WeightFormat::bf16)`, the mask is `none` and there is no window.
 void attention(AttentionQueries const& queries, RoundedAttentionRows const& rows, float* scratch, Executor& executor);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -71,7 +73,7 @@ struct AttentionRun : AttentionPlan {
               .value_scales = has_scales ? data + layout.value_scales_of(head) : nullptr,
               .widened = scratch};
     }
-    if (is_paired) return pack_by_pairs(s, head, scratch);
+    if (is_paired()) return pack_by_pairs(s, head, scratch);
     std::size_t const count = key_count(s);
     KeyValueRows const from = rows_of(s, head);
     auto const layout = scratch_layout(count);
@@ -109,13 +111,7 @@ struct AttentionRun : AttentionPlan {
     auto* const pairs = reinterpret_cast<std::uint16_t*>(scratch + paired_rows_floats());
     pack_keys_by_pairs(layout, keys, pairs);
     pack_values_by_pairs(layout, values, pairs);
-    return {.keys = nullptr,
-            .values = nullptr,
-            .value_step = 0,
-            .value_panel_stride = 0,
-            .widened = scratch,
-            .pairs = pairs,
-            .pair_keys = layout.keys};
+    return {.paired = {.pairs = pairs, .keys = layout.keys, .words = scratch}};
   }
   // A sequence's rows of the head that is number `head` in a row.
   HeadRows rounded_rows_of(std::size_t s, std::size_t head) const noexcept {
@@ -125,15 +121,21 @@ struct AttentionRun : AttentionPlan {
             .first_row = queries.offsets[s],
             .first_chunk = head * (size / PairRows::chunk_columns)};
   }
-  HeadRows queries_of(QueryRows const& of, TileRows const& floats) const noexcept {
-    if (rounded == nullptr) return {queries.head_size, floats.query, floats.query_stride};
+  HeadRows queries_of(QueryRows const& of) const noexcept {
+    std::size_t const size = queries.head_size;
+    if (rounded == nullptr) return {size, query_row(of), of.are_heads ? size : queries.query_stride};
     HeadRows result = rounded_rows_of(of.sequence, of.head);
     result.first_row += of.query;
     if (of.are_heads) {
       result.rows_apart = 0;
-      result.chunks_apart = queries.head_size / PairRows::chunk_columns;
+      result.chunks_apart = size / PairRows::chunk_columns;
     }
     return result;
+  }
+  // The first of some rows of queries, where they are floats.
+  float const* query_row(QueryRows const& of) const noexcept {
+    if (rounded != nullptr) return nullptr;
+    return queries.query + (queries.offsets[of.sequence] + of.query) * queries.query_stride + of.head * queries.head_size;
   }
 
   float scale_of_scores() const noexcept { return queries.bias.data == nullptr ? queries.scale : 1.0F; }
@@ -142,10 +144,6 @@ struct AttentionRun : AttentionPlan {
   float* probabilities(std::size_t s, std::size_t head, std::size_t query) const noexcept {
     if (queries.probabilities == nullptr || queries.probabilities[s] == nullptr) return nullptr;
     return queries.probabilities[s] + (head * query_count(s) + query) * key_count(s);
-  }
-
-  float const* query_row(QueryRows const& of) const noexcept {
-    return queries.query + (queries.offsets[of.sequence] + of.query) * queries.query_stride + of.head * queries.head_size;
   }
 
   // Rows against a tile of keys: their sums, `stride` floats apart.
@@ -160,14 +158,14 @@ struct AttentionRun : AttentionPlan {
       ranges[r].begin = keys.begin - origin;
       ranges[r].end = keys.end - origin;
     }
-    TileRows const of_tile{.query = queries.query == nullptr ? nullptr : query_row(rows_),
+    TileRows const of_tile{.query = query_row(rows_),
                            .query_stride = rows_.are_heads ? size : queries.query_stride,
                            .count = rows_.count,
                            .seen = ranges,
                            .head_size = size,
                            .scores = scores,
                            .stride = score_stride(ranges[rows_.count - 1].end)};
-    is_paired ? score_by_pairs(of_tile, queries_of(rows_, of_tile), packed, origin) : score(of_tile, packed, origin);
+    is_paired() ? score_by_pairs(of_tile, queries_of(rows_), packed.paired, origin) : score(of_tile, packed, origin);
     if (packed.key_scales != nullptr) multiply_scores(of_tile, packed.key_scales + origin);
     if (queries.bias.data != nullptr)
       for (std::size_t r = 0; r < rows_.count; ++r) add_bias(of_tile, r, rows_.head_of(r), rows_.query_of(r), origin, seen);
@@ -176,7 +174,7 @@ struct AttentionRun : AttentionPlan {
       if (float* const map = probabilities(rows_.sequence, rows_.head_of(r), rows_.query_of(r)))
         std::copy(of_tile.row(r) + ranges[r].begin, of_tile.row(r) + ranges[r].end, map + origin + ranges[r].begin);
     if (packed.value_scales != nullptr) multiply_scores(of_tile, packed.value_scales + origin);
-    is_paired ? weigh_by_pairs(of_tile, packed, origin, output, stride) : weigh_values(of_tile, packed, origin, output, stride);
+    is_paired() ? weigh_by_pairs(of_tile, packed.paired, origin, output, stride) : weigh_values(of_tile, packed, origin, output, stride);
   }
 
   void add_bias(TileRows const& of_tile, std::size_t row, std::size_t head, std::size_t query, std::size_t origin,

@@ -42,8 +42,8 @@ struct AttentionQueries {
   ScoreBias bias = {};  ///< of the scaled scores
   /// null, or how many keys of each sequence, the first, its queries see; with the mask `causal` it is not heeded
   std::size_t const* attended = nullptr;
-  /// Whether queries, keys, exponentials and values are rounded to bfloat16 where tiles multiply it (`simd::bfloat16_products`): of keys of this pass, all
-  /// of which a query sees. Else all is in floats.
+  /// Whether queries, keys, exponentials and values are rounded to bfloat16 where tiles multiply it (`simd::bfloat16_products`), the keys are of this pass,
+  /// and all queries of a sequence see the same ones (no mask, no window). Else all is in floats.
   bool in_bfloat16 = false;
   std::size_t const* offsets = nullptr;   ///< [sequences + 1], the first row of each sequence
   float const* query = nullptr;           ///< [rows, heads * head_size]

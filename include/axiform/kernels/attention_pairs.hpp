@@ -44,14 +44,14 @@ struct HeadRows {
 struct PairedLayout {
   std::size_t head_size, keys;
 
-  static constexpr std::size_t whole_chunks(std::size_t inputs) noexcept {
+  static constexpr std::size_t padded_inputs(std::size_t inputs) noexcept {
     return (inputs + PairRows::chunk_columns - 1) / PairRows::chunk_columns * PairRows::chunk_columns;
   }
-  std::size_t key_weights() const noexcept { return packed_floats(whole_chunks(head_size), keys); }
-  std::size_t value_weights() const noexcept { return packed_floats(whole_chunks(keys), head_size); }
+  std::size_t key_weights() const noexcept { return packed_floats(padded_inputs(head_size), keys); }
+  std::size_t value_weights() const noexcept { return packed_floats(padded_inputs(keys), head_size); }
   std::size_t floats() const noexcept { return (key_weights() + value_weights()) / 2; }
   // From the first weight on.
-  std::size_t panel_of_key(std::size_t key) const noexcept { return key / panel_width * panel_width * whole_chunks(head_size); }
+  std::size_t panel_of_key(std::size_t key) const noexcept { return key / panel_width * panel_width * padded_inputs(head_size); }
   std::size_t values_of_tile(std::size_t tile) const noexcept { return key_weights() + packed_floats(tile * key_tile, head_size); }
   std::size_t keys_of_tile(std::size_t tile) const noexcept { return std::min(keys - tile * key_tile, key_tile); }
 };
@@ -59,7 +59,7 @@ struct PairedLayout {
 // Sixteen columns and a chunk of inputs lie together: a tile.
 inline void pack_keys_by_pairs(PairedLayout const& layout, HeadRows const& keys, std::uint16_t* weights) noexcept {
   constexpr std::size_t height = simd::tile_height, width = PairRows::chunk_words;
-  std::size_t const inputs = PairedLayout::whole_chunks(layout.head_size);
+  std::size_t const inputs = PairedLayout::padded_inputs(layout.head_size);
   alignas(64) float rows[height * width];
   for (std::size_t first = 0; first < layout.keys; first += height)
     for (std::size_t chunk = 0; chunk < keys.chunks(); ++chunk) {
@@ -75,7 +75,7 @@ inline void pack_keys_by_pairs(PairedLayout const& layout, HeadRows const& keys,
 inline void pack_values_by_pairs(PairedLayout const& layout, HeadRows const& values, std::uint16_t* weights) noexcept {
   alignas(64) float rows[2][PairRows::chunk_words];
   for (std::size_t tile = 0; tile * key_tile < layout.keys; ++tile) {
-    std::size_t const keys = layout.keys_of_tile(tile), inputs = PairedLayout::whole_chunks(keys);
+    std::size_t const keys = layout.keys_of_tile(tile), inputs = PairedLayout::padded_inputs(keys);
     std::uint16_t* const of_tile = weights + layout.values_of_tile(tile);
     for (std::size_t chunk = 0; chunk < values.chunks(); ++chunk) {
       std::size_t const column = chunk * PairRows::chunk_columns;
@@ -95,34 +95,40 @@ inline void pack_values_by_pairs(PairedLayout const& layout, HeadRows const& val
   }
 }
 
+inline constexpr Epilogue nothing_follows;
+
 // As `score`, of rows that all see the first keys of a tile.
-inline void score_by_pairs(TileRows const& rows, HeadRows const& queries, PackedHead const& head, std::size_t origin) noexcept {
-  static constexpr Epilogue nothing;
-  std::size_t const keys = (rows.seen[0].end + simd::lanes - 1) / simd::lanes * simd::lanes;
-  std::size_t const inputs = PairedLayout::whole_chunks(rows.head_size);
-  PairRows const words{rows.count, inputs, head.widened};
+inline void score_by_pairs(TileRows const& rows, HeadRows const& queries, PairedHead const& head, std::size_t origin) noexcept {
+  PairedLayout const layout{rows.head_size, head.keys};
+  PairRows const words{rows.count, PairedLayout::padded_inputs(rows.head_size), head.words};
   for (std::size_t r = 0; r < rows.count; ++r)
     for (std::size_t chunk = 0; chunk < words.chunks(); ++chunk) queries.read(r, chunk, words.at(r, chunk));
-  PairedLayout const layout{rows.head_size, head.pair_keys};
-  PairProduct const product{words, keys, head.pairs + layout.panel_of_key(origin), rows.scores, rows.stride, nothing, true};
-  product.run(0, rows.count, 0, panel_count(keys));
+  PairProduct const product{.rows = words,
+                            .n = PairedLayout::padded_inputs(rows.seen[0].end),  // two tiles, for which a row has room
+                            .b = head.pairs + layout.panel_of_key(origin),
+                            .c = rows.scores,
+                            .c_stride = rows.stride,
+                            .epilogue = nothing_follows,
+                            .room = TargetRoom::of_whole_tiles};
+  product.run(0, rows.count, 0, panel_count(product.n));
 }
 
 // As `weigh_values`, likewise.
-inline void weigh_by_pairs(TileRows const& rows, PackedHead const& head, std::size_t origin, float* sums,
+inline void weigh_by_pairs(TileRows const& rows, PairedHead const& head, std::size_t origin, float* sums,
                            std::size_t sums_stride) noexcept {
-  static constexpr Epilogue nothing;
-  std::size_t const keys = rows.seen[0].end, columns = (rows.head_size + simd::lanes - 1) / simd::lanes * simd::lanes;
-  if (keys == 0) {
-    for (std::size_t r = 0; r < rows.count; ++r) std::fill_n(sums + r * sums_stride, columns, 0.0F);
-    return;
-  }
-  PairRows words{rows.count, keys, head.widened};
+  PairedLayout const layout{rows.head_size, head.keys};
+  std::size_t const keys = rows.seen[0].end;
+  PairRows words{rows.count, keys, head.words};
   round_rows(rows.scores, rows.stride, 0, rows.count, words);
-  words.k = PairedLayout::whole_chunks(keys);
-  PairedLayout const layout{rows.head_size, head.pair_keys};
-  PairProduct const product{words, columns, head.pairs + layout.values_of_tile(origin / key_tile), sums, sums_stride, nothing, true};
-  product.run(0, rows.count, 0, panel_count(columns));
+  words.k = PairedLayout::padded_inputs(keys);
+  PairProduct const product{.rows = words,
+                            .n = (rows.head_size + simd::lanes - 1) / simd::lanes * simd::lanes,
+                            .b = head.pairs + layout.values_of_tile(origin / key_tile),
+                            .c = sums,
+                            .c_stride = sums_stride,
+                            .epilogue = nothing_follows,
+                            .room = TargetRoom::of_whole_tiles};
+  product.run(0, rows.count, 0, panel_count(product.n));
 }
 
 }  // namespace axiform::inline AXIFORM_ARCH::kernels::detail

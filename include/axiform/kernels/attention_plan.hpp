@@ -19,7 +19,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels::detail {
 // Queries that are run together, in whole tiles: their scores against a tile of keys stay in L2 beside keys and values (128 KiB). The size changes no bit.
 inline std::size_t block_rows(std::size_t keys_of_tile, std::size_t rows_of_tile, std::size_t most) noexcept {
   constexpr std::size_t score_floats = 32 * 1024;
-  return std::clamp(score_floats / (keys_of_tile + 1) / rows_of_tile * rows_of_tile, rows_of_tile, most);
+  return std::clamp(score_floats / std::max<std::size_t>(keys_of_tile, 1) / rows_of_tile * rows_of_tile, rows_of_tile, most);
 }
 
 // Neighbouring queries of one head, or, of a sequence that has one query, that query's neighbouring heads: then a tile of rows reads the
@@ -78,13 +78,20 @@ struct AttentionPlan {
   std::size_t longest = 1;    // queries of any sequence
   std::size_t block = 0;      // rows that are run together
   bool is_narrow = false;     // whether some keys are no floats
-  bool is_paired = false;     // whether all is multiplied in bfloat16
+  bool asks_for_pairs = false;
 
-  AttentionPlan(AttentionQueries const& all, AttentionKeys const& from) noexcept : queries(all), rows(&from) { look_at_lengths(); }
-  AttentionPlan(AttentionQueries const& all, CachedKeys const* from) noexcept : queries(all), cached(from) { look_at_lengths(); }
-  AttentionPlan(AttentionQueries const& all, RoundedAttentionRows const& from) noexcept : queries(all), rounded(&from) {
+  AttentionPlan(AttentionQueries const& all, AttentionKeys const& from) noexcept : queries(all), rows(&from) {
+    asks_for_pairs = queries.in_bfloat16 && queries.window == 0 && queries.mask == AttentionMask::none;
     look_at_lengths();
   }
+  AttentionPlan(AttentionQueries const& all, CachedKeys const* from) noexcept : queries(all), cached(from) { look_at_lengths(); }
+  AttentionPlan(AttentionQueries const& all, RoundedAttentionRows const& from) noexcept
+      : queries(all), rounded(&from), asks_for_pairs(true) {
+    look_at_lengths();
+  }
+
+  // Whether tiles multiply all in bfloat16.
+  constexpr bool is_paired() const noexcept { return simd::bfloat16_products == simd::Bfloat16Products::of_tiles && asks_for_pairs; }
 
   void look_at_lengths() noexcept {
     for (std::size_t s = 0; s < queries.sequences; ++s) {
@@ -92,10 +99,8 @@ struct AttentionPlan {
       longest = std::max(longest, query_count(s));
       is_narrow = is_narrow || (cached != nullptr && cached[s].layout.format != CacheFormat::f32);
     }
-    if constexpr (simd::bfloat16_products == simd::Bfloat16Products::of_tiles)
-      is_paired = queries.in_bfloat16 && cached == nullptr && queries.window == 0 && queries.mask == AttentionMask::none;
-    block = is_paired ? block_rows(tile_keys(0), 2 * simd::tile_height, most_paired_rows)
-                      : block_rows(tile_keys(most_block_rows), tile_rows, 10 * tile_rows);
+    block = is_paired() ? block_rows(tile_keys(0), 2 * simd::tile_height, most_paired_rows)
+                        : block_rows(tile_keys(most_vector_rows), tile_rows, most_vector_rows);
   }
 
   // Keys of a tile that so many rows see at most, counted from a panel's begin. Windows of neighbours lie one key further each.
@@ -120,11 +125,11 @@ struct AttentionPlan {
   // A row's sums over one tile: the output's columns, then the sum of exponentials.
   std::size_t padded_size() const noexcept { return (queries.head_size + simd::lanes - 1) / simd::lanes * simd::lanes; }
   std::size_t sums_floats() const noexcept { return padded_size() + simd::lanes; }
-  // The sums of a sequence's parts, for each tile of each row, but where they are whole tiles. The tiles of sequences with few queries are run by themselves: one query's keys
+  // The sums of a sequence's parts, for each tile of each row; in bfloat16 there are no parts. The tiles of sequences with few queries are run by themselves: one query's keys
   // are then spread over threads, whatever its heads.
   std::size_t parts_floats(std::size_t s) const noexcept {
     std::size_t const count = query_count(s);
-    if (count == 0 || count > tile_rows || is_paired) return 0;
+    if (count == 0 || count > tile_rows || is_paired()) return 0;
     KeyRange const tiles = visible(s).tiles(0, count);
     std::size_t const number = tiles.end - tiles.begin;
     return number == 1 ? 0 : number * queries.heads * count * sums_floats();
@@ -135,17 +140,17 @@ struct AttentionPlan {
     return floats;
   }
 
-  // What a thread has for itself: scores, the sums of rows and those of a tile, and the packed keys and values of one head when no cache holds them.
-  // Rows that have room: whole tiles, where there are tiles.
+  // Rows that have room: where there are tiles, whole ones.
   std::size_t rows_at_once() const noexcept {
     std::size_t const most = std::min(block, std::max(longest, queries.group));
-    return is_paired ? (most + simd::tile_height - 1) / simd::tile_height * simd::tile_height : most;
+    return is_paired() ? (most + simd::tile_height - 1) / simd::tile_height * simd::tile_height : most;
   }
   std::size_t score_floats() const noexcept { return rows_at_once() * score_stride(tile_keys(block)); }
   std::size_t sums_of_rows() const noexcept { return rows_at_once() * padded_size(); }
   KeyValueLayout scratch_layout(std::size_t keys) const noexcept { return KeyValueLayout::for_keys(1, queries.head_size, keys); }
+  // What a thread has for itself: scores, the sums of rows and those of a tile, and the packed keys and values of one head when no cache holds them.
   std::size_t own_floats() const noexcept {
-    std::size_t const packed = is_paired           ? PairedLayout{queries.head_size, most_keys}.floats() + paired_rows_floats()
+    std::size_t const packed = is_paired()         ? PairedLayout{queries.head_size, most_keys}.floats() + paired_rows_floats()
                                : cached == nullptr ? scratch_layout(most_keys).floats()
                                : is_narrow         ? widened_floats()
                                                    : 0;
@@ -180,7 +185,7 @@ struct AttentionPlan {
       bool const are_heads = count == 1;
       std::size_t const taken = std::min(run.block, are_heads ? group - head % group : count - query);
       KeyRange const tiles = run.visible(sequence).tiles(query, are_heads ? query + 1 : query + taken);
-      bool const is_part = !run.is_paired && count <= tile_rows && tiles.end - tiles.begin > 1;
+      bool const is_part = !run.is_paired() && count <= tile_rows && tiles.end - tiles.begin > 1;
       job = {{sequence, head, query, taken, are_heads}, tiles.begin, tiles.end, is_part, sums};
       if (is_part) {
         job.first_tile += tile++;

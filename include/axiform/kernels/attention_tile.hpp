@@ -26,8 +26,9 @@ namespace axiform::inline AXIFORM_ARCH::kernels::detail {
 inline constexpr std::size_t key_tile = 1024;
 static_assert(key_tile % panel_width == 0);
 
-// Queries that are run together at most, and of those whose products tiles do.
-inline constexpr std::size_t most_paired_rows = 64, most_block_rows = std::max(10 * tile_rows, most_paired_rows);
+// Queries that are run together at most: by vectors, by tiles, and by either.
+inline constexpr std::size_t most_vector_rows = 10 * tile_rows, most_paired_rows = 64,
+                             most_block_rows = std::max(most_vector_rows, most_paired_rows);
 
 // The keys [begin, end).
 struct KeyRange {
@@ -38,16 +39,22 @@ struct KeyRange {
 inline constexpr std::size_t widened_keys = 64;
 inline constexpr std::size_t widened_panels = panels_at_once(1);
 
+// The keys and values of one head of one sequence in bfloat16, as kernels/attention_pairs.hpp has them.
+struct PairedHead {
+  std::uint16_t const* pairs = nullptr;
+  std::size_t keys = 0;    // that are attended to
+  float* words = nullptr;  // scratch memory for rows of queries, or of exponentials
+};
+
 // The keys and values of one head of one sequence.
 struct PackedHead {
-  float const* keys;                                           // panels
-  float const* values;                                         // panels, `value_step` numbers from key to key
-  std::size_t value_step, value_panel_stride;                  // in numbers
+  float const* keys = nullptr;                                 // panels
+  float const* values = nullptr;                               // panels, `value_step` numbers from key to key
+  std::size_t value_step = 0, value_panel_stride = 0;          // in numbers
   CacheFormat format = CacheFormat::f32;                       // what the numbers are
   float const *key_scales = nullptr, *value_scales = nullptr;  // of int8
   float* widened = nullptr;                                    // scratch memory for numbers that are not floats
-  std::uint16_t const* pairs = nullptr;  // instead of all before, as PairedLayout has them; rows in pairs go to `widened`
-  std::size_t pair_keys = 0;             // of the sequence
+  PairedHead paired = {};                                      // instead of all that, where tiles multiply
 };
 
 // The address of a number of a cache, as tiles take it.

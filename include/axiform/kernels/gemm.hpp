@@ -37,7 +37,7 @@ namespace axiform::inline AXIFORM_ARCH::kernels {
 ///
 /// @param a         [m, k], rows `a_stride` floats apart; or null where a product before has left them in `scratch` (`Epilogue::rounded`).
 /// @param packed_b  [k, n] as `pack_panels` writes it, in any format; in blocks as `pack_blocks` does.
-/// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A.
+/// @param c         [m, n], rows `c_stride` floats apart; may be the epilogue's residual, must not overlap A; null with `Epilogue::rounded`.
 /// @param scratch   `gemm_scratch_bytes(packed_b.format, m, k)`, at a multiple of 64 bytes.
 void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
           std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch = nullptr);
@@ -189,11 +189,11 @@ inline void round_rows_to_pairs(std::size_t m, std::size_t k, float const* a, st
 AXIFORM_INLINE void gemm(std::size_t m, std::size_t n, std::size_t k, float const* a, std::size_t a_stride, PackedPanels packed_b, float* c,
                          std::size_t c_stride, Epilogue const& epilogue, Executor& executor, std::byte* scratch) {
   if (m == 0 || n == 0) return;
-  if (k == 0) packed_b = PackedPanels(nullptr, WeightFormat::f32);  // nothing to read, in no format
-  if (is_in_blocks(packed_b.format)) return integer_product(m, n, k, a, a_stride, packed_b, c, c_stride, epilogue, executor, scratch);
   if constexpr (simd::bfloat16_products == simd::Bfloat16Products::of_tiles)
     if (packed_b.format == WeightFormat::bf16)
       return pair_product(m, n, k, a, a_stride, packed_b, c, c_stride, epilogue, executor, scratch);
+  if (k == 0) packed_b = PackedPanels(nullptr, WeightFormat::f32);  // nothing to read, in no format
+  if (is_in_blocks(packed_b.format)) return integer_product(m, n, k, a, a_stride, packed_b, c, c_stride, epilogue, executor, scratch);
   detail::Product product{m, n, k, a, a_stride, packed_b, c, c_stride, epilogue};
   if (gemm_scratch_bytes(packed_b.format, m, k) != 0) {
     product.a = reinterpret_cast<float*>(scratch);

@@ -54,8 +54,8 @@ constexpr std::size_t words_of_row(std::size_t k) noexcept { return (k / 2 + k %
 /// @param words `words_of_row(k)` words.
 void round_to_pairs(float const* row, std::size_t k, float* words) noexcept;
 
-/// Rows rounded to bfloat16, as tiles take them: `[m / 16, rounded up][chunks][16 rows][16 words]`, a word the pair of kernels/packed_pairs.hpp. What lies
-/// behind the last row in the last sixteen has no meaning.
+/// Rows rounded to bfloat16, as tiles take them: `[m / 16, rounded up][chunks][16 rows][16 words]`, a word two neighbouring
+/// inputs. What lies behind the last row in the last sixteen has no meaning.
 struct PairRows {
   std::size_t m;  ///< How many there are.
   std::size_t k;  ///< Inputs of a row.

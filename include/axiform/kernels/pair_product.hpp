@@ -31,10 +31,13 @@ namespace detail {
 inline void round_rows(float const* a, std::size_t a_stride, std::size_t first, std::size_t last, PairRows target) noexcept {
   for (std::size_t row = first; row < last; ++row)
     for (std::size_t chunk = 0; chunk < target.chunks(); ++chunk) {
-      std::size_t const input = chunk * 2 * PairRows::chunk_words;
-      round_to_pairs(a + row * a_stride + input, std::min(2 * PairRows::chunk_words, target.k - input), target.at(row, chunk));
+      std::size_t const input = chunk * PairRows::chunk_columns;
+      round_to_pairs(a + row * a_stride + input, std::min(PairRows::chunk_columns, target.k - input), target.at(row, chunk));
     }
 }
+
+// What a target has room for. Into whole tiles, in which the last rows may be of no one, sums are stored at once; nothing may follow the product then.
+enum class TargetRoom { of_rows, of_whole_tiles };
 
 // One product whose rows are in bfloat16.
 struct PairProduct {
@@ -44,14 +47,13 @@ struct PairProduct {
   float* c;
   std::size_t c_stride;
   Epilogue const& epilogue;
-  // Whether nothing follows, and the target has room behind its last row for whole tiles: then tiles are stored there.
-  bool takes_tiles = false;
+  TargetRoom room = TargetRoom::of_rows;
 
   static constexpr std::size_t chunk_words = PairRows::chunk_words;
   static constexpr std::size_t chunk_weights = chunk_inputs * panel_width;       // of a panel
   static constexpr std::size_t tile_weights = chunk_inputs * simd::tile_height;  // of sixteen columns
 
-  std::size_t whole_chunks() const noexcept { return rows.k / (2 * chunk_words); }
+  std::size_t whole_chunks() const noexcept { return rows.k / PairRows::chunk_columns; }
   bool has_tail() const noexcept { return rows.chunks() != whole_chunks(); }
   std::uint16_t const* panel_at(std::size_t panel) const noexcept { return b + panel * panel_width * rows.k; }
   std::size_t columns_of(std::size_t panel) const noexcept { return std::min(panel_width, n - panel * panel_width); }
@@ -236,7 +238,7 @@ struct PairProduct {
       return;
     }
     // Rows that stay in L2 while the panels pass: processors with tiles have 2 MiB of it. Fewer at a time, so that their sums stay in L1.
-    std::size_t const block = std::max(pair, block_floats / (chunks * chunk_words) / pair * pair);
+    std::size_t const block = std::max(pair, block_floats / (std::max<std::size_t>(chunks, 1) * chunk_words) / pair * pair);
     for (std::size_t from = first_row; from < last_row; from += block) {
       std::size_t const to = std::min(last_row, from + block);
       for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
@@ -251,7 +253,7 @@ struct PairProduct {
 
   // Whether tiles of these columns are stored in the target.
   bool are_in_target(std::size_t panel, std::size_t column, std::size_t columns) const noexcept {
-    return takes_tiles && column + columns <= columns_of(panel);
+    return room == TargetRoom::of_whole_tiles && column + columns <= columns_of(panel);
   }
   Sums in_target(std::size_t row, std::size_t panel, std::size_t column) const noexcept {
     return {c + row * c_stride + panel * panel_width + column, c_stride};
@@ -261,7 +263,7 @@ struct PairProduct {
   void run_rows_by_tiles(std::size_t from, std::size_t to, std::size_t panel, std::size_t column, std::size_t shares,
                          std::uint16_t const* tail, float* sums) const noexcept {
     bool const is_final = are_in_target(panel, column, pair);
-    std::size_t const chunks = rows.chunks(), parts = to - from > pair ? (chunks + most_chunks - 1) / most_chunks : 1;
+    std::size_t const chunks = rows.chunks(), parts = to - from > pair && chunks != 0 ? (chunks + most_chunks - 1) / most_chunks : 1;
     for (std::size_t part = 0; part < parts; ++part) {
       Part of_sum{part * chunks / parts, (part + 1) * chunks / parts, panel, column, tail, nullptr, shares};
       of_sum.next =

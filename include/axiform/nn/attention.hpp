@@ -83,10 +83,11 @@ class Attention {
                                     .bias = input.places.bias(),
                                     .attended = input.attended,
                                     .in_bfloat16 = projection_.format() == WeightFormat::bf16};
-    if (hands_on_rounded(options, input, context)) {
-      auto const fused = projection_.rounded(x, context);
-      return output_(rounded_attention<Width>(fused, heads_, width(), input.sequences, options, context), context, epilogues...);
-    }
+    if constexpr (may_hand_on_rounded)
+      if (input.past.cache == nullptr && hands_on_rounded(options, context))
+        return output_(
+            rounded_attention<Width>(projection_.rounded(x, context), heads_, key_heads_, width(), input.sequences, options, context),
+            context, epilogues...);
     auto fused = projection_(x, context);
     std::size_t const width = heads_ * head_size_, key_width = key_heads_ * head_size_;
     auto const query = internal::fused_part<Width>(fused, 0, width);
@@ -166,11 +167,10 @@ class Attention {
     }
   }
 
-  // Whether nothing but attention reads queries, keys and values, and nothing but the next product what it gives.
-  template <Axis Rows>
-  bool hands_on_rounded(AttentionSettings const& options, Input<Rows> const& input, Context const& context) const noexcept {
-    return !has_head_norms && !Places::turns && input.past.cache == nullptr && context.observer() == nullptr &&
-           can_hand_on_rounded(projection_.format()) && output_.format() == projection_.format() &&
+  // Whether nothing but attention reads queries, keys and values, and nothing but the next product what it gives: of this type, and in this pass.
+  static constexpr bool may_hand_on_rounded = can_round_results(WeightFormat::bf16) && !is_causal && !has_head_norms && !Places::turns;
+  bool hands_on_rounded(AttentionSettings const& options, Context const& context) const noexcept {
+    return options.in_bfloat16 && output_.format() == WeightFormat::bf16 && context.observer() == nullptr &&
            can_attend_to_rounded(options, head_size_);
   }
 

@@ -37,14 +37,14 @@ class Linear {
   Tensor<float, RowAxis<X>, Out> operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
     return linear<In, Out>(x, weight_, bias_data(), context, epilogues...);
   }
-  /// The same of rows that `rounded` of a map in the same format has left.
+  /// The same of rows that `rounded` has left. @throws As `rounded`.
   template <Axis Rows, EpilogueOf<Rows, Out>... Epilogues>
-  Tensor<float, Rows, Out> operator()(RoundedRows<Rows, In> const& x, Context& context, Epilogues const&... epilogues) const {
+  Tensor<float, Rows, Out> operator()(Bfloat16Rows<Rows, In> const& x, Context& context, Epilogues const&... epilogues) const {
     return linear<In, Out>(x, weight_, bias_data(), context, epilogues...);
   }
-  /// For what reads rounded rows alone. @pre `can_hand_on_rounded(format())`.
+  /// For what reads rounded rows alone. @throws As `operator()`, and ArgumentError where `can_round_results(format())` does not hold.
   template <RowsOf<In> X>
-  RoundedRows<RowAxis<X>, Out> rounded(X const& x, Context& context, ActivationEpilogue activation = {}) const {
+  Bfloat16Rows<RowAxis<X>, Out> rounded(X const& x, Context& context, ActivationEpilogue activation = {}) const {
     return rounded_linear<In, Out>(x, weight_, bias_data(), context, activation);
   }
 

@@ -28,7 +28,7 @@ struct Mlp {
   /// @return  [Rows, Hidden], with the epilogues applied: `mlp(x, context, add_residual(x))`.
   template <RowsOf<typename D::Hidden> X, EpilogueOf<RowAxis<X>, typename D::Hidden>... Epilogues>
   auto operator()(X const& x, Context& context, Epilogues const&... epilogues) const {
-    if (context.observer() == nullptr && can_hand_on_rounded(up.format()) && down.format() == up.format())
+    if (context.observer() == nullptr && can_round_results(up.format()) && down.format() == up.format())
       return down(up.rounded(x, context, activate(activation)), context, epilogues...);
     auto const inner = up(x, context, activate(activation));
     internal::observe_operation(context, LayerOperation::inner, inner);

@@ -332,8 +332,8 @@ constexpr std::size_t count_product_weights(L const& layer) {
   return of_products;
 }
 
-/// Keeps every matrix and every table of a layer in `format`, rounded to it (a format of blocks is bf16 where rows are no multiple of 32 long); norms, biases and plain `Parameter`s stay floats. Arithmetic stays in
-/// float, and each result is the one of a model of floats that were rounded.
+/// Keeps every matrix and every table of a layer in `format`, rounded to it (a format of blocks is bf16 where rows are no multiple of 32 long); norms, biases and plain `Parameter`s stay
+/// floats. What arithmetic does with a format says docs/models.md.
 ///
 /// On a layer just made, whose weights are zeros yet, this touches no memory: a model that is loaded afterwards takes what its format takes.
 template <Layer L>

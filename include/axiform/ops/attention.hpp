@@ -13,7 +13,7 @@
 #include <axiform/core/sequences.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/attention.hpp>
-#include <axiform/ops/rounded_rows.hpp>
+#include <axiform/ops/bfloat16_rows.hpp>
 #include <axiform/ops/rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
@@ -31,7 +31,7 @@ struct AttentionSettings {
   ScoreBias bias = {};              ///< Added to the scaled scores.
   /// How many keys of each sequence, the first, its queries see; empty for all. With the mask `causal` it is not heeded.
   std::span<std::size_t const> attended = {};
-  bool in_bfloat16 = false;  ///< As `kernels::AttentionQueries` has it: where tiles multiply bfloat16, of keys that are all seen.
+  bool in_bfloat16 = false;  ///< As `kernels::AttentionQueries` has it. Keys in caches, or projected before, do not heed it.
 };
 
 /// One layer of a key-value cache, as attention uses it. Nothing is owned.
@@ -155,25 +155,31 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> grouped_attention(Query const& qu
 
 /// Attention of a packed batch to itself in bfloat16, from rounded rows to such: the bits of `grouped_attention` with `in_bfloat16`.
 ///
-/// @param fused [Rows, Width + 2 * KeyWidth]: queries, keys and values side by side.
-/// @return      [Rows, Width].
-/// @pre `can_attend_to_rounded` of the settings and the head size; no observer.
-/// @throws As `grouped_attention`.
+/// @param fused     [Rows, Width + 2 * KeyWidth]: queries, keys and values side by side.
+/// @param width     All heads of queries.
+/// @param key_heads Heads of keys.
+/// @return          [Rows, Width].
+/// @pre `can_attend_to_rounded` of the settings and the head size.
+/// @throws ShapeError when the sequences do not fill the rows, or the widths do not go together.
 template <Axis Width, Axis Rows, Axis Fused>
-RoundedRows<Rows, Width> rounded_attention(RoundedRows<Rows, Fused> const& fused, std::size_t heads, Length<Width> width,
-                                           SequenceOffsets<Rows> const& sequences, AttentionSettings options, Context& context) {
-  options.in_bfloat16 = true;
-  auto const queries = internal::queries_of(fused.rows(), width, heads, (fused.columns() - width) / 2, sequences, options);
-  RoundedRows<Rows, Width> output(Shape<Rows, Width>::of({fused.rows(), width}), context);
+Bfloat16Rows<Rows, Width> rounded_attention(Bfloat16Rows<Rows, Fused> const& fused, std::size_t heads, std::size_t key_heads,
+                                            Length<Width> width, SequenceOffsets<Rows> const& sequences, AttentionSettings const& options,
+                                            Context& context) {
+  std::size_t const key_width = heads == 0 ? 0 : width / heads * key_heads;
+  if (fused.columns() != width + 2 * key_width)
+    throw ShapeError("attention: found " + std::to_string(fused.columns()) + " columns of queries, keys and values, expected " +
+                     std::to_string(width + 2 * key_width));
+  auto queries = internal::queries_of(fused.rows(), width, heads, key_width, sequences, options);
+  Bfloat16Rows<Rows, Width> output(Shape<Rows, Width>::of({fused.rows(), width}), context);
   kernels::RoundedAttentionRows const rows{.fused = fused.pairs(), .output = output.pairs()};
-  auto scratch =
-      make_tensor<float>(context, Shape<axes::Hidden>(kernels::attention_scratch_floats(queries, rows, context.executor().concurrency())));
-  kernels::attention(queries, rows, scratch.data(), context.executor());
+  internal::run_attention(
+      queries, rows, [&](std::size_t s) { return sequences.length(s); }, AttentionKind::self, context);
   return output;
 }
-/// Whether `rounded_attention` can do it: each query sees all keys, and a head fills chunks.
+/// Whether `rounded_attention` can do it: products are by tiles, each query sees all keys, and a head fills chunks.
 constexpr bool can_attend_to_rounded(AttentionSettings const& options, std::size_t head_size) noexcept {
-  return options.mask == AttentionMask::none && options.window == 0 && head_size % kernels::PairRows::chunk_columns == 0;
+  return can_round_results(WeightFormat::bf16) && options.mask == AttentionMask::none && options.window == 0 &&
+         head_size % kernels::PairRows::chunk_columns == 0;
 }
 
 /// Scaled dot-product attention over a packed batch (Vaswani et al. 2017, eq. 1).
@@ -274,7 +280,7 @@ Tensor<float, RowAxis<Query>, LastAxis<Query>> cached_attention(Query const& que
 /// @param query     [Rows, Width], packed.
 /// @param sequences Where the queries of each sequence begin.
 /// @param source    Keys and values, one entry a sequence.
-/// @return          [Rows, Width], the same bits as `grouped_attention` over the rows that were projected.
+/// @return          [Rows, Width], the same bits as `grouped_attention` in floats over the rows that were projected.
 /// @throws ShapeError when the sequences do not fill the rows, or the sources are not as many, or of other heads.
 template <FloatTensor Query>
 Tensor<float, RowAxis<Query>, LastAxis<Query>> projected_attention(Query const& query_tensor, std::size_t heads,

@@ -12,8 +12,8 @@
 #include <axiform/core/memory.hpp>
 #include <axiform/core/tensor.hpp>
 #include <axiform/kernels/gemm.hpp>
+#include <axiform/ops/bfloat16_rows.hpp>
 #include <axiform/ops/packed_matrix.hpp>
-#include <axiform/ops/rounded_rows.hpp>
 
 namespace axiform::inline AXIFORM_ARCH {
 
@@ -63,10 +63,6 @@ void apply(kernels::Epilogue& epilogue, ResidualEpilogue<T> const& added, std::s
   epilogue.residual_stride = added.residual.row_stride();
 }
 
-}  // namespace internal
-
-namespace internal {
-
 // The rows of a product: floats, and scratch memory for what the product makes of them; or no floats, and scratch memory where that is already.
 struct ProductRows {
   std::size_t count;
@@ -74,19 +70,24 @@ struct ProductRows {
   std::size_t stride;
   void* scratch;
 };
+// Where its results go.
+struct ProductTarget {
+  float* floats;
+  std::size_t stride;
+  void* rounded = nullptr;  // instead
+};
 
-// Runs the product into `result`, [rows, outputs].
-template <class Result, class... Epilogues>
-void multiply(ProductRows const& rows, PackedMatrix const& weight, float const* bias, Result& result, Context& context,
+template <class... Epilogues>
+void multiply(ProductRows const& rows, PackedMatrix const& weight, float const* bias, ProductTarget const& target, Context& context,
               Epilogues const&... epilogues) {
-  kernels::Epilogue epilogue{.bias = bias};
-  (apply(epilogue, epilogues, result.rows(), result.columns()), ...);
-  kernels::gemm(rows.count, weight.outputs(), weight.inputs(), rows.floats, rows.stride, weight.panels(), result.data(),
-                result.row_stride(), epilogue, context.executor(), static_cast<std::byte*>(rows.scratch));
+  kernels::Epilogue epilogue{.bias = bias, .rounded = static_cast<std::byte*>(target.rounded)};
+  (apply(epilogue, epilogues, rows.count, weight.outputs()), ...);
+  kernels::gemm(rows.count, weight.outputs(), weight.inputs(), rows.floats, rows.stride, weight.panels(), target.floats, target.stride,
+                epilogue, context.executor(), static_cast<std::byte*>(rows.scratch));
 }
 
-inline Buffer product_scratch(WeightFormat format, std::size_t rows, std::size_t inputs, Context& context) {
-  std::size_t const bytes = kernels::gemm_scratch_bytes(format, rows, inputs);
+inline Buffer product_scratch(PackedMatrix const& weight, std::size_t rows, Context& context) {
+  std::size_t const bytes = kernels::gemm_scratch_bytes(weight.format(), rows, weight.inputs());
   return bytes == 0 ? Buffer() : Buffer(bytes, context.memory());
 }
 
@@ -95,6 +96,11 @@ void check_inputs(Shape<Rows, Columns> const& shape, PackedMatrix const& weight)
   if (shape.lengths()[1] != weight.inputs())
     throw ShapeError("Linear<" + axis_name<In>() + ", " + axis_name<Out>() + ">: found a tensor " + shape.to_string() + ", expected [" +
                      axis_name<Rows>() + ", " + std::to_string(weight.inputs()) + "]");
+}
+inline void check_rounds(PackedMatrix const& weight) {
+  if (!can_round_results(weight.format()))
+    throw ArgumentError("Linear: found rounded rows and weights in " + std::string(name_of(weight.format())) +
+                        ", expected bf16 and products by tiles");
 }
 
 }  // namespace internal
@@ -112,34 +118,36 @@ Tensor<float, RowAxis<X>, Out> linear(X const& x, PackedMatrix const& weight, fl
   auto const view = as_view(x);
   internal::check_inputs<In, Out>(view.shape(), weight);
   auto result = make_tensor<float>(context, Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}));
-  Buffer const scratch = internal::product_scratch(weight.format(), view.rows(), weight.inputs(), context);
-  internal::multiply({view.rows(), view.data(), view.row_stride(), scratch.data()}, weight, bias, result, context, epilogues...);
+  Buffer const scratch = internal::product_scratch(weight, view.rows(), context);
+  internal::multiply({view.rows(), view.data(), view.row_stride(), scratch.data()}, weight, bias, {result.data(), result.row_stride()},
+                     context, epilogues...);
   return result;
 }
 
-/// The same of rows that a product has rounded. @pre The weights are in that one's format.
+/// The same of rows that a product has rounded.
+/// @throws As that, and ArgumentError where `can_round_results` does not hold of the weights' format.
 template <Axis In, Axis Out, Axis Rows, EpilogueOf<Rows, Out>... Epilogues>
-Tensor<float, Rows, Out> linear(RoundedRows<Rows, In> const& x, PackedMatrix const& weight, float const* bias, Context& context,
+Tensor<float, Rows, Out> linear(Bfloat16Rows<Rows, In> const& x, PackedMatrix const& weight, float const* bias, Context& context,
                                 Epilogues const&... epilogues) {
   internal::check_inputs<In, Out>(x.shape(), weight);
-  std::size_t const rows = x.rows();
-  auto result = make_tensor<float>(context, Shape<Rows, Out>::of({rows, weight.outputs()}));
-  internal::multiply({rows, nullptr, 0, x.memory()}, weight, bias, result, context, epilogues...);
+  internal::check_rounds(weight);
+  auto result = make_tensor<float>(context, Shape<Rows, Out>::of({x.rows(), weight.outputs()}));
+  internal::multiply({x.rows(), nullptr, 0, x.memory()}, weight, bias, {result.data(), result.row_stride()}, context, epilogues...);
   return result;
 }
 
-/// activation(x * weightᵀ + bias) rounded for a product with weights of the same format: it has the bits that it would have of `linear`'s floats.
-/// @pre `kernels::can_round_results(weight.format())`.
+/// activation(x * weightᵀ + bias), rounded for a product with weights of the same format, which has the bits that it would have of `linear`'s floats.
+/// @throws As that, and ArgumentError where `can_round_results` does not hold of the weights' format.
 template <Axis In, Axis Out, RowsOf<In> X>
-RoundedRows<RowAxis<X>, Out> rounded_linear(X const& x, PackedMatrix const& weight, float const* bias, Context& context,
-                                            ActivationEpilogue activation = {}) {
+Bfloat16Rows<RowAxis<X>, Out> rounded_linear(X const& x, PackedMatrix const& weight, float const* bias, Context& context,
+                                             ActivationEpilogue activation = {}) {
   auto const view = as_view(x);
   internal::check_inputs<In, Out>(view.shape(), weight);
-  Buffer const scratch = internal::product_scratch(weight.format(), view.rows(), weight.inputs(), context);
-  RoundedRows<RowAxis<X>, Out> result(Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}), context);
-  kernels::Epilogue const epilogue{.bias = bias, .activation = activation.activation, .rounded = static_cast<std::byte*>(result.memory())};
-  kernels::gemm(view.rows(), weight.outputs(), weight.inputs(), view.data(), view.row_stride(), weight.panels(), nullptr, 0, epilogue,
-                context.executor(), static_cast<std::byte*>(scratch.data()));
+  internal::check_rounds(weight);
+  Bfloat16Rows<RowAxis<X>, Out> result(Shape<RowAxis<X>, Out>::of({view.rows(), weight.outputs()}), context);
+  Buffer const scratch = internal::product_scratch(weight, view.rows(), context);
+  internal::multiply({view.rows(), view.data(), view.row_stride(), scratch.data()}, weight, bias, {nullptr, 0, result.memory()}, context,
+                     activation);
   return result;
 }
 

@@ -128,7 +128,7 @@ template <std::size_t Chunk>
   if constexpr (Chunk > 1) copy_tail<Chunk / 2>(target, source, count);
 }
 #if defined(__AVX512F__)
-inline __mmask16 first_lanes(std::size_t count) noexcept { return static_cast<__mmask16>((1u << count) - 1); }
+[[gnu::always_inline]] inline __mmask16 first_lanes(std::size_t count) noexcept { return static_cast<__mmask16>((1u << count) - 1); }
 #endif
 
 }  // namespace detail
@@ -193,8 +193,8 @@ inline __mmask16 first_lanes(std::size_t count) noexcept { return static_cast<__
 #endif
 }
 
-/// Two rows of words, each the bfloat16 of two neighbouring columns, become words of a column's two rows: those of the first row in the upper halves.
-/// @param low,high `lanes` words each, of any alignment: those of the first columns, and of the others.
+/// Two rows of sixteen words, each the bfloat16 of two neighbouring columns, become words of a column's two rows: those of the first row in the upper halves.
+/// @param low,high Sixteen words each, of any alignment: those of the first sixteen columns, and of the others.
 [[gnu::always_inline]] inline void store_pairs_of_rows(void* low, void* high, float const* first, float const* second) noexcept {
 #if defined(__AVX512F__)
   __m512i const upper = _mm512_set1_epi32(static_cast<int>(0xffff0000)), a = _mm512_loadu_si512(first), b = _mm512_loadu_si512(second);
@@ -204,15 +204,15 @@ inline __mmask16 first_lanes(std::size_t count) noexcept { return static_cast<__
   _mm512_storeu_si512(low, _mm512_permutex2var_epi32(even, order, odd));
   _mm512_storeu_si512(high, _mm512_permutex2var_epi32(even, _mm512_add_epi32(order, _mm512_set1_epi32(8)), odd));
 #else
-  std::uint32_t a[lanes], b[lanes], words[2 * lanes];
+  std::uint32_t a[16], b[16], words[32];
   std::memcpy(a, first, sizeof(a));
   std::memcpy(b, second, sizeof(b));
-  for (std::size_t i = 0; i < lanes; ++i) {
+  for (std::size_t i = 0; i < 16; ++i) {
     words[2 * i] = (a[i] & 0xffff0000u) | b[i] >> 16;
     words[2 * i + 1] = a[i] << 16 | (b[i] & 0xffffu);
   }
   std::memcpy(low, words, sizeof(a));
-  std::memcpy(high, words + lanes, sizeof(a));
+  std::memcpy(high, words + 16, sizeof(a));
 #endif
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// `RoundedRows`: rows in bfloat16 as products take them, handed from one operation to the next: floats that nothing else reads are not written then.
+/// `Bfloat16Rows`: rows in bfloat16 as products take them, handed from one operation to the next: floats that nothing else reads are not written then.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,14 @@
 
 namespace axiform::inline AXIFORM_ARCH {
 
-/// Whether operations can hand each other rows that are rounded for weights in this format; the bits are those that they have by floats.
-constexpr bool can_hand_on_rounded(WeightFormat format) noexcept { return kernels::can_round_results(format); }
+using kernels::can_round_results;
 
 /// [Rows, Columns], rounded.
 template <Axis Rows, Axis Columns>
-class RoundedRows {
+class Bfloat16Rows {
  public:
-  /// Uninitialised, in the context's memory. @pre `can_hand_on_rounded` of bf16.
-  RoundedRows(Shape<Rows, Columns> const& shape, Context& context)
+  /// Uninitialised, in the context's memory. @pre `can_round_results(WeightFormat::bf16)`.
+  Bfloat16Rows(Shape<Rows, Columns> const& shape, Context& context)
       : shape_(shape), memory_(kernels::PairRows{shape.lengths()[0], shape.lengths()[1], nullptr}.bytes(), context.memory()) {}
 
   Shape<Rows, Columns> const& shape() const noexcept { return shape_; }  ///< The shape.
