@@ -112,8 +112,8 @@ struct PairProduct {
       Floats above[Rows][tile_vectors], below[Rows][tile_vectors];
       for (std::size_t r = 0; r < Rows; ++r)
         for (std::size_t v = 0; v < tile_vectors; ++v) above[r][v] = below[r][v] = simd::broadcast(0.0f);
-      // 15.3 GB/s on one thread where asking for the next panel, into L2, reads 14.
-      constexpr std::size_t ahead = bytes_asked_ahead / sizeof(std::uint16_t);
+      // One row, weights of twelve layers, two threads: 33 to 35 GB/s. From 1, 1.5, 2 and 4 KiB ahead 30, 29, 30 and 30, of the next panel into L2 30.
+      constexpr std::size_t ahead = 3072 / sizeof(std::uint16_t);
       for (std::size_t w = 0; w < chunk_words; ++w)
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < tile_vectors; ++v) {
