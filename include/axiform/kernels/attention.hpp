@@ -121,9 +121,13 @@ struct AttentionRun : AttentionPlan {
             .first_row = queries.offsets[s],
             .first_chunk = head * (size / PairRows::chunk_columns)};
   }
+  // Some rows of queries.
   HeadRows queries_of(QueryRows const& of) const noexcept {
     std::size_t const size = queries.head_size;
-    if (rounded == nullptr) return {size, query_row(of), of.are_heads ? size : queries.query_stride};
+    if (rounded == nullptr) {
+      float const* const row = queries.query + (queries.offsets[of.sequence] + of.query) * queries.query_stride;
+      return {size, row + of.head * size, of.are_heads ? size : queries.query_stride};
+    }
     HeadRows result = rounded_rows_of(of.sequence, of.head);
     result.first_row += of.query;
     if (of.are_heads) {
@@ -131,11 +135,6 @@ struct AttentionRun : AttentionPlan {
       result.chunks_apart = size / PairRows::chunk_columns;
     }
     return result;
-  }
-  // The first of some rows of queries, where they are floats.
-  float const* query_row(QueryRows const& of) const noexcept {
-    if (rounded != nullptr) return nullptr;
-    return queries.query + (queries.offsets[of.sequence] + of.query) * queries.query_stride + of.head * queries.head_size;
   }
 
   float scale_of_scores() const noexcept { return queries.bias.data == nullptr ? queries.scale : 1.0F; }
@@ -149,7 +148,6 @@ struct AttentionRun : AttentionPlan {
   // Rows against a tile of keys: their sums, `stride` floats apart.
   void run_tile(QueryRows const& rows_, Visible const& seen, std::size_t tile, PackedHead const& packed, float* scores, float* output,
                 std::size_t stride, ExponentialSum* sums) const noexcept {
-    std::size_t const size = queries.head_size;
     // The panel of keys where the first row's part of the tile begins. Scores are those of the keys from there on.
     std::size_t const origin = seen.in_tile(rows_.query, tile).begin / panel_width * panel_width;
     KeyRange ranges[most_block_rows];
@@ -158,14 +156,15 @@ struct AttentionRun : AttentionPlan {
       ranges[r].begin = keys.begin - origin;
       ranges[r].end = keys.end - origin;
     }
-    TileRows const of_tile{.query = query_row(rows_),
-                           .query_stride = rows_.are_heads ? size : queries.query_stride,
+    HeadRows const query_rows = queries_of(rows_);
+    TileRows const of_tile{.query = query_rows.floats,
+                           .query_stride = query_rows.stride,
                            .count = rows_.count,
                            .seen = ranges,
-                           .head_size = size,
+                           .head_size = queries.head_size,
                            .scores = scores,
                            .stride = score_stride(ranges[rows_.count - 1].end)};
-    is_paired() ? score_by_pairs(of_tile, queries_of(rows_), packed.paired, origin) : score(of_tile, packed, origin);
+    is_paired() ? score_by_pairs(of_tile, query_rows, packed.paired, origin) : score(of_tile, packed, origin);
     if (packed.key_scales != nullptr) multiply_scores(of_tile, packed.key_scales + origin);
     if (queries.bias.data != nullptr)
       for (std::size_t r = 0; r < rows_.count; ++r) add_bias(of_tile, r, rows_.head_of(r), rows_.query_of(r), origin, seen);

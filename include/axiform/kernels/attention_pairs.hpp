@@ -29,7 +29,7 @@ struct HeadRows {
   std::size_t first_row = 0, first_chunk = 0;    // of `rounded`
   std::size_t rows_apart = 1, chunks_apart = 0;  // from row to row: neighbouring rows, or neighbouring heads of one
 
-  std::size_t chunks() const noexcept { return (head_size + PairRows::chunk_columns - 1) / PairRows::chunk_columns; }
+  std::size_t chunks() const noexcept { return PairRows::chunks_of(head_size); }
   // The words of a row's chunk.
   void read(std::size_t row, std::size_t chunk, float* words) const noexcept {
     std::size_t const first = chunk * PairRows::chunk_columns;
@@ -44,9 +44,7 @@ struct HeadRows {
 struct PairedLayout {
   std::size_t head_size, keys;
 
-  static constexpr std::size_t padded_inputs(std::size_t inputs) noexcept {
-    return (inputs + PairRows::chunk_columns - 1) / PairRows::chunk_columns * PairRows::chunk_columns;
-  }
+  static constexpr std::size_t padded_inputs(std::size_t inputs) noexcept { return PairRows::chunks_of(inputs) * PairRows::chunk_columns; }
   std::size_t key_weights() const noexcept { return packed_floats(padded_inputs(head_size), keys); }
   std::size_t value_weights() const noexcept { return packed_floats(padded_inputs(keys), head_size); }
   std::size_t floats() const noexcept { return (key_weights() + value_weights()) / 2; }

@@ -125,8 +125,8 @@ struct AttentionPlan {
   // A row's sums over one tile: the output's columns, then the sum of exponentials.
   std::size_t padded_size() const noexcept { return (queries.head_size + simd::lanes - 1) / simd::lanes * simd::lanes; }
   std::size_t sums_floats() const noexcept { return padded_size() + simd::lanes; }
-  // The sums of a sequence's parts, for each tile of each row; in bfloat16 there are no parts. The tiles of sequences with few queries are run by themselves: one query's keys
-  // are then spread over threads, whatever its heads.
+  // The sums of a sequence's parts, for each tile of each row; in bfloat16 there are no parts. The tiles of sequences with few queries are run by
+  // themselves: one query's keys are then spread over threads, whatever its heads.
   std::size_t parts_floats(std::size_t s) const noexcept {
     std::size_t const count = query_count(s);
     if (count == 0 || count > tile_rows || is_paired()) return 0;

@@ -197,7 +197,7 @@ template <class Format, std::size_t Rows, std::size_t Vectors, std::size_t Panel
   std::size_t const b_panel_stride = operands.b_panel_stride;
   auto const* b = reinterpret_cast<typename Format::Element const*>(operands.b);
   std::size_t k = 0;
-  constexpr std::size_t of_line = 64 / sizeof(typename Format::Element), ahead = bytes_asked_ahead / sizeof(typename Format::Element);
+  constexpr std::size_t of_line = 64 / sizeof(typename Format::Element), ahead = 1536 / sizeof(typename Format::Element);
   [[maybe_unused]] std::uintptr_t prefetch = operands.prefetch != 0 ? operands.prefetch : reinterpret_cast<std::uintptr_t>(b);
   [[maybe_unused]] std::size_t const prefetch_apart = operands.prefetch_apart;
   [[maybe_unused]] std::size_t const prefetch_step = operands.prefetch_step;

@@ -65,8 +65,10 @@ struct PairRows {
   static constexpr std::size_t chunk_words = simd::tile_words;   ///< Of a chunk of inputs; the last one has zeros behind its inputs.
   static constexpr std::size_t chunk_columns = 2 * chunk_words;  ///< Inputs of a chunk.
 
+  /// Chunks of so many columns.
+  static constexpr std::size_t chunks_of(std::size_t columns) noexcept { return columns / chunk_columns + (columns % chunk_columns != 0); }
   /// Chunks of a row.
-  constexpr std::size_t chunks() const noexcept { return k / chunk_columns + (k % chunk_columns != 0); }
+  constexpr std::size_t chunks() const noexcept { return chunks_of(k); }
   /// All bytes.
   constexpr std::size_t bytes() const noexcept { return (m + height - 1) / height * height * chunks() * chunk_words * sizeof(float); }
   /// The words of a row in a chunk; of the next row they lie `chunk_words` further on.

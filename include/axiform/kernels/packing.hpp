@@ -23,10 +23,6 @@ inline constexpr std::size_t tile_vectors = simd::registers >= 32 ? 4 : 2;
 /// Columns of a panel: 64 with AVX-512, 16 with AVX and NEON, 8 with SSE.
 inline constexpr std::size_t panel_width = tile_vectors * simd::lanes;
 
-/// How far before they are wanted products of one or two rows ask for lines of a panel, in bytes (kernels/gemm_tile.hpp has what was measured; tiles of
-/// bfloat16 lie otherwise, and kernels/pair_product.hpp asks further ahead).
-inline constexpr std::size_t bytes_asked_ahead = 1536;
-
 /// The panels of a matrix of `n` columns.
 constexpr std::size_t panel_count(std::size_t n) noexcept { return n / panel_width + (n % panel_width != 0); }
 
